@@ -1,0 +1,3 @@
+//! The tenantry command.
+
+fn main() {}

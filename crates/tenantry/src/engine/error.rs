@@ -1,0 +1,256 @@
+//! What can go wrong between us and one database, as facts a caller can act on.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::code::Code;
+
+/// The database's own words about a failure, untouched but for control characters.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{message} ({code})")]
+pub struct DatabaseError {
+    /// Its message.
+    pub message: String,
+    /// Its code with the code's name: `SQLSTATE 42601`, `errno 1072`, `SQLite 1555`.
+    pub code: String,
+    /// Its detail, where it gives one (PostgreSQL).
+    pub detail: Option<String>,
+    /// Its hint, where it gives one (PostgreSQL).
+    pub hint: Option<String>,
+    /// Which of our error codes it is: the 2xxx block.
+    pub class: Code,
+    /// Whether the same statement may succeed later: a lock, a deadlock, a serialization failure.
+    pub transient: bool,
+}
+
+/// A session that holds what we wait for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process or connection id on the server.
+    pub pid: i64,
+    /// The application or program name it gave.
+    pub application: String,
+    /// The database user.
+    pub user: String,
+    /// Since when it has been in its present state, as the server writes it.
+    pub since: String,
+    /// The statement it runs or ran last, shortened.
+    pub statement: String,
+}
+
+/// A session could not be opened, or was lost.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// Nothing answers at the address, or not in time.
+    #[error("{endpoint} does not answer")]
+    Unreachable {
+        /// `host:port`.
+        endpoint: String,
+        /// Why, in the system's words.
+        #[source]
+        source: std::io::Error,
+    },
+    /// TLS could not be set up.
+    #[error("TLS with {endpoint} failed: {reason}")]
+    Tls {
+        /// `host:port`.
+        endpoint: String,
+        /// Why.
+        reason: String,
+    },
+    /// The server refused the login.
+    #[error("{endpoint} refused user `{user}`")]
+    AuthFailed {
+        /// `host:port`.
+        endpoint: String,
+        /// The user.
+        user: String,
+        /// The server's words.
+        #[source]
+        source: DatabaseError,
+    },
+    /// There is no such database or file.
+    #[error("there is no database `{database}` at {endpoint}")]
+    NoDatabase {
+        /// The database.
+        database: String,
+        /// `host:port` or folder.
+        endpoint: String,
+    },
+    /// The server has no connection left for us.
+    #[error("{endpoint} has no free connection")]
+    Exhausted {
+        /// `host:port`.
+        endpoint: String,
+        /// The server's words.
+        #[source]
+        source: DatabaseError,
+    },
+    /// The server is not one we can migrate: a replica, read-only, too old, another product.
+    #[error("{endpoint} cannot be migrated: {reason}")]
+    Unsuitable {
+        /// `host:port` or path.
+        endpoint: String,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody else held the migration lock, or a lock a statement needed, for the whole window.
+    #[error("waited {} s for the migration lock; another session holds it", waited.as_secs())]
+    Blocked {
+        /// How long we tried.
+        waited: Duration,
+        /// Who holds it, as far as the server tells.
+        holders: Vec<Holder>,
+    },
+    /// The database belongs to another tenant or another registry.
+    #[error("this database says that it is `{found}`, not `{expected}`")]
+    IdentityMismatch {
+        /// The id we expected.
+        expected: String,
+        /// The id in `_tenantry_meta`.
+        found: String,
+    },
+    /// The history table is not as we write it.
+    #[error("the history table is damaged: {reason}")]
+    HistoryDamaged {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The connection broke.
+    #[error("the connection was lost")]
+    Lost {
+        /// Why, in the driver's words.
+        reason: String,
+    },
+    /// The server refused one of our own statements.
+    #[error("the database refused a statement of ours")]
+    Database(#[source] DatabaseError),
+}
+
+impl SessionError {
+    /// Returns the stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unreachable { .. } | Self::Lost { .. } => Code(5001),
+            Self::AuthFailed { .. } | Self::Tls { .. } => Code(5002),
+            Self::Exhausted { .. } => Code(5003),
+            Self::Unsuitable { .. } => Code(5005),
+            Self::NoDatabase { .. } => Code(6006),
+            Self::Blocked { .. } => Code(4001),
+            Self::IdentityMismatch { .. } => Code(6007),
+            Self::HistoryDamaged { .. } => Code(3008),
+            Self::Database(error) => error.class,
+        }
+    }
+}
+
+/// What is true in the database after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateAfter {
+    /// Nothing of the unit is there.
+    RolledBack,
+    /// The first `done` statements of the failing migration are in place (engines without
+    /// transactional DDL); the next run resumes behind them.
+    HalfWay {
+        /// How many statements are in place.
+        done: usize,
+    },
+    /// Whether the failing statement took effect cannot be told without a person.
+    Ambiguous,
+    /// The answer was lost; the history under the lock will tell.
+    Unknown,
+}
+
+/// A unit could not be carried out.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The database refused a statement of a migration.
+    #[error("statement {} of {statements} failed", statement + 1)]
+    Statement {
+        /// Index of the step in the unit.
+        step: usize,
+        /// Index of the statement in its script.
+        statement: usize,
+        /// How many statements the script has.
+        statements: usize,
+        /// The place in the script, in bytes from its beginning; exact if `exact`.
+        offset: usize,
+        /// Whether `offset` is where the database points; otherwise it is the statement's first byte.
+        exact: bool,
+        /// What is true now.
+        state: StateAfter,
+        /// The database's words.
+        #[source]
+        source: DatabaseError,
+    },
+    /// We asked the server to stop the statement, and it did.
+    #[error("cancelled on request")]
+    Cancelled {
+        /// Index of the step in the unit.
+        step: usize,
+        /// What is true now.
+        state: StateAfter,
+    },
+    /// A half-way statement cannot be told to be applied or not.
+    #[error("statement {} of {statements} was interrupted, and what it did cannot be seen", statement + 1)]
+    Ambiguous {
+        /// Index of the step in the unit.
+        step: usize,
+        /// Index of the statement in its script.
+        statement: usize,
+        /// How many statements the script has.
+        statements: usize,
+        /// Why it cannot be told.
+        reason: String,
+    },
+    /// Statements that had already run were edited between two attempts.
+    #[error("the first {done} statements have already run and were edited since")]
+    Edited {
+        /// Index of the step in the unit.
+        step: usize,
+        /// How many had run.
+        done: usize,
+    },
+    /// Another process has claimed this database since we read it.
+    #[error("another process has taken this database over")]
+    Fenced,
+    /// The migration left a transaction, a lock or a role behind that it must not change.
+    #[error("the migration changed the session: {reason}")]
+    SessionChanged {
+        /// Index of the step in the unit.
+        step: usize,
+        /// What it changed.
+        reason: String,
+    },
+    /// The history does not hold what was committed.
+    #[error("the history row could not be read back")]
+    NotReadBack,
+    /// The session itself failed; if `commit_sent`, the outcome is unknown until the history is read.
+    #[error("the session failed")]
+    Session {
+        /// Whether the COMMIT may have taken effect.
+        commit_sent: bool,
+        /// Why.
+        #[source]
+        source: SessionError,
+    },
+}
+
+impl ApplyError {
+    /// Returns the stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Statement { source, .. } => source.class,
+            Self::Cancelled { .. } => Code(4006),
+            Self::Ambiguous { .. } => Code(2011),
+            Self::Edited { .. } => Code(3009),
+            Self::Fenced => Code(4007),
+            Self::SessionChanged { .. } => Code(2012),
+            Self::NotReadBack => Code(2013),
+            Self::Session { source, .. } => source.code(),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The two behaviours that engines differ in: reading a history, and changing a database under its lock.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::error::{ApplyError, SessionError};
+use crate::direction::Direction;
+use crate::history::History;
+use crate::plan::Step;
+use crate::target::TrackName;
+
+/// How a connection is opened.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// What the server shows as the program's name, with run and target.
+    pub application_name: String,
+    /// How long to try to connect.
+    pub connect_timeout: Duration,
+    /// How long one statement may wait for a lock on the server.
+    pub lock_timeout: Duration,
+    /// How long to go on trying to get the migration lock.
+    pub lock_window: Duration,
+    /// The database's id in the registry: `_tenantry_meta` must carry it.
+    pub database_id: String,
+    /// The tenant's id; empty for the central database.
+    pub tenant_id: String,
+    /// The registry's id.
+    pub registry_id: String,
+}
+
+/// One open connection to one database, for reading. Takes no lock, writes nothing, not even our tables.
+#[async_trait]
+pub trait Reader: Send {
+    /// Returns what the database says was applied, oldest first, of every track; an absent history if
+    /// our tables are not there.
+    async fn history(&mut self) -> Result<History, SessionError>;
+}
+
+/// A connection that holds its database's migration lock.
+///
+/// Dropping a session closes the connection, and with it the lock and whatever was not committed.
+#[async_trait]
+pub trait Session: Send {
+    /// Returns the history as it was read under the lock, before any unit.
+    fn history(&self) -> &History;
+
+    /// Carries out one unit and records it: all of it or, on engines without transactional DDL, up to a
+    /// checkpoint. Returns what the history says after it was read back, in the order of the steps.
+    ///
+    /// The lock is held for the whole call; if the history tables are missing they are made first.
+    async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError>;
+
+    /// Returns the handle that stops the running statement from another task.
+    fn canceller(&self) -> Canceller;
+}
+
+/// Migrations that are carried out together: in one transaction where the engine can.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// The track, under whose name the history records them.
+    pub track: TrackName,
+    /// Forwards or backwards.
+    pub direction: Direction,
+    /// The migrations, in the order of work. Never empty.
+    pub steps: Vec<Step>,
+    /// The run that does it.
+    pub run_id: String,
+    /// This attempt (UUIDv7): an unknown outcome is resolved by looking for it.
+    pub attempt_id: String,
+}
+
+/// One migration as the history shows it after the unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its version.
+    pub version: crate::migration::Version,
+    /// How long it took on the server, in milliseconds.
+    pub duration_ms: u64,
+}
+
+type Cancelling = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Stops the running statement of one session on its server; may be used any number of times.
+#[derive(Clone)]
+pub struct Canceller(Arc<dyn Fn() -> Cancelling + Send + Sync>);
+
+impl Canceller {
+    /// Makes a canceller from what asks the server to stop.
+    pub fn new<F, Fut>(ask: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self(Arc::new(move || Box::pin(ask())))
+    }
+
+    /// Asks the server to stop the statement; returns when it was asked, which is before it has stopped.
+    pub async fn cancel(&self) {
+        (self.0)().await;
+    }
+}
+
+impl fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Canceller")
+    }
+}

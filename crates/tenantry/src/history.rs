@@ -1,0 +1,122 @@
+//! What one database says was applied: the rows of `_tenantry_history` and the one of `_tenantry_meta`.
+
+use crate::migration::{Checksum, Version};
+use crate::target::TrackName;
+
+/// The history table's name in every target.
+pub const HISTORY_TABLE: &str = "_tenantry_history";
+/// The meta table's name in every target.
+pub const META_TABLE: &str = "_tenantry_meta";
+/// The layout of both tables that this build writes.
+pub const FORMAT: i64 = 1;
+
+/// How far a migration has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Begun and not finished: a statement checkpoint or an intent.
+    Running,
+    /// A revert has begun and not finished (engines without transactional DDL).
+    Reverting,
+    /// Done.
+    Done,
+}
+
+impl Phase {
+    /// Returns the word in the `phase` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Reverting => "reverting",
+            Self::Done => "done",
+        }
+    }
+
+    /// Reads the `phase` column; `None` for a word we never write.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "running" => Some(Self::Running),
+            "reverting" => Some(Self::Reverting),
+            "done" => Some(Self::Done),
+            _ => None,
+        }
+    }
+}
+
+/// One row of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The track.
+    pub track: TrackName,
+    /// The migration's version.
+    pub version: Version,
+    /// Its name when it was applied.
+    pub name: String,
+    /// The checksum of its file when it was applied.
+    pub checksum: Checksum,
+    /// How far it has come.
+    pub phase: Phase,
+    /// The attempt that wrote the row.
+    pub attempt_id: String,
+    /// The run it belonged to.
+    pub run_id: String,
+    /// The claim it was written under.
+    pub epoch: i64,
+    /// The next statement to run; equal to `total_stmts` when done.
+    pub next_stmt: usize,
+    /// How many statements the file had.
+    pub total_stmts: usize,
+    /// The fingerprint taken before the statement in progress; `None` when none is.
+    pub pre_fp: Option<String>,
+    /// When it began, by the server's clock, UTC.
+    pub started_at: String,
+    /// When it was done; `None` while running.
+    pub done_at: Option<String>,
+    /// How long it took on the server, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// The one row of `_tenantry_meta`: whose database this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// The database's id in its registry.
+    pub database_id: String,
+    /// The tenant's id; empty for the central database.
+    pub tenant_id: String,
+    /// The registry's id.
+    pub registry_id: String,
+    /// The newest claim.
+    pub epoch: i64,
+    /// The layout of our tables.
+    pub format: i64,
+}
+
+/// Everything one database says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Whose database it is; `None` if our tables are not there.
+    pub meta: Option<Meta>,
+    /// The rows of every track, ascending by track and version.
+    pub rows: Vec<Applied>,
+    /// Whether there are tables of somebody else; only asked when ours are missing.
+    pub occupied: bool,
+}
+
+impl History {
+    /// Returns the rows of one track, ascending by version.
+    pub fn of_track(&self, track: &TrackName) -> impl Iterator<Item = &Applied> {
+        self.rows.iter().filter(move |row| row.track == *track)
+    }
+
+    /// Returns the newest version that is done on a track; `None` if there is none.
+    pub fn current(&self, track: &TrackName) -> Option<Version> {
+        self.of_track(track)
+            .filter(|row| row.phase == Phase::Done)
+            .map(|row| row.version)
+            .max()
+    }
+
+    /// Returns the row of a version on a track.
+    pub fn find(&self, track: &TrackName, version: Version) -> Option<&Applied> {
+        self.of_track(track).find(|row| row.version == version)
+    }
+}

@@ -1,0 +1,64 @@
+//! Files on disk to migrations: read, parse, split, refuse, checksum. No connection is opened here.
+
+mod checksum;
+mod script;
+mod version;
+
+pub use checksum::Checksum;
+pub use script::{Directives, OnResume, Place, Script, Statement};
+pub use version::{Version, VersionError};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::target::TrackName;
+
+/// One numbered change, for one engine.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// Its number; unique in its track.
+    pub version: Version,
+    /// Its name: the file's name between the version and the ending.
+    pub name: String,
+    /// The way forwards.
+    pub up: Script,
+    /// The way back, if there is a `.down.sql`.
+    pub down: Option<Script>,
+}
+
+impl Migration {
+    /// Returns `version_name`, as messages show it.
+    pub fn label(&self) -> String {
+        format!("{}_{}", self.version, self.name)
+    }
+}
+
+/// An ordered folder of migrations as one engine sees it: versions ascend, none occurs twice.
+#[derive(Clone, Debug)]
+pub struct Track {
+    /// Its name.
+    pub name: TrackName,
+    /// The engine whose SQL the scripts are.
+    pub engine: Engine,
+    /// The folder it was read from; empty for a track in the binary.
+    pub folder: PathBuf,
+    /// The migrations, oldest first.
+    pub migrations: Vec<Arc<Migration>>,
+}
+
+impl Track {
+    /// Returns the newest version; `None` for an empty track.
+    pub fn head(&self) -> Option<Version> {
+        self.migrations.last().map(|m| m.version)
+    }
+
+    /// Returns the migration of a version; `None` if the track has none.
+    pub fn find(&self, version: Version) -> Option<&Arc<Migration>> {
+        let at = self
+            .migrations
+            .binary_search_by_key(&version, |m| m.version)
+            .ok()?;
+        self.migrations.get(at)
+    }
+}

@@ -1,0 +1,306 @@
+//! Migrations and history to what would run. Pure: no input or output, no clock, no async.
+//!
+//! `plan`, `status`, `--dry-run` and the runner all call it; nothing else decides.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::code::Code;
+use crate::direction::Direction;
+use crate::history::{Applied, History, Phase};
+use crate::migration::{Checksum, Migration, Script, Track, Version};
+
+/// Where a plan shall lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Apply everything pending.
+    Head,
+    /// Apply what is pending up to and including a version.
+    UpTo(Version),
+    /// Revert the newest `n` applied migrations.
+    BackSteps(usize),
+    /// Revert everything newer than a version; `None` for everything.
+    BackTo(Option<Version>),
+    /// Revert what a run applied.
+    BackRun(String),
+}
+
+impl Goal {
+    /// Returns which way it leads.
+    pub fn direction(&self) -> Direction {
+        match self {
+            Self::Head | Self::UpTo(_) => Direction::Up,
+            Self::BackSteps(_) | Self::BackTo(_) | Self::BackRun(_) => Direction::Down,
+        }
+    }
+}
+
+/// One migration to carry out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The migration.
+    pub migration: Arc<Migration>,
+    /// Which of its scripts.
+    pub direction: Direction,
+    /// The history row of an earlier attempt that did not finish, if there is one.
+    pub interrupted: Option<Applied>,
+}
+
+impl Step {
+    /// Returns the script to run: `up`, or `down` for a revert.
+    ///
+    /// A plan never holds a revert without a way back, so `up` stands in only for a step made by hand.
+    pub fn script(&self) -> &Script {
+        match (self.direction, &self.migration.down) {
+            (Direction::Down, Some(down)) => down,
+            (Direction::Up | Direction::Down, _) => &self.migration.up,
+        }
+    }
+}
+
+/// What would run in one database. Writes nothing by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The newest version that is done; `None` in a fresh database.
+    pub current: Option<Version>,
+    /// The migrations in the order of work; empty if there is nothing to do.
+    pub steps: Vec<Step>,
+    /// Whether the database has no history yet.
+    pub fresh: bool,
+}
+
+/// Why a database must not be touched with these files.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// An applied file was edited.
+    #[error("{label} was edited after it was applied")]
+    Modified {
+        /// `version_name`.
+        label: String,
+        /// Its version.
+        version: Version,
+        /// The checksum in the history.
+        applied: Checksum,
+        /// The checksum of the file.
+        file: Checksum,
+        /// When it was applied.
+        applied_at: String,
+        /// The run that applied it.
+        run_id: String,
+    },
+    /// An applied file is gone.
+    #[error("{} applied and not in the folder: {}", count(labels.len()), labels.join(", "))]
+    Missing {
+        /// `version_name` of each.
+        labels: Vec<String>,
+    },
+    /// Files are older than what was applied.
+    #[error(
+        "{} older than what is applied ({newest}): {}", count(labels.len()), labels.join(", ")
+    )]
+    OutOfOrder {
+        /// `version_name` of each.
+        labels: Vec<String>,
+        /// The newest applied version.
+        newest: Version,
+    },
+    /// The database is at a version that this folder does not know yet.
+    #[error("the database is ahead: it is at {newest}, the folder ends at {}", head_text(*head))]
+    Ahead {
+        /// The newest applied version.
+        newest: Version,
+        /// The folder's newest version.
+        head: Option<Version>,
+    },
+    /// There are tables but no history.
+    #[error("there are tables but no migration history")]
+    Occupied,
+    /// A migration has no `.down.sql`.
+    #[error("{} no way back: {}", count(labels.len()), labels.join(", "))]
+    NoWayBack {
+        /// `version_name` of each.
+        labels: Vec<String>,
+    },
+    /// The goal names a version that the track does not have.
+    #[error("there is no migration {version} on this track")]
+    UnknownVersion {
+        /// The version asked for.
+        version: Version,
+    },
+    /// A migration is half-way, so nothing can be reverted before it is finished.
+    #[error("{label} is half-way; finish it before going back")]
+    HalfWay {
+        /// `version_name`.
+        label: String,
+    },
+}
+
+fn count(n: usize) -> String {
+    if n == 1 {
+        "1 migration is".to_owned()
+    } else {
+        format!("{n} migrations are")
+    }
+}
+
+fn head_text(head: Option<Version>) -> String {
+    head.map_or_else(|| "nothing".to_owned(), |v| v.to_string())
+}
+
+impl PlanError {
+    /// Returns the stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Modified { .. } => Code(3001),
+            Self::Missing { .. } => Code(3002),
+            Self::OutOfOrder { .. } => Code(3003),
+            Self::NoWayBack { .. } => Code(3005),
+            Self::Occupied => Code(3006),
+            Self::Ahead { .. } => Code(3007),
+            Self::UnknownVersion { .. } => Code(4008),
+            Self::HalfWay { .. } => Code(3010),
+        }
+    }
+}
+
+/// Returns what would have to run to bring a database with this history to the goal.
+///
+/// Nothing to do is an empty plan. An error means that nothing of the plan may run.
+pub fn plan(track: &Track, history: &History, goal: &Goal) -> Result<Plan, PlanError> {
+    if history.meta.is_none() && history.occupied {
+        return Err(PlanError::Occupied);
+    }
+    check_known(track, history)?;
+    let steps = match goal {
+        Goal::Head => pending(track, history, None)?,
+        Goal::UpTo(version) => {
+            track
+                .find(*version)
+                .ok_or(PlanError::UnknownVersion { version: *version })?;
+            pending(track, history, Some(*version))?
+        }
+        Goal::BackSteps(_) | Goal::BackTo(_) | Goal::BackRun(_) => reverts(track, history, goal)?,
+    };
+    Ok(Plan {
+        current: history.current(&track.name),
+        steps,
+        fresh: history.meta.is_none(),
+    })
+}
+
+/// Checks that every applied migration is in the folder, unedited.
+fn check_known(track: &Track, history: &History) -> Result<(), PlanError> {
+    let mut missing = Vec::new();
+    for row in history.of_track(&track.name) {
+        let Some(migration) = track.find(row.version) else {
+            missing.push(row);
+            continue;
+        };
+        // A row that is still running may have been mended behind what ran; the engine compares the rest.
+        if row.phase == Phase::Done && migration.up.checksum != row.checksum {
+            return Err(PlanError::Modified {
+                label: migration.label(),
+                version: row.version,
+                applied: row.checksum,
+                file: migration.up.checksum,
+                applied_at: row.done_at.clone().unwrap_or_default(),
+                run_id: row.run_id.clone(),
+            });
+        }
+    }
+    let Some(newest) = missing.iter().map(|row| row.version).max() else {
+        return Ok(());
+    };
+    if track.head().is_none_or(|head| newest > head) {
+        return Err(PlanError::Ahead {
+            newest,
+            head: track.head(),
+        });
+    }
+    let labels = missing
+        .iter()
+        .map(|row| format!("{}_{}", row.version, row.name))
+        .collect();
+    Err(PlanError::Missing { labels })
+}
+
+fn pending(track: &Track, history: &History, last: Option<Version>) -> Result<Vec<Step>, PlanError> {
+    let newest = history.current(&track.name);
+    let mut steps = Vec::new();
+    let mut late = Vec::new();
+    for migration in &track.migrations {
+        let row = history.find(&track.name, migration.version);
+        match row.map(|row| row.phase) {
+            Some(Phase::Done) => continue,
+            Some(Phase::Reverting) => {
+                steps.push(step(migration, Direction::Down, row));
+                steps.push(step(migration, Direction::Up, None));
+                continue;
+            }
+            Some(Phase::Running) | None => {}
+        }
+        if row.is_none() && newest.is_some_and(|newest| migration.version < newest) {
+            late.push(migration.label());
+        }
+        if last.is_some_and(|last| migration.version > last) {
+            continue;
+        }
+        steps.push(step(migration, Direction::Up, row));
+    }
+    match newest {
+        Some(newest) if !late.is_empty() => Err(PlanError::OutOfOrder { labels: late, newest }),
+        Some(_) | None => Ok(steps),
+    }
+}
+
+fn step(migration: &Arc<Migration>, direction: Direction, interrupted: Option<&Applied>) -> Step {
+    Step {
+        migration: Arc::clone(migration),
+        direction,
+        interrupted: interrupted.cloned(),
+    }
+}
+
+fn reverts(track: &Track, history: &History, goal: &Goal) -> Result<Vec<Step>, PlanError> {
+    let mut rows: Vec<&Applied> = history.of_track(&track.name).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.version));
+    let chosen: Vec<&Applied> = match goal {
+        Goal::Head | Goal::UpTo(_) => Vec::new(),
+        Goal::BackSteps(n) => rows.into_iter().take(*n).collect(),
+        Goal::BackTo(Some(version)) => {
+            track
+                .find(*version)
+                .ok_or(PlanError::UnknownVersion { version: *version })?;
+            rows.into_iter().filter(|row| row.version > *version).collect()
+        }
+        Goal::BackTo(None) => rows,
+        Goal::BackRun(run) => rows.into_iter().filter(|row| row.run_id == *run).collect(),
+    };
+    let mut steps = Vec::new();
+    let mut no_way_back = Vec::new();
+    for row in chosen {
+        let Some(migration) = track.find(row.version) else {
+            continue;
+        };
+        if row.phase == Phase::Running {
+            return Err(PlanError::HalfWay {
+                label: migration.label(),
+            });
+        }
+        if migration.down.is_none() {
+            no_way_back.push(migration.label());
+        }
+        steps.push(step(
+            migration,
+            Direction::Down,
+            (row.phase == Phase::Reverting).then_some(row),
+        ));
+    }
+    if no_way_back.is_empty() {
+        Ok(steps)
+    } else {
+        Err(PlanError::NoWayBack { labels: no_way_back })
+    }
+}
