@@ -110,6 +110,12 @@ impl Key {
         self.id
     }
 
+    /// Returns the key in lower-case hex, to be written to a key file and nowhere else.
+    #[cfg(unix)]
+    pub(super) fn to_hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.expose()))
+    }
+
     /// Returns the key itself.
     pub(super) fn expose(&self) -> &[u8; KEY_LEN] {
         self.bytes.expose_secret()
@@ -249,6 +255,6 @@ mod tests {
     fn generated_keys_differ_and_survive_their_hex() {
         let (one, two) = (Key::generate().unwrap(), Key::generate().unwrap());
         assert_ne!(one.id(), two.id());
-        assert_eq!(id_of(one.expose()), one.id());
+        assert_eq!(id_of(one.to_hex().as_bytes()), one.id());
     }
 }

@@ -4,6 +4,8 @@
 mod binding;
 mod envelope;
 mod key;
+#[cfg(unix)]
+mod key_file;
 mod key_ring;
 mod padding;
 mod seal;
@@ -11,6 +13,8 @@ mod seal;
 pub use binding::{Binding, Endpoint};
 pub use envelope::{Envelope, EnvelopeError, TEXT_PREFIX};
 pub use key::{Key, KeyError, KeyId};
+#[cfg(unix)]
+pub use key_file::{KeyFileError, read_key_file, write_key_file};
 pub use key_ring::KeyRing;
 pub use seal::{SECRET_MAX, SealError, SecretError, open, seal};
 

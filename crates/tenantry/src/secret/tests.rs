@@ -1,5 +1,6 @@
 //! Tests of the envelope as a whole: what goes in comes out, and nothing else is accepted.
 
+mod key_file;
 mod tampering;
 
 use secrecy::{ExposeSecret as _, SecretString};
