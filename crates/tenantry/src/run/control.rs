@@ -21,7 +21,9 @@ pub struct Control {
 
 impl Default for Control {
     fn default() -> Self {
-        Self { sender: watch::Sender::new(Stop::No) }
+        Self {
+            sender: watch::Sender::new(Stop::No),
+        }
     }
 }
 

@@ -69,7 +69,11 @@ impl Machine {
     pub(super) fn new(jobs: Vec<JobSpec>, server_limits: Vec<usize>, total_limit: usize) -> Self {
         let mut servers: Vec<Server> = server_limits
             .into_iter()
-            .map(|limit| Server { limit: limit.max(1), running: 0, ready: VecDeque::new() })
+            .map(|limit| Server {
+                limit: limit.max(1),
+                running: 0,
+                ready: VecDeque::new(),
+            })
             .collect();
         let mut waiting: HashMap<JobIndex, Vec<JobIndex>> = HashMap::new();
         for (index, job) in jobs.iter().enumerate() {
@@ -153,7 +157,11 @@ impl Machine {
     }
 
     fn skip_all(&mut self, actions: &mut Vec<Action>) {
-        let mut left: Vec<JobIndex> = self.servers.iter_mut().flat_map(|s| std::mem::take(&mut s.ready)).collect();
+        let mut left: Vec<JobIndex> = self
+            .servers
+            .iter_mut()
+            .flat_map(|s| std::mem::take(&mut s.ready))
+            .collect();
         left.extend(std::mem::take(&mut self.waiting).into_values().flatten());
         left.sort_unstable();
         actions.extend(left.into_iter().map(Action::Skip));
@@ -169,7 +177,10 @@ mod tests {
     }
 
     fn starts(actions: &[Action]) -> Vec<JobIndex> {
-        actions.iter().filter_map(|a| if let Action::Start(j) = a { Some(*j) } else { None }).collect()
+        actions
+            .iter()
+            .filter_map(|a| if let Action::Start(j) = a { Some(*j) } else { None })
+            .collect()
     }
 
     #[test]
@@ -203,13 +214,19 @@ mod tests {
         let jobs = vec![job(0, None), job(0, None), job(0, Some(0))];
         let mut machine = Machine::new(jobs, vec![1], 1);
         machine.step(Input::Begin);
-        assert_eq!(machine.step(Input::Stop(Stop::Drain)), vec![Action::Skip(1), Action::Skip(2)]);
+        assert_eq!(
+            machine.step(Input::Stop(Stop::Drain)),
+            vec![Action::Skip(1), Action::Skip(2)]
+        );
         assert_eq!(machine.step(Input::Succeeded(0)), vec![Action::Finish]);
     }
 
     #[test]
     fn a_run_without_jobs_finishes_at_once() {
-        assert_eq!(Machine::new(Vec::new(), Vec::new(), 5).step(Input::Begin), vec![Action::Finish]);
+        assert_eq!(
+            Machine::new(Vec::new(), Vec::new(), 5).step(Input::Begin),
+            vec![Action::Finish]
+        );
     }
 
     proptest::proptest! {

@@ -43,7 +43,7 @@ impl Default for RunOptions {
             transaction: TransactionScope::default(),
             connect_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(3),
-            lock_window: Duration::from_secs(300),
+            lock_window: Duration::from_mins(5),
         }
     }
 }
@@ -54,7 +54,9 @@ const MOST: usize = 64;
 impl RunOptions {
     /// Returns how many targets may run at once, given how many servers they stand on.
     pub(super) fn total_limit(&self, servers: usize) -> usize {
-        self.concurrency.unwrap_or_else(|| (DEFAULT_CONCURRENCY * servers).min(MOST)).max(1)
+        self.concurrency
+            .unwrap_or_else(|| (DEFAULT_CONCURRENCY * servers).min(MOST))
+            .max(1)
     }
 
     /// Returns how many targets of a server may run at once, given the server's own limit.
@@ -74,10 +76,16 @@ mod tests {
 
     #[test]
     fn concurrency_alone_lifts_the_default_per_server_but_not_the_servers_own() {
-        let options = RunOptions { concurrency: Some(20), ..RunOptions::default() };
+        let options = RunOptions {
+            concurrency: Some(20),
+            ..RunOptions::default()
+        };
         assert_eq!(options.server_limit(None), 20);
         assert_eq!(options.server_limit(Some(8)), 8);
-        let both = RunOptions { per_server: Some(2), ..options };
+        let both = RunOptions {
+            per_server: Some(2),
+            ..options
+        };
         assert_eq!(both.server_limit(None), 2);
         assert_eq!(RunOptions::default().server_limit(None), 5);
     }

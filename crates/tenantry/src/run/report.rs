@@ -179,7 +179,9 @@ impl RunReport {
 
     /// Returns the targets that were not started or were cancelled.
     pub fn not_run(&self) -> impl Iterator<Item = &TargetReport> {
-        self.targets.iter().filter(|t| matches!(t.outcome, Outcome::NotRun | Outcome::Cancelled))
+        self.targets
+            .iter()
+            .filter(|t| matches!(t.outcome, Outcome::NotRun | Outcome::Cancelled))
     }
 
     /// Returns how many targets had an outcome.

@@ -12,7 +12,9 @@ pub(super) fn units(plan: Plan, scope: TransactionScope) -> Vec<Vec<Step>> {
     let mut units: Vec<Vec<Step>> = Vec::new();
     for step in plan.steps {
         match units.last_mut() {
-            Some(unit) if together && unit.last().is_some_and(|last| may_join(last, &step)) => unit.push(step),
+            Some(unit) if together && unit.last().is_some_and(|last| may_join(last, &step)) => {
+                unit.push(step)
+            }
             Some(_) | None => units.push(vec![step]),
         }
     }

@@ -53,7 +53,11 @@ pub(super) fn take_row(history: &mut History, row: &SimpleQueryRow) -> Result<()
         Some("meta") => {
             let meta = meta(row).ok_or_else(|| damaged("a meta row cannot be read"))?;
             let other = history.meta.replace(meta);
-            return if other.is_none() { Ok(()) } else { Err(damaged("there are two meta rows")) };
+            return if other.is_none() {
+                Ok(())
+            } else {
+                Err(damaged("there are two meta rows"))
+            };
         }
         Some("row") => {
             let applied = applied(row);

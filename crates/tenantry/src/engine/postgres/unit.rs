@@ -169,7 +169,7 @@ fn outcome(answer: Answer, message: &Message, scripts: &[&Script]) -> Result<(),
     let part = message.parts.get(answer.completed).copied();
     match failure {
         Failure::Lost(reason) => Err(ApplyError::Session {
-            commit_sent: commits,
+            commit_sent: message.parts.contains(&Part::Commit),
             source: SessionError::Lost { reason },
         }),
         Failure::Refused {
