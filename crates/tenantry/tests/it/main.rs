@@ -1,0 +1,6 @@
+//! The library's one integration test binary: every case on every engine, against real servers.
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod database;
