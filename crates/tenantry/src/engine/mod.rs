@@ -1,12 +1,16 @@
 //! What we need of a database. Nothing outside this folder names a driver.
 
 mod address;
+mod create;
 mod error;
 mod session;
+mod sqlite;
 
 pub use address::{Address, Login, NetworkAddress, Place, SqliteAddress, Tls};
+pub use create::{CreateError, NewDatabase};
 pub use error::{ApplyError, DatabaseError, Holder, SessionError, StateAfter};
 pub use session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
+pub use sqlite::create_database as create_sqlite_database;
 
 use std::fmt;
 
@@ -81,5 +85,30 @@ impl fmt::Display for Engine {
             Self::MySql => "MySQL/MariaDB",
             Self::Sqlite => "SQLite",
         })
+    }
+}
+
+/// Opens a database and takes its migration lock, waiting for it up to `options.lock_window`.
+///
+/// The history is read under the lock. Nothing is written, not even our tables.
+pub async fn open(address: &Address, options: &OpenOptions) -> Result<Box<dyn Session>, SessionError> {
+    match address {
+        Address::Sqlite(sqlite) => sqlite::open(sqlite, options).await,
+        Address::Network(network) => Err(not_built(network)),
+    }
+}
+
+/// Opens a database for reading: no migration lock is taken and nothing is written.
+pub async fn read(address: &Address, options: &OpenOptions) -> Result<Box<dyn Reader>, SessionError> {
+    match address {
+        Address::Sqlite(sqlite) => sqlite::read(sqlite, options).await,
+        Address::Network(network) => Err(not_built(network)),
+    }
+}
+
+fn not_built(network: &NetworkAddress) -> SessionError {
+    SessionError::Unsuitable {
+        endpoint: format!("{}:{}", network.host, network.port),
+        reason: format!("this build cannot migrate {}", network.engine),
     }
 }
