@@ -53,10 +53,14 @@ async fn migrate(database: &TestDatabase, track: &Track, goal: &Goal) -> Result<
 /// Runs a case on every engine whose server is there.
 macro_rules! on_every_engine {
     ($($case:ident),* $(,)?) => {
-        mod postgres {
+        on_every_engine!(@ postgres, Postgres: $($case)*);
+        on_every_engine!(@ sqlite, Sqlite: $($case)*);
+    };
+    (@ $module:ident, $engine:ident: $($case:ident)*) => {
+        mod $module {
             $(#[tokio::test]
             async fn $case() {
-                if let Some(database) = super::fresh(tenantry::engine::Engine::Postgres).await {
+                if let Some(database) = super::fresh(tenantry::engine::Engine::$engine).await {
                     super::$case(database).await;
                 }
             })*

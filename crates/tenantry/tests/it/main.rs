@@ -4,3 +4,5 @@
 mod conformance;
 #[cfg(test)]
 mod database;
+#[cfg(test)]
+mod sqlite;
