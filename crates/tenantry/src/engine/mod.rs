@@ -2,13 +2,49 @@
 
 mod address;
 mod error;
+mod identity;
+mod poll;
+mod postgres;
 mod session;
+mod text;
+mod tls;
 
 pub use address::{Address, Login, NetworkAddress, Place, SqliteAddress, Tls};
 pub use error::{ApplyError, DatabaseError, Holder, SessionError, StateAfter};
 pub use session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
 
 use std::fmt;
+
+/// Opens a connection to a database and takes its migration lock, polling until the window ends. Writes
+/// nothing yet.
+pub async fn open(address: &Address, options: &OpenOptions) -> Result<Box<dyn Session>, SessionError> {
+    match address {
+        Address::Network(network) => match network.engine {
+            Engine::Postgres => postgres::open(network, options).await,
+            Engine::MySql | Engine::Sqlite => Err(unsupported(address)),
+        },
+        Address::Sqlite(_) => Err(unsupported(address)),
+    }
+}
+
+/// Opens a connection to a database for reading. Takes no lock, writes nothing.
+pub async fn read(address: &Address, options: &OpenOptions) -> Result<Box<dyn Reader>, SessionError> {
+    match address {
+        Address::Network(network) => match network.engine {
+            Engine::Postgres => postgres::read(network, options).await,
+            Engine::MySql | Engine::Sqlite => Err(unsupported(address)),
+        },
+        Address::Sqlite(_) => Err(unsupported(address)),
+    }
+}
+
+fn unsupported(address: &Address) -> SessionError {
+    let reason = format!("{} is not reached this way", address.engine());
+    SessionError::Unsuitable {
+        endpoint: address.endpoint(),
+        reason,
+    }
+}
 
 /// A database engine we support. Facts about engines live here, as data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
