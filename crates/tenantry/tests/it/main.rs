@@ -1,0 +1,3 @@
+//! The library's one integration binary: what needs a real database.
+
+mod registry;
