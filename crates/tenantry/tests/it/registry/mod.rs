@@ -3,7 +3,10 @@
 
 mod central;
 mod connecting;
+mod fleet;
 mod names;
+mod runs;
+mod secrets;
 
 use secrecy::SecretString;
 use tenantry::engine::{Engine, Login, Place, Tls};
