@@ -7,14 +7,17 @@ pub mod engine;
 pub mod history;
 pub mod migration;
 pub mod plan;
+pub mod registry;
 pub mod run;
 pub mod secret;
+mod selection;
 mod server;
 mod target;
 mod tenant;
 
 pub use code::Code;
 pub use direction::Direction;
+pub use selection::{Pattern, Selection, nearest};
 pub use server::{DEFAULT_PER_SERVER, Server};
 pub use target::{Owner, Target, TrackName};
 pub use tenant::{

@@ -5,4 +5,6 @@ mod conformance;
 #[cfg(test)]
 mod database;
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod sqlite;
