@@ -242,6 +242,13 @@ impl Work<'_> {
 
     /// Returns if a busy COMMIT or BEGIN shall be tried again, and otherwise its error.
     fn wait_on(&self, error: &rusqlite::Error, start: Instant) -> Result<(), ApplyError> {
+        if is(error, ErrorCode::OperationInterrupted) {
+            // SQLite looks for it before a COMMIT takes effect, never after.
+            return Err(ApplyError::Cancelled {
+                step: self.unit.steps.len().saturating_sub(1),
+                state: self.state(0),
+            });
+        }
         if !is_busy(error) {
             return Err(ApplyError::Session {
                 // Every other failure rolls back for certain; after a failed write or sync only the file
