@@ -7,7 +7,7 @@ use rusqlite::limits::Limit;
 
 use super::database::Database;
 use super::error::{database_error, is, is_busy, offset};
-use super::history;
+use super::{history, record};
 use crate::direction::Direction;
 use crate::engine::{ApplyError, Recorded, SessionError, StateAfter, Unit};
 use crate::history::{FORMAT, Meta, Phase};
@@ -73,7 +73,7 @@ impl Work<'_> {
         let database = &*self.database;
         let ours = if let Some(known) = database.epoch {
             self.epoch = known + 1;
-            self.own(history::claim(&database.connection, known, &database.options))?
+            self.own(record::claim(&database.connection, known, &database.options))?
         } else {
             self.epoch = 1;
             !self.own(history::exists(&database.connection))?
@@ -89,7 +89,7 @@ impl Work<'_> {
                 epoch: self.epoch,
                 format: FORMAT,
             };
-            self.own(history::create(&database.connection, &meta))?;
+            self.own(record::create(&database.connection, &meta))?;
         }
         Ok(())
     }
@@ -168,8 +168,8 @@ impl Work<'_> {
     fn outside(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
         let connection = &self.database.connection;
         let marked = match step.direction {
-            Direction::Up => history::write(connection, (self.unit, step), (Phase::Running, self.epoch), 0),
-            Direction::Down => history::mark_reverting(connection, self.unit, step),
+            Direction::Up => record::write(connection, (self.unit, step), (Phase::Running, self.epoch), 0),
+            Direction::Down => record::mark_reverting(connection, self.unit, step),
         };
         if !self.own(marked)? {
             return Err(ApplyError::Fenced);
@@ -198,7 +198,7 @@ impl Work<'_> {
         while let Err(error) = database.connection.execute_batch("BEGIN IMMEDIATE") {
             self.wait_on(&error, start)?;
         }
-        if self.own(history::holds(&database.connection, self.epoch))? {
+        if self.own(record::holds(&database.connection, self.epoch))? {
             Ok(())
         } else {
             Err(ApplyError::Fenced)
@@ -208,13 +208,13 @@ impl Work<'_> {
     fn record(&self, step: &Step, duration_ms: u64) -> Result<(), ApplyError> {
         let connection = &self.database.connection;
         let written = match step.direction {
-            Direction::Up => history::write(
+            Direction::Up => record::write(
                 connection,
                 (self.unit, step),
                 (Phase::Done, self.epoch),
                 duration_ms,
             ),
-            Direction::Down => history::delete(connection, self.unit, step),
+            Direction::Down => record::delete(connection, self.unit, step),
         };
         if self.own(written)? {
             Ok(())
@@ -242,6 +242,13 @@ impl Work<'_> {
 
     /// Returns if a busy COMMIT or BEGIN shall be tried again, and otherwise its error.
     fn wait_on(&self, error: &rusqlite::Error, start: Instant) -> Result<(), ApplyError> {
+        if is(error, ErrorCode::OperationInterrupted) {
+            // SQLite looks for it before a COMMIT takes effect, never after.
+            return Err(ApplyError::Cancelled {
+                step: self.unit.steps.len().saturating_sub(1),
+                state: self.state(0),
+            });
+        }
         if !is_busy(error) {
             return Err(ApplyError::Session {
                 // Every other failure rolls back for certain; after a failed write or sync only the file
@@ -264,7 +271,7 @@ impl Work<'_> {
     /// Reads every row of the unit again: only what is seen there counts.
     fn read_back(&self) -> Result<(), ApplyError> {
         for step in &self.unit.steps {
-            let seen = history::shows(&self.database.connection, self.unit, step).map_err(|error| {
+            let seen = record::shows(&self.database.connection, self.unit, step).map_err(|error| {
                 ApplyError::Session {
                     commit_sent: true,
                     source: self.database.error(&error),

@@ -167,6 +167,8 @@ pub(super) fn connect(file: &File, mode: &ScriptMode) -> Result<Connection, Sess
     Ok(connection)
 }
 
+/// Sets what a connection may do. `synchronous` is FULL by the build already, and the PRAGMA would read the
+/// schema once more.
 fn set_up(connection: &Connection, mode: &ScriptMode) -> rusqlite::Result<()> {
     // Ours to wait, with a deadline of our own.
     connection.busy_timeout(std::time::Duration::ZERO)?;
@@ -175,7 +177,6 @@ fn set_up(connection: &Connection, mode: &ScriptMode) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-    connection.execute_batch("PRAGMA synchronous = FULL")?;
     let mode = mode.clone();
     connection.authorizer(Some(move |context: AuthContext<'_>| {
         if mode.allows(&context.action) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::connect::is_plain_name;
 use super::database::Database;
-use super::{history, poll};
+use super::{poll, record};
 use crate::engine::create::{CreateError, NewDatabase};
 use crate::engine::{OpenOptions, SessionError, SqliteAddress};
 use crate::history::{FORMAT, Meta};
@@ -135,7 +135,7 @@ fn identify(address: &SqliteAddress, database_id: &str) -> Result<Option<Owner>,
         epoch: 0,
         format: FORMAT,
     };
-    history::create(&database.connection, &meta)
+    record::create(&database.connection, &meta)
         .and_then(|()| database.connection.execute_batch("COMMIT"))
         .map_err(|error| database.error(&error))?;
     Ok(Some(Owner::Ours))

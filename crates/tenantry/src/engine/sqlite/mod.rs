@@ -7,6 +7,7 @@ mod database;
 mod error;
 mod history;
 mod read;
+mod record;
 
 use std::sync::Arc;
 use std::time::Duration;

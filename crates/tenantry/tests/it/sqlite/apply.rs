@@ -1,9 +1,10 @@
 //! Carrying out: what is there afterwards, and what a failure leaves.
 
-use tenantry::Code;
-use tenantry::engine::{ApplyError, DatabaseError, StateAfter};
+use tenantry::engine::{ApplyError, DatabaseError, Engine, StateAfter};
 use tenantry::history::Phase;
+use tenantry::migration::Track;
 use tenantry::plan::Goal;
+use tenantry::{Code, TrackName};
 
 use super::{Bench, CUSTOMERS, VAT, carry_out, script, track, track_with, version};
 
@@ -188,6 +189,38 @@ async fn a_revert_undoes_the_newest_and_deletes_its_row() {
 }
 
 #[tokio::test]
+async fn up_down_up_with_files_as_people_write_them() {
+    let bench = Bench::new();
+    let files = [
+        (
+            "001_customers.sql",
+            "-- The customers.\nCREATE TABLE customers (id INTEGER PRIMARY KEY, n TEXT);\n",
+        ),
+        (
+            "002_log.sql",
+            "CREATE TABLE log (n);\nCREATE TRIGGER t AFTER INSERT ON customers BEGIN\n  \
+             INSERT INTO log VALUES (CASE WHEN NEW.n IS NULL THEN ';' ELSE NEW.n END);\nEND;\n\
+             INSERT INTO customers (n) VALUES (NULL), ('ü') RETURNING id;",
+        ),
+        (
+            "002_log.down.sql",
+            "DROP TRIGGER t;\nDROP TABLE log;\nDELETE FROM customers;",
+        ),
+    ];
+    let both = Track::from_files(TrackName::Tenant, Engine::Sqlite, &files).unwrap();
+    bench.apply(&both).await.unwrap();
+    assert_eq!(bench.number("SELECT count(*) FROM log"), 2);
+    let mut session = bench.open().await;
+    carry_out(session.as_mut(), &both, &Goal::BackSteps(1))
+        .await
+        .unwrap();
+    drop(session);
+    assert_eq!(bench.number("SELECT count(*) FROM customers"), 0);
+    bench.apply(&both).await.unwrap();
+    assert_eq!(bench.number("SELECT count(*) FROM log"), 2);
+}
+
+#[tokio::test]
 async fn a_failed_revert_keeps_the_row() {
     let bench = Bench::new();
     let one = track_with(vec![(
@@ -203,6 +236,15 @@ async fn a_failed_revert_keeps_the_row() {
     assert_eq!(statement_error(error).4, StateAfter::RolledBack);
     assert_eq!(bench.history().await.current(&one.name), Some(version(1)));
     assert_eq!(bench.number("SELECT count(*) FROM customers"), 0);
+}
+
+#[tokio::test]
+async fn a_migration_runs_with_the_settings_that_it_is_written_for() {
+    let bench = Bench::new();
+    let settings = "CREATE TABLE settings AS SELECT synchronous * 100 + foreign_keys * 10 + trusted_schema \
+        AS v FROM pragma_synchronous, pragma_foreign_keys, pragma_trusted_schema";
+    bench.apply(&track(&[settings])).await.unwrap();
+    assert_eq!(bench.number("SELECT v FROM settings"), 200);
 }
 
 #[tokio::test]

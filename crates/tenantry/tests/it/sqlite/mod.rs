@@ -16,7 +16,7 @@ use tenantry::TrackName;
 use tenantry::engine::{self, Address, ApplyError, OpenOptions, Recorded, Session, SqliteAddress, Unit};
 use tenantry::engine::{Engine, SessionError};
 use tenantry::history::History;
-use tenantry::migration::{Checksum, Directives, Migration, Script, Statement, Track, Version};
+use tenantry::migration::{Checksum, Directives, Migration, Script, Track, Version, split};
 use tenantry::plan::{Goal, plan};
 
 const CUSTOMERS: &str = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
@@ -118,7 +118,7 @@ fn unit(track: &Track, history: &History, goal: &Goal) -> Unit {
     }
 }
 
-/// A track whose migrations are numbered from 1; statements end at a semicolon.
+/// A track whose migrations are numbered from 1.
 fn track(ups: &[&str]) -> Track {
     track_with(ups.iter().map(|up| (script(up), None)).collect())
 }
@@ -144,25 +144,13 @@ fn version(number: i64) -> Version {
     Version::from_number(number).unwrap()
 }
 
+/// A script by hand, so that it may hold what reading a folder would refuse already.
 fn script(text: &str) -> Script {
-    let mut statements = Vec::new();
-    let mut start = 0;
-    for part in text.split(';') {
-        let from = start + part.len() - part.trim_start().len();
-        let to = start + part.trim_end().len();
-        if from < to {
-            statements.push(Statement {
-                start: u32::try_from(from).unwrap(),
-                end: u32::try_from(to).unwrap(),
-            });
-        }
-        start += part.len() + 1;
-    }
     Script {
         path: PathBuf::from("change.sql"),
         text: text.to_owned(),
         checksum: Checksum::of(text),
-        statements,
+        statements: split(text, Engine::Sqlite).unwrap(),
         directives: Directives::default(),
     }
 }

@@ -3,7 +3,7 @@
 use tenantry::engine::{self, SessionError};
 use tenantry::plan::Goal;
 
-use super::{Bench, CUSTOMERS, carry_out, files_in, track, version};
+use super::{Bench, CUSTOMERS, VAT, carry_out, files_in, track, version};
 
 #[tokio::test]
 async fn reading_leaves_every_byte_and_makes_no_file() {
@@ -70,4 +70,28 @@ async fn a_damaged_history_is_named() {
             other => panic!("{sql}: {other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_file_whose_writer_died_can_be_read_and_migrated() {
+    let crashed = Bench::new();
+    crashed.apply(&track(&[CUSTOMERS])).await.unwrap();
+    crashed.execute("CREATE TABLE big (b)");
+    // A copy of the file and its journal in mid-transaction is what a killed writer leaves.
+    let writer = rusqlite::Connection::open(crashed.path()).unwrap();
+    writer
+        .execute_batch(
+            "PRAGMA cache_size = 5; BEGIN; DELETE FROM _tenantry_history;
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+             INSERT INTO big SELECT randomblob(4000) FROM n",
+        )
+        .unwrap();
+    let bench = Bench::without_file();
+    for name in ["acme.db", "acme.db-journal"] {
+        let to = bench.folder.path().join(name);
+        std::fs::copy(crashed.folder.path().join(name), to).unwrap();
+    }
+    assert_eq!(bench.history().await.rows.len(), 1);
+    bench.apply(&track(&[CUSTOMERS, VAT])).await.unwrap();
+    assert_eq!(bench.history().await.rows.len(), 2);
 }
