@@ -1,0 +1,4 @@
+//! The library's one integration binary.
+
+mod generated;
+mod split;
