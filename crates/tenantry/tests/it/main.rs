@@ -5,6 +5,10 @@ mod conformance;
 #[cfg(test)]
 mod database;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod registry;
+#[cfg(test)]
+mod split;
 #[cfg(test)]
 mod sqlite;
