@@ -16,6 +16,10 @@ pub struct NewDatabase {
     pub login: Option<Login>,
     /// Its id in the registry, which is written into it.
     pub database_id: String,
+    /// The tenant's id, likewise where the engine writes it at once.
+    pub tenant_id: String,
+    /// The registry's id, likewise.
+    pub registry_id: String,
 }
 
 /// A database could not be created.

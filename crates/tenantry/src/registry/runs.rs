@@ -7,7 +7,6 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
 };
-use uuid::Uuid;
 
 use super::entities::{run, run_target};
 use super::rows::{Row, shorten};
@@ -18,10 +17,6 @@ use crate::run::{Outcome, RunStatus};
 use crate::selection::nearest;
 use crate::target::TrackName;
 
-/// Digits and letters that nobody mistakes for one another (Crockford's base 32).
-const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// How many letters follow `run_`.
-const ID_LETTERS: u32 = 8;
 /// Among how many of the newest runs a misspelled id is looked for.
 const NEAREST_AMONG: u64 = 500;
 /// How many database ids one query may name; SQLite takes 32,766 values, others more.
@@ -33,6 +28,8 @@ const RUNNING: &str = "running";
 /// What is needed to begin a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRun {
+    /// Its id, from [`crate::run::new_run_id`].
+    pub id: String,
     /// The command as it was given, without secrets.
     pub command: String,
     /// Forwards or backwards.
@@ -71,7 +68,7 @@ pub struct Run {
 impl Registry {
     /// Writes a run and its targets in one transaction; returns the run's id.
     pub async fn begin_run(&self, new: &NewRun) -> Result<String, RegistryError> {
-        let id = new_run_id();
+        let id = new.id.clone();
         let row = run::ActiveModel {
             id: Set(id.clone()),
             command: Set(new.command.clone()),
@@ -253,31 +250,4 @@ fn status_of(word: &str) -> Option<RunStatus> {
     [RunStatus::Completed, RunStatus::Interrupted, RunStatus::Stopped]
         .into_iter()
         .find(|status| status.as_str() == word)
-}
-
-/// Makes a short id that people can read out: 40 bits, most of them random.
-fn new_run_id() -> String {
-    let tail = Uuid::now_v7().as_u128();
-    let letters = (0..ID_LETTERS).map(|i| {
-        let index = (tail >> (5 * i)) & 31;
-        usize::try_from(index)
-            .ok()
-            .and_then(|index| LETTERS.get(index))
-            .map_or('0', |letter| char::from(*letter))
-    });
-    std::iter::once("run_".to_owned())
-        .chain(letters.map(String::from))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::new_run_id;
-
-    #[test]
-    fn a_run_id_is_short_and_new() {
-        let (a, b) = (new_run_id(), new_run_id());
-        assert_eq!(a.len(), 12);
-        assert_ne!(a, b);
-    }
 }

@@ -114,6 +114,25 @@ impl Registry {
         rows.iter().map(listed).collect()
     }
 
+    /// Returns the server of a jurisdiction with the fewest databases, by name where several have as few;
+    /// `None` if there is no server in it.
+    pub async fn emptiest_server(&self, jurisdiction: &Jurisdiction) -> Result<Option<ServerName>, RegistryError> {
+        let counted: Vec<(String, i64)> = Entity::find()
+            .select_only()
+            .column(Column::Name)
+            .column_as(super::entities::database::Column::Id.count(), "databases")
+            .left_join(super::entities::database::Entity)
+            .filter(Column::Jurisdiction.eq(jurisdiction.as_str()))
+            .group_by(Column::Name)
+            .order_by_asc(Column::Name)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let emptiest = counted.into_iter().min_by_key(|(_, databases)| *databases);
+        Ok(emptiest.and_then(|(name, _)| name.parse().ok()))
+    }
+
     /// Finds a server by name and opens its administrator's password.
     ///
     /// Fails with [`RegistryError::ServerNotFound`] and the nearest names if there is none.

@@ -25,7 +25,7 @@ pub(crate) async fn create_database(folder: &Path, new: &NewDatabase) -> Result<
         folder: folder.to_owned(),
         file: new.name.clone(),
     };
-    let (place, database_id) = (address.clone(), new.database_id.clone());
+    let (place, wanted) = (address.clone(), new.clone());
     let mut made = None;
     let found = poll(PATIENCE, move || {
         if made.is_none() {
@@ -34,7 +34,7 @@ pub(crate) async fn create_database(folder: &Path, new: &NewDatabase) -> Result<
         if let Some(Err(_)) = &made {
             return Ok(made.take().map(|result| result.map(|()| None)));
         }
-        Ok(identify(&place, &database_id)?.map(|owner| Ok(Some(owner))))
+        Ok(identify(&place, &wanted)?.map(|owner| Ok(Some(owner))))
     })
     .await;
     let owner = match found {
@@ -102,15 +102,15 @@ fn make_file(address: &SqliteAddress) -> Result<(), CreateError> {
 }
 
 /// Looks at the file under its lock and claims it if it is empty; `None` while somebody else has the lock.
-fn identify(address: &SqliteAddress, database_id: &str) -> Result<Option<Owner>, SessionError> {
+fn identify(address: &SqliteAddress, new: &NewDatabase) -> Result<Option<Owner>, SessionError> {
     let options = OpenOptions {
         application_name: String::new(),
         connect_timeout: PATIENCE,
         lock_timeout: Duration::from_secs(3),
         lock_window: PATIENCE,
-        database_id: database_id.to_owned(),
-        tenant_id: String::new(),
-        registry_id: String::new(),
+        database_id: new.database_id.clone(),
+        tenant_id: new.tenant_id.clone(),
+        registry_id: new.registry_id.clone(),
     };
     let mut database = Database::open(address, &options)?;
     if !database.try_lock()? {
@@ -129,9 +129,9 @@ fn identify(address: &SqliteAddress, database_id: &str) -> Result<Option<Owner>,
         return Ok(Some(Owner::Other("it has tables already".to_owned())));
     }
     let meta = Meta {
-        database_id: database_id.to_owned(),
-        tenant_id: String::new(),
-        registry_id: String::new(),
+        database_id: new.database_id.clone(),
+        tenant_id: new.tenant_id.clone(),
+        registry_id: new.registry_id.clone(),
         epoch: 0,
         format: FORMAT,
     };

@@ -9,6 +9,7 @@ use rusqlite::{Connection, InterruptHandle};
 use super::connect::{File, ScriptMode, connect};
 use super::error::{is_busy, session_error};
 use super::history;
+use crate::engine::identity::check_identity;
 use crate::engine::{OpenOptions, SessionError, SqliteAddress};
 use crate::history::History;
 
@@ -107,7 +108,7 @@ impl Database {
     /// Reads the history under the lock and checks whose database it is.
     pub(super) fn read_history(&mut self) -> Result<History, SessionError> {
         let history = history::read(&self.connection, &self.file.endpoint())?;
-        history::check_identity(&history, &self.options)?;
+        check_identity(&history, &self.options)?;
         self.epoch = history.meta.as_ref().map(|meta| meta.epoch);
         Ok(history)
     }

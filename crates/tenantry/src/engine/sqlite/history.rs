@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::error::session_error;
-use crate::engine::{OpenOptions, SessionError};
+use crate::engine::SessionError;
 use crate::history::{Applied, FORMAT, History, Meta, Phase};
 use crate::migration::{Checksum, Version};
 use crate::target::TrackName;
@@ -142,27 +142,6 @@ fn applied(row: &Row<'_>) -> rusqlite::Result<Result<Applied, SessionError>> {
         done_at: row.get(12)?,
         duration_ms: unsigned(row, 13)?,
     }))
-}
-
-/// Checks whose database it is. An expected id that is empty is not known yet, and checks nothing.
-pub(super) fn check_identity(history: &History, options: &OpenOptions) -> Result<(), SessionError> {
-    let Some(meta) = &history.meta else {
-        return Ok(());
-    };
-    let pairs = [
-        (&options.database_id, &meta.database_id),
-        (&options.registry_id, &meta.registry_id),
-    ];
-    for (expected, found) in pairs {
-        // A database that was only created carries no registry's id before its first migration.
-        if !expected.is_empty() && !found.is_empty() && expected != found {
-            return Err(SessionError::IdentityMismatch {
-                expected: expected.clone(),
-                found: found.clone(),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Returns whether our tables are there by now.

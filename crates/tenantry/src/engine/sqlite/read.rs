@@ -7,6 +7,7 @@ use rusqlite::config::DbConfig;
 use super::connect::{File, ScriptMode, connect};
 use super::error::{is_busy, session_error};
 use super::{history, in_background};
+use crate::engine::identity::check_identity;
 use crate::engine::{OpenOptions, Reader, SessionError, SqliteAddress};
 use crate::history::History;
 
@@ -70,7 +71,7 @@ impl Open {
         let ended = self.connection.execute_batch("COMMIT");
         let history = history.map_err(|error| self.waited(error))?;
         ended.map_err(|error| self.error(&error))?;
-        history::check_identity(&history, &self.options)?;
+        check_identity(&history, &self.options)?;
         Ok(history)
     }
 

@@ -161,6 +161,7 @@ async fn ten_thousand_tenants_are_no_trouble(central: Central) {
         })
         .collect();
     let run = NewRun {
+        id: tenantry::run::new_run_id(),
         command: "migrate tenants".to_owned(),
         direction: Direction::Up,
         reverts: None,

@@ -32,6 +32,7 @@ async fn fleet(central: &Central) -> (Registry, Vec<RunTarget>) {
 
 fn up(targets: Vec<RunTarget>) -> NewRun {
     NewRun {
+        id: tenantry::run::new_run_id(),
         command: "migrate tenants".to_owned(),
         direction: Direction::Up,
         reverts: None,
