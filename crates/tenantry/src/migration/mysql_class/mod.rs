@@ -49,12 +49,12 @@ pub fn classify(statement: &str) -> Class {
 /// Returns the database that a statement names before an object; `None` if it names none.
 ///
 /// A migration never knows its database's name: every tenant has another.
-pub(super) fn other_database(mut cursor: Cursor<'_>) -> Option<String> {
-    let mut named = Named::default();
-    let class = class(cursor.clone(), &mut named);
-    if matches!(class, Class::Dml | Class::NotRepeatable) {
-        return changed_table(&mut cursor)?.before.map(Cow::into_owned);
+pub(super) fn other_database(cursor: Cursor<'_>) -> Option<String> {
+    if let Some(table) = changed_table(&mut cursor.clone()) {
+        return table.before.map(Cow::into_owned);
     }
+    let mut named = Named::default();
+    class(cursor, &mut named);
     named.database
 }
 

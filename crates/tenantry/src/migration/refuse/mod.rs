@@ -50,7 +50,15 @@ pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, 
 
 /// Returns why a statement of this kind must not run; the first reason wins.
 fn head(text: &str, engine: Engine, script: &Script) -> Option<Kind> {
+    const ROWS: [&str; 5] = ["INSERT", "UPDATE", "DELETE", "SELECT", "REPLACE"];
     let cursor = Cursor::new(text, engine);
+    if cursor.at_any(&ROWS).is_some() {
+        return if engine == Engine::MySql {
+            server::other_database(cursor)
+        } else {
+            None
+        };
+    }
     transaction::refused(cursor.clone(), engine)
         .or_else(|| session::refused(cursor.clone(), engine))
         .or_else(|| server::refused(cursor.clone(), engine))

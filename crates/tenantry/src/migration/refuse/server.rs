@@ -55,9 +55,12 @@ fn mysql(cursor: Cursor<'_>) -> Option<Kind> {
         "SET" => global_scope(ahead).map(|scope| Kind::ServerWide(format!("SET {scope}"))),
         _ => None,
     };
-    refused.or_else(|| {
-        mysql_class::other_database(cursor).map(|name| Kind::OtherDatabase(format!("`{name}.…`")))
-    })
+    refused.or_else(|| other_database(cursor))
+}
+
+/// Returns the refusal of a MySQL statement that names an object of another database.
+pub(super) fn other_database(cursor: Cursor<'_>) -> Option<Kind> {
+    mysql_class::other_database(cursor).map(|name| Kind::OtherDatabase(format!("`{name}.…`")))
 }
 
 fn locks_all(mut cursor: Cursor<'_>) -> bool {

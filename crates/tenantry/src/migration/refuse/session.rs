@@ -47,7 +47,8 @@ fn postgres(mut cursor: Cursor<'_>) -> Option<Kind> {
 /// Harmless settings, as `pg_dump` writes them, are left alone.
 fn postgres_set(mut cursor: Cursor<'_>) -> Option<Kind> {
     let local = cursor.eat("LOCAL");
-    if !local && cursor.eat_all(&["SESSION", "AUTHORIZATION"]) {
+    let mut ahead = cursor.clone();
+    if !local && (cursor.eat_all(&["SESSION", "AUTHORIZATION"]) || ahead.eat_all(&["SESSION", "SESSION"])) {
         return Some(Kind::SessionChange("SET SESSION AUTHORIZATION".to_owned()));
     }
     cursor.eat("SESSION");

@@ -209,6 +209,7 @@ fn changes_of_the_session() {
         ("B43", PG, "RESET SESSION AUTHORIZATION", 3036, 1, 1),
         ("B43", PG, "DISCARD ALL", 3036, 1, 1),
         ("B43", PG, "SET SESSION AUTHORIZATION a", 3036, 1, 1),
+        ("B43", PG, "SET SESSION SESSION AUTHORIZATION a", 3036, 1, 1),
         ("B43", MY, "SET ROLE a", 3036, 1, 1),
         (
             "B44",
@@ -400,5 +401,29 @@ fn every_problem_of_a_file_is_listed_in_its_order() {
     assert_eq!(
         found.get(2).and_then(|p| p.snippet.as_deref()),
         Some("SELECT pg_read_file('x'), lo_import('y');")
+    );
+}
+
+#[test]
+fn what_dump_programs_write_is_left_alone() {
+    allowed(
+        MY,
+        &[
+            "/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;\n\
+             /*!40014 SET @OLD_UNIQUE_CHECKS=@@UNIQUE_CHECKS, UNIQUE_CHECKS=0 */;\n\
+             /*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n\
+             DROP TABLE IF EXISTS `a`;\n/*!40000 ALTER TABLE `a` DISABLE KEYS */;\n",
+            "DELIMITER ;;\n/*!50003 CREATE*/ /*!50017 DEFINER=`r`@`h`*/ /*!50003 TRIGGER t BEFORE INSERT ON a \
+             FOR EACH ROW BEGIN SET NEW.b = 1; SET NEW.c = 2; END */;;\nDELIMITER ;\n",
+        ],
+    );
+    allowed(
+        PG,
+        &[
+            "ALTER TABLE ONLY public.a ADD CONSTRAINT b PRIMARY KEY (c);\n\
+             SELECT pg_catalog.setval('public.a_id_seq', 1, false);\n\
+             CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN COMMIT; END$$;",
+            "SELECT '{\"a\": 1}'::jsonb #>> '{a}', 5 # 3",
+        ],
     );
 }

@@ -1,8 +1,9 @@
 //! Random scripts that also run on a real server, with the statements that they were made of.
 //!
 //! A script may be run in an empty database: its first statement makes what the others need, and each of
-//! them names objects of its own number. A differential test can send the statements one by one and give
-//! the text to the server's own client, and compare.
+//! them names objects of its own number. The statements run one by one on PostgreSQL, MariaDB and SQLite, and
+//! PostgreSQL's and SQLite's clients run the text. MySQL's client does not: it keeps a body whole only under
+//! `DELIMITER`, and we keep it whole without.
 
 mod mysql;
 mod postgres;

@@ -21,7 +21,6 @@ pub(super) static FRAGMENTS: Fragments = Fragments {
     expressions: &[
         "'?''?\"\\'",
         "E'?\\'?''\\\\'",
-        "E'a' -- it's;\n  '\\';?'",
         "U&'?\"'",
         "$$a';\"é \n$$",
         "$t_1$a';$$ $t$;?$t_1$",
