@@ -43,7 +43,7 @@ impl MigrateError {
     pub fn code(&self) -> Code {
         match self {
             Self::TenantNotFound { .. } => Code(6002),
-            Self::NotProvisioned { .. } => Code(6010),
+            Self::NotProvisioned { .. } => Code(6013),
             Self::Failed(failure) => failure.code,
             Self::Fleet(error) => error.code(),
         }
@@ -132,7 +132,10 @@ impl ProductMigrator {
         product: &ProductType,
         concurrency: usize,
     ) -> Result<RunReport, MigrateError> {
-        let selection = Selection { product: Some(product.clone()), ..Selection::default() };
+        let selection = Selection {
+            product: Some(product.clone()),
+            ..Selection::default()
+        };
         let selected = self.fleet.select(&selection, Tiers::Products).await?;
         migrate_all(&self.fleet, selected, concurrency, "migrate_by_product").await
     }
@@ -162,15 +165,21 @@ async fn select_one(
         product: product.cloned(),
         ..Selection::default()
     };
-    let tiers = if product.is_some() { Tiers::Products } else { Tiers::Tenant };
+    let tiers = if product.is_some() {
+        Tiers::Products
+    } else {
+        Tiers::Tenant
+    };
     let mut selected = fleet.select(&selection, tiers).await?;
     let wanted = product.map_or(TrackName::Tenant, |product| TrackName::Product(product.clone()));
     selected.retain(|job| job.target.track == wanted);
     if selected.jobs.is_empty() {
         let failure = selected.left_out.into_iter().find_map(|report| report.failure);
         return Err(match failure {
-            Some(failure) if failure.code != Code(6010) => MigrateError::Failed(Box::new(failure)),
-            Some(_) | None => MigrateError::NotProvisioned { id: found.id.to_string() },
+            Some(failure) if failure.code != Code(6013) => MigrateError::Failed(Box::new(failure)),
+            Some(_) | None => MigrateError::NotProvisioned {
+                id: found.id.to_string(),
+            },
         });
     }
     Ok(selected)
@@ -194,14 +203,20 @@ async fn migrate_all(
     let mut fleet = fleet.clone();
     fleet.options.concurrency = Some(concurrency.max(1));
     let report = execute(&fleet, selected, command).await?;
-    tracing::info!("Migration complete: {} succeeded, {} failed", report.success().count(), report.failed().count());
+    tracing::info!(
+        "Migration complete: {} succeeded, {} failed",
+        report.success().count(),
+        report.failed().count()
+    );
     Ok(report)
 }
 
 async fn migrate_one(fleet: &Fleet, selected: Selected, tenant: &str) -> Result<TargetReport, MigrateError> {
     let report = execute(fleet, selected, "migrate_one").await?;
     let Some(target) = report.targets.into_iter().next() else {
-        return Err(MigrateError::NotProvisioned { id: tenant.to_owned() });
+        return Err(MigrateError::NotProvisioned {
+            id: tenant.to_owned(),
+        });
     };
     match target.failure {
         Some(failure) => Err(MigrateError::Failed(Box::new(failure))),
@@ -220,22 +235,36 @@ async fn execute(fleet: &Fleet, selected: Selected, command: &str) -> Result<Run
 /// Logs what became of each tenant, in the words that users of the platforms we replace look for.
 async fn log(mut events: UnboundedReceiver<RunEvent>) {
     while let Some(event) = events.recv().await {
-        let RunEvent::TargetFinished(report) = event else { continue };
-        let name = report.owner.as_ref().map_or("central", |owner| owner.name.as_str());
+        let RunEvent::TargetFinished(report) = event else {
+            continue;
+        };
+        let name = report
+            .owner
+            .as_ref()
+            .map_or("central", |owner| owner.name.as_str());
         let id = report.owner.as_ref().map_or("", |owner| owner.id.as_str());
         match &report.failure {
             None => tracing::info!("Migrated tenant: {name} ({id})"),
-            Some(failure) => tracing::error!(code = %failure.code, "Failed to migrate tenant: {name} ({id}): {}", failure.what),
+            Some(failure) => {
+                tracing::error!(code = %failure.code, "Failed to migrate tenant: {name} ({id}): {}", failure.what)
+            }
         }
     }
 }
 
 async fn needs_migration(fleet: &Fleet, selected: &Selected, tenant: &str) -> Result<bool, MigrateError> {
-    match fleet.preview(selected, &Control::default()).await.into_iter().next() {
+    match fleet
+        .preview(selected, &Control::default())
+        .await
+        .into_iter()
+        .next()
+    {
         Some(preview) => match preview.planned {
             Ok((plan, _)) => Ok(!plan.steps.is_empty()),
             Err(failure) => Err(MigrateError::Failed(Box::new(failure))),
         },
-        None => Err(MigrateError::NotProvisioned { id: tenant.to_owned() }),
+        None => Err(MigrateError::NotProvisioned {
+            id: tenant.to_owned(),
+        }),
     }
 }

@@ -46,8 +46,17 @@ pub async fn prepare_central(address: &Address, options: &RunOptions) -> Result<
             after: None,
         };
         let (events, _ignored) = unbounded_channel();
-        let report = run(&new_run_id(), vec![job], options.clone(), Control::default(), events).await;
-        let Some(target) = report.targets.into_iter().next() else { continue };
+        let report = run(
+            &new_run_id(),
+            vec![job],
+            options.clone(),
+            Control::default(),
+            events,
+        )
+        .await;
+        let Some(target) = report.targets.into_iter().next() else {
+            continue;
+        };
         match (target.outcome, target.failure) {
             (outcome, None) => return Ok((id, outcome == Outcome::Applied)),
             // Another first run chose the id: read it and go on with it.
@@ -74,12 +83,17 @@ async fn registry_id(address: &Address, options: &RunOptions) -> Result<Option<S
         Err(error) => return Err(FleetError::Central(error)),
     };
     let history = reader.history().await.map_err(FleetError::Central)?;
-    Ok(history.meta.map(|meta| meta.registry_id).filter(|id| !id.is_empty()))
+    Ok(history
+        .meta
+        .map(|meta| meta.registry_id)
+        .filter(|id| !id.is_empty()))
 }
 
 /// Makes the file of a central database on SQLite; on a server the database has to be there.
 async fn make_file(address: &Address, id: &str) -> Result<(), FleetError> {
-    let Address::Sqlite(sqlite) = address else { return Ok(()) };
+    let Address::Sqlite(sqlite) = address else {
+        return Ok(());
+    };
     let new = NewDatabase {
         name: sqlite.file.clone(),
         login: None,

@@ -95,7 +95,12 @@ impl Fleet {
     /// Makes the job of one target, its track read if it was not yet.
     pub fn job(&self, selected: &mut Selected, target: Target) -> Result<Job, FleetError> {
         let track = self.track(&mut selected.tracks, &target)?;
-        Ok(Job { target, track, goal: Goal::Head, after: None })
+        Ok(Job {
+            target,
+            track,
+            goal: Goal::Head,
+            after: None,
+        })
     }
 
     fn track(&self, tracks: &mut Tracks, target: &Target) -> Result<Arc<Track>, FleetError> {
@@ -116,12 +121,22 @@ impl Fleet {
             .filter_map(|(index, job)| Some((job.target.owner.as_ref()?.id.to_string(), index)))
             .collect();
         for target in found.targets {
-            let after = target.owner.as_ref().and_then(|owner| shared.get(owner.id.as_str()).copied());
+            let after = target
+                .owner
+                .as_ref()
+                .and_then(|owner| shared.get(owner.id.as_str()).copied());
             let job = self.job(selected, target)?;
             selected.jobs.push(Job { after, ..job });
         }
-        selected.left_out.extend(found.skipped.iter().map(|(label, status)| skipped(label, *status, &track)));
-        selected.left_out.extend(found.not_provisioned.iter().map(|t| not_provisioned(t, &track)));
+        selected.left_out.extend(
+            found
+                .skipped
+                .iter()
+                .map(|(label, status)| skipped(label, *status, &track)),
+        );
+        selected
+            .left_out
+            .extend(found.not_provisioned.iter().map(|t| not_provisioned(t, &track)));
         selected.left_out.extend(found.locked.iter().map(locked));
         Ok(())
     }
@@ -152,10 +167,14 @@ fn skipped(label: &str, status: TenantStatus, track: &TrackName) -> TargetReport
 
 fn not_provisioned(tenant: &Tenant, track: &TrackName) -> TargetReport {
     let what = format!("Tenant database not provisioned: {}", tenant.id);
-    let owner = Owner { id: tenant.id.clone(), slug: tenant.slug.clone(), name: tenant.name.clone() };
+    let owner = Owner {
+        id: tenant.id.clone(),
+        slug: tenant.slug.clone(),
+        name: tenant.name.clone(),
+    };
     TargetReport {
         owner: Some(owner),
-        failure: Some(Failure::bare(Code(6010), what)),
+        failure: Some(Failure::bare(Code(6013), what)),
         ..left_out(tenant.slug.as_str(), track, Outcome::Failed)
     }
 }

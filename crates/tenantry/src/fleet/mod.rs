@@ -93,7 +93,11 @@ impl Fleet {
         events: UnboundedSender<RunEvent>,
     ) -> Result<RunReport, FleetError> {
         let id = new_run_id();
-        let mut rows: Vec<RunTarget> = selected.jobs.iter().map(|job| RunTarget::not_run(&job.target)).collect();
+        let mut rows: Vec<RunTarget> = selected
+            .jobs
+            .iter()
+            .map(|job| RunTarget::not_run(&job.target))
+            .collect();
         rows.extend(selected.left_out.iter().map(RunTarget::reported));
         let new = NewRun {
             id: id.clone(),
@@ -127,11 +131,16 @@ impl Fleet {
     /// [`RegistryError::RunNotFound`] if there is no such run.
     pub async fn unfinished(&self, run_id: &str, mut selected: Selected) -> Result<Selected, FleetError> {
         let rows = self.registry.unfinished_of(run_id).await?;
-        let keys: HashSet<(String, String)> =
-            rows.into_iter().map(|row| (row.database_id, row.track.to_string())).collect();
-        let keep = |id: &str, track: &crate::target::TrackName| keys.contains(&(id.to_owned(), track.to_string()));
+        let keys: HashSet<(String, String)> = rows
+            .into_iter()
+            .map(|row| (row.database_id, row.track.to_string()))
+            .collect();
+        let keep =
+            |id: &str, track: &crate::target::TrackName| keys.contains(&(id.to_owned(), track.to_string()));
         selected.retain(|job| keep(&job.target.database_id, &job.target.track));
-        selected.left_out.retain(|report| keep(&report.database_id, &report.track));
+        selected
+            .left_out
+            .retain(|report| keep(&report.database_id, &report.track));
         Ok(selected)
     }
 }

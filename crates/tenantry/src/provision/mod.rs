@@ -10,11 +10,13 @@ use tokio::sync::mpsc::unbounded_channel;
 pub use naming::{Naming, NamingError};
 
 use crate::code::Code;
-use crate::engine::{self, Address, CreateError, Engine, Login, NetworkAddress, NewDatabase, Place, SqliteAddress};
+use crate::engine::{
+    self, Address, CreateError, Engine, Login, NetworkAddress, NewDatabase, Place, Recorded, SqliteAddress,
+};
 use crate::fleet::{Fleet, FleetError, Request, Selected};
 use crate::plan::Goal;
 use crate::registry::{self, Database, DatabaseStatus, RegistryError};
-use crate::run::{Control, Failure, Job, Recorded, RunReport};
+use crate::run::{Control, Failure, Job, RunReport};
 use crate::server::Server;
 use crate::target::{Owner, Target, TrackName};
 use crate::tenant::{Jurisdiction, ProductType, ServerName, Tenant, TenantStatus};
@@ -113,8 +115,8 @@ impl ProvisionError {
         match self {
             Self::Registry(error) => error.code(),
             Self::Fleet(error) => error.code(),
-            Self::Naming(_) => Code(6011),
-            Self::NoServer { .. } => Code(6012),
+            Self::Naming(_) => Code(6014),
+            Self::NoServer { .. } => Code(6015),
             Self::WrongJurisdiction { .. } => Code(6003),
             Self::UnknownProduct { .. } => Code(6005),
             Self::Create { source, .. } => source.code(),
@@ -151,7 +153,11 @@ impl Products {
     }
 
     /// Gives a tenant, by slug or id, the database of a product and migrates it. Repeating it is harmless.
-    pub async fn provision(&self, tenant: &str, product: &ProductType) -> Result<Provisioned, ProvisionError> {
+    pub async fn provision(
+        &self,
+        tenant: &str,
+        product: &ProductType,
+    ) -> Result<Provisioned, ProvisionError> {
         let tenant = self.0.fleet.registry.find_tenant(tenant).await?;
         self.0.check_product(product)?;
         let databases = self.0.fleet.registry.databases_of(&tenant.id).await?;
@@ -176,14 +182,23 @@ impl Tenants {
         }
         let tenant = self.fleet.registry.create_tenant(&new.tenant).await?;
         let begun = self.fleet.registry.databases_of(&tenant.id).await?;
-        let beside = begun.first().map(|database| database.server.clone()).or_else(|| new.server.clone());
+        let beside = begun
+            .first()
+            .map(|database| database.server.clone())
+            .or_else(|| new.server.clone());
         let server = self.server(&tenant, beside.as_ref()).await?;
         let mut made = vec![self.provision(&tenant, &server, None).await?];
         for product in &new.products {
             made.push(self.provision(&tenant, &server, Some(product)).await?);
         }
         self.fleet.registry.activate_tenant(&tenant.id).await?;
-        Ok((Tenant { status: TenantStatus::Active, ..tenant }, made))
+        Ok((
+            Tenant {
+                status: TenantStatus::Active,
+                ..tenant
+            },
+            made,
+        ))
     }
 
     fn check_product(&self, product: &ProductType) -> Result<(), ProvisionError> {
@@ -192,7 +207,10 @@ impl Tenants {
             return Ok(());
         }
         let known = products.keys().cloned().collect();
-        Err(ProvisionError::UnknownProduct { product: product.clone(), known })
+        Err(ProvisionError::UnknownProduct {
+            product: product.clone(),
+            known,
+        })
     }
 
     /// Chooses the server: the one that was named, or the emptiest in the tenant's jurisdiction.
@@ -200,9 +218,12 @@ impl Tenants {
         let registry = &self.fleet.registry;
         let name = match named {
             Some(name) => name.clone(),
-            None => registry.emptiest_server(&tenant.jurisdiction).await?.ok_or_else(|| {
-                ProvisionError::NoServer { jurisdiction: tenant.jurisdiction.clone() }
-            })?,
+            None => registry
+                .emptiest_server(&tenant.jurisdiction)
+                .await?
+                .ok_or_else(|| ProvisionError::NoServer {
+                    jurisdiction: tenant.jurisdiction.clone(),
+                })?,
         };
         let server = registry.find_server(name.as_str()).await?;
         if server.jurisdiction == tenant.jurisdiction {
@@ -226,7 +247,10 @@ impl Tenants {
     ) -> Result<Provisioned, ProvisionError> {
         let names = self.naming.names(server.engine, tenant, product)?;
         let login = match names.user {
-            Some(user) => Some(Login { user, password: password::generate().map_err(ProvisionError::Random)? }),
+            Some(user) => Some(Login {
+                user,
+                password: password::generate().map_err(ProvisionError::Random)?,
+            }),
             None => None,
         };
         let reserved = registry::NewDatabase {
@@ -238,7 +262,7 @@ impl Tenants {
         };
         let database = self.fleet.registry.reserve_database(&reserved).await?;
         if database.status == DatabaseStatus::Creating {
-            self.create(tenant, server, &database).await?;
+            self.create_database(tenant, server, &database).await?;
         }
         let report = self.migrate(tenant, &database).await?;
         let migrations = report.migrations.clone();
@@ -253,7 +277,12 @@ impl Tenants {
         })
     }
 
-    async fn create(&self, tenant: &Tenant, server: &Server, database: &Database) -> Result<(), ProvisionError> {
+    async fn create_database(
+        &self,
+        tenant: &Tenant,
+        server: &Server,
+        database: &Database,
+    ) -> Result<(), ProvisionError> {
         let login = match &database.address {
             Address::Network(network) => Some(network.login.clone()),
             Address::Sqlite(_) => None,
@@ -265,11 +294,13 @@ impl Tenants {
             tenant_id: tenant.id.to_string(),
             registry_id: self.fleet.registry.registry_id().to_owned(),
         };
-        engine::create_database(&administration(server), &new).await.map_err(|source| ProvisionError::Create {
-            database: new.name.clone(),
-            server: server.name.clone(),
-            source,
-        })
+        engine::create_database(&administration(server), &new)
+            .await
+            .map_err(|source| ProvisionError::Create {
+                database: new.name.clone(),
+                server: server.name.clone(),
+                source,
+            })
     }
 
     /// Migrates the new database in a run of its own, which the registry records.
@@ -278,11 +309,18 @@ impl Tenants {
         tenant: &Tenant,
         database: &Database,
     ) -> Result<crate::run::TargetReport, ProvisionError> {
-        let owner = Owner { id: tenant.id.clone(), slug: tenant.slug.clone(), name: tenant.name.clone() };
+        let owner = Owner {
+            id: tenant.id.clone(),
+            slug: tenant.slug.clone(),
+            name: tenant.name.clone(),
+        };
         let target = Target {
             database_id: database.id.clone(),
             registry_id: self.fleet.registry.registry_id().to_owned(),
-            track: database.product.clone().map_or(TrackName::Tenant, TrackName::Product),
+            track: database
+                .product
+                .clone()
+                .map_or(TrackName::Tenant, TrackName::Product),
             owner: Some(owner),
             server: Some(database.server.clone()),
             max_parallel: None,
@@ -300,12 +338,20 @@ impl Tenants {
             reverts: None,
         };
         let (events, _ignored) = unbounded_channel();
-        let report: RunReport = self.fleet.execute(selected, &request, &Control::default(), events).await?;
+        let report: RunReport = self
+            .fleet
+            .execute(selected, &request, &Control::default(), events)
+            .await?;
         let Some(target) = report.targets.into_iter().next() else {
-            return Err(ProvisionError::Registry(RegistryError::DatabaseNotFound { id: database.id.clone() }));
+            return Err(ProvisionError::Registry(RegistryError::DatabaseNotFound {
+                id: database.id.clone(),
+            }));
         };
         match target.failure.clone() {
-            Some(failure) => Err(ProvisionError::Migrate { label, failure: Box::new(failure) }),
+            Some(failure) => Err(ProvisionError::Migrate {
+                label,
+                failure: Box::new(failure),
+            }),
             None => Ok(target),
         }
     }
@@ -322,12 +368,14 @@ pub fn administration(server: &Server) -> Address {
             database: maintenance_database(server.engine).to_owned(),
             login: admin.clone(),
         }),
-        (Place::Network { .. }, None) => {
-            Address::Sqlite(SqliteAddress { folder: std::path::PathBuf::new(), file: String::new() })
-        }
-        (Place::Folder(folder), _) => {
-            Address::Sqlite(SqliteAddress { folder: folder.clone(), file: String::new() })
-        }
+        (Place::Network { .. }, None) => Address::Sqlite(SqliteAddress {
+            folder: std::path::PathBuf::new(),
+            file: String::new(),
+        }),
+        (Place::Folder(folder), _) => Address::Sqlite(SqliteAddress {
+            folder: folder.clone(),
+            file: String::new(),
+        }),
     }
 }
 

@@ -60,7 +60,10 @@ pub struct Naming {
 
 impl Default for Naming {
     fn default() -> Self {
-        Self { tenant: "tenant_{id}_shared".to_owned(), product: "tenant_{id}_{product}".to_owned() }
+        Self {
+            tenant: "tenant_{id}_shared".to_owned(),
+            product: "tenant_{id}_{product}".to_owned(),
+        }
     }
 }
 
@@ -78,9 +81,14 @@ impl Naming {
         check(tenant)?;
         check(product)?;
         if !product.contains("{product}") {
-            return Err(NamingError::NoProduct { template: product.to_owned() });
+            return Err(NamingError::NoProduct {
+                template: product.to_owned(),
+            });
         }
-        Ok(Self { tenant: tenant.to_owned(), product: product.to_owned() })
+        Ok(Self {
+            tenant: tenant.to_owned(),
+            product: product.to_owned(),
+        })
     }
 
     /// Returns the names of a tenant's database on an engine.
@@ -90,7 +98,11 @@ impl Naming {
         tenant: &Tenant,
         product: Option<&ProductType>,
     ) -> Result<Names, NamingError> {
-        let template = if product.is_some() { &self.product } else { &self.tenant };
+        let template = if product.is_some() {
+            &self.product
+        } else {
+            &self.tenant
+        };
         let name = template
             .replace("{id}", &tenant.id.compact())
             .replace("{slug}", tenant.slug.as_str())
@@ -100,9 +112,18 @@ impl Naming {
             return Err(NamingError::TooLong { name, engine, max });
         }
         Ok(match engine {
-            Engine::Sqlite => Names { database: format!("{name}.db"), user: None },
-            Engine::Postgres => Names { user: Some(name.clone()), database: name },
-            Engine::MySql => Names { user: Some(short_user(&name)), database: name },
+            Engine::Sqlite => Names {
+                database: format!("{name}.db"),
+                user: None,
+            },
+            Engine::Postgres => Names {
+                user: Some(name.clone()),
+                database: name,
+            },
+            Engine::MySql => Names {
+                user: Some(short_user(&name)),
+                database: name,
+            },
         })
     }
 }
@@ -132,12 +153,16 @@ fn check(template: &str) -> Result<(), NamingError> {
     plain.push_str(rest);
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     if !plain.bytes().all(allowed) {
-        return Err(NamingError::BadCharacter { template: template.to_owned() });
+        return Err(NamingError::BadCharacter {
+            template: template.to_owned(),
+        });
     }
     if template.contains("{id}") || template.contains("{slug}") {
         return Ok(());
     }
-    Err(NamingError::NotUnique { template: template.to_owned() })
+    Err(NamingError::NotUnique {
+        template: template.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -165,23 +190,44 @@ mod tests {
         let shared = naming.names(Engine::Postgres, &tenant(), None).unwrap();
         assert_eq!(shared.database, "tenant_0190a1b2c3d47e5f8a9b0c1d2e3f4a5b_shared");
         let product = naming.names(Engine::Sqlite, &tenant(), Some(&kira)).unwrap();
-        assert_eq!(product.database, "tenant_0190a1b2c3d47e5f8a9b0c1d2e3f4a5b_kira.db");
+        assert_eq!(
+            product.database,
+            "tenant_0190a1b2c3d47e5f8a9b0c1d2e3f4a5b_kira.db"
+        );
     }
 
     #[test]
     fn a_user_name_of_mysql_has_at_most_32_characters_and_stays_its_own() {
         let kira: ProductType = "kira".parse().unwrap();
-        let user = |product| Naming::default().names(Engine::MySql, &tenant(), product).unwrap().user.unwrap();
+        let user = |product| {
+            Naming::default()
+                .names(Engine::MySql, &tenant(), product)
+                .unwrap()
+                .user
+                .unwrap()
+        };
         assert_eq!(user(None).len(), 32);
         assert_ne!(user(None), user(Some(&kira)));
     }
 
     #[test]
     fn templates_that_cannot_tell_databases_apart_are_refused() {
-        assert!(matches!(Naming::new("shared", "{id}_{product}"), Err(NamingError::NotUnique { .. })));
-        assert!(matches!(Naming::new("{id}", "{id}_x"), Err(NamingError::NoProduct { .. })));
-        assert!(matches!(Naming::new("{idd}", "{id}_{product}"), Err(NamingError::UnknownWord { .. })));
-        assert!(matches!(Naming::new("{id};x", "{id}_{product}"), Err(NamingError::BadCharacter { .. })));
+        assert!(matches!(
+            Naming::new("shared", "{id}_{product}"),
+            Err(NamingError::NotUnique { .. })
+        ));
+        assert!(matches!(
+            Naming::new("{id}", "{id}_x"),
+            Err(NamingError::NoProduct { .. })
+        ));
+        assert!(matches!(
+            Naming::new("{idd}", "{id}_{product}"),
+            Err(NamingError::UnknownWord { .. })
+        ));
+        assert!(matches!(
+            Naming::new("{id};x", "{id}_{product}"),
+            Err(NamingError::BadCharacter { .. })
+        ));
         assert!(Naming::new("t-{slug}", "p_{product}_{slug}").is_ok());
     }
 }

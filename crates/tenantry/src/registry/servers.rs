@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, SqlErr,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    SqlErr,
 };
 use uuid::Uuid;
 
 use super::entities::server::{ActiveModel, Column, Entity, Model};
 use super::passwords::{Purpose, endpoint_of};
 use super::rows::Row;
+use super::entities::database;
 use super::{Registry, RegistryError, now};
 use crate::engine::{Engine, Login, Place, Tls};
 use crate::selection::nearest;
@@ -116,19 +118,25 @@ impl Registry {
 
     /// Returns the server of a jurisdiction with the fewest databases, by name where several have as few;
     /// `None` if there is no server in it.
-    pub async fn emptiest_server(&self, jurisdiction: &Jurisdiction) -> Result<Option<ServerName>, RegistryError> {
-        let counted: Vec<(String, i64)> = Entity::find()
-            .select_only()
-            .column(Column::Name)
-            .column_as(super::entities::database::Column::Id.count(), "databases")
-            .left_join(super::entities::database::Entity)
+    pub async fn emptiest_server(
+        &self,
+        jurisdiction: &Jurisdiction,
+    ) -> Result<Option<ServerName>, RegistryError> {
+        let servers = Entity::find()
             .filter(Column::Jurisdiction.eq(jurisdiction.as_str()))
-            .group_by(Column::Name)
             .order_by_asc(Column::Name)
-            .into_tuple()
             .all(&self.db)
             .await
             .map_err(|e| self.refused(&e))?;
+        let mut counted = Vec::with_capacity(servers.len());
+        for server in servers {
+            let databases = database::Entity::find()
+                .filter(database::Column::ServerId.eq(server.id.as_str()))
+                .count(&self.db)
+                .await
+                .map_err(|e| self.refused(&e))?;
+            counted.push((server.name, databases));
+        }
         let emptiest = counted.into_iter().min_by_key(|(_, databases)| *databases);
         Ok(emptiest.and_then(|(name, _)| name.parse().ok()))
     }
