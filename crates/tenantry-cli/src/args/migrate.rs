@@ -1,0 +1,200 @@
+//! `migrate …`: the commands that make, carry out and revert migrations.
+
+use clap::{Args, Subcommand};
+use tenantry::ProductType;
+use tenantry::migration::Version;
+
+use super::select::{Limits, Selection};
+
+/// `migrate …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrateCommand {
+    /// Make a new migration file
+    #[command(
+        before_help = "Examples:\n  tenantry migrate make add_invoices\n  tenantry migrate make add_boards --product kira",
+        after_help = "Also: migrate:make"
+    )]
+    Make(Make),
+    /// Show what would run where; writes nothing
+    #[command(
+        before_help = "Examples:\n  tenantry migrate plan\n  tenantry migrate plan --only acme --live",
+        after_help = "Also: migrate:plan"
+    )]
+    Plan {
+        /// Which targets.
+        #[command(flatten)]
+        selection: Selection,
+        /// Up to this version; the newest if left out
+        #[arg(long, value_name = "VERSION")]
+        to: Option<Version>,
+        /// Ask every database instead of the registry
+        #[arg(long)]
+        live: bool,
+        /// End with 10 if something is pending
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Show how far the tenants are; answers from the registry
+    #[command(
+        before_help = "Examples:\n  tenantry migrate status\n  tenantry migrate status acme --live",
+        after_help = "Also: migrate:status"
+    )]
+    Status {
+        /// One tenant: slug or id; all if left out
+        tenant: Option<String>,
+        /// Which targets.
+        #[command(flatten)]
+        selection: Selection,
+        /// Ask every database instead of the registry
+        #[arg(long)]
+        live: bool,
+        /// End with 10 if something is pending
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Migrate one tenant's database
+    #[command(
+        before_help = "Examples:\n  tenantry migrate tenant acme\n  tenantry migrate tenant acme --dry-run",
+        after_help = "Also: migrate:tenant"
+    )]
+    Tenant {
+        /// The tenant: slug or id
+        tenant: String,
+        /// How.
+        #[command(flatten)]
+        ahead: Ahead,
+    },
+    /// Migrate every tenant's database
+    #[command(
+        before_help = "Examples:\n  tenantry migrate all-tenants\n  tenantry migrate all-tenants --only acme,globex\n  tenantry migrate all-tenants -j 20 --jurisdiction eu",
+        after_help = "Also: migrate:all-tenants, migrate:tenants"
+    )]
+    AllTenants {
+        /// Which targets.
+        #[command(flatten)]
+        selection: Selection,
+        /// How.
+        #[command(flatten)]
+        ahead: Ahead,
+    },
+    /// Migrate product databases
+    #[command(
+        before_help = "Examples:\n  tenantry migrate products\n  tenantry migrate products --product kira",
+        after_help = "Also: migrate:products"
+    )]
+    Products {
+        /// Which targets.
+        #[command(flatten)]
+        selection: Selection,
+        /// How.
+        #[command(flatten)]
+        ahead: Ahead,
+    },
+    /// Migrate the central database
+    #[command(
+        before_help = "Examples:\n  tenantry migrate central\n  tenantry migrate central --dry-run",
+        after_help = "Also: migrate:central"
+    )]
+    Central {
+        /// How.
+        #[command(flatten)]
+        ahead: Ahead,
+    },
+    /// Migrate the central database, then every tenant, then the products
+    #[command(before_help = "Examples:\n  tenantry migrate all\n  tenantry migrate all --dry-run")]
+    All {
+        /// Which targets.
+        #[command(flatten)]
+        selection: Selection,
+        /// How.
+        #[command(flatten)]
+        ahead: Ahead,
+    },
+    /// Revert the last run of a target, some steps, or down to a version
+    #[command(
+        before_help = "Examples:\n  tenantry migrate rollback acme\n  tenantry migrate rollback acme --step 1 --confirm acme",
+        after_help = "Also: migrate:rollback"
+    )]
+    Rollback(Back),
+    /// Finish what a run did not: failed targets and those that did not run
+    #[command(
+        before_help = "Examples:\n  tenantry migrate resume\n  tenantry migrate resume run_7f3a --only globex",
+        after_help = "Also: migrate:resume"
+    )]
+    Resume {
+        /// The run; the newest unfinished one if left out
+        run: Option<String>,
+        /// Which targets.
+        #[command(flatten)]
+        selection: Selection,
+        /// How.
+        #[command(flatten)]
+        limits: Limits,
+    },
+}
+
+/// How a run forwards goes.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Ahead {
+    /// Limits and clocks.
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+    /// Up to this version; the newest if left out
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) to: Option<Version>,
+}
+
+/// `migrate make`.
+#[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct Make {
+    /// What it does, in a few words: `add_invoices`
+    pub(crate) name: String,
+    /// For every tenant's database; this is the default
+    #[arg(long, conflicts_with_all = ["central", "product"])]
+    pub(crate) tenant: bool,
+    /// For the central database
+    #[arg(long, conflicts_with = "product")]
+    pub(crate) central: bool,
+    /// For the databases of a product
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) product: Option<ProductType>,
+    /// Also make the way back; by default as the newest file of the folder has it
+    #[arg(long, conflicts_with = "no_down")]
+    pub(crate) down: bool,
+    /// Make no way back
+    #[arg(long)]
+    pub(crate) no_down: bool,
+}
+
+/// `migrate rollback`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Back {
+    /// One tenant: slug or id
+    #[arg(conflicts_with_all = ["all_tenants", "central"])]
+    pub(crate) tenant: Option<String>,
+    /// Every tenant's database
+    #[arg(long, conflicts_with = "central")]
+    pub(crate) all_tenants: bool,
+    /// The central database
+    #[arg(long)]
+    pub(crate) central: bool,
+    /// Which targets; `--product` alone chooses that product's databases.
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// How.
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+    /// Revert the newest N migrations
+    #[arg(long, value_name = "N", value_parser = super::values::parallel, conflicts_with_all = ["to", "run"])]
+    pub(crate) step: Option<usize>,
+    /// Revert everything newer than this version
+    #[arg(long, value_name = "VERSION", conflicts_with = "run")]
+    pub(crate) to: Option<Version>,
+    /// Revert what this run applied
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// The text to be typed: a tenant's slug, or "25 tenants" as the plan says
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) confirm: Option<String>,
+}

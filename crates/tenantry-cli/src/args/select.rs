@@ -1,0 +1,75 @@
+//! Flags that choose targets, and flags that limit a run over them.
+
+use std::time::Duration;
+
+use clap::Args;
+use tenantry::{Jurisdiction, ProductType, ServerName};
+
+use super::values;
+
+/// Which targets; several flags narrow the choice together.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Which targets")]
+pub(crate) struct Selection {
+    /// Only these tenants: slugs or patterns such as `acme-*`
+    #[arg(long, value_name = "SLUG", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// The same as --only, as other tools call it
+    #[arg(long, value_name = "SLUG", value_delimiter = ',', hide = true)]
+    tenants: Vec<String>,
+    /// Not these tenants
+    #[arg(long, value_name = "SLUG", value_delimiter = ',')]
+    pub(crate) except: Vec<String>,
+    /// Only tenants of these jurisdictions
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) jurisdiction: Vec<Jurisdiction>,
+    /// Only databases on these servers
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) server: Vec<ServerName>,
+    /// Only databases of these products
+    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    pub(crate) product: Vec<ProductType>,
+}
+
+impl Selection {
+    /// Returns the tenants asked for by `--only` and its synonym `--tenants`.
+    pub(crate) fn chosen(&self) -> impl Iterator<Item = &str> {
+        self.only.iter().chain(&self.tenants).map(String::as_str)
+    }
+
+    /// Returns whether nothing narrows the choice.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.chosen().next().is_none()
+            && self.except.is_empty()
+            && self.jurisdiction.is_empty()
+            && self.server.is_empty()
+            && self.product.is_empty()
+    }
+}
+
+/// How a run goes about it.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "How to run")]
+pub(crate) struct Limits {
+    /// How many targets at once in all; 5 for each server if left out, at most 64
+    #[arg(short = 'j', long, value_name = "N", value_parser = values::parallel)]
+    pub(crate) concurrency: Option<usize>,
+    /// How many targets of one server at once; a server's own limit always holds
+    #[arg(long, value_name = "N", value_parser = values::parallel)]
+    pub(crate) per_server: Option<usize>,
+    /// Show what would run, and run nothing
+    #[arg(long, alias = "pretend")]
+    pub(crate) dry_run: bool,
+    /// Ask every database instead of the registry what is pending
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// How many targets go first, alone; only 0 is possible
+    #[arg(long, value_name = "N", value_parser = values::canary)]
+    pub(crate) canary: Option<usize>,
+    /// How long a statement may wait for a lock: 500ms, 3s, 2m
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub(crate) lock_timeout: Option<Duration>,
+    /// It is no error if nothing is selected
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}

@@ -1,0 +1,255 @@
+//! `tenantry.toml` as types: its sections and keys, and a precise complaint about anything else.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::exit::Exit;
+use crate::failure::CommandError;
+
+/// Everything that may stand in `tenantry.toml`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "tenantry.toml")]
+pub(crate) struct ConfigFile {
+    /// The central database, which holds the registry.
+    central: Central,
+    /// Folders of migrations, relative to this file.
+    migrations: Migrations,
+    /// How the databases that tenantry creates are called.
+    naming: Naming,
+    /// Limits and clocks of runs.
+    run: Run,
+    /// The key that seals database passwords.
+    key: Key,
+}
+
+/// `[central]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Central {
+    /// Its address: `sqlite:data/central.db`, `postgres://user:password@host/database`, `mysql://…`.
+    url: Option<String>,
+    /// A file that holds the address.
+    url_file: Option<String>,
+    /// An environment variable that holds the address.
+    url_env: Option<String>,
+    /// The host names that lead to the central application.
+    domains: Option<Vec<String>>,
+}
+
+/// `[migrations]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Migrations {
+    /// The central track; `migrations/central` if left out.
+    central: Option<String>,
+    /// The track of every tenant; `migrations/tenant` if left out.
+    tenant: Option<String>,
+    /// The track of each product; the folders of `migrations/products` if left out.
+    products: Option<BTreeMap<String, String>>,
+}
+
+/// `[naming]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Naming {
+    /// A tenant's database, of `{id}` and `{slug}`; `tenant_{id}_shared` if left out.
+    tenant: Option<String>,
+    /// A product's database, of `{id}`, `{slug}` and `{product}`; `tenant_{id}_{product}` if left out.
+    product: Option<String>,
+}
+
+/// How much goes into one transaction.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Transaction {
+    /// Each migration by itself.
+    Migration,
+    /// Everything pending in a target together.
+    Target,
+}
+
+/// `[run]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Run {
+    /// How many targets at once in all; 5 for each server if left out, at most 64.
+    #[schemars(range(min = 1, max = 1024))]
+    concurrency: Option<u16>,
+    /// How many targets of one server at once; 5 if left out.
+    #[schemars(range(min = 1, max = 1024))]
+    per_server: Option<u16>,
+    /// How much goes into one transaction; `migration` if left out.
+    transaction: Option<Transaction>,
+    /// How long a statement may wait for a lock; `3s` if left out.
+    lock_timeout: Option<String>,
+    /// How long to go on trying to get a lock; `5m` if left out.
+    lock_window: Option<String>,
+    /// How long running targets may finish after SIGTERM; `30s` if left out.
+    grace: Option<String>,
+    /// How long to try to connect; `10s` if left out.
+    connect_timeout: Option<String>,
+}
+
+/// `[key]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Key {
+    /// The key file; `.tenantry/key` if left out.
+    file: Option<String>,
+}
+
+/// A value of the file as text, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The dotted key: `run.concurrency`.
+    pub(crate) key: String,
+    /// The value as text; lists are joined by commas.
+    pub(crate) value: String,
+    /// Where the value begins, in bytes.
+    pub(crate) offset: usize,
+}
+
+/// Reads the text of a configuration file into its entries, in no particular order.
+///
+/// # Errors
+/// TN-1003 with the place of the first thing that is not TOML, not a known key or not of the right type.
+pub(crate) fn entries(path: &Path, text: &str) -> Result<Vec<Entry>, CommandError> {
+    let complain = |error: &toml::de::Error| complaint(path, text, error);
+    toml::from_str::<ConfigFile>(text).map_err(|error| complain(&error))?;
+    let table = toml::de::DeTable::parse(text).map_err(|error| complain(&error))?;
+    let mut found = Vec::new();
+    flatten("", table.get_ref(), &mut found);
+    Ok(found)
+}
+
+fn flatten(prefix: &str, table: &toml::de::DeTable<'_>, found: &mut Vec<Entry>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() {
+            name.get_ref().to_string()
+        } else {
+            format!("{prefix}.{}", name.get_ref())
+        };
+        if let toml::de::DeValue::Table(inner) = value.get_ref() {
+            flatten(&key, inner, found);
+        } else {
+            found.push(Entry {
+                key,
+                value: scalar(value.get_ref()),
+                offset: value.span().start,
+            });
+        }
+    }
+}
+
+fn scalar(value: &toml::de::DeValue<'_>) -> String {
+    match value {
+        toml::de::DeValue::String(text) => text.to_string(),
+        toml::de::DeValue::Integer(number) => number.as_str().replace('_', ""),
+        toml::de::DeValue::Float(number) => number.as_str().to_owned(),
+        toml::de::DeValue::Boolean(yes) => yes.to_string(),
+        toml::de::DeValue::Datetime(time) => time.to_string(),
+        toml::de::DeValue::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| scalar(item.get_ref())).collect();
+            items.join(",")
+        }
+        toml::de::DeValue::Table(_) => String::new(),
+    }
+}
+
+/// Turns the parser's words into ours: the name of an unknown key and the nearest known one.
+fn complaint(path: &Path, text: &str, error: &toml::de::Error) -> CommandError {
+    let message = error.message();
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let (title, near) = if message.starts_with("unknown field") {
+        let unknown = quoted.next().unwrap_or_default();
+        let near = nearest(unknown, quoted);
+        (format!("unknown key `{}`", unknown.escape_debug()), near)
+    } else {
+        (
+            format!("{} cannot be read: {}", path.display(), one_line(message)),
+            None,
+        )
+    };
+    let title = match near {
+        Some(near) => format!("{title}, did you mean `{near}`?"),
+        None => title,
+    };
+    let offset = error.span().map_or(0, |span| span.start);
+    CommandError::new(Exit::Configuration, title)
+        .code(1003)
+        .place(path, text, offset)
+        .fact("state", "nothing ran")
+        .help("tenantry config schema        prints every key that is possible")
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the candidate that looks most like a word; `None` if none looks like it.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenantry::migration::Place;
+
+    fn refused(text: &str) -> (String, Place) {
+        let error = entries(Path::new("tenantry.toml"), text).unwrap_err();
+        assert_eq!(error.exit, Exit::Configuration);
+        assert_eq!(error.message.code.map(|c| c.0), Some(1003));
+        let place = error.message.at.first().and_then(|at| at.place);
+        (error.message.title.clone(), place.unwrap())
+    }
+
+    #[test]
+    fn a_typo_is_shown_where_it_stands_with_the_nearest_key() {
+        let (title, place) = refused("[run]\nlock_timeout = \"5s\"\nconcurency = 5\n");
+        assert_eq!(title, "unknown key `concurency`, did you mean `concurrency`?");
+        assert_eq!(place, Place { line: 3, column: 1 });
+        let (title, place) = refused("\n[cental]\nurl = \"x\"\n");
+        assert_eq!(title, "unknown key `cental`, did you mean `central`?");
+        assert_eq!(place.line, 2);
+        let (title, _) = refused("[[server]]\nname = \"x\"\n");
+        assert!(title.starts_with("unknown key `server`"), "{title}");
+    }
+
+    #[test]
+    fn a_wrong_type_and_broken_toml_have_a_place_too() {
+        assert_eq!(
+            refused("[run]\nconcurrency = \"5\"\n").1,
+            Place { line: 2, column: 15 }
+        );
+        assert_eq!(refused("[run]\nconcurrency = -1\n").1.line, 2);
+        assert_eq!(refused("[run]\ntransaction = \"all\"\n").1.line, 2);
+        assert_eq!(refused("[run\n").1.line, 1);
+        assert_eq!(refused("[run]\ngrace = \"1s\"\ngrace = \"2s\"\n").1.line, 3);
+    }
+
+    #[test]
+    fn values_are_found_with_their_place() {
+        let text = "[migrations]\nproducts.kira = \"m/kira\"\n[central]\ndomains = [\"a\", \"b\"]\n[run]\nconcurrency = 1_0\n";
+        let mut found = entries(Path::new("t"), text).unwrap();
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        let pairs: Vec<_> = found.iter().map(|e| (e.key.as_str(), e.value.as_str())).collect();
+        assert_eq!(
+            pairs,
+            [
+                ("central.domains", "a,b"),
+                ("migrations.products.kira", "m/kira"),
+                ("run.concurrency", "10"),
+            ]
+        );
+        assert_eq!(text.get(found[1].offset..found[1].offset + 3), Some("\"m/"));
+    }
+}

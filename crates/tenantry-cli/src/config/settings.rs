@@ -1,0 +1,224 @@
+//! Every setting in force as a typed value, checked.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tenantry::ProductType;
+use tenantry::engine::Address;
+use tenantry::run::{RunOptions, TransactionScope};
+
+use super::environment::Environment;
+use super::key::KeySource;
+use super::layers::{Layers, PRODUCTS};
+use super::naming::{self, Naming};
+use super::url;
+use crate::args::{duration, parallel};
+use crate::exit::Exit;
+use crate::failure::CommandError;
+
+/// The folders of migrations, absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Folders {
+    /// The central track.
+    pub(crate) central: PathBuf,
+    /// The track of every tenant.
+    pub(crate) tenant: PathBuf,
+    /// The track of each product.
+    pub(crate) products: BTreeMap<ProductType, PathBuf>,
+}
+
+/// The central database's address, and the same as it may be shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Central {
+    /// The address.
+    pub(crate) address: Address,
+    /// The URL with `***` for the password.
+    pub(crate) shown: String,
+}
+
+/// Every setting.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The central database; `None` if nobody named it.
+    central: Option<Central>,
+    /// The host names that lead to the central application.
+    pub(crate) domains: Vec<String>,
+    /// The folders of migrations.
+    pub(crate) folders: Folders,
+    /// How databases are called.
+    pub(crate) naming: Naming,
+    /// Limits and clocks of runs.
+    pub(crate) run: RunOptions,
+    /// How long running targets may finish after SIGTERM.
+    pub(crate) grace: Duration,
+    /// Where the key is.
+    pub(crate) key: KeySource,
+}
+
+impl Settings {
+    /// Checks every value in force. `folder` is what relative paths start from.
+    ///
+    /// # Errors
+    /// TN-1007 for the first value that cannot be used.
+    pub(super) fn read(
+        layers: &Layers,
+        folder: &Path,
+        environment: &Environment,
+    ) -> Result<Self, CommandError> {
+        let folders = folders(layers, folder)?;
+        Ok(Self {
+            central: central(layers, folder, environment)?,
+            domains: domains(layers)?,
+            naming: naming(layers, &folders)?,
+            folders,
+            run: run(layers)?,
+            grace: time(layers, "run.grace")?,
+            key: KeySource::find(layers, folder, environment),
+        })
+    }
+
+    /// Returns the central database, if somebody named it.
+    pub(crate) fn named_central(&self) -> Option<&Central> {
+        self.central.as_ref()
+    }
+
+    /// Returns the central database.
+    ///
+    /// # Errors
+    /// TN-1007 if nobody named it.
+    pub(crate) fn central(&self) -> Result<&Central, CommandError> {
+        self.central.as_ref().ok_or_else(|| {
+            CommandError::new(Exit::Configuration, "the central database is not named")
+                .code(1007)
+                .fact("state", "nothing ran")
+                .help("set url under [central] in tenantry.toml, or CENTRAL_DATABASE_URL in the environment")
+        })
+    }
+}
+
+fn central(
+    layers: &Layers,
+    folder: &Path,
+    environment: &Environment,
+) -> Result<Option<Central>, CommandError> {
+    let of = |key: &'static str| layers.find(key).map(|setting| (key, &setting.value));
+    let found = of("central.url")
+        .or_else(|| of("central.url_file"))
+        .or_else(|| of("central.url_env"));
+    let Some((key, value)) = found else {
+        return Ok(None);
+    };
+    let refuse = |why: &str| layers.refuse_secret(key, why);
+    let text = match key {
+        "central.url_file" => {
+            let path = folder.join(value);
+            std::fs::read_to_string(&path)
+                .map_err(|error| refuse(&format!("{} cannot be read: {error}", path.display())))?
+        }
+        "central.url_env" => match environment.find(value) {
+            Some((text, _)) => text.to_owned(),
+            None => {
+                return Err(refuse(&format!(
+                    "the variable {} is not set",
+                    value.escape_debug()
+                )));
+            }
+        },
+        _ => value.clone(),
+    };
+    let text = text.trim_end_matches(['\n', '\r']);
+    let address = url::parse(text, folder).map_err(|why| refuse(&why))?;
+    let shown = url::masked(text, folder);
+    Ok(Some(Central { address, shown }))
+}
+
+fn folders(layers: &Layers, folder: &Path) -> Result<Folders, CommandError> {
+    let path = |key: &str| {
+        let value = layers.find(key).map_or("", |setting| setting.value.as_str());
+        if value.is_empty() {
+            return Err(layers.refuse(key, "it is empty"));
+        }
+        Ok(folder.join(value))
+    };
+    let mut products = found_products(&folder.join("migrations/products"));
+    for (name, setting) in layers.with_prefix(PRODUCTS) {
+        let key = format!("{PRODUCTS}{name}");
+        let product: ProductType = name
+            .parse()
+            .map_err(|error: tenantry::NameError| layers.refuse(&key, &error.to_string()))?;
+        products.insert(product, folder.join(&setting.value));
+    }
+    Ok(Folders {
+        central: path("migrations.central")?,
+        tenant: path("migrations.tenant")?,
+        products,
+    })
+}
+
+/// Returns the folders whose names are product types; none if there is no such folder.
+fn found_products(folder: &Path) -> BTreeMap<ProductType, PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return BTreeMap::new();
+    };
+    let product = |entry: std::fs::DirEntry| {
+        let product = entry.file_name().to_str()?.parse().ok()?;
+        entry.path().is_dir().then(|| (product, entry.path()))
+    };
+    entries.flatten().filter_map(product).collect()
+}
+
+fn domains(layers: &Layers) -> Result<Vec<String>, CommandError> {
+    let value = layers.find("central.domains").map_or("", |s| s.value.as_str());
+    let domains: Vec<String> = value
+        .split(',')
+        .map(|domain| domain.trim().to_lowercase())
+        .filter(|domain| !domain.is_empty())
+        .collect();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    match domains.iter().find(|domain| !domain.bytes().all(plain)) {
+        Some(bad) => {
+            let why = format!("`{}` is not a host name", bad.escape_debug());
+            Err(layers.refuse("central.domains", &why))
+        }
+        None => Ok(domains),
+    }
+}
+
+fn naming(layers: &Layers, folders: &Folders) -> Result<Naming, CommandError> {
+    let text = |key| layers.find(key).map_or("", |setting| setting.value.as_str());
+    let (tenant, product) = (text("naming.tenant"), text("naming.product"));
+    naming::check_tenant(tenant).map_err(|why| layers.refuse("naming.tenant", &why))?;
+    naming::check_product(product, tenant, folders.products.keys())
+        .map_err(|why| layers.refuse("naming.product", &why))?;
+    Ok(Naming {
+        tenant: tenant.to_owned(),
+        product: product.to_owned(),
+    })
+}
+
+fn run(layers: &Layers) -> Result<RunOptions, CommandError> {
+    let transaction = match layers.find("run.transaction").map(|s| s.value.as_str()) {
+        Some("migration") | None => TransactionScope::Migration,
+        Some("target") => TransactionScope::Target,
+        Some(_) => return Err(layers.refuse("run.transaction", "it is neither `migration` nor `target`")),
+    };
+    Ok(RunOptions {
+        concurrency: count(layers, "run.concurrency")?,
+        per_server: count(layers, "run.per_server")?,
+        transaction,
+        connect_timeout: time(layers, "run.connect_timeout")?,
+        lock_timeout: time(layers, "run.lock_timeout")?,
+        lock_window: time(layers, "run.lock_window")?,
+    })
+}
+
+fn count(layers: &Layers, key: &str) -> Result<Option<usize>, CommandError> {
+    let parse = |text: &str| parallel(text).map_err(|why| layers.refuse(key, &why));
+    layers.find(key).map(|setting| parse(&setting.value)).transpose()
+}
+
+fn time(layers: &Layers, key: &str) -> Result<Duration, CommandError> {
+    let text = layers.find(key).map_or("", |setting| setting.value.as_str());
+    duration(text).map_err(|why| layers.refuse(key, &why))
+}

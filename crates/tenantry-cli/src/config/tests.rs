@@ -1,0 +1,197 @@
+//! Discovery, precedence and refusals of the configuration, on real folders.
+
+use std::fs;
+
+use tempfile::TempDir;
+use tenantry::engine::Engine;
+
+use super::key::KeySource;
+use super::layers::Origin;
+use super::*;
+
+fn project(toml: &str, files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(FILE_NAME), toml).unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn load(folder: &TempDir, variables: &[(&str, &str)]) -> Result<Project, CommandError> {
+    let globals = Globals {
+        dir: Some(folder.path().to_owned()),
+        ..Globals::default()
+    };
+    let pairs = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+    Project::load(&globals, Environment::from_pairs(pairs))
+}
+
+fn refusal(toml: &str, variables: &[(&str, &str)]) -> (u16, String) {
+    let error = load(&project(toml, &[]), variables).unwrap_err();
+    assert_eq!(error.exit, Exit::Configuration);
+    (error.message.code.unwrap().0, error.message.title.clone())
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    let folder = project("", &[("migrations/products/kira/.gitkeep", "")]);
+    let project = load(&folder, &[]).unwrap();
+    let settings = &project.settings;
+    assert_eq!(settings.folders.tenant, folder.path().join("migrations/tenant"));
+    let products: Vec<_> = settings
+        .folders
+        .products
+        .keys()
+        .map(tenantry::ProductType::as_str)
+        .collect();
+    assert_eq!(products, ["kira"]);
+    assert_eq!(settings.naming.tenant, "tenant_{id}_shared");
+    assert_eq!(settings.run.lock_timeout.as_secs(), 3);
+    assert_eq!(settings.grace.as_secs(), 30);
+    assert_eq!(settings.run.concurrency, None);
+    assert_eq!(settings.central().unwrap_err().message.code.unwrap().0, 1007);
+}
+
+#[test]
+fn environment_outranks_dotenv_outranks_file_outranks_default() {
+    let toml = "[run]\nconcurrency = 1\nper_server = 1\nlock_timeout = \"1s\"\n";
+    let dotenv = "TENANTRY_RUN__CONCURRENCY=2\nTENANTRY_RUN__PER_SERVER=2\n";
+    let folder = project(toml, &[(".env", dotenv)]);
+    let project = load(&folder, &[("TENANTRY_RUN__CONCURRENCY", "3")]).unwrap();
+    let run = &project.settings.run;
+    assert_eq!((run.concurrency, run.per_server), (Some(3), Some(2)));
+    assert_eq!(
+        (run.lock_timeout.as_secs(), run.connect_timeout.as_secs()),
+        (1, 10)
+    );
+    let origin = |key| project.layers.find(key).unwrap().origin.to_string();
+    assert_eq!(origin("run.concurrency"), "environment TENANTRY_RUN__CONCURRENCY");
+    assert_eq!(origin("run.per_server"), ".env TENANTRY_RUN__PER_SERVER");
+    assert_eq!(origin("run.lock_timeout"), "tenantry.toml:4");
+    assert_eq!(origin("run.connect_timeout"), "default");
+}
+
+#[test]
+fn the_nearest_parent_wins() {
+    let folder = project(
+        "",
+        &[
+            ("inner/deep/x", ""),
+            ("inner/tenantry.toml", "[run]\ngrace = \"1s\""),
+        ],
+    );
+    let globals = Globals {
+        dir: Some(folder.path().join("inner/deep")),
+        ..Globals::default()
+    };
+    let project = Project::load(&globals, Environment::default()).unwrap();
+    assert_eq!(project.folder, folder.path().join("inner"));
+}
+
+#[test]
+fn without_a_file_the_searched_folders_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = load(&folder, &[]).unwrap_err();
+    assert_eq!(error.message.code.unwrap().0, 1001);
+    let (name, searched) = error.message.facts.first().unwrap();
+    assert_eq!(*name, "searched");
+    assert!(searched.starts_with(&folder.path().display().to_string()));
+}
+
+#[test]
+fn the_central_url_comes_from_five_places() {
+    let central = |toml: &str, variables: &[(&str, &str)]| {
+        let folder = project(toml, &[("secret/url", "sqlite:from-file.db\n")]);
+        let project = load(&folder, variables).unwrap();
+        let at = project.settings.central().unwrap();
+        assert_eq!(at.address.engine(), Engine::Sqlite);
+        at.address.database().to_owned()
+    };
+    let file = "[central]\nurl = \"sqlite:a.db\"\n";
+    assert_eq!(central(file, &[]), "a.db");
+    assert_eq!(
+        central("[central]\nurl_file = \"secret/url\"\n", &[]),
+        "from-file.db"
+    );
+    assert_eq!(
+        central("[central]\nurl_env = \"MINE\"\n", &[("MINE", "sqlite:m.db")]),
+        "m.db"
+    );
+    let url = ("DATABASE_URL", "sqlite:d.db");
+    assert_eq!(central(file, &[url]), "d.db");
+    let precise = ("CENTRAL_DATABASE_URL", "sqlite:c.db");
+    assert_eq!(central(file, &[url, precise]), "c.db");
+    let ours = ("TENANTRY_CENTRAL__URL", "sqlite:t.db");
+    assert_eq!(central(file, &[url, precise, ours]), "t.db");
+    assert_eq!(central("[central]\nurl_file = \"no\"\n", &[ours]), "t.db");
+}
+
+#[test]
+fn values_that_cannot_be_used_are_refused_by_name() {
+    for (toml, key) in [
+        ("[run]\nlock_timeout = \"5\"\n", "run.lock_timeout"),
+        ("[run]\nconcurrency = 0\n", "run.concurrency"),
+        ("[naming]\ntenant = \"x\"\n", "naming.tenant"),
+        ("[naming]\nproduct = \"{id}\"\n", "naming.product"),
+        ("[migrations]\ntenant = \"\"\n", "migrations.tenant"),
+        (
+            "[migrations.products]\nKira = \"x\"\n",
+            "migrations.products.Kira",
+        ),
+        ("[central]\nurl = \"oracle:x\"\n", "central.url"),
+        ("[central]\nurl_env = \"UNSET\"\n", "central.url_env"),
+        ("[central]\ndomains = [\"a b\"]\n", "central.domains"),
+        (
+            "[central]\nurl = \"sqlite:x\"\nurl_env = \"Y\"\n",
+            "central.url_env",
+        ),
+    ] {
+        let (code, title) = refusal(toml, &[]);
+        assert_eq!(code, 1007, "{toml}");
+        assert!(title.starts_with(&format!("{key} cannot be used")), "{title}");
+    }
+    let (code, title) = refusal("", &[("TENANTRY_RUN__CONCURENCY", "3")]);
+    assert_eq!(code, 1003);
+    assert!(
+        title.ends_with("did you mean TENANTRY_RUN__CONCURRENCY?"),
+        "{title}"
+    );
+}
+
+#[test]
+fn a_refused_url_is_not_shown_in_a_snippet() {
+    let folder = project("[central]\nurl = \"postgres://u:hunter2@h\"\n", &[]);
+    let error = load(&folder, &[]).unwrap_err();
+    assert!(error.message.snippet.is_none());
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[test]
+fn the_key_is_a_variable_or_a_file() {
+    let folder = project("", &[]);
+    let project = load(&folder, &[("DB_ENCRYPTION_KEY", &"ab".repeat(32))]).unwrap();
+    let key = &project.settings.key;
+    assert_eq!(key.to_string(), "***");
+    assert!(key.read(&project.environment).is_ok());
+    let project = load(&folder, &[]).unwrap();
+    let key = &project.settings.key;
+    assert_eq!(*key, KeySource::File(folder.path().join(".tenantry/key")));
+    let error = key.read(&project.environment).unwrap_err();
+    assert_eq!(error.message.code.unwrap().0, 1005);
+    let project = load(&folder, &[("DB_ENCRYPTION_KEY", "short"), ("TENANTRY_ENV", "x")]).unwrap();
+    let error = project.settings.key.read(&project.environment).unwrap_err();
+    assert!(!format!("{error:?}").contains("\"short\""));
+}
+
+#[test]
+fn a_key_file_named_in_the_environment_outranks_dotenv() {
+    let folder = project("", &[(".env", "DB_ENCRYPTION_KEY=x\n")]);
+    let source = |variables: &[(&str, &str)]| load(&folder, variables).unwrap().settings.key;
+    let dotenv = Origin::Dotenv("DB_ENCRYPTION_KEY".to_owned());
+    assert_eq!(source(&[]), KeySource::Variable(dotenv));
+    let file = source(&[("TENANTRY_KEY__FILE", "k")]);
+    assert_eq!(file, KeySource::File(folder.path().join("k")));
+}

@@ -1,0 +1,105 @@
+//! A message as people read it: what, where, the lines, the facts, the next command.
+
+use tenantry::run::Snippet;
+
+use super::style::Paint;
+use super::text;
+use crate::exit::Exit;
+use crate::failure::Message;
+
+/// How wide the names of facts are, colon included.
+const NAME_WIDTH: usize = 11;
+
+/// What a text is drawn for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Canvas {
+    /// How many characters a line has; `usize::MAX` where nobody looks at columns.
+    pub(crate) width: usize,
+    /// Whether colour is used.
+    pub(crate) paint: Paint,
+}
+
+/// Draws a message, without a final line break.
+pub(crate) fn message(message: &Message, canvas: Canvas) -> String {
+    let word = match message.code {
+        Some(code) => format!("error[{code}]"),
+        None => "error".to_owned(),
+    };
+    let title = format!("{}: {}", canvas.paint.red(&word), text::printable(&message.title));
+    let mut lines = vec![text::wrap(&title, canvas.width, 2)];
+    for at in &message.at {
+        let place = at
+            .place
+            .map_or(String::new(), |p| format!(":{}:{}", p.line, p.column));
+        lines.push(format!("  --> {}{place}", text::path(&at.path)));
+    }
+    if let Some(snippet) = &message.snippet {
+        draw_snippet(&mut lines, snippet, message.caret.as_deref(), canvas);
+    }
+    for (name, value) in &message.facts {
+        let name = format!("{name}:");
+        let fact = format!("   = {name:NAME_WIDTH$}{}", text::printable(value));
+        lines.push(text::wrap(&fact, canvas.width, 5 + NAME_WIDTH));
+    }
+    draw_help(&mut lines, message);
+    lines.join("\n")
+}
+
+/// Draws a message and the exit code that goes with it.
+pub(crate) fn ending(message_of: &Message, exit: Exit, canvas: Canvas) -> String {
+    format!(
+        "{}\nexit {} ({})",
+        message(message_of, canvas),
+        exit.code(),
+        exit.name()
+    )
+}
+
+fn draw_help(lines: &mut Vec<String>, message: &Message) {
+    let explain = message.code.map(|code| format!("tenantry explain {code}"));
+    let mut help = message.help.clone();
+    if let Some(explain) = explain
+        && !help.contains(&explain)
+    {
+        help.push(explain);
+    }
+    for (at, line) in help.iter().enumerate() {
+        let word = if at == 0 { "help:" } else { "     " };
+        // A command is never broken: it is there to be copied.
+        lines.push(format!("{word} {}", text::printable(line)));
+    }
+}
+
+fn draw_snippet(lines: &mut Vec<String>, snippet: &Snippet, caret: Option<&str>, canvas: Canvas) {
+    let last = snippet.first_line + snippet.lines.len().saturating_sub(1);
+    let gutter = last.to_string().len().max(2);
+    let room = canvas.width.saturating_sub(gutter + 3).max(20);
+    // A line that is too long is shown from where its caret stays in sight.
+    let skip = match snippet.caret + snippet.width {
+        end if end > room => snippet.caret.saturating_sub(room / 2),
+        _ => 0,
+    };
+    let bar = format!("{:gutter$} |", "");
+    lines.push(bar.clone());
+    for (at, line) in snippet.lines.iter().enumerate() {
+        let shown: String = line.chars().skip(skip).collect();
+        let shown = text::cut(&text::printable(&shown), room);
+        lines.push(
+            format!("{:>gutter$} | {shown}", snippet.first_line + at)
+                .trim_end()
+                .to_owned(),
+        );
+    }
+    let marks = "^".repeat(snippet.width.clamp(1, room));
+    let under = format!(
+        "{bar} {:pad$}{}",
+        "",
+        canvas.paint.red(&marks),
+        pad = snippet.caret - skip
+    );
+    lines.push(match caret {
+        Some(caret) => text::wrap(&format!("{under} {caret}"), canvas.width, gutter + 3),
+        None => under,
+    });
+    lines.push(bar);
+}

@@ -1,0 +1,143 @@
+//! Text for people: numbers, names, durations, paths, lines of a given width.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+/// How many names a list shows before "and N more".
+const NAMES: usize = 5;
+
+/// Writes a number with commas: `1,790`.
+pub(crate) fn number(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Writes a number and its noun: `1 migration`, `3 migrations`.
+pub(crate) fn count(n: usize, noun: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", number(n))
+}
+
+/// Writes the first five names: `a, b, c, d, e and 11 more`.
+pub(crate) fn names<'a>(all: impl IntoIterator<Item = &'a str>) -> String {
+    let all: Vec<&str> = all.into_iter().collect();
+    let shown = all.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(NAMES) {
+        0 => shown,
+        more => format!("{shown} and {} more", number(more)),
+    }
+}
+
+/// Writes how long something took: `412 ms`, `1.9 s`, `3m58s`.
+pub(crate) fn elapsed(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Replaces control characters, which a database or a file name could use to paint over the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control() && c != '\n';
+            let kept = (!escaped).then_some(c);
+            kept.into_iter()
+                .chain(c.escape_unicode().filter(move |_| escaped))
+        })
+        .collect()
+}
+
+/// Writes a path relative to a folder if it lies in it, as it is otherwise.
+pub(crate) fn path_from(folder: &Path, path: &Path) -> String {
+    let shown = path.strip_prefix(folder).unwrap_or(path);
+    printable(&shown.display().to_string())
+}
+
+/// Writes a path relative to the present folder if it lies in it.
+pub(crate) fn path(path: &Path) -> String {
+    match std::env::current_dir() {
+        Ok(here) => path_from(&here, path),
+        Err(_) => path.display().to_string(),
+    }
+}
+
+/// Breaks text at spaces so that no line is longer than `width` characters; later lines begin with
+/// `indent` spaces. A word longer than a line is kept whole, so that it can be copied.
+pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let mut out = String::new();
+    for (at, line) in text.split('\n').enumerate() {
+        if at > 0 {
+            let _infallible = write!(out, "\n{:indent$}", "");
+        }
+        let mut column = indent;
+        for (word_at, word) in line.split(' ').enumerate() {
+            let length = word.chars().count();
+            if word_at > 0 && column + 1 + length > width {
+                let _infallible = write!(out, "\n{:indent$}", "");
+                column = indent;
+            } else if word_at > 0 {
+                out.push(' ');
+                column += 1;
+            }
+            out.push_str(word);
+            column += length;
+        }
+    }
+    out
+}
+
+/// Cuts a line to `width` characters; the last one is then `…`.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut shown: String = text.chars().take(width.saturating_sub(1)).collect();
+    shown.push('…');
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_come_with_names_and_an_end() {
+        assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(number(12), "12");
+        assert_eq!(names(["a", "b"]), "a, b");
+        assert_eq!(names(["a", "b", "c", "d", "e", "f"]), "a, b, c, d, e and 1 more");
+        assert_eq!(count(1, "migration"), "1 migration");
+    }
+
+    #[test]
+    fn durations_are_as_precise_as_they_are_useful() {
+        assert_eq!(elapsed(Duration::from_millis(41)), "41 ms");
+        assert_eq!(elapsed(Duration::from_millis(1_904)), "1.9 s");
+        assert_eq!(elapsed(Duration::from_secs(238)), "3m58s");
+        assert_eq!(elapsed(Duration::from_mins(62)), "1h02m");
+    }
+
+    #[test]
+    fn escape_sequences_of_others_are_not_passed_on() {
+        assert_eq!(printable("a\u{1b}[31mb\r"), "a\\u{1b}[31mb\\u{d}");
+    }
+
+    #[test]
+    fn text_is_broken_at_spaces_only() {
+        assert_eq!(wrap("aa bb cc", 7, 2), "aa bb\n  cc");
+        assert_eq!(wrap("aaaaaaaaaa b", 5, 0), "aaaaaaaaaa\nb");
+        assert_eq!(cut("abcdef", 4), "abc…");
+    }
+}
