@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, IntoTableRef as _, Query, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
 use super::entities::{run, run_target};
@@ -182,27 +181,9 @@ impl Registry {
         track: &TrackName,
         databases: &[String],
     ) -> Result<Option<run::Model>, RegistryError> {
-        let mut of_targets = Condition::all()
-            .add(run_target::Column::Track.eq(track.to_string()))
-            .add(run_target::Column::Migrations.gt(0));
-        if !databases.is_empty() {
-            of_targets = of_targets.add(run_target::Column::DatabaseId.is_in(databases));
-        }
-        let changed = Query::select()
-            .column(run_target::Column::RunId)
-            .from(run_target::Entity)
-            .cond_where(of_targets.clone())
-            .take();
-        let taken_back = Query::select()
-            .column(run::Column::Reverts)
-            .from(run::Entity)
-            .and_where(run::Column::Reverts.is_not_null())
-            .and_where(run::Column::Id.in_subquery(changed.clone()))
-            .take();
         run::Entity::find()
             .filter(run::Column::Direction.eq(Direction::Up.to_string()))
-            .filter(run::Column::Id.in_subquery(changed))
-            .filter(run::Column::Id.in_subquery(taken_back).not())
+            .filter(run::Column::Id.in_subquery(changed(track, databases)))
             .order_by_desc(run::Column::StartedAt)
             .order_by_desc(run::Column::Id)
             .one(&self.db)
@@ -244,6 +225,38 @@ impl Registry {
             counts: self.counts_of(&row.id).await?,
         })
     }
+}
+
+/// Selects the runs that changed one of these databases, or any if none is given, by migrations that
+/// no later run took back there.
+fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
+    use run_target::Column;
+    let (changed, back, back_run) = (Alias::new("changed"), Alias::new("back"), Alias::new("back_run"));
+    let of_changed = |column: Column| Expr::col((changed.clone(), column));
+    let of_back = |column: Column| Expr::col((back.clone(), column));
+    let taken_back = Query::select()
+        .expr(Expr::value(1))
+        .from_as(run_target::Entity, back.clone())
+        .inner_join(
+            run::Entity.into_table_ref().alias(back_run.clone()),
+            Expr::col((back_run.clone(), run::Column::Id)).equals((back.clone(), Column::RunId)),
+        )
+        .and_where(Expr::col((back_run, run::Column::Reverts)).equals((changed.clone(), Column::RunId)))
+        .and_where(of_back(Column::DatabaseId).equals((changed.clone(), Column::DatabaseId)))
+        .and_where(of_back(Column::Track).equals((changed.clone(), Column::Track)))
+        .and_where(of_back(Column::Migrations).gt(0))
+        .take();
+    let mut select = Query::select()
+        .column((changed.clone(), Column::RunId))
+        .from_as(run_target::Entity, changed.clone())
+        .and_where(of_changed(Column::Track).eq(track.to_string()))
+        .and_where(of_changed(Column::Migrations).gt(0))
+        .and_where(Expr::exists(taken_back).not())
+        .take();
+    if !databases.is_empty() {
+        select.and_where(of_changed(Column::DatabaseId).is_in(databases));
+    }
+    select
 }
 
 fn status_of(word: &str) -> Option<RunStatus> {

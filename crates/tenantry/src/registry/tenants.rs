@@ -162,21 +162,17 @@ impl Registry {
     ///
     /// Fails with [`RegistryError::TenantNotFound`] if there is none.
     pub async fn activate_tenant(&self, id: &TenantId) -> Result<(), RegistryError> {
-        tenant::Entity::update_many()
+        let written = tenant::Entity::update_many()
             .col_expr(tenant::Column::Status, Expr::value(TenantStatus::Active.as_str()))
             .filter(tenant::Column::Id.eq(id.as_str()))
             .exec(&self.db)
             .await
             .map_err(|e| self.refused(&e))?;
-        // MySQL counts only rows that changed, so that a second time looks like an unknown id.
-        let known = tenant::Entity::find_by_id(id.as_str())
-            .one(&self.db)
-            .await
-            .map_err(|e| self.refused(&e))?;
-        match known {
-            Some(_) => Ok(()),
-            None => Err(self.not_found(id.as_str()).await?),
+        // The MySQL driver asks for the rows that were found, not for those that changed.
+        if written.rows_affected == 0 {
+            return Err(self.not_found(id.as_str()).await?);
         }
+        Ok(())
     }
 
     /// Returns every tenant by slug, with domains.

@@ -12,6 +12,8 @@ use tenantry::registry::{Registry, RegistryError, track};
 use tenantry::secret::{Key, KeyRing};
 
 pub(super) const REGISTRY_ID: &str = "0195a000-0000-7000-8000-000000000001";
+const POSTGRES: &str = "TENANTRY_TEST_POSTGRES";
+const MARIADB: &str = "TENANTRY_TEST_MARIADB";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A central database of one test.
@@ -34,6 +36,17 @@ impl Central {
         self.open().await.unwrap().with_keys(keys)
     }
 
+    /// Returns the authority of the server's certificate; `None` if it has none.
+    pub(super) fn ca_pem(&self) -> Option<String> {
+        let prefix = match self.address.engine() {
+            Engine::Postgres => POSTGRES,
+            Engine::MySql => MARIADB,
+            Engine::Sqlite => return None,
+        };
+        let file = std::env::var_os(format!("{prefix}_CA_FILE"))?;
+        Some(std::fs::read_to_string(file).unwrap())
+    }
+
     pub(super) async fn execute(&self, sql: &str) {
         self.db.execute_unprepared(sql).await.unwrap();
     }
@@ -48,8 +61,8 @@ pub(super) fn run<F: Future<Output = ()>>(engine: Engine, case: fn(Central) -> F
     runtime.block_on(async {
         match engine {
             Engine::Sqlite => case(migrated(sqlite().await).await).await,
-            Engine::Postgres => on_server(engine, "TENANTRY_TEST_POSTGRES", case).await,
-            Engine::MySql => on_server(engine, "TENANTRY_TEST_MARIADB", case).await,
+            Engine::Postgres => on_server(engine, POSTGRES, case).await,
+            Engine::MySql => on_server(engine, MARIADB, case).await,
         }
     });
 }
@@ -123,7 +136,8 @@ impl Server {
     }
 
     async fn connect(&self, database: &str) -> DatabaseConnection {
-        let password: String = self.password.bytes().map(|b| format!("%{b:02X}")).collect();
+        let digits: Vec<String> = self.password.bytes().map(|b| format!("%{b:02X}")).collect();
+        let password = digits.concat();
         let scheme = self.engine.as_str();
         connect(&format!(
             "{scheme}://{}:{password}@{}:{}/{database}",

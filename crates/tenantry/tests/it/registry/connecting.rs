@@ -16,6 +16,7 @@ super::on_every_engine!(
     a_database_without_our_tables_is_not_migrated,
     a_registry_behind_this_program_is_not_migrated,
     a_registry_of_a_newer_program_is_refused,
+    a_certificate_is_checked,
 );
 
 async fn the_registry_knows_its_id_from_the_meta_table(central: Central) {
@@ -49,6 +50,48 @@ async fn a_registry_of_a_newer_program_is_refused(central: Central) {
     let error = central.open().await.unwrap_err();
     assert!(matches!(error, RegistryError::Newer { .. }), "{error:?}");
     assert!(error.to_string().ends_with("it is at 20990101000000"), "{error}");
+}
+
+async fn a_certificate_is_checked(central: Central) {
+    let Some(ca_pem) = central.ca_pem() else {
+        println!("skipped: no server with a certificate");
+        return;
+    };
+    let with = |tls| match &central.address {
+        Address::Network(network) => Address::Network(NetworkAddress {
+            tls,
+            ..network.clone()
+        }),
+        Address::Sqlite(_) => unreachable!("a file has no certificate"),
+    };
+    let open = async |tls| Registry::connect(&with(tls), Duration::from_secs(5)).await;
+    let ours = Tls::VerifyFull {
+        ca_pem: Some(ca_pem.clone()),
+    };
+    open(ours).await.unwrap();
+    open(Tls::VerifyCa { ca_pem }).await.unwrap();
+    open(Tls::Require).await.unwrap();
+    let error = open(Tls::VerifyFull { ca_pem: None }).await.unwrap_err();
+    assert_eq!(error.code(), Code(6009), "{error:?}");
+}
+
+#[test]
+fn the_search_path_of_a_database_does_not_hide_our_tables() {
+    async fn case(central: Central) {
+        let database = central.address.database();
+        central.execute("CREATE SCHEMA decoy").await;
+        central
+            .execute("CREATE TABLE decoy._tenantry_meta (registry_id text)")
+            .await;
+        central
+            .execute(&format!(
+                "ALTER DATABASE {database} SET search_path = decoy, public"
+            ))
+            .await;
+        let registry = central.open().await.unwrap();
+        assert_eq!(registry.registry_id(), REGISTRY_ID);
+    }
+    super::central::run(Engine::Postgres, case);
 }
 
 #[tokio::test]

@@ -105,7 +105,13 @@ async fn what_a_run_found_is_noted_at_the_databases(central: Central) {
     let groups: Vec<_> = status
         .groups
         .iter()
-        .map(|g| (g.version.map(|v| v.number()), g.outcome, g.databases))
+        .map(|g| {
+            (
+                g.version.map(tenantry::migration::Version::number),
+                g.outcome,
+                g.databases,
+            )
+        })
         .collect();
     assert_eq!(
         groups,
@@ -149,7 +155,12 @@ async fn an_unknown_run_gives_the_nearest(central: Central) {
 
 async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
     let (registry, targets) = fleet(&central).await;
-    let applied = |to| [ended(&targets[0], Outcome::Applied, Some(to))];
+    let applied = |to| {
+        [
+            ended(&targets[0], Outcome::Applied, Some(to)),
+            ended(&targets[2], Outcome::Applied, Some(to)),
+        ]
+    };
     let mut ids = Vec::new();
     for version in ["6", "7"] {
         let id = registry.begin_run(&up(Vec::new())).await.unwrap();
@@ -181,9 +192,12 @@ async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
     };
     let back = registry.begin_run(&back).await.unwrap();
     assert_eq!(last(&[]).await.as_ref(), ids.get(1), "nothing was taken back yet");
-    registry.record(&back, &applied("6")).await.unwrap();
-    assert_eq!(last(&[]).await.as_ref(), ids.first());
+    let [acme, initech] = applied("6");
+    registry.record(&back, &[acme]).await.unwrap();
     assert_eq!(last(&own).await.as_ref(), ids.first());
+    assert_eq!(last(&[]).await.as_ref(), ids.get(1), "initech still has it");
+    registry.record(&back, &[initech]).await.unwrap();
+    assert_eq!(last(&[]).await.as_ref(), ids.first());
 }
 
 async fn a_long_error_is_cut(central: Central) {
