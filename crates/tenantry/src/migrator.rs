@@ -56,7 +56,11 @@ impl From<FleetError> for MigrateError {
             FleetError::Registry(RegistryError::TenantNotFound { given, nearest }) => {
                 Self::TenantNotFound { id: given, nearest }
             }
-            other => Self::Fleet(other),
+            other @ (FleetError::Registry(_)
+            | FleetError::Files(_)
+            | FleetError::Central(_)
+            | FleetError::Create(_)
+            | FleetError::Schema(_)) => Self::Fleet(other),
         }
     }
 }
@@ -246,7 +250,7 @@ async fn log(mut events: UnboundedReceiver<RunEvent>) {
         match &report.failure {
             None => tracing::info!("Migrated tenant: {name} ({id})"),
             Some(failure) => {
-                tracing::error!(code = %failure.code, "Failed to migrate tenant: {name} ({id}): {}", failure.what)
+                tracing::error!(code = %failure.code, "Failed to migrate tenant: {name} ({id}): {}", failure.what);
             }
         }
     }

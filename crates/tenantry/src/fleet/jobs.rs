@@ -78,7 +78,7 @@ impl Fleet {
         let mut selected = Selected::default();
         if tiers != Tiers::Products {
             let found = self.registry.targets(selection, Tier::Tenant).await?;
-            self.add(&mut selected, found, TrackName::Tenant)?;
+            self.add(&mut selected, found, &TrackName::Tenant)?;
         }
         if tiers != Tiers::Tenant {
             let mut found = self.registry.targets(selection, Tier::Product).await?;
@@ -87,7 +87,7 @@ impl Fleet {
                 found.skipped.clear();
                 found.not_provisioned.clear();
             }
-            self.add(&mut selected, found, TrackName::Tenant)?;
+            self.add(&mut selected, found, &TrackName::Tenant)?;
         }
         Ok(selected)
     }
@@ -113,7 +113,7 @@ impl Fleet {
         read.map_or_else(|| Ok(Arc::new(self.folders.read(&target.track, engine)?)), Ok)
     }
 
-    fn add(&self, selected: &mut Selected, found: Targets, track: TrackName) -> Result<(), FleetError> {
+    fn add(&self, selected: &mut Selected, found: Targets, track: &TrackName) -> Result<(), FleetError> {
         let shared: HashMap<String, usize> = selected
             .jobs
             .iter()
@@ -132,11 +132,11 @@ impl Fleet {
             found
                 .skipped
                 .iter()
-                .map(|(label, status)| skipped(label, *status, &track)),
+                .map(|(label, status)| skipped(label, *status, track)),
         );
         selected
             .left_out
-            .extend(found.not_provisioned.iter().map(|t| not_provisioned(t, &track)));
+            .extend(found.not_provisioned.iter().map(|t| not_provisioned(t, track)));
         selected.left_out.extend(found.locked.iter().map(locked));
         Ok(())
     }

@@ -1,25 +1,25 @@
 //! Creates tenants and their databases: steps that can each be repeated, so that the same call continues
 //! what was begun.
 
+mod error;
 mod naming;
 mod password;
 
-use thiserror::Error;
 use tokio::sync::mpsc::unbounded_channel;
 
+pub use error::ProvisionError;
 pub use naming::{Naming, NamingError};
 
-use crate::code::Code;
 use crate::engine::{
-    self, Address, CreateError, Engine, Login, NetworkAddress, NewDatabase, Place, Recorded, SqliteAddress,
+    self, Address, Engine, Login, NetworkAddress, NewDatabase, Place, Recorded, SqliteAddress,
 };
-use crate::fleet::{Fleet, FleetError, Request, Selected};
+use crate::fleet::{Fleet, Request, Selected};
 use crate::plan::Goal;
 use crate::registry::{self, Database, DatabaseStatus, RegistryError};
-use crate::run::{Control, Failure, Job, RunReport};
+use crate::run::{Control, Job, RunReport};
 use crate::server::Server;
 use crate::target::{Owner, Target, TrackName};
-use crate::tenant::{Jurisdiction, ProductType, ServerName, Tenant, TenantStatus};
+use crate::tenant::{ProductType, ServerName, Tenant, TenantStatus};
 
 /// A tenant to create.
 #[derive(Clone, Debug)]
@@ -44,95 +44,6 @@ pub struct Provisioned {
     pub product: Option<ProductType>,
     /// The migrations it took, in order.
     pub migrations: Vec<Recorded>,
-}
-
-/// A tenant or product could not be provisioned; the same call continues with what is missing.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ProvisionError {
-    /// The registry failed.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    /// A run could not be carried on.
-    #[error(transparent)]
-    Fleet(FleetError),
-    /// No name for the database follows from the template.
-    #[error(transparent)]
-    Naming(#[from] NamingError),
-    /// There is no server in the jurisdiction.
-    #[error("there is no server in {jurisdiction}")]
-    NoServer {
-        /// The jurisdiction.
-        jurisdiction: Jurisdiction,
-    },
-    /// The server stands elsewhere than the tenant belongs.
-    #[error("`{slug}` belongs to {tenant}; {server} stands in {stands}")]
-    WrongJurisdiction {
-        /// The tenant's slug.
-        slug: String,
-        /// The tenant's jurisdiction.
-        tenant: Jurisdiction,
-        /// The server.
-        server: ServerName,
-        /// The server's jurisdiction.
-        stands: Jurisdiction,
-    },
-    /// There is no track for the product.
-    #[error("there is no product `{product}`")]
-    UnknownProduct {
-        /// The product as given.
-        product: ProductType,
-        /// Those that there are.
-        known: Vec<ProductType>,
-    },
-    /// The database could not be created.
-    #[error("database `{database}` on {server} could not be created")]
-    Create {
-        /// The database.
-        database: String,
-        /// The server.
-        server: ServerName,
-        /// Why.
-        #[source]
-        source: CreateError,
-    },
-    /// The database was created and could not be migrated.
-    #[error("Migration failed: {}", failure.what)]
-    Migrate {
-        /// The name that messages use.
-        label: String,
-        /// Why.
-        failure: Box<Failure>,
-    },
-    /// No password could be made.
-    #[error("the system gave no random numbers")]
-    Random(#[source] getrandom::Error),
-}
-
-impl ProvisionError {
-    /// Returns the stable code.
-    pub fn code(&self) -> Code {
-        match self {
-            Self::Registry(error) => error.code(),
-            Self::Fleet(error) => error.code(),
-            Self::Naming(_) => Code(6014),
-            Self::NoServer { .. } => Code(6015),
-            Self::WrongJurisdiction { .. } => Code(6003),
-            Self::UnknownProduct { .. } => Code(6005),
-            Self::Create { source, .. } => source.code(),
-            Self::Migrate { failure, .. } => failure.code,
-            Self::Random(_) => Code(1001),
-        }
-    }
-}
-
-impl From<FleetError> for ProvisionError {
-    fn from(error: FleetError) -> Self {
-        match error {
-            FleetError::Registry(error) => Self::Registry(error),
-            other => Self::Fleet(other),
-        }
-    }
 }
 
 /// Creates tenants.

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    SqlErr,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, SqlErr,
 };
 use uuid::Uuid;
 
+use super::entities::database;
 use super::entities::server::{ActiveModel, Column, Entity, Model};
 use super::passwords::{Purpose, endpoint_of};
 use super::rows::Row;
-use super::entities::database;
 use super::{Registry, RegistryError, now};
 use crate::engine::{Engine, Login, Place, Tls};
 use crate::selection::nearest;

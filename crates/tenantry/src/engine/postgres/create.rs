@@ -196,7 +196,9 @@ impl Making<'_> {
                 endpoint: self.endpoint(),
                 reason: message,
             },
-            other => CreateError::Session(other.into_session_error()),
+            other @ (Failure::Refused { .. } | Failure::Lost(_)) => {
+                CreateError::Session(other.into_session_error())
+            }
         }
     }
 }
