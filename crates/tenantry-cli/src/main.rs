@@ -7,9 +7,15 @@
 
 mod args;
 mod argv;
+mod clock;
+mod commands;
 mod config;
 mod exit;
 mod failure;
 mod render;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    commands::run(std::env::args_os().collect()).into()
+}

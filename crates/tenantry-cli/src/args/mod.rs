@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use fleet::{EngineName, ProductCommand, ServerCommand, TenantCommand};
-pub(crate) use migrate::MigrateCommand;
+pub(crate) use migrate::{Make, MigrateCommand};
 pub(crate) use values::{duration, parallel};
 
 /// Runs the databases of platforms that give every tenant its own database
@@ -117,7 +117,8 @@ pub(crate) enum Command {
     )]
     Init {
         /// The project's folder; the present one if left out
-        dir: Option<PathBuf>,
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
         /// The engine of the central database
         #[arg(long, value_enum, default_value_t = EngineName::Sqlite)]
         engine: EngineName,
@@ -126,7 +127,8 @@ pub(crate) enum Command {
     #[command(before_help = "Examples:\n  tenantry demo\n  tenantry demo /tmp/tenantry-demo")]
     Demo {
         /// The folder to make; ./tenantry-demo if left out
-        dir: Option<PathBuf>,
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
     },
     /// Make, plan, carry out and revert migrations
     #[command(

@@ -32,6 +32,14 @@ impl fmt::Display for KeySource {
 }
 
 impl KeySource {
+    /// Returns where the variable with the key was set; `None` if the key is in a file.
+    pub(crate) fn variable(&self) -> Option<String> {
+        match self {
+            Self::Variable(origin) => Some(origin.to_string()),
+            Self::File(_) => None,
+        }
+    }
+
     /// Finds out where the key is: within one layer the variable outranks a file.
     pub(super) fn find(layers: &Layers, folder: &Path, environment: &Environment) -> Self {
         let setting = layers.find("key.file");

@@ -14,7 +14,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub(crate) use environment::Environment;
-pub(crate) use layers::Layers;
+pub(crate) use file::{ConfigFile, nearest};
+pub(crate) use layers::{KEYS, Layers};
 pub(crate) use settings::Settings;
 
 use crate::args::Globals;

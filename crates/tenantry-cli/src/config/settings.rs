@@ -40,8 +40,8 @@ pub(crate) struct Central {
 /// Every setting.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The central database; `None` if nobody named it.
-    central: Option<Central>,
+    /// The central database; `None` if nobody named it. Only some commands need it, so that they complain.
+    central: Result<Option<Central>, CommandError>,
     /// The host names that lead to the central application.
     pub(crate) domains: Vec<String>,
     /// The folders of migrations.
@@ -68,7 +68,7 @@ impl Settings {
     ) -> Result<Self, CommandError> {
         let folders = folders(layers, folder)?;
         Ok(Self {
-            central: central(layers, folder, environment)?,
+            central: central(layers, folder, environment),
             domains: domains(layers)?,
             naming: naming(layers, &folders)?,
             folders,
@@ -78,17 +78,13 @@ impl Settings {
         })
     }
 
-    /// Returns the central database, if somebody named it.
-    pub(crate) fn named_central(&self) -> Option<&Central> {
-        self.central.as_ref()
-    }
-
     /// Returns the central database.
     ///
     /// # Errors
-    /// TN-1007 if nobody named it.
+    /// TN-1007 if nobody named it, or if its URL cannot be used.
     pub(crate) fn central(&self) -> Result<&Central, CommandError> {
-        self.central.as_ref().ok_or_else(|| {
+        let named = self.central.as_ref().map_err(Clone::clone)?;
+        named.as_ref().ok_or_else(|| {
             CommandError::new(Exit::Configuration, "the central database is not named")
                 .code(1007)
                 .fact("state", "nothing ran")

@@ -30,7 +30,10 @@ fn load(folder: &TempDir, variables: &[(&str, &str)]) -> Result<Project, Command
 }
 
 fn refusal(toml: &str, variables: &[(&str, &str)]) -> (u16, String) {
-    let error = load(&project(toml, &[]), variables).unwrap_err();
+    let error = match load(&project(toml, &[]), variables) {
+        Ok(project) => project.settings.central().unwrap_err(),
+        Err(error) => error,
+    };
     assert_eq!(error.exit, Exit::Configuration);
     (error.message.code.unwrap().0, error.message.title.clone())
 }
@@ -164,7 +167,8 @@ fn values_that_cannot_be_used_are_refused_by_name() {
 #[test]
 fn a_refused_url_is_not_shown_in_a_snippet() {
     let folder = project("[central]\nurl = \"postgres://u:hunter2@h\"\n", &[]);
-    let error = load(&folder, &[]).unwrap_err();
+    let project = load(&folder, &[]).unwrap();
+    let error = project.settings.central().unwrap_err();
     assert!(error.message.snippet.is_none());
     assert!(!format!("{error:?}").contains("hunter2"));
 }

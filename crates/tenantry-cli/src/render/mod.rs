@@ -2,8 +2,34 @@
 
 mod message;
 pub(crate) mod out;
+mod problem;
 mod style;
+mod table;
 pub(crate) mod text;
 
 #[cfg(test)]
 pub(crate) mod sample;
+
+use serde::Serialize;
+
+pub(crate) use message::{Canvas, ending};
+pub(crate) use problem::Problem;
+pub(crate) use style::Paint;
+pub(crate) use table::Table;
+
+/// Returns how wide the terminal behind stderr is; as wide as can be where there is none.
+pub(crate) fn width() -> usize {
+    let size = dialoguer::console::Term::stderr().size_checked();
+    size.map_or(usize::MAX, |(_, columns)| usize::from(columns).max(40))
+}
+
+/// Writes a value as one line of JSON.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    // Our own structs have text keys and no maps, so that they can always be written.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Writes a value as JSON for people to read.
+pub(crate) fn json_pretty(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}

@@ -1,0 +1,30 @@
+//! The binary from outside: what it prints where, and how it ends.
+
+mod project;
+mod usage;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the binary in a folder, with an environment that holds nothing of ours.
+fn tenantry(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tenantry"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Checks that stdout is one JSON document and nothing else, and returns it.
+fn only_json(output: &Output) -> serde_json::Value {
+    serde_json::from_str(&stdout(output)).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
