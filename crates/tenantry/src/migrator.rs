@@ -137,7 +137,7 @@ impl ProductMigrator {
         concurrency: usize,
     ) -> Result<RunReport, MigrateError> {
         let selection = Selection {
-            product: Some(product.clone()),
+            products: vec![product.clone()],
             ..Selection::default()
         };
         let selected = self.fleet.select(&selection, Tiers::Products).await?;
@@ -166,7 +166,7 @@ async fn select_one(
     let found: Tenant = fleet.registry.find_tenant(tenant).await?;
     let selection = Selection {
         only: vec![Pattern::new(found.id.as_str())],
-        product: product.cloned(),
+        products: product.into_iter().cloned().collect(),
         ..Selection::default()
     };
     let tiers = if product.is_some() {

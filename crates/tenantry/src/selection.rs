@@ -85,12 +85,12 @@ pub struct Selection {
     pub only: Vec<Pattern>,
     /// But none of these.
     pub except: Vec<Pattern>,
-    /// Tenants of this jurisdiction.
-    pub jurisdiction: Option<Jurisdiction>,
-    /// Databases on this server.
-    pub server: Option<ServerName>,
-    /// Tenants with this product, or the databases of this product.
-    pub product: Option<ProductType>,
+    /// Tenants of one of these jurisdictions; empty for all.
+    pub jurisdictions: Vec<Jurisdiction>,
+    /// Databases on one of these servers; empty for all.
+    pub servers: Vec<ServerName>,
+    /// Tenants with one of these products, or the databases of these products; empty for all.
+    pub products: Vec<ProductType>,
 }
 
 impl Selection {
@@ -98,10 +98,7 @@ impl Selection {
     pub fn takes(&self, tenant: &Tenant) -> bool {
         (self.only.is_empty() || self.only.iter().any(|p| p.names(tenant)))
             && !self.except.iter().any(|p| p.names(tenant))
-            && self
-                .jurisdiction
-                .as_ref()
-                .is_none_or(|j| *j == tenant.jurisdiction)
+            && (self.jurisdictions.is_empty() || self.jurisdictions.contains(&tenant.jurisdiction))
     }
 
     /// Returns the names without wildcard, in `only` or `except`, that no tenant has.
@@ -184,9 +181,9 @@ mod tests {
             selection.only = vec![Pattern::new(only)];
             assert!(selection.takes(&acme), "{only}");
         }
-        selection.jurisdiction = Some("uk".parse().unwrap());
+        selection.jurisdictions = vec!["uk".parse().unwrap()];
         assert!(!selection.takes(&acme));
-        selection.jurisdiction = Some("eu".parse().unwrap());
+        selection.jurisdictions = vec!["eu".parse().unwrap()];
         selection.except = vec![Pattern::new("ac?e")];
         assert!(!selection.takes(&acme));
     }

@@ -12,7 +12,7 @@ use super::{Registry, RegistryError};
 use crate::secret::SecretError;
 use crate::selection::Selection;
 use crate::target::{Owner, Target, TrackName};
-use crate::tenant::{Tenant, TenantStatus};
+use crate::tenant::{ProductType, Tenant, TenantStatus};
 
 /// Which kind of databases a run is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +59,7 @@ impl Registry {
     pub async fn targets(&self, selection: &Selection, tier: Tier) -> Result<Targets, RegistryError> {
         let tenants = self.all_tenants().await?;
         refuse_unknown(selection, &tenants)?;
-        if let Some(name) = &selection.server {
+        for name in &selection.servers {
             self.listed_server(name.as_str()).await?;
         }
         let servers = self.servers().await?;
@@ -76,12 +76,12 @@ impl Registry {
     /// Reads the rows of a tier, and of the selected product, in one query.
     async fn rows_of(&self, selection: &Selection, tier: Tier) -> Result<Vec<Model>, RegistryError> {
         let shared = Column::Product.eq("");
-        let product = selection.product.as_ref().map(|p| Column::Product.eq(p.as_str()));
-        let condition = match (tier, product) {
-            (Tier::Tenant, None) => Condition::all().add(shared),
-            (Tier::Tenant, Some(product)) => Condition::any().add(shared).add(product),
-            (Tier::Product, None) => Condition::all().add(Column::Product.ne("")),
-            (Tier::Product, Some(product)) => Condition::all().add(product),
+        let products = selection.products.iter().map(ProductType::as_str);
+        let condition = match (tier, selection.products.is_empty()) {
+            (Tier::Tenant, true) => Condition::all().add(shared),
+            (Tier::Tenant, false) => Condition::any().add(shared).add(Column::Product.is_in(products)),
+            (Tier::Product, true) => Condition::all().add(Column::Product.ne("")),
+            (Tier::Product, false) => Condition::all().add(Column::Product.is_in(products)),
         };
         Entity::find()
             .filter(condition)
@@ -117,7 +117,7 @@ impl Fleet<'_> {
             let mut rows = by_tenant.remove(tenant.id.as_str()).unwrap_or_default();
             rows.sort_unstable_by(|a, b| a.product.cmp(&b.product));
             let lacks_product =
-                self.selection.product.is_some() && !with_product.contains(tenant.id.as_str());
+                !self.selection.products.is_empty() && !with_product.contains(tenant.id.as_str());
             if self.selection.takes(&tenant) && !lacks_product {
                 self.add(tenant, &rows, &mut found)?;
             }
@@ -130,17 +130,12 @@ impl Fleet<'_> {
         let mut here = Vec::new();
         for row in rows {
             let server = at(row).read("server_id", self.servers.get(row.server_id.as_str()).copied())?;
-            if self
-                .selection
-                .server
-                .as_ref()
-                .is_none_or(|name| *name == server.name)
-            {
+            if self.selection.servers.is_empty() || self.selection.servers.contains(&server.name) {
                 here.push((row, server));
             }
         }
         // Without a database it can neither be on a selected server nor lack a product's.
-        if here.is_empty() && (self.selection.server.is_some() || self.tier == Tier::Product) {
+        if here.is_empty() && (!self.selection.servers.is_empty() || self.tier == Tier::Product) {
             return Ok(());
         }
         if tenant.status != TenantStatus::Active {

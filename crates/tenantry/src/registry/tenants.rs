@@ -12,7 +12,7 @@ use super::entities::{database, domain, tenant};
 use super::rows::{Row, check_key};
 use super::{Registry, RegistryError, now};
 use crate::selection::{Selection, nearest};
-use crate::tenant::{Jurisdiction, Slug, Tenant, TenantId, TenantStatus};
+use crate::tenant::{Jurisdiction, ProductType, Slug, Tenant, TenantId, TenantStatus};
 
 /// What is needed to create a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,19 +196,23 @@ impl Registry {
             .collect()
     }
 
-    /// Returns the ids of tenants that have a database of the selected product, on the selected server;
+    /// Returns the ids of tenants that have a database of a selected product, on a selected server;
     /// `None` if neither is selected.
     async fn placed(&self, selection: &Selection) -> Result<Option<HashSet<String>>, RegistryError> {
-        if selection.product.is_none() && selection.server.is_none() {
+        if selection.products.is_empty() && selection.servers.is_empty() {
             return Ok(None);
         }
         let mut condition = Condition::all();
-        if let Some(product) = &selection.product {
-            condition = condition.add(database::Column::Product.eq(product.as_str()));
+        if !selection.products.is_empty() {
+            let products = selection.products.iter().map(ProductType::as_str);
+            condition = condition.add(database::Column::Product.is_in(products));
         }
-        if let Some(name) = &selection.server {
-            let server = self.listed_server(name.as_str()).await?;
-            condition = condition.add(database::Column::ServerId.eq(server.id));
+        if !selection.servers.is_empty() {
+            let mut ids = Vec::with_capacity(selection.servers.len());
+            for name in &selection.servers {
+                ids.push(self.listed_server(name.as_str()).await?.id);
+            }
+            condition = condition.add(database::Column::ServerId.is_in(ids));
         }
         let ids: Vec<String> = database::Entity::find()
             .select_only()

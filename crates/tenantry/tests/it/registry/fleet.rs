@@ -89,11 +89,11 @@ async fn product_databases_are_targets_of_their_own(central: Central) {
     };
     let all = Selection::default();
     let kira = Selection {
-        product: Some("kira".parse().unwrap()),
+        products: vec!["kira".parse().unwrap()],
         ..Selection::default()
     };
     let files = Selection {
-        server: Some("files".parse().unwrap()),
+        servers: vec!["files".parse().unwrap()],
         ..Selection::default()
     };
     assert_eq!(
@@ -113,7 +113,7 @@ async fn product_databases_are_targets_of_their_own(central: Central) {
 async fn a_selected_server_that_is_unknown_is_an_error(central: Central) {
     let registry = central.registry().await;
     let selection = Selection {
-        server: Some("nowhere".parse().unwrap()),
+        servers: vec!["nowhere".parse().unwrap()],
         ..Selection::default()
     };
     let error = registry.targets(&selection, Tier::Tenant).await.unwrap_err();

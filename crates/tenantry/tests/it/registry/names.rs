@@ -233,17 +233,17 @@ async fn a_selection_holds_in_all_its_parts(central: Central) {
     assert_eq!(slugs(Selection::default()).await, ["acme", "acme-2", "globex"]);
     assert_eq!(slugs(acmes.clone()).await, ["acme", "acme-2"]);
     let on_files = Selection {
-        server: Some("files".parse().unwrap()),
+        servers: vec!["files".parse().unwrap()],
         ..acmes.clone()
     };
     assert_eq!(slugs(on_files).await, ["acme-2"]);
     let with_kira = Selection {
-        product: Some("kira".parse().unwrap()),
+        products: vec!["kira".parse().unwrap()],
         ..acmes.clone()
     };
     assert_eq!(slugs(with_kira).await, ["acme"]);
     let in_uk = Selection {
-        jurisdiction: Some("uk".parse().unwrap()),
+        jurisdictions: vec!["uk".parse().unwrap()],
         ..acmes
     };
     assert_eq!(slugs(in_uk).await, Vec::<String>::new());
