@@ -1,0 +1,170 @@
+//! Library errors as messages with exit codes.
+
+use tenantry::engine::{CreateError, SessionError};
+use tenantry::fleet::FleetError;
+use tenantry::migration::{FileProblem, ReadError};
+use tenantry::provision::ProvisionError;
+use tenantry::registry::RegistryError;
+use tenantry::run::Failure;
+use tenantry::{Code, MigrateError};
+
+use crate::exit::Exit;
+use crate::failure::{CommandError, Location};
+use crate::render::text;
+
+/// How many further problems of a folder are listed after the first.
+const FURTHER: usize = 20;
+
+/// Returns how the process ends because of an error of this code.
+fn exit_of(code: Code) -> Exit {
+    match code.0 {
+        1000..=1999 => Exit::Configuration,
+        3000..=3999 | 6001 | 6003 | 6005 | 6008 | 6014 | 7004 => Exit::Refused,
+        4001 => Exit::Held,
+        4003 => Exit::Empty,
+        4009 | 6002 | 6010 => Exit::NotFound,
+        6009 => Exit::RegistryDown,
+        _ => Exit::Failed,
+    }
+}
+
+fn bare(code: Code, error: &dyn std::error::Error) -> CommandError {
+    CommandError::new(exit_of(code), error.to_string()).code(code.0).causes(error)
+}
+
+impl From<RegistryError> for CommandError {
+    fn from(error: RegistryError) -> Self {
+        let nearest = error.nearest().to_vec();
+        let mut made = bare(error.code(), &error).fact("state", "nothing was changed");
+        if !nearest.is_empty() {
+            made = made.help(format!("did you mean  {} ?", nearest.join("  or  ")));
+        }
+        match error {
+            RegistryError::NotMigrated { .. } => made.help("tenantry migrate central"),
+            RegistryError::KeyNeeded { .. } => {
+                made.help("set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml")
+            }
+            RegistryError::TenantNotFound { .. } => made.help("all of them:  tenantry tenant list"),
+            RegistryError::ServerNotFound { .. } => made.help("all of them:  tenantry server list"),
+            _ => made,
+        }
+    }
+}
+
+impl From<ReadError> for CommandError {
+    fn from(error: ReadError) -> Self {
+        let Some((first, rest)) = error.problems().split_first() else {
+            let folder = if let ReadError::Folder { folder, .. } = &error { Some(folder.clone()) } else { None };
+            let made = bare(error.code(), &error).fact("state", "nothing ran");
+            return match folder {
+                Some(folder) => made.help(format!("mkdir -p {}", text::path(&folder))),
+                None => made,
+            };
+        };
+        let mut made = of_problem(first);
+        for problem in rest.iter().take(FURTHER) {
+            made = made.fact("also", format!("{}  {}  {}", problem.location(), problem.code(), problem.kind));
+        }
+        if rest.len() > FURTHER {
+            made = made.fact("also", format!("{} more", rest.len() - FURTHER));
+        }
+        made.fact("state", "nothing ran; no database was touched")
+    }
+}
+
+fn of_problem(problem: &FileProblem) -> CommandError {
+    let mut made = CommandError::new(exit_of(problem.code()), problem.kind.to_string()).code(problem.code().0);
+    made.message.at.push(Location { path: problem.path.clone(), place: problem.place });
+    if let (Some(line), Some(place)) = (&problem.snippet, problem.place) {
+        made.message.snippet = Some(tenantry::run::Snippet {
+            first_line: place.line,
+            lines: vec![line.clone()],
+            caret: problem.caret.saturating_sub(1),
+            width: 1,
+        });
+    }
+    made.help(problem.help())
+}
+
+impl From<FleetError> for CommandError {
+    fn from(error: FleetError) -> Self {
+        match error {
+            FleetError::Registry(error) => error.into(),
+            FleetError::Files(error) => error.into(),
+            FleetError::Central(error) => of_central(&error),
+            FleetError::Schema(failure) => of_failure(&failure),
+            FleetError::Create(error) => of_create(&error),
+            error => bare(error.code(), &error),
+        }
+    }
+}
+
+/// The central database is not there: its own exit code, whatever the reason.
+fn of_central(error: &SessionError) -> CommandError {
+    let title = format!("the central database cannot be used: {error}");
+    CommandError::new(Exit::RegistryDown, title)
+        .code(6009)
+        .causes(error)
+        .fact("state", "nothing was changed")
+        .help("check [central] in tenantry.toml:  tenantry config show --origin")
+}
+
+fn of_create(error: &CreateError) -> CommandError {
+    bare(error.code(), error).fact("state", "nothing of somebody else's was touched")
+}
+
+/// Describes a failure that ended the whole command.
+pub(super) fn of_failure(failure: &Failure) -> CommandError {
+    let mut made = CommandError::new(exit_of(failure.code), failure.what.clone()).code(failure.code.0);
+    if let Some(path) = &failure.file {
+        made.message.at.push(Location { path: path.clone(), place: failure.place });
+    }
+    made.message.snippet.clone_from(&failure.snippet);
+    if let Some(database) = &failure.database {
+        made = made.fact("database", database.to_string());
+    }
+    for cause in &failure.causes {
+        made = made.fact("cause", cause.clone());
+    }
+    made
+}
+
+impl From<MigrateError> for CommandError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Fleet(error) => error.into(),
+            MigrateError::Failed(failure) => of_failure(&failure),
+            MigrateError::TenantNotFound { id, nearest } => RegistryError::TenantNotFound { given: id, nearest }.into(),
+            error => bare(error.code(), &error),
+        }
+    }
+}
+
+impl From<ProvisionError> for CommandError {
+    fn from(error: ProvisionError) -> Self {
+        match error {
+            ProvisionError::Registry(error) => error.into(),
+            ProvisionError::Fleet(error) => error.into(),
+            ProvisionError::Migrate { label, failure } => {
+                of_failure(&failure).fact("where", label).fact("state", CONTINUES).help(AGAIN)
+            }
+            ProvisionError::Create { .. } => bare(error.code(), &error).fact("state", CONTINUES).help(AGAIN),
+            ProvisionError::NoServer { .. } => {
+                bare(error.code(), &error).help("tenantry server add --help").help("all of them:  tenantry server list")
+            }
+            ProvisionError::UnknownProduct { ref known, .. } => {
+                let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+                let made = bare(error.code(), &error).fact("state", "nothing was created");
+                if known.is_empty() {
+                    made.help("make its folder:  migrations/products/<type>")
+                } else {
+                    made.fact("products", known.join(", "))
+                }
+            }
+            error => bare(error.code(), &error).fact("state", "nothing was created"),
+        }
+    }
+}
+
+const CONTINUES: &str = "what was made is kept and belongs to this tenant; nobody else can get the name";
+const AGAIN: &str = "the same command continues where it stopped";

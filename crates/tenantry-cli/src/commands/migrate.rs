@@ -1,0 +1,131 @@
+//! `migrate tenant | all-tenants | products | central | all | resume`: runs forwards.
+
+use tenantry::TrackName;
+use tenantry::fleet::{Selected, Tiers, central_target, prepare_central};
+use tenantry::plan::Goal;
+
+use super::opened::{self, block_on, tier_word};
+use super::runs::{self, Asking};
+use super::Context;
+use crate::args::{Ahead, Chosen, Limits};
+use crate::exit::Exit;
+use crate::failure::CommandError;
+
+/// Migrates one tenant's shared database.
+///
+/// # Errors
+/// TN-6002 for an unknown tenant, TN-6013 for one without a database.
+pub(super) fn tenant(context: &Context, tenant: &str, ahead: &Ahead) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, &ahead.limits).await?;
+        let found = fleet.registry.find_tenant(tenant).await?;
+        let selection = tenantry::Selection {
+            only: vec![tenantry::Pattern::new(found.id.as_str())],
+            ..tenantry::Selection::default()
+        };
+        let mut selected = fleet.select(&selection, Tiers::Tenant).await?;
+        aim(&mut selected, ahead);
+        let asking = Asking::up(format!("migrate tenant {}", found.slug), &ahead.limits);
+        runs::carry_out(context, &project, &fleet, selected, asking).await
+    })
+}
+
+/// Migrates many databases: the shared ones, the products', or the central one and then both.
+///
+/// # Errors
+/// TN-4003 if nothing is selected; what the registry says.
+pub(super) fn many(
+    context: &Context,
+    chosen: &Chosen,
+    ahead: &Ahead,
+    tiers: Tiers,
+) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        if tiers == Tiers::Both && !ahead.limits.dry_run {
+            prepare_central(&project.settings.central()?.address, &project.settings.run).await?;
+        }
+        let fleet = opened::fleet(&project, &ahead.limits).await?;
+        let mut selected = fleet.select(&opened::selection(chosen), tiers).await?;
+        if tiers == Tiers::Both {
+            let address = &project.settings.central()?.address;
+            let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
+            let first = fleet.job(&mut selected, target)?;
+            selected.begin_with(first);
+        }
+        aim(&mut selected, ahead);
+        let asking = Asking::up(format!("migrate {}", tier_word(tiers)), &ahead.limits);
+        runs::carry_out(context, &project, &fleet, selected, asking).await
+    })
+}
+
+/// Migrates the central database: our own tables, then the platform's.
+///
+/// # Errors
+/// Exit 31 if it does not answer.
+pub(super) fn central(context: &Context, ahead: &Ahead) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let address = &project.settings.central()?.address;
+        if !ahead.limits.dry_run {
+            let (_, changed) = prepare_central(address, &project.settings.run).await?;
+            if changed {
+                context.say(" Migrated  the registry's tables");
+            }
+        }
+        let fleet = opened::fleet(&project, &ahead.limits).await?;
+        let mut selected = Selected::default();
+        let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
+        let job = fleet.job(&mut selected, target)?;
+        selected.jobs.push(job);
+        aim(&mut selected, ahead);
+        runs::carry_out(context, &project, &fleet, selected, Asking::up("migrate central", &ahead.limits)).await
+    })
+}
+
+/// Finishes what a run did not: targets that failed or were not reached.
+///
+/// # Errors
+/// TN-4009 for an unknown run; exit 40 for a run that went back.
+pub(super) fn resume(
+    context: &Context,
+    run: Option<&str>,
+    chosen: &Chosen,
+    limits: &Limits,
+) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, limits).await?;
+        let found = match run {
+            Some(id) => Some(fleet.registry.find_run(id).await?),
+            None => fleet.registry.latest_run().await?,
+        };
+        let Some(found) = found else {
+            context.say("There is no run yet: nothing to resume.");
+            return Ok(Exit::Done);
+        };
+        if found.direction == tenantry::Direction::Down {
+            let title = format!("{} went backwards; it is finished by the same rollback again", found.id);
+            return Err(CommandError::new(Exit::Refused, title).help("tenantry migrate rollback --help"));
+        }
+        let mut selected = fleet.select(&opened::selection(chosen), Tiers::Both).await?;
+        let address = &project.settings.central()?.address;
+        let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
+        let first = fleet.job(&mut selected, target)?;
+        selected.begin_with(first);
+        let selected = fleet.unfinished(&found.id, selected).await?;
+        if selected.jobs.is_empty() {
+            context.answer(&format!("Nothing is left of {}.", found.id), &serde_json::json!({ "resumed": found.id, "targets": 0 }));
+            return Ok(Exit::Done);
+        }
+        let asking = Asking::up(format!("migrate resume {}", found.id), limits);
+        runs::carry_out(context, &project, &fleet, selected, asking).await
+    })
+}
+
+fn aim(selected: &mut Selected, ahead: &Ahead) {
+    if let Some(version) = ahead.to {
+        selected.aim(&Goal::UpTo(version));
+    }
+}

@@ -1,0 +1,89 @@
+//! The project's fleet: configuration, registry and key, opened for a command.
+
+use std::future::Future;
+
+use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Tiers};
+use tenantry::registry::Registry;
+use tenantry::secret::KeyRing;
+use tenantry::{Pattern, Selection};
+
+use super::Context;
+use crate::args::{Chosen, Limits};
+use crate::config::Project;
+use crate::exit::Exit;
+use crate::failure::CommandError;
+
+/// Runs asynchronous work on this thread and tokio's.
+///
+/// # Errors
+/// What the work says; exit 1 if the system gives no threads.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        CommandError::new(Exit::Internal, "no threads can be started").fact("cause", error.to_string())
+    })?;
+    runtime.block_on(work)
+}
+
+/// Opens the registry of the project.
+///
+/// # Errors
+/// Exit 31 if the central database does not answer, TN-1002 if it is not migrated, TN-1005 for a bad key.
+pub(super) async fn fleet(project: &Project, limits: &Limits) -> Result<Fleet, CommandError> {
+    let settings = &project.settings;
+    let keys = keys(project)?;
+    let registry = Registry::connect(&settings.central()?.address, REGISTRY_TIMEOUT).await?;
+    let registry = match keys {
+        Some(keys) => registry.with_keys(keys),
+        None => registry,
+    };
+    let mut options = settings.run.clone();
+    options.concurrency = limits.concurrency.or(options.concurrency);
+    options.per_server = limits.per_server.or(options.per_server);
+    options.lock_timeout = limits.lock_timeout.unwrap_or(options.lock_timeout);
+    Ok(Fleet { registry, folders: folders(project), options })
+}
+
+/// Returns where the project's tracks are.
+pub(super) fn folders(project: &Project) -> Folders {
+    let folders = &project.settings.folders;
+    Folders {
+        central: folders.central.clone(),
+        tenant: folders.tenant.clone(),
+        products: folders.products.clone(),
+    }
+}
+
+/// Reads the key. A key file that is simply not there is no error: a fleet of files needs none, and whoever
+/// needs one says so.
+fn keys(project: &Project) -> Result<Option<KeyRing>, CommandError> {
+    if project.settings.key.is_absent() {
+        return Ok(None);
+    }
+    project.settings.key.read(&project.environment).map(|key| Some(KeyRing::new(key)))
+}
+
+/// Returns the flags' choice as the library's.
+pub(super) fn selection(chosen: &Chosen) -> Selection {
+    Selection {
+        only: chosen.chosen().map(Pattern::new).collect(),
+        except: chosen.except.iter().map(Pattern::new).collect(),
+        jurisdictions: chosen.jurisdiction.clone(),
+        servers: chosen.server.clone(),
+        products: chosen.product.clone(),
+    }
+}
+
+/// Which databases `migrate all-tenants`, `products` and `all` are about.
+pub(super) const fn tier_word(tiers: Tiers) -> &'static str {
+    match tiers {
+        Tiers::Tenant => "all-tenants",
+        Tiers::Products => "products",
+        Tiers::Both => "all",
+    }
+}
+
+/// Returns who gives the command, for the registry: the user's name, or `unknown`.
+pub(super) fn actor(context: &Context) -> String {
+    let find = |name| context.environment.find(name).map(|(value, _)| value.to_owned());
+    find("TENANTRY_ACTOR").or_else(|| find("USER")).unwrap_or_else(|| "unknown".to_owned())
+}

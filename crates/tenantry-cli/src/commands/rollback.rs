@@ -1,0 +1,183 @@
+//! `migrate rollback`: plans the whole way back first, asks where data would be lost, then goes.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
+
+use tenantry::fleet::{Fleet, Selected, Tiers, central_target};
+use tenantry::migration::destroys_data;
+use tenantry::plan::Goal;
+use tenantry::run::{Control, Failure, Preview};
+use tenantry::{Code, Direction, Pattern, Selection, TrackName};
+
+use super::opened::{self, block_on};
+use super::runs::{self, Asking};
+use super::{Context, plans};
+use crate::args::Back;
+use crate::config::Project;
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::render::text;
+
+/// A migration without a way back.
+const NO_WAY_BACK: Code = Code(3005);
+
+/// Takes back the last run of the chosen targets, some steps, a run, or everything newer than a version.
+///
+/// # Errors
+/// TN-3005 if one migration has no way back, TN-4004 if a confirmation is missing: nothing is touched then.
+pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, &back.limits).await?;
+        let mut selected = choose(&project, &fleet, back).await?;
+        if selected.jobs.is_empty() {
+            return runs::empty(context, &back.limits);
+        }
+        let Some((goal, reverts)) = goal(&fleet, &selected, back).await? else {
+            let nothing = serde_json::json!({ "reverted": 0 });
+            context.answer("No run is there to take back.", &nothing);
+            return Ok(Exit::Done);
+        };
+        selected.aim(&goal);
+        let previews = fleet.preview(&selected, &Control::default()).await;
+        refuse_without_way_back(&previews)?;
+        if previews.iter().all(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty())) {
+            context.answer("Nothing to take back.", &serde_json::json!({ "reverted": 0 }));
+            return Ok(Exit::Done);
+        }
+        if back.limits.dry_run {
+            return plans::show(context, &fleet, &selected).await.map(|(exit, _)| exit);
+        }
+        confirm(context, back, &previews)?;
+        selected.left_out.clear();
+        let asking = Asking {
+            command: "migrate rollback".to_owned(),
+            direction: Direction::Down,
+            reverts,
+            limits: &back.limits,
+        };
+        runs::carry_out(context, &project, &fleet, selected, asking).await
+    })
+}
+
+/// Chooses the targets; never the whole fleet unless it was asked for by name.
+async fn choose(project: &Project, fleet: &Fleet, back: &Back) -> Result<Selected, CommandError> {
+    if back.central {
+        let mut selected = Selected::default();
+        let address = &project.settings.central()?.address;
+        let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
+        let job = fleet.job(&mut selected, target)?;
+        selected.jobs.push(job);
+        return Ok(selected);
+    }
+    let mut selection = opened::selection(&back.selection);
+    if let Some(tenant) = &back.tenant {
+        let found = fleet.registry.find_tenant(tenant).await?;
+        selection = Selection { only: vec![Pattern::new(found.id.as_str())], ..selection };
+    } else if !back.all_tenants && back.selection.is_everything() {
+        return Err(CommandError::new(Exit::Refused, "nobody said what shall go back")
+            .code(4004)
+            .fact("state", "nothing was touched")
+            .help("one tenant:  tenantry migrate rollback <slug>")
+            .help("all of them:  tenantry migrate rollback --all-tenants"));
+    }
+    let tiers = if selection.products.is_empty() { Tiers::Tenant } else { Tiers::Products };
+    Ok(fleet.select(&selection, tiers).await?)
+}
+
+/// Returns where to, and the run that is taken back; `None` if there is no run to take back.
+async fn goal(
+    fleet: &Fleet,
+    selected: &Selected,
+    back: &Back,
+) -> Result<Option<(Goal, Option<String>)>, CommandError> {
+    if let Some(steps) = back.step {
+        return Ok(Some((Goal::BackSteps(steps), None)));
+    }
+    if let Some(version) = back.to {
+        return Ok(Some((Goal::BackTo(Some(version)), None)));
+    }
+    if let Some(id) = &back.run {
+        let run = fleet.registry.find_run(id).await?;
+        return Ok(Some((Goal::BackRun(run.id.clone()), Some(run.id))));
+    }
+    let tracks: BTreeSet<&TrackName> = selected.jobs.iter().map(|job| &job.target.track).collect();
+    let ids: Vec<String> = selected.jobs.iter().map(|job| job.target.database_id.clone()).collect();
+    let mut newest = None;
+    for track in tracks {
+        let run = fleet.registry.last_run_with_changes(track, &ids).await?;
+        newest = newest.into_iter().chain(run).max_by_key(|run| run.started_at);
+    }
+    Ok(newest.map(|run| (Goal::BackRun(run.id.clone()), Some(run.id))))
+}
+
+fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {
+    let refused: Vec<(&Preview, &Failure)> = previews
+        .iter()
+        .filter_map(|p| p.planned.as_ref().err().map(|failure| (p, failure)))
+        .filter(|(_, failure)| failure.code == NO_WAY_BACK)
+        .collect();
+    let Some((_, failure)) = refused.first() else { return Ok(()) };
+    let labels: Vec<String> = refused.iter().map(|(p, _)| p.target.label()).collect();
+    Err(CommandError::new(Exit::Refused, failure.what.clone())
+        .code(NO_WAY_BACK.0)
+        .fact("where", text::names(labels.iter().map(String::as_str)))
+        .fact("state", "nothing was rolled back")
+        .help("write its .down.sql, or go forward:  tenantry migrate make <name>"))
+}
+
+/// Asks for the typed text where the way back destroys data.
+fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), CommandError> {
+    let losses = losses(previews);
+    if losses.is_empty() {
+        return Ok(());
+    }
+    let going: Vec<&Preview> =
+        previews.iter().filter(|p| matches!(&p.planned, Ok((plan, _)) if !plan.steps.is_empty())).collect();
+    let wanted = match going.as_slice() {
+        [one] => one.target.label(),
+        many => format!("{} targets", many.len()),
+    };
+    let given = match &back.confirm {
+        Some(text) => Some(text.clone()),
+        None if context.globals.no_input || !std::io::stdin().is_terminal() => None,
+        None => {
+            for loss in &losses {
+                context.say(&format!("  {loss}"));
+            }
+            let prompt = format!("Data is lost for good. Type  {wanted}  to go on");
+            dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text().ok()
+        }
+    };
+    if given.as_deref() == Some(wanted.as_str()) {
+        return Ok(());
+    }
+    let title = match given {
+        Some(_) => "the confirmation is not the text that was asked for".to_owned(),
+        None => format!("going back destroys data in {wanted}, and that needs a confirmation"),
+    };
+    let mut error = CommandError::new(Exit::Refused, title).code(4004);
+    for loss in losses.into_iter().take(5) {
+        error = error.fact("loses", loss);
+    }
+    Err(error.fact("state", "nothing was rolled back").help(format!("the same command with  --confirm \"{wanted}\"")))
+}
+
+/// Returns each migration whose way back destroys data, with what it does.
+fn losses(previews: &[Preview]) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for preview in previews {
+        let Ok((plan, _)) = &preview.planned else { continue };
+        for step in &plan.steps {
+            let words: BTreeSet<&str> = destroys_data(step.script(), preview.target.address.engine())
+                .into_iter()
+                .map(|destruction| destruction.word)
+                .collect();
+            if !words.is_empty() {
+                let words: Vec<&str> = words.into_iter().collect();
+                found.insert(format!("{}  {}", step.migration.label(), words.join(", ")));
+            }
+        }
+    }
+    found.into_iter().rev().collect()
+}

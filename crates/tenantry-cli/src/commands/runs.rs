@@ -1,0 +1,114 @@
+//! One run from a command: signals, progress, report, exit code.
+
+use tenantry::Direction;
+use tenantry::fleet::{Fleet, Request, Selected};
+use tenantry::run::{Control, RunReport};
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::opened::actor;
+use super::{Context, plans};
+use crate::args::Limits;
+use crate::config::Project;
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::interrupt::{Asked, Signals};
+use crate::render::RunView;
+
+/// What a command wants of its run.
+pub(super) struct Asking<'a> {
+    /// The command, as the registry keeps it.
+    pub(super) command: String,
+    /// Forwards or backwards.
+    pub(super) direction: Direction,
+    /// The run that is taken back.
+    pub(super) reverts: Option<String>,
+    /// The flags.
+    pub(super) limits: &'a Limits,
+}
+
+impl<'a> Asking<'a> {
+    /// Asks for a run forwards.
+    pub(super) fn up(command: impl Into<String>, limits: &'a Limits) -> Self {
+        Self { command: command.into(), direction: Direction::Up, reverts: None, limits }
+    }
+}
+
+/// Carries out what was selected, or shows what would be with `--dry-run`; returns how the process ends.
+///
+/// # Errors
+/// TN-4003 if nothing was selected; what the registry says.
+pub(super) async fn carry_out(
+    context: &Context,
+    project: &Project,
+    fleet: &Fleet,
+    selected: Selected,
+    asking: Asking<'_>,
+) -> Result<Exit, CommandError> {
+    if selected.is_empty() {
+        return empty(context, asking.limits);
+    }
+    if asking.limits.dry_run {
+        return plans::show(context, fleet, &selected).await.map(|_| Exit::Done);
+    }
+    let (exit, _) = show(context, project, fleet, selected, asking).await?;
+    Ok(exit)
+}
+
+/// Carries out and shows a run; returns its exit code and its report.
+///
+/// # Errors
+/// What the registry says.
+pub(super) async fn show(
+    context: &Context,
+    project: &Project,
+    fleet: &Fleet,
+    selected: Selected,
+    asking: Asking<'_>,
+) -> Result<(Exit, RunReport), CommandError> {
+    let request = Request {
+        command: asking.command,
+        actor: actor(context),
+        direction: asking.direction,
+        reverts: asking.reverts,
+    };
+    let control = Control::default();
+    let asked = Asked::default();
+    let signals = Signals::listen().map_err(|error| {
+        CommandError::new(Exit::Internal, "signals cannot be received").fact("cause", error.to_string())
+    })?;
+    let (events, heard) = unbounded_channel();
+    let (notices, noticed) = unbounded_channel();
+    let mut view = RunView::new(&context.globals, context.canvas);
+    let stopping = signals.stop(control.clone(), asked.clone(), project.settings.grace, notices);
+    let working = async {
+        let (report, ()) =
+            tokio::join!(fleet.execute(selected, &request, &control, events), view.follow(heard, noticed));
+        report
+    };
+    let report = tokio::select! {
+        report = working => report?,
+        exit = stopping => {
+            let title = "left at once; whatever runs is finished or undone by its database";
+            return Err(CommandError::new(exit, title).help("tenantry migrate resume"));
+        }
+    };
+    let exit = Exit::of_report(&report, asked.exit());
+    view.end(&report, exit);
+    Ok((exit, report))
+}
+
+/// Says that nothing was selected.
+///
+/// # Errors
+/// TN-4003, unless `--allow-empty`.
+pub(super) fn empty(context: &Context, limits: &Limits) -> Result<Exit, CommandError> {
+    if limits.allow_empty {
+        context.say("Nothing is selected.");
+        return Ok(Exit::Done);
+    }
+    Err(CommandError::new(Exit::Empty, "nothing is selected: no tenant with a database fits")
+        .code(4003)
+        .fact("state", "nothing ran")
+        .help("who is there:  tenantry tenant list")
+        .help("an empty selection is fine:  --allow-empty"))
+}

@@ -1,0 +1,256 @@
+//! `server add | list | check`.
+
+use std::io::Read as _;
+
+use secrecy::SecretString;
+use serde::Serialize;
+use tenantry::engine::{Engine, Login, Place, Tls, describe_server};
+use tenantry::provision::administration;
+use tenantry::registry::{ListedServer, NewServer};
+use tenantry::{Server, ServerName};
+
+use super::opened::{self, block_on};
+use super::Context;
+use crate::args::{Limits, ServerAdd, TlsMode};
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::render::Table;
+
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    engine: &'static str,
+    jurisdiction: String,
+    place: String,
+    tls: Option<&'static str>,
+    max_parallel: Option<usize>,
+    version: Option<String>,
+}
+
+impl Shown {
+    fn of(server: &ListedServer) -> Self {
+        let (place, tls) = place(&server.place);
+        Self {
+            name: server.name.to_string(),
+            engine: server.engine.as_str(),
+            jurisdiction: server.jurisdiction.to_string(),
+            place,
+            tls,
+            max_parallel: server.max_parallel,
+            version: server.server_version.clone(),
+        }
+    }
+}
+
+fn place(place: &Place) -> (String, Option<&'static str>) {
+    match place {
+        Place::Folder(folder) => (folder.display().to_string(), None),
+        Place::Network { host, port, tls } => (format!("{host}:{port}"), Some(tls.as_str())),
+    }
+}
+
+/// Registers a server after having connected to it.
+///
+/// # Errors
+/// Wrong or missing flags, a server that does not answer, a name that is taken.
+pub(super) fn add(context: &Context, add: &ServerAdd) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, &Limits::default()).await?;
+        let mut new = NewServer {
+            name: add.name.clone(),
+            engine: add.engine.into(),
+            jurisdiction: add.jurisdiction.clone(),
+            place: new_place(add, &project.folder)?,
+            admin: admin(add)?,
+            insecure_reason: add.insecure_transport.clone(),
+            max_parallel: add.max_parallel,
+            server_version: None,
+        };
+        new.server_version = Some(describe(&server_of(&new)).await?);
+        let listed = fleet.registry.add_server(&new).await?;
+        let shown = Shown::of(&listed);
+        let human = format!(
+            "    Added  {} ({}, {}) at {}\nNext:  tenantry tenant create <slug> --jurisdiction {}",
+            shown.name, listed.engine, shown.jurisdiction, shown.place, shown.jurisdiction
+        );
+        context.answer(&human, &shown);
+        Ok(Exit::Done)
+    })
+}
+
+fn server_of(new: &NewServer) -> Server {
+    Server {
+        id: String::new(),
+        name: new.name.clone(),
+        engine: new.engine,
+        jurisdiction: new.jurisdiction.clone(),
+        place: new.place.clone(),
+        admin: new.admin.clone(),
+        max_parallel: new.max_parallel,
+    }
+}
+
+async fn describe(server: &Server) -> Result<String, CommandError> {
+    describe_server(&administration(server)).await.map_err(|error| {
+        CommandError::new(Exit::Failed, error.to_string())
+            .code(error.code().0)
+            .causes(&error)
+            .fact("where", server.name.to_string())
+            .help(format!("tenantry explain {}", error.code()))
+    })
+}
+
+fn new_place(add: &ServerAdd, folder: &std::path::Path) -> Result<Place, CommandError> {
+    let usage = |title: &str| Err(CommandError::new(Exit::Usage, title).help("tenantry server add --help"));
+    let Some(port) = Engine::from(add.engine).default_port() else {
+        let Some(path) = &add.path else { return usage("an SQLite server needs --path, the folder of its files") };
+        let path = folder.join(path);
+        std::fs::create_dir_all(&path).map_err(|error| {
+            CommandError::new(Exit::Configuration, format!("{} cannot be made", path.display()))
+                .fact("cause", error.to_string())
+        })?;
+        return Ok(Place::Folder(path));
+    };
+    let Some(host) = &add.host else { return usage("a server on the network needs --host") };
+    if add.admin_user.is_none() {
+        return usage("a server on the network needs --admin-user and its password");
+    }
+    Ok(Place::Network { host: host.clone(), port: add.port.unwrap_or(port), tls: tls(add, host)? })
+}
+
+/// Loopback needs no TLS; anywhere else an unverified connection needs a reason.
+fn tls(add: &ServerAdd, host: &str) -> Result<Tls, CommandError> {
+    let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let ca_pem = match &add.ca_file {
+        None => None,
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+            CommandError::new(Exit::Configuration, format!("{} cannot be read", path.display()))
+                .fact("cause", error.to_string())
+        })?),
+    };
+    let mode = match add.tls {
+        Some(mode) => mode,
+        None if loopback && ca_pem.is_none() => TlsMode::Disable,
+        None => TlsMode::VerifyFull,
+    };
+    let unverified = matches!(mode, TlsMode::Require | TlsMode::Disable);
+    if unverified && !loopback && add.insecure_transport.is_none() {
+        let title = format!("a connection to {host} without verified encryption needs a reason");
+        return Err(CommandError::new(Exit::Refused, title)
+            .code(5006)
+            .fact("state", "nothing was added")
+            .help("leave --tls out (verify-full), or say why:  --insecure-transport \"<reason>\""));
+    }
+    match (mode, ca_pem) {
+        (TlsMode::VerifyFull, ca_pem) => Ok(Tls::VerifyFull { ca_pem }),
+        (TlsMode::VerifyCa, Some(ca_pem)) => Ok(Tls::VerifyCa { ca_pem }),
+        (TlsMode::VerifyCa, None) => {
+            Err(CommandError::new(Exit::Usage, "--tls verify-ca needs --ca-file").help("tenantry server add --help"))
+        }
+        (TlsMode::Require, _) => Ok(Tls::Require),
+        (TlsMode::Disable, _) => Ok(Tls::Disable),
+    }
+}
+
+/// Reads the administrator's password from a file or from stdin; a final line break does not belong to it.
+fn admin(add: &ServerAdd) -> Result<Option<Login>, CommandError> {
+    let Some(user) = &add.admin_user else { return Ok(None) };
+    let text = match &add.admin_password_file {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| {
+            CommandError::new(Exit::Configuration, format!("{} cannot be read", path.display()))
+                .fact("cause", error.to_string())
+        })?,
+        None if add.admin_password_stdin => {
+            let mut text = String::new();
+            std::io::stdin().take(64 * 1024).read_to_string(&mut text).map_err(|error| {
+                CommandError::new(Exit::Usage, "the password cannot be read from stdin").fact("cause", error.to_string())
+            })?;
+            text
+        }
+        None => {
+            return Err(CommandError::new(Exit::Usage, "the administrator's password is missing")
+                .help("--admin-password-file <file>  or  --admin-password-stdin"));
+        }
+    };
+    let password = text.strip_suffix('\n').unwrap_or(&text);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    Ok(Some(Login { user: user.clone(), password: SecretString::from(password.to_owned()) }))
+}
+
+/// Lists the servers.
+///
+/// # Errors
+/// What the registry says.
+pub(super) fn list(context: &Context) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, &Limits::default()).await?;
+        let servers = fleet.registry.servers().await?;
+        let shown: Vec<Shown> = servers.iter().map(Shown::of).collect();
+        let mut table = Table::new(&["NAME", "ENGINE", "JURISDICTION", "PLACE", "TLS", "MAX"]);
+        for server in &shown {
+            let max = server.max_parallel.map_or_else(|| "-".to_owned(), |n| n.to_string());
+            let tls = server.tls.unwrap_or("-").to_owned();
+            let row = [&server.name, server.engine, &server.jurisdiction, &server.place];
+            let mut row: Vec<String> = row.iter().map(ToString::to_string).collect();
+            row.extend([tls, max]);
+            table.row(&row);
+        }
+        if shown.is_empty() {
+            context.say("There is no server yet:  tenantry server add --help");
+        }
+        let human = if shown.is_empty() { String::new() } else { table.draw() };
+        context.answer_unless_empty(&human, &serde_json::json!({ "items": shown, "next": null }));
+        Ok(Exit::Done)
+    })
+}
+
+#[derive(Serialize)]
+struct Checked {
+    name: String,
+    ok: bool,
+    version: Option<String>,
+    code: Option<String>,
+    problem: Option<String>,
+}
+
+/// Connects to servers and says what they are.
+///
+/// # Errors
+/// What the registry says; a server that does not answer gives exit 20.
+pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, &Limits::default()).await?;
+        let names: Vec<ServerName> = match name {
+            Some(name) => vec![name.clone()],
+            None => fleet.registry.servers().await?.into_iter().map(|server| server.name).collect(),
+        };
+        let mut checked = Vec::new();
+        for name in names {
+            let server = fleet.registry.find_server(name.as_str()).await?;
+            let result = describe_server(&administration(&server)).await;
+            checked.push(match result {
+                Ok(version) => {
+                    Checked { name: name.to_string(), ok: true, version: Some(version), code: None, problem: None }
+                }
+                Err(error) => Checked {
+                    name: name.to_string(),
+                    ok: false,
+                    version: None,
+                    code: Some(error.code().to_string()),
+                    problem: Some(error.to_string()),
+                },
+            });
+        }
+        let line = |c: &Checked| match (&c.version, &c.code, &c.problem) {
+            (_, Some(code), Some(problem)) => format!("✗ {}  {code}  {problem}", c.name),
+            (version, _, _) => format!("✓ {}  {}", c.name, version.as_deref().unwrap_or("")),
+        };
+        let human: Vec<String> = checked.iter().map(line).collect();
+        let exit = if checked.iter().all(|c| c.ok) { Exit::Done } else { Exit::Failed };
+        context.answer(&human.join("\n"), &serde_json::json!({ "items": checked }));
+        Ok(exit)
+    })
+}

@@ -1,0 +1,210 @@
+//! `tenant create | list | show`.
+
+use serde::Serialize;
+use tenantry::provision::{Naming, NewTenant, Provisioned, Tenants};
+use tenantry::registry::{self, Database};
+use tenantry::{Jurisdiction, Tenant, TenantId};
+
+use super::opened::{self, block_on};
+use super::Context;
+use crate::args::{Chosen, Limits, TenantCreate};
+use crate::clock::Utc;
+use crate::config::Project;
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::render::{Table, text};
+
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    slug: String,
+    name: String,
+    jurisdiction: String,
+    status: &'static str,
+    external_id: Option<String>,
+    domains: Vec<String>,
+    created_at: String,
+    databases: Vec<ShownDatabase>,
+}
+
+#[derive(Serialize)]
+struct ShownDatabase {
+    product: Option<String>,
+    server: String,
+    database: String,
+    version: Option<String>,
+    outcome: Option<&'static str>,
+}
+
+impl Shown {
+    fn of(tenant: &Tenant, databases: &[Database]) -> Self {
+        Self {
+            id: tenant.id.to_string(),
+            slug: tenant.slug.to_string(),
+            name: tenant.name.clone(),
+            jurisdiction: tenant.jurisdiction.to_string(),
+            status: tenant.status.as_str(),
+            external_id: tenant.external_id.clone(),
+            domains: tenant.domains.clone(),
+            created_at: Utc::of_micros(tenant.created_at).rfc3339(),
+            databases: databases.iter().map(ShownDatabase::of).collect(),
+        }
+    }
+}
+
+impl ShownDatabase {
+    fn of(database: &Database) -> Self {
+        Self {
+            product: database.product.as_ref().map(ToString::to_string),
+            server: database.server.to_string(),
+            database: database.address.database().to_owned(),
+            version: database.version.map(|version| version.to_string()),
+            outcome: database.outcome.map(tenantry::run::Outcome::as_str),
+        }
+    }
+}
+
+/// Returns the templates for names from the configuration.
+///
+/// # Errors
+/// TN-6014 for a template that gives no names of its own.
+pub(super) fn naming(project: &Project) -> Result<Naming, CommandError> {
+    let naming = &project.settings.naming;
+    Naming::new(&naming.tenant, &naming.product)
+        .map_err(|error| CommandError::new(Exit::Configuration, error.to_string()).code(6014))
+}
+
+/// Creates a tenant with its databases, migrated.
+///
+/// # Errors
+/// What a step says; the same command continues then.
+pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, &Limits::default()).await?;
+        let jurisdiction = match &create.jurisdiction {
+            Some(jurisdiction) => jurisdiction.clone(),
+            None => only_jurisdiction(&fleet.registry, create).await?,
+        };
+        let new = NewTenant {
+            tenant: registry::NewTenant {
+                id: TenantId::generate(),
+                slug: create.slug.clone(),
+                name: create.name.clone().unwrap_or_else(|| create.slug.to_string()),
+                jurisdiction,
+                external_id: create.external_id.clone(),
+                domains: create.domain.clone(),
+            },
+            server: create.server.clone(),
+            products: create.product.clone(),
+        };
+        let tenants = Tenants::new(fleet.clone(), naming(&project)?);
+        let (tenant, made) = tenants.create(&new).await?;
+        let databases = fleet.registry.databases_of(&tenant.id).await?;
+        context.answer(&created(&tenant, &made), &Shown::of(&tenant, &databases));
+        Ok(Exit::Done)
+    })
+}
+
+/// Returns the one jurisdiction in which servers stand, or the named server's.
+async fn only_jurisdiction(
+    registry: &registry::Registry,
+    create: &TenantCreate,
+) -> Result<Jurisdiction, CommandError> {
+    if let Some(server) = &create.server {
+        return Ok(registry.listed_server(server.as_str()).await?.jurisdiction);
+    }
+    let mut found: Vec<Jurisdiction> =
+        registry.servers().await?.into_iter().map(|server| server.jurisdiction).collect();
+    found.sort();
+    found.dedup();
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(CommandError::new(Exit::Failed, "there is no server yet")
+            .code(6015)
+            .fact("state", "nothing was created")
+            .help("tenantry server add --help")),
+        many => {
+            let names: Vec<&str> = many.iter().map(Jurisdiction::as_str).collect();
+            Err(CommandError::new(Exit::Usage, "there are several jurisdictions; the tenant's must be named")
+                .fact("jurisdictions", names.join(", "))
+                .help(format!("tenantry tenant create {} --jurisdiction {}", create.slug, many[0])))
+        }
+    }
+}
+
+fn created(tenant: &Tenant, made: &[Provisioned]) -> String {
+    let mut lines = Vec::new();
+    for one in made {
+        let what = one.product.as_ref().map_or_else(String::new, |product| format!("product {product}: "));
+        let took: u64 = one.migrations.iter().map(|m| m.duration_ms).sum();
+        lines.push(format!(
+            "  Created  {what}{} on {} ({}, {took} ms)",
+            one.database,
+            one.server,
+            text::count(one.migrations.len(), "migration"),
+        ));
+    }
+    lines.push(format!("Tenant {} is ready. {}", tenant.slug, tenant.id));
+    lines.push(format!("See it:  tenantry tenant show {}", tenant.slug));
+    lines.join("\n")
+}
+
+/// Lists tenants.
+///
+/// # Errors
+/// What the registry says.
+pub(super) fn list(context: &Context, chosen: &Chosen) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, &Limits::default()).await?;
+        let tenants = fleet.registry.tenants(&opened::selection(chosen)).await?;
+        let mut table = Table::new(&["SLUG", "NAME", "JURISDICTION", "STATUS", "CREATED"]);
+        for tenant in &tenants {
+            let created = Utc::of_micros(tenant.created_at).rfc3339();
+            let day = created.get(..10).unwrap_or(&created).to_owned();
+            let status = tenant.status.as_str().to_owned();
+            table.row(&[tenant.slug.to_string(), tenant.name.clone(), tenant.jurisdiction.to_string(), status, day]);
+        }
+        if tenants.is_empty() {
+            context.say("No tenant fits.");
+        }
+        let items: Vec<Shown> = tenants.iter().map(|tenant| Shown::of(tenant, &[])).collect();
+        let human = if tenants.is_empty() { String::new() } else { table.draw() };
+        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }));
+        Ok(Exit::Done)
+    })
+}
+
+/// Shows one tenant and its databases, without any password.
+///
+/// # Errors
+/// TN-6002 for an unknown tenant.
+pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, &Limits::default()).await?;
+        let tenant = fleet.registry.find_tenant(given).await?;
+        let databases = fleet.registry.databases_of(&tenant.id).await?;
+        let shown = Shown::of(&tenant, &databases);
+        let mut lines = vec![format!(
+            "{}   {}   {}   {} · {}",
+            shown.slug,
+            text::printable(&shown.name),
+            shown.id,
+            shown.jurisdiction,
+            shown.status
+        )];
+        for database in &shown.databases {
+            let what = database.product.as_ref().map_or_else(|| "tenant".to_owned(), |p| format!("product {p}"));
+            let version = database.version.as_deref().unwrap_or("nothing applied");
+            let outcome = database.outcome.unwrap_or("never run");
+            lines.push(format!("  {what:14} {}   {}   {version}   {outcome}", database.server, database.database));
+        }
+        for domain in &shown.domains {
+            lines.push(format!("  domain         {}", text::printable(domain)));
+        }
+        context.answer(&lines.join("\n"), &shown);
+        Ok(Exit::Done)
+    })
+}
