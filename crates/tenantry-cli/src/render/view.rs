@@ -64,10 +64,11 @@ impl RunView {
         let face = match progress {
             _ if globals.ndjson => Face::Ndjson,
             Progress::None => Face::Silent,
-            Progress::Bar => Face::Live(Live::new(canvas.paint)),
             Progress::Auto if globals.quiet => Face::Silent,
-            Progress::Auto if std::io::stderr().is_terminal() => Face::Live(Live::new(canvas.paint)),
-            Progress::Auto | Progress::Lines => Face::Lines,
+            Progress::Auto | Progress::Bar if std::io::stderr().is_terminal() => {
+                Face::Live(Live::new(canvas.paint))
+            }
+            Progress::Auto | Progress::Bar | Progress::Lines => Face::Lines,
         };
         let detail = match (globals.quiet, globals.verbose) {
             (true, _) => Detail::Failures,
