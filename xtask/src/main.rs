@@ -4,6 +4,7 @@ mod process;
 mod say;
 mod signals;
 mod test;
+mod tidy;
 mod workspace;
 
 use std::process::ExitCode;
@@ -16,7 +17,8 @@ cargo xtask <task>
 
   test [-- <arguments of cargo test>]   every check and every test, on real servers it starts itself;
                                         with arguments: only `cargo test` with these
-  servers -- <command> [<argument>…]    one command beside the same throwaway servers";
+  servers -- <command> [<argument>…]    one command beside the same throwaway servers
+  tidy                                  the rules of the house that a program can check";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +45,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
     match task.as_str() {
         "test" => test::all(rest, &Signals::watch()?),
         "servers" if !rest.is_empty() => test::beside_servers(rest, &Signals::watch()?),
+        "tidy" if rest.is_empty() => tidy::run(),
         "help" | "--help" | "-h" => {
             say::answer(USAGE);
             Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::signals::Signals;
@@ -16,6 +16,9 @@ use crate::signals::Signals;
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How long a process has between being asked to end and being killed.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the rest of its group has once it is gone. Short: where process 1 collects no orphans, a dead
+/// one looks like a living one.
+const GRACE_OF_THE_REST: Duration = Duration::from_secs(1);
 
 /// The error of a task that a signal ended.
 #[derive(Debug)]
@@ -94,19 +97,35 @@ impl Running {
             }
         }
     }
+
+    fn is_group_gone_within(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while is_group_there(self.pid()) {
+            if Instant::now() > deadline {
+                return false;
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+        true
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
         signal_group(self.pid(), self.ask_with);
-        if !self.ended_within(PATIENCE) {
+        if !self.is_over && !self.ended_within(PATIENCE) {
             signal_group(self.pid(), Signal::SIGKILL);
             self.ended_within(PATIENCE);
         }
+        // What the command itself had started may have missed or ignored the signal.
+        if !self.is_group_gone_within(GRACE_OF_THE_REST) {
+            signal_group(self.pid(), Signal::SIGKILL);
+        }
     }
+}
+
+fn is_group_there(leader: u32) -> bool {
+    i32::try_from(leader).is_ok_and(|leader| killpg(Pid::from_raw(leader), None).is_ok())
 }
 
 /// Sends `signal` to a process group; a group that is gone is no error.
@@ -133,12 +152,25 @@ pub(crate) fn run_in_foreground(command: &mut Command, signals: &Signals) -> any
         match signals.arrived() {
             Some(Signal::SIGINT) => signals.forget(),
             Some(signal) => {
-                child.kill()?;
-                child.wait()?;
+                forward(&mut child, signal);
                 return Err(Interrupted(signal).into());
             }
             None => thread::sleep(LOOK_AGAIN),
         }
+    }
+}
+
+/// Passes `signal` on and waits for the end; a child that does not end is killed.
+fn forward(child: &mut Child, signal: Signal) {
+    if let Ok(pid) = i32::try_from(child.id()) {
+        kill(Pid::from_raw(pid), signal).ok();
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while matches!(child.try_wait(), Ok(None)) {
+        if Instant::now() > deadline {
+            child.kill().ok();
+        }
+        thread::sleep(LOOK_AGAIN);
     }
 }
 

@@ -4,17 +4,24 @@
 mod code;
 mod direction;
 pub mod engine;
+pub mod fleet;
 pub mod history;
 pub mod migration;
+mod migrator;
 pub mod plan;
+pub mod provision;
+pub mod registry;
 pub mod run;
 pub mod secret;
+mod selection;
 mod server;
 mod target;
 mod tenant;
 
 pub use code::Code;
 pub use direction::Direction;
+pub use migrator::{MigrateError, ProductMigrator, TenantMigrator, TenantProduct};
+pub use selection::{Pattern, Selection, nearest};
 pub use server::{DEFAULT_PER_SERVER, Server};
 pub use target::{Owner, Target, TrackName};
 pub use tenant::{

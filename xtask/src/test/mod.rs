@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use self::servers::Servers;
 use self::steps::{Outcome, Steps};
 use crate::signals::Signals;
-use crate::{process, say, workspace};
+use crate::{process, say, tidy, workspace};
 
 const NO_COMPONENT: &str = "not installed; install it with: rustup component add clippy rustfmt";
 
@@ -25,12 +25,7 @@ const NO_COMPONENT: &str = "not installed; install it with: rustup component add
 pub(crate) fn all(arguments: &[String], signals: &Signals) -> anyhow::Result<ExitCode> {
     let mut steps = Steps::default();
     if arguments.is_empty() {
-        cargo_step(&mut steps, &["fmt", "--all", "--check"], signals)?;
-        cargo_step(
-            &mut steps,
-            &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-            signals,
-        )?;
+        checks(&mut steps, signals)?;
     }
     let begun = Instant::now();
     let servers = Servers::start(signals)?;
@@ -41,6 +36,21 @@ pub(crate) fn all(arguments: &[String], signals: &Signals) -> anyhow::Result<Exi
     steps.add("cargo test", Outcome::of(status), begun.elapsed());
     drop(servers);
     Ok(steps.finish(steps::exit_code(status)))
+}
+
+fn checks(steps: &mut Steps, signals: &Signals) -> anyhow::Result<()> {
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    cargo_step(steps, &["fmt", "--all", "--check"], signals)?;
+    cargo_step(steps, &clippy, signals)?;
+    let begun = Instant::now();
+    say::line("xtask: tidy");
+    let outcome = if tidy::run()? == ExitCode::SUCCESS {
+        Outcome::Passed
+    } else {
+        Outcome::Failed
+    };
+    steps.add("tidy", outcome, begun.elapsed());
+    Ok(())
 }
 
 /// Runs one command beside the servers; returns its exit code.

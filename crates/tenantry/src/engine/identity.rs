@@ -19,12 +19,16 @@ pub(crate) fn lock_key(database_id: &str) -> i64 {
     i64::from_be_bytes(bytes)
 }
 
-/// Checks that a database with a meta row is the one that was meant, in a layout we know.
+/// Checks that a database with a meta row is the one that was meant, in a layout we know. An empty
+/// `database_id` asks for no particular database: only the central one, whose id is found out that way.
 pub(crate) fn check_identity(history: &History, options: &OpenOptions) -> Result<(), SessionError> {
     let Some(meta) = &history.meta else { return Ok(()) };
     if meta.format > FORMAT {
         let reason = format!("its layout {} is newer than this program's {FORMAT}", meta.format);
         return Err(SessionError::HistoryDamaged { reason });
+    }
+    if options.database_id.is_empty() {
+        return Ok(());
     }
     let pairs = [
         (&meta.registry_id, &options.registry_id),

@@ -1,15 +1,18 @@
 //! What we need of a database. Nothing outside this folder names a driver.
 
 mod address;
+mod create;
 mod error;
 mod identity;
 mod poll;
 mod postgres;
 mod session;
+mod sqlite;
 mod text;
 mod tls;
 
 pub use address::{Address, Login, NetworkAddress, Place, SqliteAddress, Tls};
+pub use create::{CreateError, NewDatabase};
 pub use error::{ApplyError, DatabaseError, Holder, SessionError, StateAfter};
 pub use session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
 
@@ -19,29 +22,44 @@ use std::fmt;
 /// nothing yet.
 pub async fn open(address: &Address, options: &OpenOptions) -> Result<Box<dyn Session>, SessionError> {
     match address {
+        Address::Sqlite(sqlite) => sqlite::open(sqlite, options).await,
         Address::Network(network) => match network.engine {
             Engine::Postgres => postgres::open(network, options).await,
-            Engine::MySql | Engine::Sqlite => Err(unsupported(address)),
+            Engine::MySql | Engine::Sqlite => Err(unsupported(network)),
         },
-        Address::Sqlite(_) => Err(unsupported(address)),
     }
 }
 
 /// Opens a connection to a database for reading. Takes no lock, writes nothing.
 pub async fn read(address: &Address, options: &OpenOptions) -> Result<Box<dyn Reader>, SessionError> {
     match address {
+        Address::Sqlite(sqlite) => sqlite::read(sqlite, options).await,
         Address::Network(network) => match network.engine {
             Engine::Postgres => postgres::read(network, options).await,
-            Engine::MySql | Engine::Sqlite => Err(unsupported(address)),
+            Engine::MySql | Engine::Sqlite => Err(unsupported(network)),
         },
-        Address::Sqlite(_) => Err(unsupported(address)),
     }
 }
 
-fn unsupported(address: &Address) -> SessionError {
-    let reason = format!("{} is not reached this way", address.engine());
+/// Creates a database, and the role that owns it where the engine has roles. Repeating it continues what
+/// was begun; what is not ours is never touched.
+///
+/// `at` is the server: for PostgreSQL and MySQL the address of its administrator, for SQLite an address in
+/// the folder, whose file name is not looked at.
+pub async fn create_database(at: &Address, new: &NewDatabase) -> Result<(), CreateError> {
+    match at {
+        Address::Sqlite(sqlite) => sqlite::create_database(&sqlite.folder, new).await,
+        Address::Network(network) => match network.engine {
+            Engine::Postgres => postgres::create_database(network, new).await,
+            Engine::MySql | Engine::Sqlite => Err(CreateError::Session(unsupported(network))),
+        },
+    }
+}
+
+fn unsupported(address: &NetworkAddress) -> SessionError {
+    let reason = format!("{} is not reached this way", address.engine);
     SessionError::Unsuitable {
-        endpoint: address.endpoint(),
+        endpoint: format!("{}:{}", address.host, address.port),
         reason,
     }
 }

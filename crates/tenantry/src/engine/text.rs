@@ -33,6 +33,11 @@ pub(crate) fn literal(text: &str) -> String {
     }
 }
 
+/// Returns a name as a quoted identifier of PostgreSQL.
+pub(crate) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +52,6 @@ mod tests {
     fn a_literal_holds_exactly_its_text() {
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal(r"a\'b"), r"E'a\\''b'");
+        assert_eq!(identifier("a\"; DROP"), "\"a\"\"; DROP\"");
     }
 }

@@ -114,6 +114,9 @@ pub(super) fn is_invisible(c: char) -> bool {
 }
 
 fn unix_lines(text: &str) -> String {
+    if !text.contains('\r') {
+        return text.to_owned();
+    }
     let lone = |at: usize| text.as_bytes().get(at + 1) != Some(&b'\n');
     if !text.bytes().enumerate().any(|(at, b)| b == b'\r' && lone(at)) {
         return text.to_owned();

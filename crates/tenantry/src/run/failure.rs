@@ -95,7 +95,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(super) fn bare(code: Code, what: String) -> Self {
+    pub(crate) fn bare(code: Code, what: String) -> Self {
         Self {
             code,
             what,

@@ -3,10 +3,13 @@
 //! One tenant's failure is data in the report, never the run's error.
 
 mod control;
+mod drive;
 mod event;
 mod failure;
+mod id;
 mod machine;
 mod options;
+mod preview;
 mod report;
 mod runner;
 mod target;
@@ -15,6 +18,8 @@ mod units;
 pub use control::{Control, Stop};
 pub use event::RunEvent;
 pub use failure::{Failure, Snippet};
+pub use id::new_run_id;
 pub use options::{DEFAULT_CONCURRENCY, RunOptions, TransactionScope};
+pub use preview::{Preview, preview};
 pub use report::{Outcome, RunReport, RunStatus, TargetReport};
 pub use runner::{Job, Tracks, run};

@@ -1,16 +1,16 @@
-//! The local runner: drives the machine, owns every task, and turns panics into outcomes.
+//! A run over many targets: jobs in, events out, a report at the end.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::{Id, JoinSet};
 
 use super::control::{Control, Stop};
+use super::drive::{Ended, drive};
 use super::event::RunEvent;
 use super::failure::Failure;
-use super::machine::{Action, Input, JobIndex, JobSpec, Machine};
+use super::machine::{JobSpec, Machine};
 use super::options::RunOptions;
 use super::report::{Outcome, RunReport, RunStatus, TargetReport};
 use super::target::{Shared, migrate};
@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::migration::Track;
 use crate::plan::Goal;
 use crate::target::{Target, TrackName};
+use crate::tenant::ServerName;
 
 /// The tracks of a run, by name and engine: a fleet may mix engines.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +36,7 @@ impl Tracks {
         self.0.get(&(name.clone(), engine))
     }
 
-    /// Returns every track.
+    /// Returns every track, by name and engine.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Track>> {
         self.0.values()
     }
@@ -66,44 +67,56 @@ pub async fn run(
 ) -> RunReport {
     let begun = Instant::now();
     let (machine, concurrency) = machine_of(&jobs, &options);
-    let shared = Shared {
+    let shared = Arc::new(Shared {
         run_id: run_id.to_owned(),
         options,
         control,
         events,
-    };
+    });
     shared.tell(RunEvent::Started {
         run_id: run_id.to_owned(),
         targets: jobs.len(),
         concurrency,
     });
-    let mut runner = Runner {
-        jobs,
-        machine,
-        shared: Arc::new(shared),
-        tasks: JoinSet::new(),
-        running: HashMap::new(),
-        reports: Vec::new(),
+    let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
+    let mut targets = Vec::with_capacity(jobs.len());
+    let work = |index: usize| {
+        let (job, shared) = (Arc::clone(&jobs[index]), Arc::clone(&shared));
+        async move { migrate(&job.target, &job.track, &job.goal, &shared).await }
     };
-    runner.drive().await;
-    let status = runner.status();
+    let settle = |index: usize, ended| {
+        let report = match ended {
+            Ended::Done(report) => report,
+            Ended::Skipped => TargetReport::untried(&jobs[index].target, Outcome::NotRun, None),
+            Ended::Panicked => {
+                let what = "an internal error ended the work on this target".to_owned();
+                let failure = Failure::bare(Code(1001), what);
+                TargetReport::untried(&jobs[index].target, Outcome::Failed, Some(failure))
+            }
+        };
+        let success = report.outcome.is_success();
+        shared.tell(RunEvent::TargetFinished(Box::new(report.clone())));
+        targets.push(report);
+        success
+    };
+    drive(machine, &shared.control, work, settle).await;
+    let status = status(&targets, &shared.control);
     RunReport {
         run_id: run_id.to_owned(),
         status,
-        targets: runner.reports,
+        targets,
         duration: begun.elapsed(),
     }
 }
 
 /// Builds the machine: every server, and the central database, has a limit of its own.
-fn machine_of(jobs: &[Job], options: &RunOptions) -> (Machine, usize) {
-    let mut servers: HashMap<Option<&str>, usize> = HashMap::new();
+pub(super) fn machine_of(jobs: &[Job], options: &RunOptions) -> (Machine, usize) {
+    let mut servers: HashMap<Option<&ServerName>, usize> = HashMap::new();
     let mut limits = Vec::new();
     let specs = jobs
         .iter()
         .map(|job| {
-            let name = job.target.server.as_ref().map(crate::tenant::ServerName::as_str);
-            let server = *servers.entry(name).or_insert_with(|| {
+            let server = *servers.entry(job.target.server.as_ref()).or_insert_with(|| {
                 limits.push(options.server_limit(job.target.max_parallel));
                 limits.len() - 1
             });
@@ -117,84 +130,27 @@ fn machine_of(jobs: &[Job], options: &RunOptions) -> (Machine, usize) {
     (Machine::new(specs, limits, total), total)
 }
 
-struct Runner {
-    jobs: Vec<Job>,
-    machine: Machine,
-    shared: Arc<Shared>,
-    tasks: JoinSet<TargetReport>,
-    running: HashMap<Id, JobIndex>,
-    reports: Vec<TargetReport>,
+fn status(targets: &[TargetReport], control: &Control) -> RunStatus {
+    let unfinished = |t: &TargetReport| matches!(t.outcome, Outcome::NotRun | Outcome::Cancelled);
+    if control.requested() != Stop::No && targets.iter().any(unfinished) {
+        return RunStatus::Interrupted;
+    }
+    let central_failed = targets
+        .iter()
+        .any(|t| t.owner.is_none() && t.outcome.is_failure());
+    if central_failed && targets.iter().any(unfinished) {
+        RunStatus::Stopped
+    } else {
+        RunStatus::Completed
+    }
 }
 
-impl Runner {
-    async fn drive(&mut self) {
-        let mut finished = self.follow(Input::Begin);
-        let mut stopping = false;
-        while !finished {
-            let input = tokio::select! {
-                Some(joined) = self.tasks.join_next_with_id() => self.take(joined),
-                () = self.shared.control.reached(Stop::Drain), if !stopping => {
-                    stopping = true;
-                    Input::Stop(self.shared.control.requested())
-                }
-            };
-            finished = self.follow(input);
-        }
-    }
-
-    /// Gives the machine what happened and does what it says; returns whether the run has ended.
-    fn follow(&mut self, input: Input) -> bool {
-        let mut finished = false;
-        for action in self.machine.step(input) {
-            match action {
-                Action::Start(job) => self.start(job),
-                Action::Skip(job) => {
-                    let report = self.untried(job, Outcome::NotRun, None);
-                    self.finish(report);
-                }
-                Action::Finish => finished = true,
-            }
-        }
-        finished
-    }
-
-    fn start(&mut self, index: JobIndex) {
-        let Some(job) = self.jobs.get(index).cloned() else {
-            return;
-        };
-        let shared = Arc::clone(&self.shared);
-        let task = self
-            .tasks
-            .spawn(async move { migrate(&job.target, &job.track, &job.goal, &shared).await });
-        self.running.insert(task.id(), index);
-    }
-
-    fn take(&mut self, joined: Result<(Id, TargetReport), tokio::task::JoinError>) -> Input {
-        let (id, report) = match joined {
-            Ok((id, report)) => (id, Some(report)),
-            Err(error) => (error.id(), None),
-        };
-        let index = self.running.remove(&id).unwrap_or_default();
-        // A panic in one target's task is a bug of ours, and that target's outcome; the others go on.
-        let report = report.unwrap_or_else(|| {
-            let what = "an internal error ended the work on this target".to_owned();
-            self.untried(index, Outcome::Failed, Some(Failure::bare(Code(1001), what)))
-        });
-        let succeeded = report.outcome.is_success();
-        self.finish(report);
-        if succeeded {
-            Input::Succeeded(index)
-        } else {
-            Input::Failed(index)
-        }
-    }
-
-    fn untried(&self, index: JobIndex, outcome: Outcome, failure: Option<Failure>) -> TargetReport {
-        let job = &self.jobs[index];
-        let target = &job.target;
-        TargetReport {
+impl TargetReport {
+    /// Reports a target that no session was opened for.
+    pub(crate) fn untried(target: &Target, outcome: Outcome, failure: Option<Failure>) -> Self {
+        Self {
             database_id: target.database_id.clone(),
-            track: job.track.name.clone(),
+            track: target.track.clone(),
             label: target.label(),
             owner: target.owner.clone(),
             server: target.server.clone(),
@@ -205,37 +161,7 @@ impl Runner {
             migrations: Vec::new(),
             failure,
             attempts: 0,
-            duration: std::time::Duration::ZERO,
-        }
-    }
-
-    fn finish(&mut self, report: TargetReport) {
-        self.shared
-            .tell(RunEvent::TargetFinished(Box::new(report.clone())));
-        self.reports.push(report);
-    }
-
-    fn status(&self) -> RunStatus {
-        if self.shared.control.requested() != Stop::No {
-            let all_done = self
-                .reports
-                .iter()
-                .all(|r| !matches!(r.outcome, Outcome::NotRun | Outcome::Cancelled));
-            return if all_done {
-                RunStatus::Completed
-            } else {
-                RunStatus::Interrupted
-            };
-        }
-        let central_failed = self
-            .reports
-            .iter()
-            .any(|r| r.owner.is_none() && r.outcome.is_failure())
-            && self.reports.len() > 1;
-        if central_failed {
-            RunStatus::Stopped
-        } else {
-            RunStatus::Completed
+            duration: Duration::ZERO,
         }
     }
 }

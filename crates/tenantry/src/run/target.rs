@@ -103,7 +103,11 @@ impl Work<'_> {
     /// One session: everything is planned anew under its lock, so that whatever an earlier attempt did,
     /// known or unknown, is seen in the history.
     async fn attempt(&mut self) -> Result<(), Ended> {
-        let options = self.open_options();
+        let shared = self.shared;
+        let options = OpenOptions {
+            lock_window: shared.options.lock_window.saturating_sub(self.begun.elapsed()),
+            ..open_options(self.target, &shared.options, &shared.run_id)
+        };
         let mut session = tokio::select! {
             opened = engine::open(&self.target.address, &options) => opened.map_err(Ended::Session)?,
             () = self.shared.control.reached(Stop::Cancel) => {
@@ -136,24 +140,6 @@ impl Work<'_> {
         }
         canceller.cancel().await;
         running.await
-    }
-
-    fn open_options(&self) -> OpenOptions {
-        let options = &self.shared.options;
-        OpenOptions {
-            application_name: format!("tenantry {}", self.shared.run_id),
-            connect_timeout: options.connect_timeout,
-            lock_timeout: options.lock_timeout,
-            lock_window: options.lock_window.saturating_sub(self.begun.elapsed()),
-            database_id: self.target.database_id.clone(),
-            tenant_id: self
-                .target
-                .owner
-                .as_ref()
-                .map(|o| o.id.to_string())
-                .unwrap_or_default(),
-            registry_id: self.target.registry_id.clone(),
-        }
     }
 
     fn unit(&mut self, steps: Vec<Step>) -> Unit {
@@ -255,19 +241,12 @@ impl Work<'_> {
         let current = |history: &Option<History>| history.as_ref().and_then(|h| h.current(&self.track.name));
         let from = current(&self.first_seen);
         TargetReport {
-            database_id: target.database_id.clone(),
-            track: self.track.name.clone(),
-            label: target.label(),
-            owner: target.owner.clone(),
-            server: target.server.clone(),
-            database: target.address.database().to_owned(),
-            outcome,
             from,
             to: self.version_now(),
-            migrations: self.recorded,
-            failure: ended.err().map(|ended| describe(&ended)),
             attempts: self.attempts,
             duration: self.begun.elapsed(),
+            migrations: self.recorded,
+            ..TargetReport::untried(target, outcome, ended.err().map(|ended| describe(&ended)))
         }
     }
 
@@ -283,6 +262,23 @@ impl Work<'_> {
                 before.map(|row| row.version).filter(|v| !done.contains(v)).max()
             }
         }
+    }
+}
+
+/// Returns how a target's connections are opened.
+pub(super) fn open_options(target: &Target, options: &RunOptions, run_id: &str) -> OpenOptions {
+    OpenOptions {
+        application_name: format!("tenantry {run_id}"),
+        connect_timeout: options.connect_timeout,
+        lock_timeout: options.lock_timeout,
+        lock_window: options.lock_window,
+        database_id: target.database_id.clone(),
+        tenant_id: target
+            .owner
+            .as_ref()
+            .map(|o| o.id.to_string())
+            .unwrap_or_default(),
+        registry_id: target.registry_id.clone(),
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn units(plan: Plan, scope: TransactionScope) -> Vec<Vec<Step>> {
     for step in plan.steps {
         match units.last_mut() {
             Some(unit) if together && unit.last().is_some_and(|last| may_join(last, &step)) => {
-                unit.push(step)
+                unit.push(step);
             }
             Some(_) | None => units.push(vec![step]),
         }

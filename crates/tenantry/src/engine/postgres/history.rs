@@ -14,25 +14,25 @@ use crate::target::TrackName;
 /// file it would sync at once: a tenth of a fresh database's time. The meta table has no index for the
 /// same reason; it is written under the migration lock only.
 pub(super) const CREATE_TABLES: &str = "\
-CREATE TABLE public._tenantry_meta (\
- database_id varchar(64) NOT NULL, tenant_id varchar(191) NOT NULL, registry_id varchar(64) NOT NULL,\
+CREATE TABLE public._tenantry_meta ( \
+ database_id varchar(64) NOT NULL, tenant_id varchar(191) NOT NULL, registry_id varchar(64) NOT NULL, \
  epoch bigint NOT NULL, format integer NOT NULL);
-CREATE TABLE public._tenantry_history (\
- track varchar(50) NOT NULL, version bigint NOT NULL, name varchar(180) NOT NULL,\
- checksum char(64) NOT NULL, phase varchar(10) NOT NULL CHECK (phase IN ('running', 'reverting', 'done')),\
- attempt_id uuid NOT NULL, run_id varchar(40) NOT NULL, epoch bigint NOT NULL,\
- next_stmt integer NOT NULL, total_stmts integer NOT NULL, pre_fp varchar(64),\
- started_at timestamptz NOT NULL, done_at timestamptz, duration_ms bigint NOT NULL,\
+CREATE TABLE public._tenantry_history ( \
+ track varchar(50) NOT NULL, version bigint NOT NULL, name varchar(180) NOT NULL, \
+ checksum char(64) NOT NULL, phase varchar(10) NOT NULL CHECK (phase IN ('running', 'reverting', 'done')), \
+ attempt_id uuid NOT NULL, run_id varchar(40) NOT NULL, epoch bigint NOT NULL, \
+ next_stmt integer NOT NULL, total_stmts integer NOT NULL, pre_fp varchar(64), \
+ started_at timestamptz NOT NULL, done_at timestamptz, duration_ms bigint NOT NULL, \
  tool_version varchar(20) NOT NULL, PRIMARY KEY (track, version))";
 
 /// Whether our tables are missing, and whether there are relations of somebody else (not counting what
 /// an extension brought).
 pub(super) const PROBE: &str = "\
-SELECT 'probe', pg_catalog.to_regclass('public._tenantry_meta') IS NOT NULL, EXISTS (\
- SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\
- WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'\
- AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname NOT LIKE '\\_tenantry\\_%'\
- AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid\
+SELECT 'probe', pg_catalog.to_regclass('public._tenantry_meta') IS NOT NULL, EXISTS ( \
+ SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
+ AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname NOT LIKE '\\_tenantry\\_%' \
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid \
  AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'))";
 
 /// Reads the meta row.
@@ -41,9 +41,9 @@ pub(super) const READ_META: &str =
 
 /// Reads the history, every track.
 pub(super) const READ_HISTORY: &str = "\
-SELECT 'row', track, version, name, checksum, phase, attempt_id, run_id, epoch, next_stmt, total_stmts, pre_fp,\
- pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),\
- pg_catalog.to_char(done_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),\
+SELECT 'row', track, version, name, checksum, phase, attempt_id, run_id, epoch, next_stmt, total_stmts, pre_fp, \
+ pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
+ pg_catalog.to_char(done_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
  duration_ms FROM public._tenantry_history ORDER BY track, version";
 
 /// Takes the rows of [`PROBE`], [`READ_META`] and [`READ_HISTORY`] into a history; other rows are passed over.
@@ -120,7 +120,7 @@ pub(super) fn insert_meta(meta: &Meta) -> String {
 /// somebody else has claimed it since `epoch` was read.
 pub(super) fn claim(epoch: i64) -> String {
     format!(
-        "WITH claim AS (UPDATE public._tenantry_meta SET epoch = {} WHERE epoch = {epoch} RETURNING 1)\
+        "WITH claim AS (UPDATE public._tenantry_meta SET epoch = {} WHERE epoch = {epoch} RETURNING 1) \
          SELECT 1 / pg_catalog.count(*) FROM claim",
         epoch + 1
     )

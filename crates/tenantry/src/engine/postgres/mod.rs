@@ -5,12 +5,15 @@
 
 mod auth;
 mod connect;
+mod create;
 mod error;
 mod exchange;
 mod history;
 mod message;
 mod session;
 mod unit;
+
+pub(super) use create::create_database;
 
 use super::{NetworkAddress, OpenOptions, Reader, Session, SessionError};
 

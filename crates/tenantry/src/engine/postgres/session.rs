@@ -41,13 +41,15 @@ impl Reading {
 impl Reader for Reading {
     async fn history(&mut self) -> Result<History, SessionError> {
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
-        let seen = match look(&mut self.connection, begin, None, Look::Known).await? {
-            Some(seen) => seen,
-            None => look(&mut self.connection, begin, None, Look::Probe)
-                .await?
-                .unwrap_or_default(),
+        let known = look(&mut self.connection, begin, None, Look::Known).await?;
+        roll_back(&mut self.connection).await?;
+        let seen = if let Some(seen) = known {
+            seen
+        } else {
+            let probed = look(&mut self.connection, begin, None, Look::Probe).await?;
+            roll_back(&mut self.connection).await?;
+            probed.unwrap_or_default()
         };
-        self.connection.exchange("ROLLBACK", |_, _| {}).await;
         check_server(&self.address, &seen, Purpose::Read)?;
         check_identity(&seen.history, &self.options)?;
         Ok(seen.history)
@@ -78,6 +80,11 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
         match look(&mut connection, &head, Some(key), expect).await? {
             None => {
                 expect = Look::Probe;
+                roll_back(&mut connection).await?;
+            }
+            // Somebody made our tables between two looks.
+            Some(seen) if seen.locked && expect == Look::Probe && seen.present => {
+                expect = Look::Known;
                 roll_back(&mut connection).await?;
             }
             Some(seen) if seen.locked => {
@@ -143,9 +150,12 @@ enum Look {
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// Whether the lock was free and is ours now.
     locked: bool,
-    in_recovery: bool,
-    read_only: bool,
+    /// Whether a probe found our tables.
+    present: bool,
+    /// Why the server takes no changes; `None` if it does.
+    fixed: Option<&'static str>,
     version: u32,
     history: History,
 }
@@ -170,14 +180,15 @@ async fn look(
         Look::Probe => history::PROBE.to_owned(),
     };
     let text = format!(
-        "{begin};\nSELECT 'lock', {lock}, pg_catalog.pg_is_in_recovery(),\
-         pg_catalog.current_setting('transaction_read_only'),\
+        "{begin};\nSELECT 'lock', {lock}, pg_catalog.pg_is_in_recovery(), \
+         pg_catalog.current_setting('transaction_read_only'), \
          pg_catalog.current_setting('server_version_num');\n{tables}"
     );
     let mut seen = Seen::default();
     let mut damaged = None;
     let answer = connection
         .exchange(&text, |_, row| {
+            seen.present |= row.get(0) == Some("probe") && row.get(1) == Some("t");
             if row.get(0) == Some("lock") {
                 take_lock_row(&mut seen, row);
             } else if let Err(error) = history::take_row(&mut seen.history, row) {
@@ -199,8 +210,11 @@ async fn look(
 
 fn take_lock_row(seen: &mut Seen, row: &SimpleQueryRow) {
     seen.locked = row.get(1) == Some("t");
-    seen.in_recovery = row.get(2) == Some("t");
-    seen.read_only = row.get(3) == Some("on");
+    seen.fixed = match (row.get(2), row.get(3)) {
+        (Some("t"), _) => Some("it is a replica"),
+        (_, Some("on")) => Some("it is read-only"),
+        _ => None,
+    };
     seen.version = row.get(4).and_then(|v| v.parse().ok()).unwrap_or(0);
 }
 
@@ -211,17 +225,15 @@ enum Purpose {
 }
 
 fn check_server(address: &NetworkAddress, seen: &Seen, purpose: Purpose) -> Result<(), SessionError> {
-    let reason = if seen.version < OLDEST_SERVER {
-        format!(
-            "it runs PostgreSQL {}; 14 is the oldest that is supported",
-            seen.version / 10_000
-        )
-    } else if purpose == Purpose::Change && seen.in_recovery {
-        "it is a replica".to_owned()
-    } else if purpose == Purpose::Change && seen.read_only {
-        "it is read-only".to_owned()
-    } else {
-        return Ok(());
+    let reason = match seen.fixed {
+        _ if seen.version < OLDEST_SERVER => {
+            format!(
+                "it runs PostgreSQL {}; 14 is the oldest that is supported",
+                seen.version / 10_000
+            )
+        }
+        Some(fixed) if purpose == Purpose::Change => fixed.to_owned(),
+        Some(_) | None => return Ok(()),
     };
     Err(SessionError::Unsuitable {
         endpoint: format!("{}:{}", address.host, address.port),
@@ -233,11 +245,11 @@ fn check_server(address: &NetworkAddress, seen: &Seen, purpose: Purpose) -> Resu
 async fn holders(connection: &mut Connection, key: i64) -> Vec<Holder> {
     // An advisory lock's 64-bit key stands in pg_locks as two 32-bit halves ("pg_locks").
     let text = format!(
-        "SELECT a.pid, a.application_name, a.usename, pg_catalog.to_char(a.state_change AT TIME ZONE 'UTC',\
-         'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), pg_catalog.left(a.query, 200)\
-         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid\
-         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1\
-         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())\
+        "SELECT a.pid, a.application_name, a.usename, pg_catalog.to_char(a.state_change AT TIME ZONE 'UTC', \
+         'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), pg_catalog.left(a.query, 200) \
+         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
          AND (l.classid::bigint << 32 | l.objid::bigint) = {key}"
     );
     let mut holders = Vec::new();

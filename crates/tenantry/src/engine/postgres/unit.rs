@@ -89,12 +89,12 @@ fn new_meta(session: &Locked) -> Meta {
 }
 
 /// Marks the transaction, so that a statement which ends it is noticed, and the time.
-const MARK: &str = "SELECT pg_catalog.set_config('tenantry.xid', pg_catalog.pg_current_xact_id()::text, true),\
+const MARK: &str = "SELECT pg_catalog.set_config('tenantry.xid', pg_catalog.pg_current_xact_id()::text, true), \
  pg_catalog.set_config('tenantry.begun', pg_catalog.clock_timestamp()::text, true)";
 
 /// Restores what a file may have changed, and asserts that the transaction is still the marked one.
-const STILL_MARKED: &str = "SELECT 1 / (pg_catalog.current_setting('tenantry.xid', true)\
- OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id()::text)::integer,\
+const STILL_MARKED: &str = "SELECT 1 / (pg_catalog.current_setting('tenantry.xid', true) \
+ OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id()::text)::integer, \
  pg_catalog.set_config('search_path', 'public', false)";
 
 fn record(unit: &Unit, step: &Step, epoch: i64) -> Vec<String> {
@@ -108,9 +108,9 @@ fn record(unit: &Unit, step: &Step, epoch: i64) -> Vec<String> {
             let statements = step.script().statements.len();
             let begun = "pg_catalog.current_setting('tenantry.begun')::timestamptz";
             format!(
-                "INSERT INTO public._tenantry_history VALUES ({track}, {version}, {name}, '{checksum}', 'done',\
-                 '{attempt}', {run}, {epoch}, {statements}, {statements}, NULL, {begun},\
-                 pg_catalog.clock_timestamp(), (EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() - {begun})\
+                "INSERT INTO public._tenantry_history VALUES ({track}, {version}, {name}, '{checksum}', 'done', \
+                 '{attempt}', {run}, {epoch}, {statements}, {statements}, NULL, {begun}, \
+                 pg_catalog.clock_timestamp(), (EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() - {begun}) \
                  * 1000)::bigint, '{tool}')",
                 name = literal(&step.migration.name),
                 checksum = step.migration.up.checksum,
@@ -128,7 +128,7 @@ fn read_back(unit: &Unit) -> String {
     let track = literal(&unit.track.to_string());
     match unit.direction {
         Direction::Up => format!(
-            "SELECT version, duration_ms FROM public._tenantry_history WHERE attempt_id = '{}'\
+            "SELECT version, duration_ms FROM public._tenantry_history WHERE attempt_id = '{}' \
              AND track = {track} ORDER BY version",
             unit.attempt_id
         ),
@@ -139,7 +139,7 @@ fn read_back(unit: &Unit) -> String {
                 .map(|s| format!("({})", s.migration.version))
                 .collect();
             format!(
-                "SELECT gone.version, 0 FROM (VALUES {}) AS gone (version) WHERE NOT EXISTS (SELECT\
+                "SELECT gone.version, 0 FROM (VALUES {}) AS gone (version) WHERE NOT EXISTS (SELECT \
                  FROM public._tenantry_history h WHERE h.track = {track} AND h.version = gone.version)",
                 versions.join(", ")
             )

@@ -49,3 +49,20 @@ pub(super) fn code(kind: &Kind) -> Code {
         Kind::Placeholder(_) => 3050,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::code::Code;
+
+    #[test]
+    fn every_code_of_this_block_has_its_page() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
+        for code in std::iter::once(1006).chain(3001..=3050).map(Code) {
+            let page = std::fs::read_to_string(folder.join(format!("{code}.md"))).expect("a page");
+            assert!(page.starts_with(&format!("# {code}: ")), "{code}");
+            assert!(page.contains("\n## What to do\n"), "{code}");
+        }
+    }
+}

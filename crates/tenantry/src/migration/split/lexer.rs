@@ -6,7 +6,7 @@ use super::token::{Kind, Opened, Token, Unclosed};
 use crate::engine::Engine;
 
 /// Reads one token after the other. Block comments and white space yield none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lexer<'a> {
     text: &'a str,
     at: usize,
@@ -57,8 +57,13 @@ impl<'a> Lexer<'a> {
     }
 
     fn at_delimiter(&self) -> bool {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or(&[]);
-        rest.first() == self.delimiter.as_bytes().first() && rest.starts_with(self.delimiter.as_bytes())
+        let delimiter = self.delimiter.as_bytes();
+        self.byte(0) == delimiter.first().copied()
+            && self
+                .text
+                .as_bytes()
+                .get(self.at..)
+                .is_some_and(|rest| rest.starts_with(delimiter))
     }
 
     fn skip_space(&mut self) {
@@ -122,8 +127,12 @@ impl<'a> Lexer<'a> {
 
     /// Goes on while the bytes fit, but not into the delimiter: `END$$` is a word and a delimiter.
     fn skip_while(&mut self, fits: impl Fn(u8) -> bool) {
+        let first = self.delimiter.as_bytes().first().copied();
         self.at += 1;
-        while self.byte(0).is_some_and(&fits) && !self.at_delimiter() {
+        while let Some(byte) = self.byte(0)
+            && fits(byte)
+            && (Some(byte) != first || !self.at_delimiter())
+        {
             self.at += 1;
         }
     }

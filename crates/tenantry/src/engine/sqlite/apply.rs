@@ -1,0 +1,316 @@
+//! Carries one unit out: all of it and its history rows in one transaction.
+
+use std::time::Instant;
+
+use rusqlite::ffi::ErrorCode;
+use rusqlite::limits::Limit;
+
+use super::database::Database;
+use super::error::{database_error, is, is_busy, offset};
+use super::{history, record};
+use crate::direction::Direction;
+use crate::engine::{ApplyError, Recorded, SessionError, StateAfter, Unit};
+use crate::history::{FORMAT, Meta, Phase};
+use crate::plan::Step;
+
+/// Carries a unit out under the lock that the database holds; afterwards the lock is free.
+///
+/// On an error nothing uncommitted is left, unless even the rollback failed: then the database is still
+/// locked and only closing it helps.
+pub(super) fn carry_out(database: &mut Database, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+    let mut work = Work {
+        database,
+        unit,
+        epoch: 0,
+        committed: false,
+    };
+    let result = work.run();
+    work.database.mode.leave();
+    if result.is_err() && work.database.is_locked() {
+        // A failed rollback shows in `is_locked`, which the session looks at.
+        drop(work.database.connection.execute_batch("ROLLBACK"));
+    }
+    result
+}
+
+/// One unit at work.
+struct Work<'a> {
+    database: &'a mut Database,
+    unit: &'a Unit,
+    /// The epoch under which its rows are written.
+    epoch: i64,
+    /// Whether a part of it is committed already: what precedes a step outside a transaction.
+    committed: bool,
+}
+
+impl Work<'_> {
+    fn run(&mut self) -> Result<Vec<Recorded>, ApplyError> {
+        let unit = self.unit;
+        self.claim()?;
+        let mut recorded = Vec::with_capacity(unit.steps.len());
+        for (index, step) in unit.steps.iter().enumerate() {
+            let start = Instant::now();
+            if step.script().directives.no_transaction {
+                self.outside(index, step)?;
+            } else {
+                self.statements(index, step)?;
+            }
+            let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.record(step, duration_ms)?;
+            recorded.push(Recorded {
+                version: step.migration.version,
+                duration_ms,
+            });
+        }
+        self.stop_if_asked(unit.steps.len().saturating_sub(1))?;
+        self.commit()?;
+        self.read_back()?;
+        Ok(recorded)
+    }
+
+    /// Raises the epoch, or makes our tables. Whoever changed the history since we read it raised it too.
+    fn claim(&mut self) -> Result<(), ApplyError> {
+        let database = &*self.database;
+        let ours = if let Some(known) = database.epoch {
+            self.epoch = known + 1;
+            self.own(record::claim(&database.connection, known, &database.options))?
+        } else {
+            self.epoch = 1;
+            !self.own(history::exists(&database.connection))?
+        };
+        if !ours {
+            return Err(ApplyError::Fenced);
+        }
+        if database.epoch.is_none() {
+            let meta = Meta {
+                database_id: database.options.database_id.clone(),
+                tenant_id: database.options.tenant_id.clone(),
+                registry_id: database.options.registry_id.clone(),
+                epoch: self.epoch,
+                format: FORMAT,
+            };
+            self.own(record::create(&database.connection, &meta))?;
+        }
+        Ok(())
+    }
+
+    /// Runs the statements of a step, one by one and each to its end.
+    fn statements(&self, index: usize, step: &Step) -> Result<(), ApplyError> {
+        let inside = self.database.is_locked();
+        let count = step.script().statements.len();
+        if inside {
+            self.database.mode.enter_inside();
+        } else {
+            self.database.mode.enter_outside();
+        }
+        for number in 0..count {
+            self.stop_if_asked(index)?;
+            self.statement(step.script().statement(number))
+                .map_err(|error| self.failure((index, number), step, &error))?;
+            if self.database.is_locked() != inside {
+                return Err(ApplyError::SessionChanged {
+                    step: index,
+                    reason: format!("statement {} of {count} began or ended a transaction", number + 1),
+                });
+            }
+        }
+        self.database.mode.leave();
+        Ok(())
+    }
+
+    fn statement(&self, text: &str) -> rusqlite::Result<()> {
+        let mut statement = self.database.connection.prepare(text)?;
+        let mut rows = statement.raw_query();
+        while rows.next()?.is_some() {}
+        Ok(())
+    }
+
+    /// What is true of the unit when a step fails: SQLite undoes the whole transaction, but not what was
+    /// committed before a step outside it.
+    fn state(&self, done: usize) -> StateAfter {
+        if self.committed {
+            StateAfter::HalfWay { done }
+        } else {
+            StateAfter::RolledBack
+        }
+    }
+
+    fn failure(&self, (index, number): (usize, usize), step: &Step, error: &rusqlite::Error) -> ApplyError {
+        if is(error, ErrorCode::OperationInterrupted) {
+            return ApplyError::Cancelled {
+                step: index,
+                state: self.state(0),
+            };
+        }
+        let script = step.script();
+        let start = script.statements.get(number).map_or(0, |s| s.range().start);
+        let pointed = offset(error);
+        let done = if script.directives.no_transaction {
+            number
+        } else {
+            0
+        };
+        ApplyError::Statement {
+            step: index,
+            statement: number,
+            statements: script.statements.len(),
+            offset: start + pointed.unwrap_or(0),
+            exact: pointed.is_some(),
+            state: self.state(done),
+            source: database_error(error),
+        }
+    }
+
+    /// Runs a step that SQLite refuses inside a transaction (VACUUM, `PRAGMA journal_mode`).
+    ///
+    /// What precedes is committed with an intent row. Such statements may be repeated, so an interrupted
+    /// one simply runs again.
+    fn outside(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
+        let connection = &self.database.connection;
+        let marked = match step.direction {
+            Direction::Up => record::write(connection, (self.unit, step), (Phase::Running, self.epoch), 0),
+            Direction::Down => record::mark_reverting(connection, self.unit, step),
+        };
+        if !self.own(marked)? {
+            return Err(ApplyError::Fenced);
+        }
+        self.commit()?;
+        self.committed = true;
+        // VACUUM attaches a temporary file itself.
+        self.attach_at_most(1)?;
+        let run = self.statements(index, step);
+        self.attach_at_most(0)?;
+        run?;
+        self.lock_again()
+    }
+
+    fn attach_at_most(&self, files: i32) -> Result<(), ApplyError> {
+        let limit = Limit::SQLITE_LIMIT_ATTACHED;
+        self.own(self.database.connection.set_limit(limit, files))?;
+        Ok(())
+    }
+
+    /// Takes the lock again after a statement outside a transaction.
+    fn lock_again(&self) -> Result<(), ApplyError> {
+        let database = &*self.database;
+        let start = Instant::now();
+        // SQLite itself waits for `lock_timeout` here, as the lock was ours a moment ago.
+        while let Err(error) = database.connection.execute_batch("BEGIN IMMEDIATE") {
+            self.wait_on(&error, start)?;
+        }
+        if self.own(record::holds(&database.connection, self.epoch))? {
+            Ok(())
+        } else {
+            Err(ApplyError::Fenced)
+        }
+    }
+
+    fn record(&self, step: &Step, duration_ms: u64) -> Result<(), ApplyError> {
+        let connection = &self.database.connection;
+        let written = match step.direction {
+            Direction::Up => record::write(
+                connection,
+                (self.unit, step),
+                (Phase::Done, self.epoch),
+                duration_ms,
+            ),
+            Direction::Down => record::delete(connection, self.unit, step),
+        };
+        if self.own(written)? {
+            Ok(())
+        } else {
+            Err(ApplyError::Fenced)
+        }
+    }
+
+    /// Commits. A reader in the way delays the COMMIT, which is repeated; the migration is not.
+    fn commit(&mut self) -> Result<(), ApplyError> {
+        if !self.database.file.is_in_place() {
+            let source = self
+                .database
+                .file
+                .unsuitable("the file was replaced during the migration");
+            return Err(not_committed(source));
+        }
+        let start = Instant::now();
+        while let Err(error) = self.database.connection.execute_batch("COMMIT") {
+            self.wait_on(&error, start)?;
+        }
+        self.database.epoch = Some(self.epoch);
+        Ok(())
+    }
+
+    /// Returns if a busy COMMIT or BEGIN shall be tried again, and otherwise its error.
+    fn wait_on(&self, error: &rusqlite::Error, start: Instant) -> Result<(), ApplyError> {
+        if is(error, ErrorCode::OperationInterrupted) {
+            // SQLite looks for it before a COMMIT takes effect, never after.
+            return Err(ApplyError::Cancelled {
+                step: self.unit.steps.len().saturating_sub(1),
+                state: self.state(0),
+            });
+        }
+        if !is_busy(error) {
+            return Err(ApplyError::Session {
+                // Every other failure rolls back for certain; after a failed write or sync only the file
+                // itself can tell.
+                commit_sent: is(error, ErrorCode::SystemIoFailure),
+                source: self.database.error(error),
+            });
+        }
+        self.stop_if_asked(self.unit.steps.len().saturating_sub(1))?;
+        let waited = start.elapsed();
+        if waited < self.database.options.lock_window {
+            return Ok(());
+        }
+        Err(not_committed(SessionError::Blocked {
+            waited,
+            holders: Vec::new(),
+        }))
+    }
+
+    /// Reads every row of the unit again: only what is seen there counts.
+    fn read_back(&self) -> Result<(), ApplyError> {
+        for step in &self.unit.steps {
+            let seen = record::shows(&self.database.connection, self.unit, step).map_err(|error| {
+                ApplyError::Session {
+                    commit_sent: true,
+                    source: self.database.error(&error),
+                }
+            })?;
+            if !seen {
+                return Err(ApplyError::NotReadBack);
+            }
+        }
+        Ok(())
+    }
+
+    fn stop_if_asked(&self, index: usize) -> Result<(), ApplyError> {
+        if self.database.stop.is_asked() {
+            return Err(ApplyError::Cancelled {
+                step: index,
+                state: self.state(0),
+            });
+        }
+        Ok(())
+    }
+
+    /// Turns the failure of one of our own statements into the unit's.
+    fn own<T>(&self, result: rusqlite::Result<T>) -> Result<T, ApplyError> {
+        result.map_err(|error| {
+            if is(&error, ErrorCode::OperationInterrupted) {
+                return ApplyError::Cancelled {
+                    step: 0,
+                    state: self.state(0),
+                };
+            }
+            not_committed(self.database.error(&error))
+        })
+    }
+}
+
+fn not_committed(source: SessionError) -> ApplyError {
+    ApplyError::Session {
+        commit_sent: false,
+        source,
+    }
+}

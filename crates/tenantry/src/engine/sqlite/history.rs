@@ -1,0 +1,150 @@
+//! Reading our two tables in an SQLite file.
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::error::session_error;
+use crate::engine::SessionError;
+use crate::history::{Applied, FORMAT, History, Meta, Phase};
+use crate::migration::{Checksum, Version};
+use crate::target::TrackName;
+
+const LOOK: &str = "SELECT
+    coalesce(max(name = '_tenantry_meta'), 0),
+    coalesce(max(name = '_tenantry_history'), 0),
+    coalesce(max(name NOT IN ('_tenantry_meta', '_tenantry_history')), 0)
+    FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'";
+
+const ROWS: &str = "SELECT track, version, name, checksum, phase, attempt_id, run_id, epoch, next_stmt,
+    total_stmts, pre_fp, started_at, done_at, duration_ms
+    FROM main._tenantry_history ORDER BY track, version";
+
+/// Which of our tables a file has, and whether it has others.
+struct Found {
+    meta: bool,
+    history: bool,
+    others: bool,
+}
+
+fn look(connection: &Connection) -> rusqlite::Result<Found> {
+    connection.query_row(LOOK, [], |row| {
+        Ok(Found {
+            meta: row.get(0)?,
+            history: row.get(1)?,
+            others: row.get(2)?,
+        })
+    })
+}
+
+/// Reads both tables; an absent history if ours are not there. The caller's transaction makes it one
+/// snapshot.
+pub(super) fn read(connection: &Connection, endpoint: &str) -> Result<History, SessionError> {
+    let refused = |error: &rusqlite::Error| session_error(endpoint, error);
+    let found = look(connection).map_err(|e| refused(&e))?;
+    match (found.meta, found.history) {
+        (false, false) => {
+            return Ok(History {
+                occupied: found.others,
+                ..History::default()
+            });
+        }
+        (true, false) => return Err(damaged("`_tenantry_history` is missing")),
+        (false, true) => return Err(damaged("`_tenantry_meta` is missing")),
+        (true, true) => {}
+    }
+    let meta = meta(connection).map_err(|e| refused(&e))?;
+    let Some(meta) = meta else {
+        return Err(damaged("`_tenantry_meta` is empty"));
+    };
+    if meta.format > FORMAT {
+        return Err(SessionError::Unsuitable {
+            endpoint: endpoint.to_owned(),
+            reason: format!(
+                "its tables have format {}, newer than this program's {FORMAT}",
+                meta.format
+            ),
+        });
+    }
+    let mut rows = Vec::new();
+    let mut statement = connection.prepare(ROWS).map_err(|e| refused(&e))?;
+    let mut found = statement.query([]).map_err(|e| refused(&e))?;
+    while let Some(row) = found.next().map_err(|e| refused(&e))? {
+        rows.push(applied(row).map_err(|e| refused(&e))??);
+    }
+    Ok(History {
+        meta: Some(meta),
+        rows,
+        occupied: false,
+    })
+}
+
+fn damaged(reason: &str) -> SessionError {
+    SessionError::HistoryDamaged {
+        reason: reason.to_owned(),
+    }
+}
+
+fn meta(connection: &Connection) -> rusqlite::Result<Option<Meta>> {
+    const META: &str = "SELECT database_id, tenant_id, registry_id, epoch, format FROM main._tenantry_meta";
+    connection
+        .query_row(META, [], |row| {
+            Ok(Meta {
+                database_id: row.get(0)?,
+                tenant_id: row.get(1)?,
+                registry_id: row.get(2)?,
+                epoch: row.get(3)?,
+                format: row.get(4)?,
+            })
+        })
+        .optional()
+}
+
+/// Returns a number that we never write below zero.
+fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let number: i64 = row.get(column)?;
+    T::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+fn applied(row: &Row<'_>) -> rusqlite::Result<Result<Applied, SessionError>> {
+    let track: String = row.get(0)?;
+    let version: i64 = row.get(1)?;
+    let checksum: String = row.get(3)?;
+    let phase: String = row.get(4)?;
+    let bad = |what: &str| {
+        Ok(Err(SessionError::HistoryDamaged {
+            reason: format!("the {what} of version {version} on track `{track}` is not one of ours"),
+        }))
+    };
+    let Some(track) = TrackName::from_text(&track) else {
+        return bad("track");
+    };
+    let Some(known_version) = Version::from_number(version) else {
+        return bad("version");
+    };
+    let Some(checksum) = Checksum::from_hex(&checksum) else {
+        return bad("checksum");
+    };
+    let Some(phase) = Phase::from_word(&phase) else {
+        return bad("phase");
+    };
+    Ok(Ok(Applied {
+        track,
+        version: known_version,
+        name: row.get(2)?,
+        checksum,
+        phase,
+        attempt_id: row.get(5)?,
+        run_id: row.get(6)?,
+        epoch: row.get(7)?,
+        next_stmt: unsigned(row, 8)?,
+        total_stmts: unsigned(row, 9)?,
+        pre_fp: row.get(10)?,
+        started_at: row.get(11)?,
+        done_at: row.get(12)?,
+        duration_ms: unsigned(row, 13)?,
+    }))
+}
+
+/// Returns whether our tables are there by now.
+pub(super) fn exists(connection: &Connection) -> rusqlite::Result<bool> {
+    look(connection).map(|found| found.meta || found.history)
+}

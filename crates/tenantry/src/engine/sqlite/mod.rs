@@ -1,0 +1,169 @@
+//! SQLite: the write lock is the migration lock, and a unit with its history is one transaction.
+
+mod apply;
+mod connect;
+mod create;
+mod database;
+mod error;
+mod history;
+mod read;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+pub(crate) use create::create_database;
+pub(crate) use read::read;
+
+use database::{Database, Stop};
+
+use super::{ApplyError, Canceller, OpenOptions, Recorded, Session, SessionError, SqliteAddress, Unit};
+use crate::history::History;
+
+/// Opens a file and takes its write lock, trying for `options.lock_window`; the history is read under it.
+///
+/// SQLite does not tell who holds a lock, so `Blocked` names nobody. Nothing is written.
+pub(crate) async fn open(
+    address: &SqliteAddress,
+    options: &OpenOptions,
+) -> Result<Box<dyn Session>, SessionError> {
+    let (address, wanted) = (address.clone(), options.clone());
+    let mut opened = None;
+    let (database, history) = poll(options.lock_window, move || {
+        let mut database = match opened.take() {
+            Some(database) => database,
+            None => Database::open(&address, &wanted)?,
+        };
+        if !database.try_lock()? {
+            opened = Some(database);
+            return Ok(None);
+        }
+        let history = database.read_history()?;
+        Ok(Some((database, history)))
+    })
+    .await?;
+    Ok(Box::new(SqliteSession {
+        stop: Arc::clone(&database.stop),
+        lock_window: options.lock_window,
+        database: Some(database),
+        history,
+    }))
+}
+
+/// Runs blocking work on tokio's threads for it.
+async fn in_background<T, W>(work: W) -> Result<T, SessionError>
+where
+    T: Send + 'static,
+    W: FnOnce() -> T + Send + 'static,
+{
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| SessionError::Lost {
+            reason: error.to_string(),
+        })
+}
+
+/// Repeats an attempt until it returns something, with pauses of 50 to 250 ms, for as long as the window.
+async fn poll<T, A>(window: Duration, mut attempt: A) -> Result<T, SessionError>
+where
+    T: Send + 'static,
+    A: FnMut() -> Result<Option<T>, SessionError> + Send + 'static,
+{
+    let start = Instant::now();
+    loop {
+        let (result, back) = in_background(move || (attempt(), attempt)).await?;
+        attempt = back;
+        if let Some(found) = result? {
+            return Ok(found);
+        }
+        let waited = start.elapsed();
+        if waited >= window {
+            return Err(SessionError::Blocked {
+                waited,
+                holders: Vec::new(),
+            });
+        }
+        tokio::time::sleep(pause().min(window.saturating_sub(waited))).await;
+    }
+}
+
+/// Returns a pause that differs from one waiting session to the next.
+fn pause() -> Duration {
+    // Without random numbers all wait alike, which is slower and not wrong.
+    let random = getrandom::u32().unwrap_or(100);
+    Duration::from_millis(50 + u64::from(random % 200))
+}
+
+/// A connection to one file.
+struct SqliteSession {
+    /// `None` after a failure that only closing the connection could end.
+    database: Option<Database>,
+    history: History,
+    stop: Arc<Stop>,
+    lock_window: Duration,
+}
+
+/// Stops the work in the background when the call that waits for it is dropped.
+struct StopOnDrop(Option<Arc<Stop>>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let Some(stop) = &self.0 {
+            stop.ask();
+        }
+    }
+}
+
+#[async_trait]
+impl Session for SqliteSession {
+    fn history(&self) -> &History {
+        &self.history
+    }
+
+    async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+        let lost = |source| ApplyError::Session {
+            commit_sent: false,
+            source,
+        };
+        let Some(database) = self.database.take() else {
+            return Err(lost(SessionError::Lost {
+                reason: "the file was closed after a failure".to_owned(),
+            }));
+        };
+        self.stop.forget();
+        let mut guard = StopOnDrop(Some(Arc::clone(&self.stop)));
+        let unit = unit.clone();
+        let mut held = Some(database);
+        let attempt = poll(self.lock_window, move || {
+            let Some(mut database) = held.take() else {
+                return Ok(None);
+            };
+            if !database.try_lock()? {
+                held = Some(database);
+                return Ok(None);
+            }
+            let result = apply::carry_out(&mut database, &unit);
+            Ok(Some((database, result)))
+        });
+        let outcome = attempt.await;
+        guard.0 = None;
+        let (database, result) = outcome.map_err(|source| ApplyError::Session {
+            // The thread that did the work is gone, and with it the knowledge how far it came.
+            commit_sent: matches!(source, SessionError::Lost { .. }),
+            source,
+        })?;
+        self.database = Some(database).filter(|database| !database.is_locked());
+        result
+    }
+
+    fn canceller(&self) -> Canceller {
+        let stop = Arc::clone(&self.stop);
+        Canceller::new(move || {
+            let stop = Arc::clone(&stop);
+            async move { stop.ask() }
+        })
+    }
+}

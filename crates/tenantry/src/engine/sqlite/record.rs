@@ -1,0 +1,157 @@
+//! Writing our two tables in an SQLite file, and looking at what was written.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::direction::Direction;
+use crate::engine::{OpenOptions, Unit};
+use crate::history::{Meta, Phase};
+use crate::plan::Step;
+
+/// Both tables. STRICT: a person with the `sqlite3` program cannot put a text where a number belongs.
+/// WITHOUT ROWID: a row costs one page, not a second one for its index.
+const CREATE: &str = "
+CREATE TABLE _tenantry_meta (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    database_id TEXT NOT NULL,
+    tenant_id TEXT NOT NULL,
+    registry_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    format INTEGER NOT NULL
+) STRICT;
+CREATE TABLE _tenantry_history (
+    track TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    phase TEXT NOT NULL CHECK (phase IN ('running', 'reverting', 'done')),
+    attempt_id TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    next_stmt INTEGER NOT NULL,
+    total_stmts INTEGER NOT NULL,
+    pre_fp TEXT,
+    started_at TEXT NOT NULL,
+    done_at TEXT,
+    duration_ms INTEGER NOT NULL,
+    tool_version TEXT NOT NULL,
+    PRIMARY KEY (track, version)
+) STRICT, WITHOUT ROWID;";
+
+/// `started_at` is reckoned back from now, which saves a statement.
+const WRITE: &str = "INSERT INTO main._tenantry_history (track, version, name, checksum, phase, attempt_id,
+    run_id, epoch, next_stmt, total_stmts, started_at, done_at, duration_ms, tool_version)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, iif(?5 = 'done', ?9, 0), ?9,
+        strftime('%Y-%m-%dT%H:%M:%fZ', 'now', format('-%.3f seconds', ?10 / 1000.0)),
+        iif(?5 = 'done', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), NULL), ?10, ?11)
+    ON CONFLICT (track, version) DO UPDATE SET name = excluded.name, checksum = excluded.checksum,
+        phase = excluded.phase, attempt_id = excluded.attempt_id, run_id = excluded.run_id,
+        epoch = excluded.epoch, next_stmt = excluded.next_stmt, total_stmts = excluded.total_stmts,
+        started_at = excluded.started_at, done_at = excluded.done_at,
+        duration_ms = excluded.duration_ms, tool_version = excluded.tool_version
+    WHERE phase = 'running'";
+
+/// Makes both tables, with the one row that says whose database it is.
+pub(super) fn create(connection: &Connection, meta: &Meta) -> rusqlite::Result<()> {
+    connection.execute_batch(CREATE)?;
+    connection.execute(
+        "INSERT INTO main._tenantry_meta VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+        params![
+            meta.database_id,
+            meta.tenant_id,
+            meta.registry_id,
+            meta.epoch,
+            meta.format
+        ],
+    )?;
+    Ok(())
+}
+
+/// Raises the epoch by one; returns `false` if it is not the one that we know.
+pub(super) fn claim(connection: &Connection, known: i64, options: &OpenOptions) -> rusqlite::Result<bool> {
+    let changed = connection.execute(
+        "UPDATE main._tenantry_meta SET epoch = epoch + 1,
+            tenant_id = iif(?2 = '', tenant_id, ?2), registry_id = iif(?3 = '', registry_id, ?3)
+        WHERE one = 1 AND epoch = ?1",
+        params![known, options.tenant_id, options.registry_id],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Returns whether the epoch is still this one.
+pub(super) fn holds(connection: &Connection, epoch: i64) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT count(*) = 1 FROM main._tenantry_meta WHERE epoch = ?1",
+        [epoch],
+        |row| row.get(0),
+    )
+}
+
+/// Writes the row of one migration on its way forwards; returns `false` if it was done before.
+pub(super) fn write(
+    connection: &Connection,
+    (unit, step): (&Unit, &Step),
+    (phase, epoch): (Phase, i64),
+    duration_ms: u64,
+) -> rusqlite::Result<bool> {
+    let migration = &step.migration;
+    let statements = i64::try_from(migration.up.statements.len()).unwrap_or(i64::MAX);
+    let changed = connection.prepare_cached(WRITE)?.execute(params![
+        unit.track.to_string(),
+        migration.version.number(),
+        migration.name,
+        migration.up.checksum.to_string(),
+        phase.as_str(),
+        unit.attempt_id,
+        unit.run_id,
+        epoch,
+        statements,
+        i64::try_from(duration_ms).unwrap_or(i64::MAX),
+        env!("CARGO_PKG_VERSION"),
+    ])?;
+    Ok(changed == 1)
+}
+
+/// Marks the row of a migration whose way back runs outside a transaction; `false` if there is no row.
+pub(super) fn mark_reverting(connection: &Connection, unit: &Unit, step: &Step) -> rusqlite::Result<bool> {
+    let changed = connection.execute(
+        "UPDATE main._tenantry_history SET phase = 'reverting', attempt_id = ?3, run_id = ?4
+        WHERE track = ?1 AND version = ?2",
+        params![
+            unit.track.to_string(),
+            step.migration.version.number(),
+            unit.attempt_id,
+            unit.run_id
+        ],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Deletes the row of a reverted migration; returns `false` if there is none.
+pub(super) fn delete(connection: &Connection, unit: &Unit, step: &Step) -> rusqlite::Result<bool> {
+    let changed = connection.execute(
+        "DELETE FROM main._tenantry_history WHERE track = ?1 AND version = ?2",
+        params![unit.track.to_string(), step.migration.version.number()],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Returns whether the history shows a step of this attempt as it should: done, or gone for a revert.
+pub(super) fn shows(connection: &Connection, unit: &Unit, step: &Step) -> rusqlite::Result<bool> {
+    let row: Option<(String, String)> = connection
+        .prepare_cached(
+            "SELECT phase, attempt_id FROM main._tenantry_history WHERE track = ?1 AND version = ?2",
+        )?
+        .query_row(
+            params![unit.track.to_string(), step.migration.version.number()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let ours = row
+        .as_ref()
+        .map(|(phase, attempt)| phase == Phase::Done.as_str() && *attempt == unit.attempt_id);
+    Ok(match step.direction {
+        Direction::Up => ours == Some(true),
+        // A unit may take a half-way migration back and apply it again.
+        Direction::Down => ours != Some(false),
+    })
+}

@@ -1,0 +1,47 @@
+//! Where the tracks' folders are.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::engine::Engine;
+use crate::migration::{ReadError, Track};
+use crate::registry;
+use crate::registry::RegistryError;
+use crate::target::TrackName;
+use crate::tenant::ProductType;
+
+use super::FleetError;
+
+/// The folders of the tracks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folders {
+    /// The platform's own tables in the central database.
+    pub central: PathBuf,
+    /// The tenants' shared databases.
+    pub tenant: PathBuf,
+    /// The product databases, by type.
+    pub products: BTreeMap<ProductType, PathBuf>,
+}
+
+impl Folders {
+    /// Reads a track for an engine. A product type without a folder, and a missing central folder, give an
+    /// empty track: there is nothing to apply.
+    pub fn read(&self, name: &TrackName, engine: Engine) -> Result<Track, FleetError> {
+        let folder = match name {
+            TrackName::Registry => return registry::track(engine).map_err(FleetError::from),
+            TrackName::Central if !self.central.exists() => return empty(name, engine),
+            TrackName::Central => &self.central,
+            TrackName::Tenant => &self.tenant,
+            TrackName::Product(product) => match self.products.get(product) {
+                Some(folder) => folder,
+                None => return empty(name, engine),
+            },
+        };
+        Ok(Track::read(folder, name.clone(), engine)?)
+    }
+}
+
+fn empty(name: &TrackName, engine: Engine) -> Result<Track, FleetError> {
+    let read: Result<Track, ReadError> = Track::from_files(name.clone(), engine, &[]);
+    read.map_err(|error| FleetError::Registry(RegistryError::Schema(error)))
+}

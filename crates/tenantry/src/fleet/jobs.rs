@@ -1,0 +1,189 @@
+//! From a selection of tenants to the jobs of a run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Fleet, FleetError};
+use crate::code::Code;
+use crate::migration::Track;
+use crate::plan::Goal;
+use crate::registry::{LockedTarget, Targets, Tier};
+use crate::run::{Failure, Job, Outcome, TargetReport, Tracks};
+use crate::selection::Selection;
+use crate::target::{Owner, Target, TrackName};
+use crate::tenant::{Tenant, TenantStatus};
+
+/// Which databases of the selected tenants are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tiers {
+    /// Their shared databases.
+    Tenant,
+    /// Their product databases.
+    Products,
+    /// Both; a product database waits for its tenant's shared one.
+    Both,
+}
+
+/// What a run works on, and what it leaves out by name.
+#[derive(Clone, Debug, Default)]
+pub struct Selected {
+    /// The jobs.
+    pub jobs: Vec<Job>,
+    /// Selected targets that cannot be worked on: skipped, not provisioned, or without a usable password.
+    pub left_out: Vec<TargetReport>,
+    /// The tracks that were read.
+    pub tracks: Tracks,
+}
+
+impl Selected {
+    /// Returns whether nothing at all was selected.
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.left_out.is_empty()
+    }
+
+    /// Keeps the jobs that a condition holds for; a job whose predecessor goes waits for nobody.
+    pub fn retain(&mut self, keep: impl Fn(&Job) -> bool) {
+        let mut renumbered: HashMap<usize, usize> = HashMap::new();
+        let mut kept = Vec::new();
+        for (index, job) in std::mem::take(&mut self.jobs).into_iter().enumerate() {
+            if keep(&job) {
+                renumbered.insert(index, kept.len());
+                kept.push(job);
+            }
+        }
+        for job in &mut kept {
+            job.after = job.after.and_then(|before| renumbered.get(&before).copied());
+        }
+        self.jobs = kept;
+    }
+
+    /// Puts a job before all others, which then wait for it.
+    pub fn begin_with(&mut self, first: Job) {
+        for job in &mut self.jobs {
+            job.after = Some(job.after.map_or(0, |before| before + 1));
+        }
+        self.jobs.insert(0, first);
+    }
+
+    /// Sets every job's goal.
+    pub fn aim(&mut self, goal: &Goal) {
+        super::aim(&mut self.jobs, goal);
+    }
+}
+
+impl Fleet {
+    /// Reads the registry and the tracks' files, and returns what a run over the selection works on, each
+    /// target with the goal to apply everything pending. Opens no connection to a tenant.
+    pub async fn select(&self, selection: &Selection, tiers: Tiers) -> Result<Selected, FleetError> {
+        let mut selected = Selected::default();
+        if tiers != Tiers::Products {
+            let found = self.registry.targets(selection, Tier::Tenant).await?;
+            self.add(&mut selected, found, &TrackName::Tenant)?;
+        }
+        if tiers != Tiers::Tenant {
+            let mut found = self.registry.targets(selection, Tier::Product).await?;
+            if tiers == Tiers::Both {
+                // They stand in the report already, with their shared database.
+                found.skipped.clear();
+                found.not_provisioned.clear();
+            }
+            self.add(&mut selected, found, &TrackName::Tenant)?;
+        }
+        Ok(selected)
+    }
+
+    /// Makes the job of one target, its track read if it was not yet.
+    pub fn job(&self, selected: &mut Selected, target: Target) -> Result<Job, FleetError> {
+        let track = self.track(&mut selected.tracks, &target)?;
+        Ok(Job {
+            target,
+            track,
+            goal: Goal::Head,
+            after: None,
+        })
+    }
+
+    fn track(&self, tracks: &mut Tracks, target: &Target) -> Result<Arc<Track>, FleetError> {
+        let engine = target.address.engine();
+        if let Some(track) = tracks.find(&target.track, engine) {
+            return Ok(Arc::clone(track));
+        }
+        tracks.insert(self.folders.read(&target.track, engine)?);
+        let read = tracks.find(&target.track, engine).map(Arc::clone);
+        read.map_or_else(|| Ok(Arc::new(self.folders.read(&target.track, engine)?)), Ok)
+    }
+
+    fn add(&self, selected: &mut Selected, found: Targets, track: &TrackName) -> Result<(), FleetError> {
+        let shared: HashMap<String, usize> = selected
+            .jobs
+            .iter()
+            .enumerate()
+            .filter_map(|(index, job)| Some((job.target.owner.as_ref()?.id.to_string(), index)))
+            .collect();
+        for target in found.targets {
+            let after = target
+                .owner
+                .as_ref()
+                .and_then(|owner| shared.get(owner.id.as_str()).copied());
+            let job = self.job(selected, target)?;
+            selected.jobs.push(Job { after, ..job });
+        }
+        selected.left_out.extend(
+            found
+                .skipped
+                .iter()
+                .map(|(label, status)| skipped(label, *status, track)),
+        );
+        selected
+            .left_out
+            .extend(found.not_provisioned.iter().map(|t| not_provisioned(t, track)));
+        selected.left_out.extend(found.locked.iter().map(locked));
+        Ok(())
+    }
+}
+
+fn left_out(label: &str, track: &TrackName, outcome: Outcome) -> TargetReport {
+    TargetReport {
+        database_id: label.to_owned(),
+        track: track.clone(),
+        label: label.to_owned(),
+        owner: None,
+        server: None,
+        database: String::new(),
+        outcome,
+        from: None,
+        to: None,
+        migrations: Vec::new(),
+        failure: None,
+        attempts: 0,
+        duration: std::time::Duration::ZERO,
+    }
+}
+
+fn skipped(label: &str, status: TenantStatus, track: &TrackName) -> TargetReport {
+    tracing::debug!(tenant = label, status = status.as_str(), "not active");
+    left_out(label, track, Outcome::Skipped)
+}
+
+fn not_provisioned(tenant: &Tenant, track: &TrackName) -> TargetReport {
+    let what = format!("Tenant database not provisioned: {}", tenant.id);
+    let owner = Owner {
+        id: tenant.id.clone(),
+        slug: tenant.slug.clone(),
+        name: tenant.name.clone(),
+    };
+    TargetReport {
+        owner: Some(owner),
+        failure: Some(Failure::bare(Code(6013), what)),
+        ..left_out(tenant.slug.as_str(), track, Outcome::Failed)
+    }
+}
+
+fn locked(target: &LockedTarget) -> TargetReport {
+    let failure = Failure::bare(Code(7004), target.error.to_string());
+    TargetReport {
+        database_id: target.database_id.clone(),
+        failure: Some(failure),
+        ..left_out(&target.label, &target.track, Outcome::AuthFailed)
+    }
+}

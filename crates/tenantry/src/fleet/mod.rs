@@ -1,0 +1,156 @@
+//! A registry, the folders of its tracks, and runs over them that the registry records.
+
+mod central;
+mod folders;
+mod jobs;
+mod recorder;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::mpsc::UnboundedSender;
+
+pub use central::{central_target, prepare_central};
+pub use folders::Folders;
+pub use jobs::{Selected, Tiers};
+
+use crate::code::Code;
+use crate::direction::Direction;
+use crate::migration::ReadError;
+use crate::plan::Goal;
+use crate::registry::{NewRun, Registry, RegistryError, RunTarget};
+use crate::run::{Control, Job, Preview, RunEvent, RunOptions, RunReport, new_run_id, preview, run};
+
+/// A run could not be carried on at all.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FleetError {
+    /// The registry failed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A track's files must not run.
+    #[error(transparent)]
+    Files(#[from] ReadError),
+    /// The central database could not be prepared.
+    #[error("the central database could not be prepared")]
+    Central(#[source] crate::engine::SessionError),
+    /// The central database's file could not be made.
+    #[error("the central database could not be created")]
+    Create(#[source] crate::engine::CreateError),
+    /// Our own tables in the central database could not be migrated.
+    #[error("the registry's tables could not be migrated: {}", .0.what)]
+    Schema(Box<crate::run::Failure>),
+}
+
+impl FleetError {
+    /// Returns the stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Registry(error) => error.code(),
+            Self::Files(error) => error.code(),
+            Self::Central(error) => error.code(),
+            Self::Create(error) => error.code(),
+            Self::Schema(failure) => failure.code,
+        }
+    }
+}
+
+/// What a run shall do.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The command as it was given, without secrets; it goes to the registry.
+    pub command: String,
+    /// Who asks; likewise.
+    pub actor: String,
+    /// Forwards or backwards.
+    pub direction: Direction,
+    /// The run that is taken back.
+    pub reverts: Option<String>,
+}
+
+/// A registry with the folders of its tracks and the settings of its runs.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// The registry.
+    pub registry: Registry,
+    /// Where the tracks are.
+    pub folders: Folders,
+    /// How runs go.
+    pub options: RunOptions,
+}
+
+impl Fleet {
+    /// Carries out what was selected and records it: the run before it begins, every outcome as it comes.
+    ///
+    /// A target's failure is in the report. If the registry goes away in mid-run, the targets' own
+    /// histories stay right; the error then names how many outcomes were not recorded.
+    pub async fn execute(
+        &self,
+        selected: Selected,
+        request: &Request,
+        control: &Control,
+        events: UnboundedSender<RunEvent>,
+    ) -> Result<RunReport, FleetError> {
+        let id = new_run_id();
+        let mut rows: Vec<RunTarget> = selected
+            .jobs
+            .iter()
+            .map(|job| RunTarget::not_run(&job.target))
+            .collect();
+        rows.extend(selected.left_out.iter().map(RunTarget::reported));
+        let new = NewRun {
+            id: id.clone(),
+            command: request.command.clone(),
+            direction: request.direction,
+            reverts: request.reverts.clone(),
+            actor: request.actor.clone(),
+            targets: rows,
+        };
+        self.registry.begin_run(&new).await?;
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let (report, recorded) = tokio::join!(
+            run(&id, selected.jobs, self.options.clone(), control.clone(), sender),
+            recorder::record(&self.registry, &id, receiver, events),
+        );
+        recorded?;
+        self.registry.finish_run(&id, report.status).await?;
+        let mut report = report;
+        report.targets.extend(selected.left_out);
+        Ok(report)
+    }
+
+    /// Asks every selected database what would run; writes nothing.
+    pub async fn preview(&self, selected: &Selected, control: &Control) -> Vec<Preview> {
+        preview(selected.jobs.clone(), &self.options, control).await
+    }
+
+    /// Keeps of a selection what a run did not bring to its goal.
+    ///
+    /// # Errors
+    /// [`RegistryError::RunNotFound`] if there is no such run.
+    pub async fn unfinished(&self, run_id: &str, mut selected: Selected) -> Result<Selected, FleetError> {
+        let rows = self.registry.unfinished_of(run_id).await?;
+        let keys: HashSet<(String, String)> = rows
+            .into_iter()
+            .map(|row| (row.database_id, row.track.to_string()))
+            .collect();
+        let keep =
+            |id: &str, track: &crate::target::TrackName| keys.contains(&(id.to_owned(), track.to_string()));
+        selected.retain(|job| keep(&job.target.database_id, &job.target.track));
+        selected
+            .left_out
+            .retain(|report| keep(&report.database_id, &report.track));
+        Ok(selected)
+    }
+}
+
+/// How long an answer of the registry is waited for when it is opened.
+pub const REGISTRY_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Sets every job's goal.
+pub(crate) fn aim(jobs: &mut [Job], goal: &Goal) {
+    for job in jobs {
+        job.goal = goal.clone();
+    }
+}

@@ -1,0 +1,103 @@
+//! Why a tenant or a product could not be provisioned.
+
+use thiserror::Error;
+
+use super::NamingError;
+use crate::code::Code;
+use crate::engine::CreateError;
+use crate::fleet::FleetError;
+use crate::registry::RegistryError;
+use crate::run::Failure;
+use crate::tenant::{Jurisdiction, ProductType, ServerName};
+
+/// A tenant or product could not be provisioned; the same call continues with what is missing.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProvisionError {
+    /// The registry failed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A run could not be carried on.
+    #[error(transparent)]
+    Fleet(FleetError),
+    /// No name for the database follows from the template.
+    #[error(transparent)]
+    Naming(#[from] NamingError),
+    /// There is no server in the jurisdiction.
+    #[error("there is no server in {jurisdiction}")]
+    NoServer {
+        /// The jurisdiction.
+        jurisdiction: Jurisdiction,
+    },
+    /// The server stands elsewhere than the tenant belongs.
+    #[error("`{slug}` belongs to {tenant}; {server} stands in {stands}")]
+    WrongJurisdiction {
+        /// The tenant's slug.
+        slug: String,
+        /// The tenant's jurisdiction.
+        tenant: Jurisdiction,
+        /// The server.
+        server: ServerName,
+        /// The server's jurisdiction.
+        stands: Jurisdiction,
+    },
+    /// There is no track for the product.
+    #[error("there is no product `{product}`")]
+    UnknownProduct {
+        /// The product as given.
+        product: ProductType,
+        /// Those that there are.
+        known: Vec<ProductType>,
+    },
+    /// The database could not be created.
+    #[error("database `{database}` on {server} could not be created")]
+    Create {
+        /// The database.
+        database: String,
+        /// The server.
+        server: ServerName,
+        /// Why.
+        #[source]
+        source: CreateError,
+    },
+    /// The database was created and could not be migrated.
+    #[error("Migration failed: {}", failure.what)]
+    Migrate {
+        /// The name that messages use.
+        label: String,
+        /// Why.
+        failure: Box<Failure>,
+    },
+    /// No password could be made.
+    #[error("the system gave no random numbers")]
+    Random(#[source] getrandom::Error),
+}
+
+impl ProvisionError {
+    /// Returns the stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Registry(error) => error.code(),
+            Self::Fleet(error) => error.code(),
+            Self::Naming(_) => Code(6014),
+            Self::NoServer { .. } => Code(6015),
+            Self::WrongJurisdiction { .. } => Code(6003),
+            Self::UnknownProduct { .. } => Code(6005),
+            Self::Create { source, .. } => source.code(),
+            Self::Migrate { failure, .. } => failure.code,
+            Self::Random(_) => Code(1001),
+        }
+    }
+}
+
+impl From<FleetError> for ProvisionError {
+    fn from(error: FleetError) -> Self {
+        match error {
+            FleetError::Registry(error) => Self::Registry(error),
+            other @ (FleetError::Files(_)
+            | FleetError::Central(_)
+            | FleetError::Create(_)
+            | FleetError::Schema(_)) => Self::Fleet(other),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Opening the central database: the registry's one file that names a driver.
+//!
+//! Every connection setting is given here; drivers would otherwise take some from the environment.
+
+use std::time::Duration;
+
+use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions, MySqlSslMode};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions};
+use sea_orm::sqlx::{ConnectOptions as _, Error as DriverError, Executor as _};
+use sea_orm::{
+    ConnAcquireErr, DatabaseConnection, DbErr, RuntimeErr, SqlxMySqlConnector, SqlxPostgresConnector,
+    SqlxSqliteConnector,
+};
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpStream;
+
+use super::{Registry, RegistryError, schema};
+use crate::code::Code;
+use crate::engine::{Address, DatabaseError, Engine, NetworkAddress, SqliteAddress, Tls};
+
+/// However long a caller wants to wait, a registry that does not answer is reported by then.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Connections of one process to a network server.
+const CONNECTIONS: u32 = 5;
+/// Connections of one process to an SQLite file: one writes, the others read beside it.
+const SQLITE_CONNECTIONS: u32 = 4;
+/// How long a statement waits for another process that writes to the same SQLite file.
+const SQLITE_BUSY: Duration = Duration::from_secs(10);
+
+impl Registry {
+    /// Opens the registry in the central database at `address`; nothing is written.
+    ///
+    /// Fails with [`RegistryError::Unreachable`] within `timeout` (at most 10 s) if nothing answers,
+    /// and with [`RegistryError::NotMigrated`] or [`RegistryError::Newer`] if its tables are not those
+    /// of this binary.
+    pub async fn connect(address: &Address, timeout: Duration) -> Result<Self, RegistryError> {
+        let timeout = timeout.min(CONNECT_MAX);
+        let endpoint = address.endpoint();
+        let opening = async {
+            let db = open(address, timeout).await?;
+            let id = schema::check(&db, address.engine(), &endpoint).await?;
+            Ok((db, id))
+        };
+        let Ok(opened) = tokio::time::timeout(timeout, opening).await else {
+            let reason = format!("no answer within {} ms", timeout.as_millis());
+            return Err(RegistryError::Unreachable { endpoint, reason });
+        };
+        let (db, id) = opened?;
+        Ok(Self {
+            db,
+            engine: address.engine(),
+            endpoint,
+            id,
+            keys: None,
+        })
+    }
+}
+
+async fn open(address: &Address, timeout: Duration) -> Result<DatabaseConnection, RegistryError> {
+    let opened = match address {
+        Address::Sqlite(sqlite) => {
+            if tokio::fs::metadata(sqlite.path()).await.is_err() {
+                return Err(RegistryError::NotMigrated {
+                    endpoint: address.endpoint(),
+                    at: None,
+                    head: schema::track(Engine::Sqlite)?.head(),
+                });
+            }
+            open_sqlite(sqlite, timeout).await
+        }
+        Address::Network(network) => {
+            probe(network).await?;
+            match network.engine {
+                Engine::Postgres => open_postgres(network, timeout).await,
+                Engine::MySql | Engine::Sqlite => open_mysql(network, timeout).await,
+            }
+        }
+    };
+    opened.map_err(|e| classify(&address.endpoint(), &e))
+}
+
+/// Asks whether anything listens. The pool would repeat a refused connection until its time is up and
+/// then say only that time is up.
+async fn probe(address: &NetworkAddress) -> Result<(), RegistryError> {
+    if address.host.starts_with('/') {
+        return Ok(());
+    }
+    match TcpStream::connect((address.host.as_str(), address.port)).await {
+        Ok(_closed_at_once) => Ok(()),
+        Err(error) => Err(RegistryError::Unreachable {
+            endpoint: format!("{}:{}", address.host, address.port),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+async fn open_sqlite(address: &SqliteAddress, timeout: Duration) -> Result<DatabaseConnection, DriverError> {
+    let options = SqliteConnectOptions::new()
+        .filename(address.path())
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .foreign_keys(true)
+        .busy_timeout(SQLITE_BUSY)
+        .disable_statement_logging();
+    let pool = SqlitePoolOptions::new()
+        .max_connections(SQLITE_CONNECTIONS)
+        .acquire_timeout(timeout)
+        .connect_with(options)
+        .await?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+async fn open_postgres(
+    address: &NetworkAddress,
+    timeout: Duration,
+) -> Result<DatabaseConnection, DriverError> {
+    let mut options = PgConnectOptions::new_without_pgpass()
+        .host(&address.host)
+        .port(address.port)
+        .username(&address.login.user)
+        .password(address.login.password.expose_secret())
+        .database(&address.database)
+        .application_name("tenantry registry")
+        // PgBouncer refuses start parameters that it does not know.
+        .extra_float_digits(None)
+        .disable_statement_logging();
+    options = match &address.tls {
+        Tls::VerifyFull { ca_pem: None } => options.ssl_mode(PgSslMode::VerifyFull),
+        // This driver adds the given authorities to the public ones. Without the host name's check any
+        // certificate of a public authority would pass, so `verify-ca` checks the name here as well.
+        Tls::VerifyFull { ca_pem: Some(ca_pem) } | Tls::VerifyCa { ca_pem } => options
+            .ssl_mode(PgSslMode::VerifyFull)
+            .ssl_root_cert_from_pem(ca_pem.clone().into_bytes()),
+        Tls::Require => options.ssl_mode(PgSslMode::Require),
+        Tls::Disable => options.ssl_mode(PgSslMode::Disable),
+    };
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(timeout)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // Our tables are in `public`, whatever the role's or the environment's search path is.
+                connection
+                    .execute(
+                        "SELECT set_config('search_path', 'public', false) \
+                         WHERE current_schemas(false) IS DISTINCT FROM ARRAY['public']::name[]",
+                    )
+                    .await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await?;
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+}
+
+async fn open_mysql(address: &NetworkAddress, timeout: Duration) -> Result<DatabaseConnection, DriverError> {
+    let mut options = MySqlConnectOptions::new()
+        .host(&address.host)
+        .port(address.port)
+        .username(&address.login.user)
+        .password(address.login.password.expose_secret())
+        .database(&address.database)
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .timezone(None)
+        .set_names(false)
+        .disable_statement_logging();
+    options = match &address.tls {
+        Tls::VerifyFull { ca_pem: None } => options.ssl_mode(MySqlSslMode::VerifyIdentity),
+        // As for PostgreSQL above.
+        Tls::VerifyFull { ca_pem: Some(ca_pem) } | Tls::VerifyCa { ca_pem } => options
+            .ssl_mode(MySqlSslMode::VerifyIdentity)
+            .ssl_ca_from_pem(ca_pem.clone().into_bytes()),
+        Tls::Require => options.ssl_mode(MySqlSslMode::Required),
+        Tls::Disable => options.ssl_mode(MySqlSslMode::Disabled),
+    };
+    let pool = MySqlPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(timeout)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // Without strict mode a server shortens a text that is too long and says nothing.
+                connection
+                    .execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'")
+                    .await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await?;
+    Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
+}
+
+/// Returns whether a statement failed because its table is not there.
+pub(super) fn is_absent_table(error: &DbErr) -> bool {
+    let Some(DriverError::Database(error)) = driver_error(error) else {
+        return false;
+    };
+    // SQLite has no code of its own for it: 1 is any error in the SQL.
+    error.code().as_deref() == Some("42P01")
+        || error
+            .try_downcast_ref::<MySqlDatabaseError>()
+            .is_some_and(|e| e.number() == 1146)
+        || error.message().starts_with("no such table")
+}
+
+/// Turns what the database or its driver said into our words.
+pub(super) fn refused(endpoint: &str, error: &DbErr) -> RegistryError {
+    if let Some(error) = driver_error(error) {
+        return classify(endpoint, error);
+    }
+    let reason = if let DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) = error {
+        "no connection became free in time".to_owned()
+    } else {
+        error.to_string()
+    };
+    RegistryError::Unreachable {
+        endpoint: endpoint.to_owned(),
+        reason,
+    }
+}
+
+fn driver_error(error: &DbErr) -> Option<&DriverError> {
+    if let DbErr::Conn(RuntimeErr::SqlxError(error))
+    | DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error)) = error
+    {
+        Some(error)
+    } else {
+        None
+    }
+}
+
+fn classify(endpoint: &str, error: &DriverError) -> RegistryError {
+    let DriverError::Database(said) = error else {
+        return RegistryError::Unreachable {
+            endpoint: endpoint.to_owned(),
+            reason: error.to_string(),
+        };
+    };
+    let number = said.code().unwrap_or_default();
+    let code = if let Some(mysql) = said.try_downcast_ref::<MySqlDatabaseError>() {
+        format!("errno {}", mysql.number())
+    } else if said.try_downcast_ref::<SqliteError>().is_some() {
+        format!("SQLite {number}")
+    } else {
+        format!("SQLSTATE {number}")
+    };
+    let message = said.message().replace(char::is_control, " ");
+    if is_refused_login(&code) {
+        return RegistryError::Unreachable {
+            endpoint: endpoint.to_owned(),
+            reason: format!("{message} ({code})"),
+        };
+    }
+    RegistryError::Database(DatabaseError {
+        message,
+        transient: matches!(
+            code.as_str(),
+            "SQLSTATE 40001" | "SQLSTATE 40P01" | "SQLSTATE 55P03" | "errno 1205" | "errno 1213" | "SQLite 5"
+        ),
+        code,
+        detail: None,
+        hint: None,
+        class: Code(6012),
+    })
+}
+
+/// Returns whether the server does not let us in at all: login, database, too many connections, shutdown.
+fn is_refused_login(code: &str) -> bool {
+    [
+        "SQLSTATE 28",
+        "SQLSTATE 3D000",
+        "SQLSTATE 53300",
+        "SQLSTATE 57P",
+        "SQLSTATE 08",
+    ]
+    .iter()
+    .any(|class| code.starts_with(class))
+        || [
+            "errno 1040",
+            "errno 1044",
+            "errno 1045",
+            "errno 1049",
+            "errno 1698",
+            "SQLite 14",
+        ]
+        .contains(&code)
+}

@@ -1,0 +1,258 @@
+//! Databases of tenants in the registry: reserving, marking ready, listing.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, SqlErr,
+};
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::entities::database::{ActiveModel, Column, Entity, Model};
+use super::entities::server;
+use super::passwords::{Purpose, endpoint_of};
+use super::rows::{Row, check_key};
+use super::servers::{ListedServer, listed};
+use super::{Registry, RegistryError, now};
+use crate::code::Code;
+use crate::engine::{Address, Login, NetworkAddress, Place, SqliteAddress};
+use crate::migration::Version;
+use crate::run::Outcome;
+use crate::tenant::{ProductType, ServerName, TenantId};
+
+/// Where a database stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DatabaseStatus {
+    /// Its name is reserved; it may or may not be there yet.
+    Creating,
+    /// It is there, with our history in it.
+    Ready,
+}
+
+impl DatabaseStatus {
+    /// Returns the word used in the registry and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Ready => "ready",
+        }
+    }
+
+    /// Reads the word that [`Self::as_str`] gives; `None` for any other.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Creating, Self::Ready]
+            .into_iter()
+            .find(|s| s.as_str() == word)
+    }
+}
+
+/// What is needed to reserve a database.
+#[derive(Clone, Debug)]
+pub struct NewDatabase {
+    /// The tenant it is for.
+    pub tenant_id: TenantId,
+    /// The product it is for; `None` for the one that the products share.
+    pub product: Option<ProductType>,
+    /// The server it shall stand on.
+    pub server: ServerName,
+    /// Its name on the server; for SQLite the file's name.
+    pub name: String,
+    /// The tenant's own role and its new password; `None` for SQLite.
+    pub login: Option<Login>,
+}
+
+/// A database in the registry.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Its permanent id (UUIDv7), which its `_tenantry_meta` carries too.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// Its product; `None` for the one that the products share.
+    pub product: Option<ProductType>,
+    /// The server it stands on.
+    pub server: ServerName,
+    /// How to reach it, as the tenant's own role.
+    pub address: Address,
+    /// Where it stands in its life.
+    pub status: DatabaseStatus,
+    /// The newest version at the last look; `None` if unknown or nothing is applied.
+    pub version: Option<Version>,
+    /// What became of it in the last run; `None` before the first.
+    pub outcome: Option<Outcome>,
+    /// Why, if that was a failure.
+    pub error_code: Option<Code>,
+    /// When that was, in microseconds since 1970-01-01 UTC.
+    pub checked_at: Option<i64>,
+}
+
+impl Registry {
+    /// Writes the database's row with status `creating`, its password sealed, and returns it.
+    ///
+    /// If the tenant already has a database for that product, that one is returned, with the password
+    /// it has, and nothing is written. [`RegistryError::Taken`] if the server has another database of
+    /// that name; [`RegistryError::ServerNotFound`] if there is no such server.
+    pub async fn reserve_database(&self, new: &NewDatabase) -> Result<Database, RegistryError> {
+        check_key("database name", &new.name)?;
+        let server = self.listed_server(new.server.as_str()).await?;
+        if let Some(existing) = self.database_for(&new.tenant_id, new.product.as_ref()).await? {
+            return Ok(existing);
+        }
+        let row = self.sealed(new, &server)?;
+        let inserted = Entity::insert(ActiveModel::from(row.clone()).reset_all())
+            .exec_without_returning(&self.db)
+            .await;
+        match inserted {
+            Ok(_) => self.database_of(&row, &server),
+            Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                // Somebody else may have reserved it for the same tenant since we looked.
+                let existing = self.database_for(&new.tenant_id, new.product.as_ref()).await?;
+                existing.ok_or_else(|| RegistryError::Taken {
+                    what: "database",
+                    name: new.name.clone(),
+                })
+            }
+            Err(error) if matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))) => {
+                Err(self.not_found(new.tenant_id.as_str()).await?)
+            }
+            Err(error) => Err(self.refused(&error)),
+        }
+    }
+
+    /// Says that a database is there and at `version`; its last outcome becomes `current`.
+    ///
+    /// Fails with [`RegistryError::DatabaseNotFound`] if there is no such row. May be repeated.
+    pub async fn mark_ready(&self, id: &str, version: Option<Version>) -> Result<(), RegistryError> {
+        let written = Entity::update_many()
+            .col_expr(Column::Status, Expr::value(DatabaseStatus::Ready.as_str()))
+            .col_expr(Column::Version, Expr::value(version.map(Version::number)))
+            .col_expr(Column::Outcome, Expr::value(Outcome::Current.as_str()))
+            .col_expr(Column::ErrorCode, Expr::value(None::<i32>))
+            .col_expr(Column::CheckedAt, Expr::value(now()))
+            .filter(Column::Id.eq(id))
+            .exec(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        if written.rows_affected == 0 {
+            return Err(RegistryError::DatabaseNotFound { id: id.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// Returns a tenant's databases, the shared one first, then by product; empty if it has none.
+    pub async fn databases_of(&self, tenant: &TenantId) -> Result<Vec<Database>, RegistryError> {
+        let rows = Entity::find()
+            .filter(Column::TenantId.eq(tenant.as_str()))
+            .order_by_asc(Column::Product)
+            .find_also_related(server::Entity)
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let mut databases = Vec::with_capacity(rows.len());
+        for (row, server) in rows {
+            let server = at(&row).read("server_id", server)?;
+            databases.push(self.database_of(&row, &listed(&server)?)?);
+        }
+        Ok(databases)
+    }
+
+    async fn database_for(
+        &self,
+        tenant: &TenantId,
+        product: Option<&ProductType>,
+    ) -> Result<Option<Database>, RegistryError> {
+        let databases = self.databases_of(tenant).await?;
+        Ok(databases.into_iter().find(|d| d.product.as_ref() == product))
+    }
+
+    fn sealed(&self, new: &NewDatabase, server: &ListedServer) -> Result<Model, RegistryError> {
+        let id = Uuid::now_v7().to_string();
+        let secret_version = 1;
+        let secret = match &new.login {
+            None => None,
+            Some(login) => endpoint_of(server.engine, &server.place, &login.user)
+                .map(|endpoint| {
+                    let purpose = Purpose::database(&id, secret_version, &new.tenant_id, &new.name, endpoint);
+                    self.seal(&purpose, &login.password)
+                })
+                .transpose()?,
+        };
+        Ok(Model {
+            tenant_id: new.tenant_id.to_string(),
+            product: new.product.as_ref().map(ToString::to_string).unwrap_or_default(),
+            server_id: server.id.clone(),
+            name: new.name.clone(),
+            db_user: new.login.as_ref().map(|login| login.user.clone()),
+            secret,
+            secret_version,
+            status: DatabaseStatus::Creating.as_str().to_owned(),
+            version: None,
+            outcome: None,
+            error_code: None,
+            checked_at: None,
+            created_at: now(),
+            id,
+        })
+    }
+
+    fn database_of(&self, row: &Model, server: &ListedServer) -> Result<Database, RegistryError> {
+        let at = at(row);
+        let tenant_id = TenantId::from_text(row.tenant_id.clone());
+        let address = self.address_of(row, &tenant_id, server)?;
+        Ok(Database {
+            id: row.id.clone(),
+            tenant_id,
+            product: product_of(row)?,
+            server: server.name.clone(),
+            address,
+            status: at.read("status", DatabaseStatus::from_word(&row.status))?,
+            version: at.version("version", row.version)?,
+            outcome: at.outcome(row.outcome.as_deref())?,
+            error_code: at.code(row.error_code)?,
+            checked_at: row.checked_at,
+        })
+    }
+
+    /// Builds a database's address; opens its password if it has one.
+    pub(super) fn address_of(
+        &self,
+        row: &Model,
+        tenant_id: &TenantId,
+        server: &ListedServer,
+    ) -> Result<Address, RegistryError> {
+        let (host, port, tls) = match &server.place {
+            Place::Folder(folder) => {
+                return Ok(Address::Sqlite(SqliteAddress {
+                    folder: folder.clone(),
+                    file: row.name.clone(),
+                }));
+            }
+            Place::Network { host, port, tls } => (host, *port, tls),
+        };
+        let user = at(row).read("db_user", row.db_user.clone())?;
+        let sealed = at(row).read("secret", row.secret.as_deref())?;
+        let endpoint = crate::secret::Endpoint::new(server.engine, host, port, tls, &user);
+        let purpose = Purpose::database(&row.id, row.secret_version, tenant_id, &row.name, endpoint);
+        let password: SecretString = self.open(&purpose, sealed)?;
+        Ok(Address::Network(NetworkAddress {
+            engine: server.engine,
+            host: host.clone(),
+            port,
+            tls: tls.clone(),
+            database: row.name.clone(),
+            login: Login { user, password },
+        }))
+    }
+}
+
+pub(super) fn at(row: &Model) -> Row<'_> {
+    Row {
+        table: "tenantry_databases",
+        id: &row.id,
+    }
+}
+
+/// Reads the product; `None` for the shared database.
+pub(super) fn product_of(row: &Model) -> Result<Option<ProductType>, RegistryError> {
+    let product = Some(row.product.as_str()).filter(|p| !p.is_empty());
+    at(row).read_opt("product", product, |p| p.parse().ok())
+}

@@ -1,0 +1,12 @@
+//! The registry's tables as sea-orm sees them; nothing outside `registry` names these types.
+#![expect(
+    unreachable_pub,
+    reason = "sea-orm's derived items are `pub`, so their parts must be"
+)]
+
+pub(super) mod database;
+pub(super) mod domain;
+pub(super) mod run;
+pub(super) mod run_target;
+pub(super) mod server;
+pub(super) mod tenant;

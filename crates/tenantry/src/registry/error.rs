@@ -1,0 +1,183 @@
+//! What can go wrong between us and the registry.
+
+use thiserror::Error;
+
+use crate::code::Code;
+use crate::engine::DatabaseError;
+use crate::migration::{ReadError, Version};
+use crate::secret::{SealError, SecretError};
+use crate::tenant::{TenantId, TenantStatus};
+
+/// A request to the registry failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The central database does not answer, refuses us, or went away.
+    #[error("the central database at {endpoint} cannot be reached: {reason}")]
+    Unreachable {
+        /// `host:port` or the path of the file.
+        endpoint: String,
+        /// Why, in the system's or the server's words.
+        reason: String,
+    },
+    /// Our tables are not there, or are older than this binary. Help: `tenantry migrate central`.
+    #[error("the registry at {endpoint} is not migrated: {}", behind_text(*at, *head))]
+    NotMigrated {
+        /// `host:port` or the path of the file.
+        endpoint: String,
+        /// The version it is at; `None` if our tables are not there.
+        at: Option<Version>,
+        /// The version this binary needs.
+        head: Option<Version>,
+    },
+    /// A newer binary has migrated the registry.
+    #[error("the registry at {endpoint} is newer than this program: it is at {at}")]
+    Newer {
+        /// `host:port` or the path of the file.
+        endpoint: String,
+        /// The version it is at.
+        at: Version,
+    },
+    /// The schema in this binary cannot be read, which a test keeps from happening.
+    #[error("the registry's schema in this program cannot be read")]
+    Schema(#[source] ReadError),
+    /// A name that must be unique is in use.
+    #[error("{what} `{}` is taken", name.escape_debug())]
+    Taken {
+        /// What has the name: `server`, `database`, `domain`, `external id`, `tenant id`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A slug is in use.
+    #[error("slug `{slug}` is taken by {id}, which is {}", status.as_str())]
+    SlugTaken {
+        /// The slug.
+        slug: String,
+        /// Whose it is.
+        id: TenantId,
+        /// Where that tenant stands in its life.
+        status: TenantStatus,
+    },
+    /// There is no such tenant.
+    #[error("Tenant not found: {given}")]
+    TenantNotFound {
+        /// The slug or id as given.
+        given: String,
+        /// Slugs that may have been meant, at most three.
+        nearest: Vec<String>,
+    },
+    /// There is no such server.
+    #[error("there is no server `{}`", given.escape_debug())]
+    ServerNotFound {
+        /// The name as given.
+        given: String,
+        /// Names that may have been meant, at most three.
+        nearest: Vec<String>,
+    },
+    /// There is no such database.
+    #[error("there is no database with the id `{id}`")]
+    DatabaseNotFound {
+        /// The id.
+        id: String,
+    },
+    /// There is no such run, or several begin so.
+    #[error("there is no run `{}`", given.escape_debug())]
+    RunNotFound {
+        /// The id or prefix as given.
+        given: String,
+        /// Ids that may have been meant, at most three.
+        nearest: Vec<String>,
+    },
+    /// A password must be sealed or opened and there is no key.
+    #[error("{of} needs the encryption key, and none is configured")]
+    KeyNeeded {
+        /// Whose password: `server eu-db-1`, `database tenant_1_shared`.
+        of: String,
+    },
+    /// A password cannot be opened.
+    #[error("the password of {of} cannot be used")]
+    Locked {
+        /// Whose password.
+        of: String,
+        /// Why, as far as it may be told.
+        #[source]
+        source: SecretError,
+    },
+    /// A password cannot be sealed.
+    #[error("the password of {of} cannot be stored")]
+    NotSealed {
+        /// Whose password.
+        of: String,
+        /// Why.
+        #[source]
+        source: SealError,
+    },
+    /// A value does not fit its column.
+    #[error("{what} is too long: at most {max} characters fit")]
+    TooLong {
+        /// Which value.
+        what: &'static str,
+        /// How many fit.
+        max: usize,
+    },
+    /// A value is no Unicode text.
+    #[error("{what} is not Unicode text")]
+    NotText {
+        /// Which value.
+        what: &'static str,
+    },
+    /// A row holds what we never write.
+    #[error("table {table} holds a value that this program never writes in row `{row}`: {column}")]
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// The row's id.
+        row: String,
+        /// The column.
+        column: &'static str,
+    },
+    /// The database refused a statement of ours.
+    #[error("the central database refused a statement of ours")]
+    Database(#[source] DatabaseError),
+}
+
+impl RegistryError {
+    /// Returns the stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unreachable { .. } => Code(6009),
+            Self::NotMigrated { .. } | Self::Newer { .. } | Self::Schema(_) => Code(1002),
+            Self::Taken { .. } | Self::SlugTaken { .. } => Code(6001),
+            Self::TenantNotFound { .. } => Code(6002),
+            Self::ServerNotFound { .. } | Self::DatabaseNotFound { .. } => Code(6010),
+            Self::RunNotFound { .. } => Code(4009),
+            Self::KeyNeeded { .. } => Code(1005),
+            Self::Locked { source, .. } => source.code(),
+            Self::NotSealed { source, .. } => source.code(),
+            Self::TooLong { .. } | Self::NotText { .. } => Code(6011),
+            Self::Damaged { .. } => Code(6012),
+            Self::Database(error) => error.class,
+        }
+    }
+
+    /// Returns the names that may have been meant; empty unless something was not found.
+    pub fn nearest(&self) -> &[String] {
+        if let Self::TenantNotFound { nearest, .. }
+        | Self::ServerNotFound { nearest, .. }
+        | Self::RunNotFound { nearest, .. } = self
+        {
+            nearest
+        } else {
+            &[]
+        }
+    }
+}
+
+fn behind_text(at: Option<Version>, head: Option<Version>) -> String {
+    match (at, head) {
+        (None, _) => "its tables are not there".to_owned(),
+        (Some(at), Some(head)) => format!("it is at {at}, this program needs {head}"),
+        (Some(at), None) => format!("it is at {at}"),
+    }
+}

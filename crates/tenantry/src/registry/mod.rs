@@ -1,0 +1,104 @@
+//! The registry: our tables in the central database, where servers, tenants, their databases and the
+//! runs over them are kept.
+//!
+//! It is a plan and a cache; what was applied is decided by the history inside each database.
+
+mod connect;
+mod databases;
+mod entities;
+mod error;
+mod passwords;
+mod rows;
+mod run_targets;
+mod runs;
+mod schema;
+mod servers;
+mod status;
+mod targets;
+mod tenants;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
+
+pub use databases::{Database, DatabaseStatus, NewDatabase};
+pub use error::RegistryError;
+pub use run_targets::RunTarget;
+pub use runs::{NewRun, Run};
+pub use schema::track;
+pub use servers::{ListedServer, NewServer};
+pub use status::{FleetStatus, NotCurrent, StatusGroup};
+pub use targets::{LockedTarget, Targets, Tier};
+pub use tenants::NewTenant;
+
+use crate::engine::Engine;
+use crate::secret::KeyRing;
+
+/// An open registry. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    db: DatabaseConnection,
+    engine: Engine,
+    endpoint: String,
+    id: String,
+    keys: Option<Arc<KeyRing>>,
+}
+
+impl Registry {
+    /// Gives the registry the keys that seal and open passwords; SQLite fleets need none.
+    #[must_use]
+    pub fn with_keys(mut self, keys: KeyRing) -> Self {
+        self.keys = Some(Arc::new(keys));
+        self
+    }
+
+    /// Returns the registry's own id, which is the central database's id in its `_tenantry_meta` too.
+    pub fn registry_id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns where the central database stands: `host:port` or the path of its file.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Returns the engine of the central database.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Begins a transaction; it is rolled back unless it is committed.
+    async fn begin(&self) -> Result<DatabaseTransaction, RegistryError> {
+        // A deferred SQLite transaction that reads first cannot always become a writer later.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.db
+            .begin_with_options(options)
+            .await
+            .map_err(|e| self.refused(&e))
+    }
+
+    async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), RegistryError> {
+        transaction.commit().await.map_err(|e| self.refused(&e))
+    }
+
+    /// Turns what the database said into our words.
+    fn refused(&self, error: &DbErr) -> RegistryError {
+        connect::refused(&self.endpoint, error)
+    }
+}
+
+/// Returns the time in microseconds since 1970-01-01 UTC, by this machine's clock.
+fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_micros()).ok())
+        .unwrap_or(0)
+}

@@ -1,0 +1,108 @@
+//! Sealing and opening the passwords that the registry keeps, each under the place it belongs to.
+
+use secrecy::SecretString;
+
+use super::{Registry, RegistryError};
+use crate::engine::{Engine, Place};
+use crate::secret::{Binding, Endpoint, Envelope, SecretError, open, seal};
+use crate::tenant::{ServerName, TenantId};
+
+/// What a password is for, as its envelope is bound to it.
+pub(super) struct Purpose<'a> {
+    pub(super) row_id: &'a str,
+    /// The tenant of a database; `None` for a server's administrator.
+    pub(super) tenant_id: Option<&'a TenantId>,
+    pub(super) version: i64,
+    pub(super) endpoint: Endpoint,
+    /// The name that messages use.
+    pub(super) of: String,
+}
+
+impl<'a> Purpose<'a> {
+    /// The administrator's password of a server.
+    pub(super) fn admin(id: &'a str, version: i64, name: &ServerName, endpoint: Endpoint) -> Self {
+        Self {
+            row_id: id,
+            tenant_id: None,
+            version,
+            endpoint,
+            of: format!("server `{name}`"),
+        }
+    }
+
+    /// The login of a tenant's database.
+    pub(super) fn database(
+        id: &'a str,
+        version: i64,
+        tenant_id: &'a TenantId,
+        name: &str,
+        endpoint: Endpoint,
+    ) -> Self {
+        Self {
+            row_id: id,
+            tenant_id: Some(tenant_id),
+            version,
+            endpoint: endpoint.with_database(name),
+            of: format!("database `{name}`"),
+        }
+    }
+
+    fn binding(&self, registry_id: &str) -> Binding {
+        let (table, field, purpose) = match self.tenant_id {
+            None => ("tenantry_servers", "admin_secret", "admin-login"),
+            Some(_) => ("tenantry_databases", "secret", "tenant-login"),
+        };
+        Binding {
+            registry_id: registry_id.to_owned(),
+            table: table.to_owned(),
+            row_id: self.row_id.to_owned(),
+            tenant_id: self.tenant_id.cloned(),
+            database_id: self.tenant_id.map(|_| self.row_id.to_owned()),
+            field: field.to_owned(),
+            secret_version: u64::try_from(self.version).unwrap_or(0),
+            purpose: purpose.to_owned(),
+            endpoint: self.endpoint.clone(),
+        }
+    }
+}
+
+/// Returns the endpoint of a server for a user; `None` for a folder, which needs no password.
+pub(super) fn endpoint_of(engine: Engine, place: &Place, user: &str) -> Option<Endpoint> {
+    match place {
+        Place::Network { host, port, tls } => Some(Endpoint::new(engine, host, *port, tls, user)),
+        Place::Folder(_) => None,
+    }
+}
+
+impl Registry {
+    /// Seals a password for its place; returns the text that the column holds.
+    pub(super) fn seal(
+        &self,
+        purpose: &Purpose<'_>,
+        password: &SecretString,
+    ) -> Result<String, RegistryError> {
+        let keys = self.keys.as_ref().ok_or_else(|| RegistryError::KeyNeeded {
+            of: purpose.of.clone(),
+        })?;
+        seal(keys.active(), &purpose.binding(&self.id), password)
+            .map(|envelope| envelope.to_text())
+            .map_err(|source| RegistryError::NotSealed {
+                of: purpose.of.clone(),
+                source,
+            })
+    }
+
+    /// Opens what [`Self::seal`] made, if it still stands where it was put.
+    pub(super) fn open(&self, purpose: &Purpose<'_>, text: &str) -> Result<SecretString, RegistryError> {
+        let keys = self.keys.as_ref().ok_or_else(|| RegistryError::KeyNeeded {
+            of: purpose.of.clone(),
+        })?;
+        Envelope::from_text(text)
+            .map_err(|_| SecretError::Unavailable)
+            .and_then(|envelope| open(keys, &purpose.binding(&self.id), envelope.as_bytes()))
+            .map_err(|source| RegistryError::Locked {
+                of: purpose.of.clone(),
+                source,
+            })
+    }
+}

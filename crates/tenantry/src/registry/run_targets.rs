@@ -1,0 +1,250 @@
+//! What runs did to their targets, and what is last known of each database because of it.
+
+use std::collections::BTreeMap;
+
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+};
+
+use super::entities::{database, run_target};
+use super::rows::{KEY_MAX, Row, shorten};
+use super::{Registry, RegistryError, now};
+use crate::code::Code;
+use crate::migration::Version;
+use crate::run::{Outcome, TargetReport};
+use crate::target::{Target, TrackName};
+
+/// How many rows one statement writes; eleven values each stay below every engine's limit.
+const ROWS_PER_STATEMENT: usize = 500;
+/// How much of an error's text is kept, in characters.
+const ERROR_MAX: usize = 1_000;
+
+/// One target of a run and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunTarget {
+    /// The database's id; the registry's own id for the central database.
+    pub database_id: String,
+    /// The track.
+    pub track: TrackName,
+    /// The name that messages use.
+    pub label: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The newest version before; `None` if unknown or nothing was applied.
+    pub from_version: Option<Version>,
+    /// The newest version after; `None` if unknown or nothing is applied.
+    pub to_version: Option<Version>,
+    /// How many migrations were applied, or reverted.
+    pub migrations: usize,
+    /// The stable code of the failure.
+    pub error_code: Option<Code>,
+    /// The failure in one short text; longer ones are cut.
+    pub error: Option<String>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+impl RunTarget {
+    /// Describes a target that a run has yet to reach.
+    pub fn not_run(target: &Target) -> Self {
+        Self {
+            database_id: target.database_id.clone(),
+            track: target.track.clone(),
+            label: target.label(),
+            outcome: Outcome::NotRun,
+            from_version: None,
+            to_version: None,
+            migrations: 0,
+            error_code: None,
+            error: None,
+            duration_ms: 0,
+        }
+    }
+
+    /// Takes over what a run reports about a target.
+    pub fn reported(report: &TargetReport) -> Self {
+        Self {
+            database_id: report.database_id.clone(),
+            track: report.track.clone(),
+            label: report.label.clone(),
+            outcome: report.outcome,
+            from_version: report.from,
+            to_version: report.to,
+            migrations: report.migrations.len(),
+            error_code: report.failure.as_ref().map(|f| f.code),
+            error: report.failure.as_ref().map(|f| f.what.clone()),
+            duration_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Returns whether `to_version` is what the database is at, so that `None` means that nothing is
+    /// applied. After a failure `None` means that it was not found out.
+    fn tells_version(&self) -> bool {
+        self.outcome.is_success() || self.to_version.is_some()
+    }
+
+    /// Returns whether the run learnt something about the database.
+    fn was_reached(&self) -> bool {
+        !matches!(self.outcome, Outcome::NotRun | Outcome::Skipped)
+    }
+}
+
+impl Registry {
+    /// Writes outcomes of a run, and version, outcome, code and time of each database that was reached,
+    /// in one transaction. A target that is there already is overwritten.
+    ///
+    /// A version that a failed target does not know leaves the last known one as it is.
+    pub async fn record(&self, run_id: &str, targets: &[RunTarget]) -> Result<(), RegistryError> {
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.begin().await?;
+        let written = async {
+            write(&transaction, run_id, targets).await?;
+            note(&transaction, targets).await
+        };
+        written.await.map_err(|e| self.refused(&e))?;
+        self.commit(transaction).await
+    }
+
+    /// Returns every target of a run by name; empty if there is no such run.
+    pub async fn targets_of(&self, run_id: &str) -> Result<Vec<RunTarget>, RegistryError> {
+        let rows = run_target::Entity::find()
+            .filter(run_target::Column::RunId.eq(run_id))
+            .order_by_asc(run_target::Column::Label)
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        rows.into_iter().map(target_of).collect()
+    }
+
+    /// Returns the targets of a run that are not as they were asked to be, by name: what a resume is
+    /// about. Empty if all are, or if there is no such run.
+    pub async fn unfinished_of(&self, run_id: &str) -> Result<Vec<RunTarget>, RegistryError> {
+        let targets = self.targets_of(run_id).await?;
+        Ok(targets.into_iter().filter(|t| !t.outcome.is_success()).collect())
+    }
+
+    /// Counts a run's targets by outcome.
+    pub(super) async fn counts_of(&self, run_id: &str) -> Result<BTreeMap<Outcome, u64>, RegistryError> {
+        let rows: Vec<(String, i64)> = run_target::Entity::find()
+            .select_only()
+            .column(run_target::Column::Outcome)
+            .column_as(run_target::Column::DatabaseId.count(), "targets")
+            .filter(run_target::Column::RunId.eq(run_id))
+            .group_by(run_target::Column::Outcome)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let at = Row {
+            table: "tenantry_run_targets",
+            id: run_id,
+        };
+        rows.into_iter()
+            .map(|(word, count)| {
+                let outcome = at.read("outcome", Outcome::from_word(&word))?;
+                Ok((outcome, count.unsigned_abs()))
+            })
+            .collect()
+    }
+}
+
+/// Inserts or overwrites the rows of a run's targets.
+pub(super) async fn write(
+    db: &impl ConnectionTrait,
+    run_id: &str,
+    targets: &[RunTarget],
+) -> Result<(), DbErr> {
+    use run_target::Column;
+    for chunk in targets.chunks(ROWS_PER_STATEMENT) {
+        let overwrite = OnConflict::columns([Column::RunId, Column::DatabaseId, Column::Track])
+            .update_columns([
+                Column::Label,
+                Column::Outcome,
+                Column::FromVersion,
+                Column::ToVersion,
+                Column::Migrations,
+                Column::ErrorCode,
+                Column::Error,
+                Column::DurationMs,
+            ])
+            .to_owned();
+        run_target::Entity::insert_many(chunk.iter().map(|target| row_of(run_id, target)))
+            .on_conflict(overwrite)
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Notes at the databases what a run found. Most share version and outcome, so that few statements do.
+async fn note(db: &impl ConnectionTrait, targets: &[RunTarget]) -> Result<(), DbErr> {
+    use database::Column;
+    let mut alike: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for target in targets.iter().filter(|t| t.was_reached()) {
+        alike
+            .entry((
+                target.outcome,
+                target.tells_version(),
+                target.to_version,
+                target.error_code,
+            ))
+            .or_default()
+            .push(&target.database_id);
+    }
+    let checked_at = now();
+    for ((outcome, tells_version, version, code), ids) in alike {
+        for ids in ids.chunks(ROWS_PER_STATEMENT) {
+            let mut update = database::Entity::update_many()
+                .col_expr(Column::Outcome, Expr::value(outcome.as_str()))
+                .col_expr(Column::ErrorCode, Expr::value(code.map(|c| i32::from(c.0))))
+                .col_expr(Column::CheckedAt, Expr::value(checked_at));
+            if tells_version {
+                update = update.col_expr(Column::Version, Expr::value(version.map(Version::number)));
+            }
+            update
+                .filter(Column::Id.is_in(ids.iter().copied()))
+                .exec(db)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+fn row_of(run_id: &str, target: &RunTarget) -> run_target::ActiveModel {
+    run_target::ActiveModel {
+        run_id: Set(run_id.to_owned()),
+        database_id: Set(target.database_id.clone()),
+        track: Set(target.track.to_string()),
+        label: Set(shorten(&target.label, KEY_MAX)),
+        outcome: Set(target.outcome.as_str().to_owned()),
+        from_version: Set(target.from_version.map(Version::number)),
+        to_version: Set(target.to_version.map(Version::number)),
+        migrations: Set(i32::try_from(target.migrations).unwrap_or(i32::MAX)),
+        error_code: Set(target.error_code.map(|c| i32::from(c.0))),
+        error: Set(target.error.as_deref().map(|e| shorten(e, ERROR_MAX))),
+        duration_ms: Set(i64::try_from(target.duration_ms).unwrap_or(i64::MAX)),
+    }
+}
+
+fn target_of(row: run_target::Model) -> Result<RunTarget, RegistryError> {
+    let at = Row {
+        table: "tenantry_run_targets",
+        id: &row.run_id,
+    };
+    Ok(RunTarget {
+        track: at.read("track", TrackName::from_text(&row.track))?,
+        outcome: at.read("outcome", Outcome::from_word(&row.outcome))?,
+        from_version: at.version("from_version", row.from_version)?,
+        to_version: at.version("to_version", row.to_version)?,
+        migrations: usize::try_from(row.migrations).unwrap_or(0),
+        error_code: at.code(row.error_code)?,
+        duration_ms: row.duration_ms.unsigned_abs(),
+        database_id: row.database_id,
+        label: row.label,
+        error: row.error,
+    })
+}

@@ -1,0 +1,266 @@
+//! Runs in the registry: begun, finished, found again.
+
+use std::collections::BTreeMap;
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, IntoTableRef as _, Query, SelectStatement};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
+
+use super::entities::{run, run_target};
+use super::rows::{Row, shorten};
+use super::run_targets::{self, RunTarget};
+use super::{Registry, RegistryError, now};
+use crate::direction::Direction;
+use crate::run::{Outcome, RunStatus};
+use crate::selection::nearest;
+use crate::target::TrackName;
+
+/// Among how many of the newest runs a misspelled id is looked for.
+const NEAREST_AMONG: u64 = 500;
+/// How many database ids one query may name; SQLite takes 32,766 values, others more.
+const IDS_PER_QUERY: usize = 1_000;
+
+/// The word in the `status` column of a run that has not ended.
+const RUNNING: &str = "running";
+
+/// What is needed to begin a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRun {
+    /// Its id, from [`crate::run::new_run_id`].
+    pub id: String,
+    /// The command as it was given, without secrets.
+    pub command: String,
+    /// Forwards or backwards.
+    pub direction: Direction,
+    /// The run that it takes back, if it takes back one.
+    pub reverts: Option<String>,
+    /// Who began it.
+    pub actor: String,
+    /// What it will work on, usually each [`RunTarget::not_run`]: a run that is killed can then be resumed.
+    pub targets: Vec<RunTarget>,
+}
+
+/// A run in the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its id: `run_` and eight letters or digits.
+    pub id: String,
+    /// The command as it was given.
+    pub command: String,
+    /// Forwards or backwards.
+    pub direction: Direction,
+    /// The run that it takes back, if it takes back one.
+    pub reverts: Option<String>,
+    /// When it began, in microseconds since 1970-01-01 UTC.
+    pub started_at: i64,
+    /// When it ended; `None` while it is running.
+    pub finished_at: Option<i64>,
+    /// How it ended; `None` while it is going on, or if its process died.
+    pub status: Option<RunStatus>,
+    /// Who began it.
+    pub actor: String,
+    /// How many targets have which outcome.
+    pub counts: BTreeMap<Outcome, u64>,
+}
+
+impl Registry {
+    /// Writes a run and its targets in one transaction; returns the run's id.
+    pub async fn begin_run(&self, new: &NewRun) -> Result<String, RegistryError> {
+        let id = new.id.clone();
+        let row = run::ActiveModel {
+            id: Set(id.clone()),
+            command: Set(new.command.clone()),
+            direction: Set(new.direction.to_string()),
+            reverts: Set(new.reverts.clone()),
+            started_at: Set(now()),
+            finished_at: Set(None),
+            status: Set(RUNNING.to_owned()),
+            actor: Set(shorten(&new.actor, 255)),
+        };
+        let transaction = self.begin().await?;
+        run::Entity::insert(row)
+            .exec_without_returning(&transaction)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        run_targets::write(&transaction, &id, &new.targets)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        self.commit(transaction).await?;
+        Ok(id)
+    }
+
+    /// Says that a run has ended, and how. Nothing happens if there is no such run.
+    pub async fn finish_run(&self, id: &str, status: RunStatus) -> Result<(), RegistryError> {
+        run::Entity::update_many()
+            .col_expr(run::Column::Status, Expr::value(status.as_str()))
+            .col_expr(run::Column::FinishedAt, Expr::value(now()))
+            .filter(run::Column::Id.eq(id))
+            .exec(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        Ok(())
+    }
+
+    /// Finds a run by its id or the beginning of it; `run_` may be left out.
+    ///
+    /// Fails with [`RegistryError::RunNotFound`] if there is none, with the nearest ids, or if several
+    /// begin so, with those.
+    pub async fn find_run(&self, id_or_prefix: &str) -> Result<Run, RegistryError> {
+        let full = if id_or_prefix.starts_with("run_") {
+            id_or_prefix.to_owned()
+        } else {
+            format!("run_{id_or_prefix}")
+        };
+        // `~` sorts behind every letter of an id; LIKE would take the underscore for a wildcard.
+        let rows = run::Entity::find()
+            .filter(run::Column::Id.gte(full.clone()))
+            .filter(run::Column::Id.lt(format!("{full}~")))
+            .order_by_asc(run::Column::Id)
+            .limit(4)
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        if let Some(row) = rows.iter().find(|r| r.id == full) {
+            return self.run_of(row).await;
+        }
+        let nearest = match rows.as_slice() {
+            [row] => return self.run_of(row).await,
+            [] => self.nearest_runs(&full).await?,
+            several => several.iter().take(3).map(|r| r.id.clone()).collect(),
+        };
+        Err(RegistryError::RunNotFound {
+            given: id_or_prefix.to_owned(),
+            nearest,
+        })
+    }
+
+    /// Returns the run that began last; `None` if there was none.
+    pub async fn latest_run(&self) -> Result<Option<Run>, RegistryError> {
+        let row = run::Entity::find()
+            .order_by_desc(run::Column::StartedAt)
+            .order_by_desc(run::Column::Id)
+            .one(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        match row {
+            Some(row) => Ok(Some(self.run_of(&row).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the newest run that applied migrations of a track and was not taken back: what a
+    /// rollback without further words is about. `None` if there is none.
+    ///
+    /// It must have changed one of `databases`; with none given, any. What a database still holds of
+    /// the run is in its own history.
+    pub async fn last_run_with_changes(
+        &self,
+        track: &TrackName,
+        databases: &[String],
+    ) -> Result<Option<Run>, RegistryError> {
+        let mut newest: Option<run::Model> = None;
+        let whole_fleet = [[].as_slice()];
+        let chunks: Vec<&[String]> = databases.chunks(IDS_PER_QUERY).collect();
+        for chunk in if chunks.is_empty() {
+            whole_fleet.to_vec()
+        } else {
+            chunks
+        } {
+            let found = self.last_change(track, chunk).await?;
+            newest = newest.into_iter().chain(found).max_by_key(|r| r.started_at);
+        }
+        match newest {
+            Some(row) => Ok(Some(self.run_of(&row).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn last_change(
+        &self,
+        track: &TrackName,
+        databases: &[String],
+    ) -> Result<Option<run::Model>, RegistryError> {
+        run::Entity::find()
+            .filter(run::Column::Direction.eq(Direction::Up.to_string()))
+            .filter(run::Column::Id.in_subquery(changed(track, databases)))
+            .order_by_desc(run::Column::StartedAt)
+            .order_by_desc(run::Column::Id)
+            .one(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))
+    }
+
+    async fn nearest_runs(&self, given: &str) -> Result<Vec<String>, RegistryError> {
+        let ids: Vec<String> = run::Entity::find()
+            .select_only()
+            .column(run::Column::Id)
+            .order_by_desc(run::Column::StartedAt)
+            .limit(NEAREST_AMONG)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        Ok(nearest(given, ids.iter().map(String::as_str)))
+    }
+
+    async fn run_of(&self, row: &run::Model) -> Result<Run, RegistryError> {
+        let at = Row {
+            table: "tenantry_runs",
+            id: &row.id,
+        };
+        let direction = [Direction::Up, Direction::Down]
+            .into_iter()
+            .find(|d| d.to_string() == row.direction);
+        let ended = Some(row.status.as_str()).filter(|word| *word != RUNNING);
+        Ok(Run {
+            id: row.id.clone(),
+            command: row.command.clone(),
+            direction: at.read("direction", direction)?,
+            reverts: row.reverts.clone(),
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            status: at.read_opt("status", ended, status_of)?,
+            actor: row.actor.clone(),
+            counts: self.counts_of(&row.id).await?,
+        })
+    }
+}
+
+/// Selects the runs that changed one of these databases, or any if none is given, by migrations that
+/// no later run took back there.
+fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
+    use run_target::Column;
+    let (changed, back, back_run) = (Alias::new("changed"), Alias::new("back"), Alias::new("back_run"));
+    let of_changed = |column: Column| Expr::col((changed.clone(), column));
+    let of_back = |column: Column| Expr::col((back.clone(), column));
+    let taken_back = Query::select()
+        .expr(Expr::value(1))
+        .from_as(run_target::Entity, back.clone())
+        .inner_join(
+            run::Entity.into_table_ref().alias(back_run.clone()),
+            Expr::col((back_run.clone(), run::Column::Id)).equals((back.clone(), Column::RunId)),
+        )
+        .and_where(Expr::col((back_run, run::Column::Reverts)).equals((changed.clone(), Column::RunId)))
+        .and_where(of_back(Column::DatabaseId).equals((changed.clone(), Column::DatabaseId)))
+        .and_where(of_back(Column::Track).equals((changed.clone(), Column::Track)))
+        .and_where(of_back(Column::Migrations).gt(0))
+        .take();
+    let mut select = Query::select()
+        .column((changed.clone(), Column::RunId))
+        .from_as(run_target::Entity, changed.clone())
+        .and_where(of_changed(Column::Track).eq(track.to_string()))
+        .and_where(of_changed(Column::Migrations).gt(0))
+        .and_where(Expr::exists(taken_back).not())
+        .take();
+    if !databases.is_empty() {
+        select.and_where(of_changed(Column::DatabaseId).is_in(databases));
+    }
+    select
+}
+
+fn status_of(word: &str) -> Option<RunStatus> {
+    [RunStatus::Completed, RunStatus::Interrupted, RunStatus::Stopped]
+        .into_iter()
+        .find(|status| status.as_str() == word)
+}

@@ -1,0 +1,195 @@
+//! From the registry to what a run works on: targets, and who is left out and why.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
+
+use super::databases::{DatabaseStatus, at, product_of};
+use super::entities::database::{Column, Entity, Model};
+use super::servers::ListedServer;
+use super::tenants::refuse_unknown;
+use super::{Registry, RegistryError};
+use crate::secret::SecretError;
+use crate::selection::Selection;
+use crate::target::{Owner, Target, TrackName};
+use crate::tenant::{ProductType, Tenant, TenantStatus};
+
+/// Which kind of databases a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tier {
+    /// The tenants' shared databases. A selected product takes the tenants that have it.
+    Tenant,
+    /// The tenants' product databases. A selected product takes the databases of that product.
+    Product,
+}
+
+/// A target whose password cannot be opened: its row or its server's endpoint was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockedTarget {
+    /// The name that messages use.
+    pub label: String,
+    /// The database's id.
+    pub database_id: String,
+    /// The track it belongs to.
+    pub track: TrackName,
+    /// Why, as far as it may be told.
+    pub error: SecretError,
+}
+
+/// What a run works on, and by name everything selected that it does not.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    /// Ready databases of active tenants, by the tenant's slug, then by product.
+    pub targets: Vec<Target>,
+    /// Tenants that are not active: slug and status.
+    pub skipped: Vec<(String, TenantStatus)>,
+    /// Active tenants without a ready database where one is expected: the shared one, or a product's
+    /// whose creation has begun.
+    pub not_provisioned: Vec<Tenant>,
+    /// Databases whose password cannot be opened.
+    pub locked: Vec<LockedTarget>,
+}
+
+impl Registry {
+    /// Returns the selected targets with their passwords opened; writes nothing, connects to no target.
+    ///
+    /// A name without wildcard that nobody has fails with [`RegistryError::TenantNotFound`], an unknown
+    /// server with [`RegistryError::ServerNotFound`], and a missing key, where there are passwords,
+    /// with [`RegistryError::KeyNeeded`].
+    pub async fn targets(&self, selection: &Selection, tier: Tier) -> Result<Targets, RegistryError> {
+        let tenants = self.all_tenants().await?;
+        refuse_unknown(selection, &tenants)?;
+        for name in &selection.servers {
+            self.listed_server(name.as_str()).await?;
+        }
+        let servers = self.servers().await?;
+        let rows = self.rows_of(selection, tier).await?;
+        let fleet = Fleet {
+            registry: self,
+            servers: servers.iter().map(|s| (s.id.as_str(), s)).collect(),
+            selection,
+            tier,
+        };
+        fleet.targets(tenants, rows)
+    }
+
+    /// Reads the rows of a tier, and of the selected product, in one query.
+    async fn rows_of(&self, selection: &Selection, tier: Tier) -> Result<Vec<Model>, RegistryError> {
+        let shared = Column::Product.eq("");
+        let products = selection.products.iter().map(ProductType::as_str);
+        let condition = match (tier, selection.products.is_empty()) {
+            (Tier::Tenant, true) => Condition::all().add(shared),
+            (Tier::Tenant, false) => Condition::any().add(shared).add(Column::Product.is_in(products)),
+            (Tier::Product, true) => Condition::all().add(Column::Product.ne("")),
+            (Tier::Product, false) => Condition::all().add(Column::Product.is_in(products)),
+        };
+        Entity::find()
+            .filter(condition)
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))
+    }
+}
+
+/// What the targets are built from.
+struct Fleet<'a> {
+    registry: &'a Registry,
+    servers: HashMap<&'a str, &'a ListedServer>,
+    selection: &'a Selection,
+    tier: Tier,
+}
+
+impl Fleet<'_> {
+    fn targets(&self, tenants: Vec<Tenant>, rows: Vec<Model>) -> Result<Targets, RegistryError> {
+        let with_product: HashSet<String> = rows
+            .iter()
+            .filter(|row| !row.product.is_empty())
+            .map(|row| row.tenant_id.clone())
+            .collect();
+        let mut by_tenant: HashMap<String, Vec<Model>> = HashMap::new();
+        for row in rows {
+            if row.product.is_empty() == (self.tier == Tier::Tenant) {
+                by_tenant.entry(row.tenant_id.clone()).or_default().push(row);
+            }
+        }
+        let mut found = Targets::default();
+        for tenant in tenants {
+            let mut rows = by_tenant.remove(tenant.id.as_str()).unwrap_or_default();
+            rows.sort_unstable_by(|a, b| a.product.cmp(&b.product));
+            let lacks_product =
+                !self.selection.products.is_empty() && !with_product.contains(tenant.id.as_str());
+            if self.selection.takes(&tenant) && !lacks_product {
+                self.add(tenant, &rows, &mut found)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Sorts one selected tenant in.
+    fn add(&self, tenant: Tenant, rows: &[Model], found: &mut Targets) -> Result<(), RegistryError> {
+        let mut here = Vec::new();
+        for row in rows {
+            let server = at(row).read("server_id", self.servers.get(row.server_id.as_str()).copied())?;
+            if self.selection.servers.is_empty() || self.selection.servers.contains(&server.name) {
+                here.push((row, server));
+            }
+        }
+        // Without a database it can neither be on a selected server nor lack a product's.
+        if here.is_empty() && (!self.selection.servers.is_empty() || self.tier == Tier::Product) {
+            return Ok(());
+        }
+        if tenant.status != TenantStatus::Active {
+            found.skipped.push((tenant.slug.to_string(), tenant.status));
+            return Ok(());
+        }
+        let is_ready = |row: &Model| row.status == DatabaseStatus::Ready.as_str();
+        let provisioned = !here.is_empty() && here.iter().all(|(row, _)| is_ready(row));
+        for (row, server) in here.into_iter().filter(|(row, _)| is_ready(row)) {
+            self.add_target(&tenant, row, server, found)?;
+        }
+        if !provisioned {
+            found.not_provisioned.push(tenant);
+        }
+        Ok(())
+    }
+
+    fn add_target(
+        &self,
+        tenant: &Tenant,
+        row: &Model,
+        server: &ListedServer,
+        found: &mut Targets,
+    ) -> Result<(), RegistryError> {
+        let track = product_of(row)?.map_or(TrackName::Tenant, TrackName::Product);
+        match self.registry.address_of(row, &tenant.id, server) {
+            Ok(address) => found.targets.push(Target {
+                database_id: row.id.clone(),
+                registry_id: self.registry.id.clone(),
+                track,
+                owner: Some(Owner {
+                    id: tenant.id.clone(),
+                    slug: tenant.slug.clone(),
+                    name: tenant.name.clone(),
+                }),
+                server: Some(server.name.clone()),
+                max_parallel: server.max_parallel,
+                address,
+            }),
+            Err(RegistryError::Locked { source, .. }) => found.locked.push(LockedTarget {
+                label: label(tenant, &track),
+                database_id: row.id.clone(),
+                track,
+                error: source,
+            }),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+fn label(tenant: &Tenant, track: &TrackName) -> String {
+    match track {
+        TrackName::Product(product) => format!("{}/{product}", tenant.slug),
+        TrackName::Registry | TrackName::Central | TrackName::Tenant => tenant.slug.to_string(),
+    }
+}

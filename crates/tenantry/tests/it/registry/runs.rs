@@ -1,0 +1,211 @@
+//! Runs in the registry: what they did, what is left of them, and which one a rollback is about.
+
+use std::collections::BTreeMap;
+
+use tenantry::registry::{NewRun, Registry, RunTarget, Tier};
+use tenantry::run::{Outcome, RunStatus};
+use tenantry::{Code, Direction, Selection, TrackName};
+
+use super::{Central, new_server, provisioned};
+
+super::on_every_engine!(
+    a_run_is_found_with_its_counts,
+    what_a_run_found_is_noted_at_the_databases,
+    an_unknown_run_gives_the_nearest,
+    a_rollback_is_about_the_last_run_that_still_counts,
+    a_long_error_is_cut,
+);
+
+async fn fleet(central: &Central) -> (Registry, Vec<RunTarget>) {
+    let registry = central.registry().await;
+    registry.add_server(&new_server("eu-db-1")).await.unwrap();
+    for slug in ["acme", "globex", "initech"] {
+        provisioned(&registry, slug, "eu-db-1").await;
+    }
+    let targets = registry
+        .targets(&Selection::default(), Tier::Tenant)
+        .await
+        .unwrap();
+    let targets = targets.targets.iter().map(RunTarget::not_run).collect();
+    (registry, targets)
+}
+
+fn up(targets: Vec<RunTarget>) -> NewRun {
+    NewRun {
+        id: tenantry::run::new_run_id(),
+        command: "migrate tenants".to_owned(),
+        direction: Direction::Up,
+        reverts: None,
+        actor: "deploy".to_owned(),
+        targets,
+    }
+}
+
+fn ended(target: &RunTarget, outcome: Outcome, to: Option<&str>) -> RunTarget {
+    RunTarget {
+        outcome,
+        from_version: "5".parse().ok(),
+        to_version: to.map(|v| v.parse().unwrap()),
+        migrations: usize::from(outcome == Outcome::Applied),
+        error_code: (!outcome.is_success()).then_some(Code(2003)),
+        error: (!outcome.is_success()).then(|| "unique violation".to_owned()),
+        duration_ms: 12,
+        ..target.clone()
+    }
+}
+
+async fn a_run_is_found_with_its_counts(central: Central) {
+    let (registry, targets) = fleet(&central).await;
+    assert_eq!(registry.latest_run().await.unwrap(), None);
+    let id = registry.begin_run(&up(targets.clone())).await.unwrap();
+    let begun = registry.latest_run().await.unwrap().unwrap();
+    assert_eq!((begun.status, begun.finished_at), (None, None));
+    assert_eq!(begun.counts, BTreeMap::from([(Outcome::NotRun, 3)]));
+
+    let done = [
+        ended(&targets[0], Outcome::Applied, Some("6")),
+        ended(&targets[1], Outcome::Failed, Some("5")),
+    ];
+    registry.record(&id, &done).await.unwrap();
+    registry.finish_run(&id, RunStatus::Stopped).await.unwrap();
+    for name in [id.as_str(), &id[..9], &id[4..9]] {
+        let run = registry.find_run(name).await.unwrap();
+        assert_eq!(run.id, id);
+        assert_eq!(run.status, Some(RunStatus::Stopped));
+        assert!(run.finished_at >= Some(run.started_at));
+        let counts = [(Outcome::Applied, 1), (Outcome::Failed, 1), (Outcome::NotRun, 1)];
+        assert_eq!(run.counts, BTreeMap::from(counts));
+    }
+    assert_eq!(
+        registry.unfinished_of(&id).await.unwrap(),
+        [done[1].clone(), targets[2].clone()]
+    );
+    registry.record(&id, &done).await.unwrap();
+    assert_eq!(registry.targets_of(&id).await.unwrap().len(), 3);
+}
+
+async fn what_a_run_found_is_noted_at_the_databases(central: Central) {
+    let (registry, targets) = fleet(&central).await;
+    let id = registry.begin_run(&up(targets.clone())).await.unwrap();
+    let central_target = RunTarget {
+        database_id: registry.registry_id().to_owned(),
+        track: TrackName::Central,
+        label: "central".to_owned(),
+        ..ended(&targets[0], Outcome::Applied, Some("3"))
+    };
+    let outcomes = [
+        ended(&targets[0], Outcome::Applied, Some("6")),
+        ended(&targets[1], Outcome::Unreachable, None),
+        targets[2].clone(),
+        central_target,
+    ];
+    registry.record(&id, &outcomes).await.unwrap();
+
+    let status = registry.fleet_status().await.unwrap();
+    let groups: Vec<_> = status
+        .groups
+        .iter()
+        .map(|g| {
+            (
+                g.version.map(tenantry::migration::Version::number),
+                g.outcome,
+                g.databases,
+            )
+        })
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            (Some(5), Some(Outcome::Current), 1),
+            (Some(5), Some(Outcome::Unreachable), 1),
+            (Some(6), Some(Outcome::Applied), 1),
+        ]
+    );
+    let bad: Vec<_> = status
+        .not_current
+        .iter()
+        .map(|n| (n.label.as_str(), n.error_code))
+        .collect();
+    assert_eq!(bad, [("globex", Some(Code(2003)))]);
+    assert_eq!(
+        status.not_current[0].version,
+        "5".parse().ok(),
+        "the last known version stays"
+    );
+    let behind = registry
+        .behind(&TrackName::Tenant, "6".parse().unwrap(), 10)
+        .await
+        .unwrap();
+    let behind: Vec<_> = behind.iter().map(|n| n.label.as_str()).collect();
+    assert_eq!(behind, ["globex", "initech"]);
+}
+
+async fn an_unknown_run_gives_the_nearest(central: Central) {
+    let (registry, _) = fleet(&central).await;
+    let id = registry.begin_run(&up(Vec::new())).await.unwrap();
+    let last = if id.ends_with('0') { "1" } else { "0" };
+    let misspelled = format!("{}{last}", &id[..11]);
+    let error = registry.find_run(&misspelled).await.unwrap_err();
+    assert_eq!(error.code(), Code(4009));
+    assert_eq!(error.nearest(), [id]);
+    for wild in ["run%", "ru_", "%"] {
+        assert!(registry.find_run(wild).await.is_err(), "{wild} is no pattern");
+    }
+}
+
+async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
+    let (registry, targets) = fleet(&central).await;
+    let applied = |to| {
+        [
+            ended(&targets[0], Outcome::Applied, Some(to)),
+            ended(&targets[2], Outcome::Applied, Some(to)),
+        ]
+    };
+    let mut ids = Vec::new();
+    for version in ["6", "7"] {
+        let id = registry.begin_run(&up(Vec::new())).await.unwrap();
+        registry.record(&id, &applied(version)).await.unwrap();
+        ids.push(id);
+    }
+    let idle = registry.begin_run(&up(Vec::new())).await.unwrap();
+    let nothing = [ended(&targets[0], Outcome::Current, Some("7"))];
+    registry.record(&idle, &nothing).await.unwrap();
+
+    let last = async |databases: &[String]| {
+        let run = registry
+            .last_run_with_changes(&TrackName::Tenant, databases)
+            .await
+            .unwrap();
+        run.map(|r| r.id)
+    };
+    let (own, other) = ([targets[0].database_id.clone()], [targets[1].database_id.clone()]);
+    assert_eq!(last(&[]).await.as_ref(), ids.get(1));
+    assert_eq!(last(&own).await.as_ref(), ids.get(1));
+    assert_eq!(last(&other).await, None);
+    let kira = TrackName::from_text("product:kira").unwrap();
+    assert_eq!(registry.last_run_with_changes(&kira, &[]).await.unwrap(), None);
+
+    let back = NewRun {
+        direction: Direction::Down,
+        reverts: ids.get(1).cloned(),
+        ..up(Vec::new())
+    };
+    let back = registry.begin_run(&back).await.unwrap();
+    assert_eq!(last(&[]).await.as_ref(), ids.get(1), "nothing was taken back yet");
+    let [acme, initech] = applied("6");
+    registry.record(&back, &[acme]).await.unwrap();
+    assert_eq!(last(&own).await.as_ref(), ids.first());
+    assert_eq!(last(&[]).await.as_ref(), ids.get(1), "initech still has it");
+    registry.record(&back, &[initech]).await.unwrap();
+    assert_eq!(last(&[]).await.as_ref(), ids.first());
+}
+
+async fn a_long_error_is_cut(central: Central) {
+    let (registry, targets) = fleet(&central).await;
+    let id = registry.begin_run(&up(Vec::new())).await.unwrap();
+    let mut failed = ended(&targets[0], Outcome::Failed, None);
+    failed.error = Some("é".repeat(100_000));
+    registry.record(&id, &[failed]).await.unwrap();
+    let found = registry.targets_of(&id).await.unwrap();
+    assert_eq!(found[0].error.as_ref().map(|e| e.chars().count()), Some(1_000));
+}

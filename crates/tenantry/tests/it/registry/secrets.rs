@@ -1,0 +1,191 @@
+//! Passwords in the registry: never in clear text, and of no use anywhere but in their place.
+
+use sea_orm::{ConnectionTrait as _, Statement};
+use secrecy::ExposeSecret as _;
+use tenantry::engine::Address;
+use tenantry::registry::{Database, Registry, RegistryError, Tier};
+use tenantry::secret::SecretError;
+use tenantry::{Code, Selection};
+
+use super::{
+    ADMIN_PASSWORD, Central, TENANT_PASSWORD, new_database, new_server, new_tenant, provisioned,
+    sqlite_server,
+};
+
+super::on_every_engine!(
+    no_password_is_in_any_row,
+    a_resumed_creation_has_the_password_it_had,
+    an_envelope_in_another_row_stays_closed,
+    an_envelope_for_another_host_stays_closed,
+    a_password_needs_a_key_and_sqlite_needs_none,
+);
+
+const TABLES: [&str; 6] = [
+    "tenantry_servers",
+    "tenantry_tenants",
+    "tenantry_domains",
+    "tenantry_databases",
+    "tenantry_runs",
+    "tenantry_run_targets",
+];
+
+async fn no_password_is_in_any_row(central: Central) {
+    let registry = central.registry().await;
+    registry.add_server(&new_server("eu-db-1")).await.unwrap();
+    provisioned(&registry, "acme", "eu-db-1").await;
+    let mut texts = Vec::new();
+    for table in TABLES {
+        let select = Statement::from_string(
+            central.db.get_database_backend(),
+            format!("SELECT * FROM {table}"),
+        );
+        for row in central.db.query_all_raw(select).await.unwrap() {
+            for column in row.column_names() {
+                // Columns of numbers hold no password.
+                if let Ok(Some(text)) = row.try_get::<Option<String>>("", &column) {
+                    texts.push(text);
+                }
+            }
+        }
+    }
+    assert!(
+        texts.iter().any(|t| t == "acme"),
+        "the rows were not read: {texts:?}"
+    );
+    assert_eq!(texts.iter().filter(|t| t.starts_with("tmc1.")).count(), 2);
+    for password in [ADMIN_PASSWORD, TENANT_PASSWORD] {
+        assert!(texts.iter().all(|t| !t.contains(password)), "{password}");
+    }
+}
+
+async fn a_resumed_creation_has_the_password_it_had(central: Central) {
+    let registry = central.registry().await;
+    registry.add_server(&new_server("eu-db-1")).await.unwrap();
+    let tenant = registry.create_tenant(&new_tenant("acme")).await.unwrap();
+    let mut new = new_database(&tenant, None, "eu-db-1");
+    registry.reserve_database(&new).await.unwrap();
+    new.login.as_mut().unwrap().password = "another".to_owned().into();
+    let again = registry.reserve_database(&new).await.unwrap();
+    assert_eq!(password(&again), TENANT_PASSWORD);
+    let server = registry.find_server("eu-db-1").await.unwrap();
+    let admin = server.admin.unwrap();
+    assert_eq!(admin.password.expose_secret(), ADMIN_PASSWORD);
+    assert!(!format!("{admin:?} {again:?}").contains("S3cret"));
+}
+
+async fn an_envelope_in_another_row_stays_closed(central: Central) {
+    let registry = central.registry().await;
+    registry.add_server(&new_server("eu-db-1")).await.unwrap();
+    let acme = provisioned(&registry, "acme", "eu-db-1").await;
+    let globex = provisioned(&registry, "globex", "eu-db-1").await;
+    let stolen = sealed_of(&central, acme.id.as_str()).await;
+    central
+        .execute(&format!(
+            "UPDATE tenantry_databases SET secret = '{stolen}' WHERE tenant_id = '{}'",
+            globex.id
+        ))
+        .await;
+    let error = registry.databases_of(&globex.id).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            RegistryError::Locked {
+                source: SecretError::Unavailable,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert_eq!(locked(&registry).await, ["globex"]);
+}
+
+async fn an_envelope_for_another_host_stays_closed(central: Central) {
+    let registry = central.registry().await;
+    registry.add_server(&new_server("eu-db-1")).await.unwrap();
+    provisioned(&registry, "acme", "eu-db-1").await;
+    assert_eq!(locked(&registry).await, Vec::<String>::new());
+    for change in [
+        "host = 'evil.example.test'",
+        "port = 5433",
+        "tls_mode = 'require'",
+        "ca_pem = 'another'",
+        "admin_user = 'somebody'",
+    ] {
+        let before = snapshot(&central).await;
+        central
+            .execute(&format!("UPDATE tenantry_servers SET {change}"))
+            .await;
+        let admin = registry.find_server("eu-db-1").await;
+        assert!(
+            matches!(admin, Err(RegistryError::Locked { .. })),
+            "{change}: {admin:?}"
+        );
+        if !change.starts_with("admin") {
+            assert_eq!(locked(&registry).await, ["acme"], "{change}");
+        }
+        central.execute(&before).await;
+    }
+    assert!(registry.find_server("eu-db-1").await.is_ok());
+}
+
+async fn a_password_needs_a_key_and_sqlite_needs_none(central: Central) {
+    let keyless = central.open().await.unwrap();
+    let refused = keyless.add_server(&new_server("eu-db-1")).await.unwrap_err();
+    assert_eq!(refused.code(), Code(1005));
+    keyless.add_server(&sqlite_server("files")).await.unwrap();
+    let tenant = keyless.create_tenant(&new_tenant("acme")).await.unwrap();
+    let mut new = new_database(&tenant, None, "files");
+    new.login = None;
+    let reserved = keyless.reserve_database(&new).await.unwrap();
+    assert!(matches!(reserved.address, Address::Sqlite(_)));
+
+    let registry = central.registry().await;
+    registry.add_server(&new_server("eu-db-1")).await.unwrap();
+    assert_eq!(keyless.servers().await.unwrap().len(), 2);
+    let needs = keyless.find_server("eu-db-1").await.unwrap_err();
+    assert!(matches!(needs, RegistryError::KeyNeeded { .. }), "{needs:?}");
+    let stranger = central.registry().await;
+    let missing = stranger.find_server("eu-db-1").await.unwrap_err();
+    assert_eq!(missing.code(), Code(1005), "{missing:?}");
+}
+
+fn password(database: &Database) -> &str {
+    let Address::Network(network) = &database.address else {
+        panic!("{database:?}");
+    };
+    network.login.password.expose_secret()
+}
+
+async fn locked(registry: &Registry) -> Vec<String> {
+    let targets = registry
+        .targets(&Selection::default(), Tier::Tenant)
+        .await
+        .unwrap();
+    targets.locked.into_iter().map(|l| l.label).collect()
+}
+
+async fn sealed_of(central: &Central, tenant_id: &str) -> String {
+    let select = Statement::from_string(
+        central.db.get_database_backend(),
+        format!("SELECT secret FROM tenantry_databases WHERE tenant_id = '{tenant_id}'"),
+    );
+    let row = central.db.query_one_raw(select).await.unwrap().unwrap();
+    row.try_get("", "secret").unwrap()
+}
+
+/// Returns the statement that puts the server back as it is now.
+async fn snapshot(central: &Central) -> String {
+    let select = Statement::from_string(
+        central.db.get_database_backend(),
+        "SELECT host, tls_mode, ca_pem, admin_user FROM tenantry_servers".to_owned(),
+    );
+    let row = central.db.query_one_raw(select).await.unwrap().unwrap();
+    let text = |column: &str| row.try_get::<String>("", column).unwrap();
+    format!(
+        "UPDATE tenantry_servers SET port = 5432, host = '{}', tls_mode = '{}', ca_pem = '{}', admin_user = '{}'",
+        text("host"),
+        text("tls_mode"),
+        text("ca_pem"),
+        text("admin_user")
+    )
+}

@@ -1,0 +1,134 @@
+//! Files that are not migrated, and things that a migration must not do.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use tenantry::engine::{self, Address, ApplyError, SessionError, SqliteAddress};
+
+use super::{Bench, CUSTOMERS, reason, track};
+
+#[tokio::test]
+async fn a_missing_file_is_no_database() {
+    let bench = Bench::without_file();
+    let error = bench.try_open().await.err();
+    assert!(
+        matches!(error, Some(SessionError::NoDatabase { .. })),
+        "{error:?}"
+    );
+    assert!(!bench.path().exists());
+}
+
+#[tokio::test]
+async fn a_symbolic_link_is_not_followed() {
+    let bench = Bench::without_file();
+    let real = bench.folder.path().join("real.db");
+    std::fs::write(&real, "").unwrap();
+    symlink(&real, bench.path()).unwrap();
+    let error = bench.try_open().await.err().unwrap();
+    assert_eq!(reason(&error), "it is a symbolic link");
+}
+
+#[tokio::test]
+async fn a_folder_a_read_only_file_and_a_text_are_refused() {
+    let folder = Bench::without_file();
+    std::fs::create_dir(folder.path()).unwrap();
+    let read_only = Bench::new();
+    std::fs::set_permissions(read_only.path(), std::fs::Permissions::from_mode(0o444)).unwrap();
+    let text = Bench::without_file();
+    std::fs::write(text.path(), "Not a database. ".repeat(500)).unwrap();
+    for (bench, expected) in [
+        (folder, "it is a folder"),
+        (read_only, "the file is read-only"),
+        (text, "it is not an SQLite database, or it is encrypted"),
+    ] {
+        let error = bench.try_open().await.err().unwrap();
+        assert_eq!(reason(&error), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_name_cannot_leave_its_folder() {
+    let bench = Bench::new();
+    for file in [
+        "",
+        ".",
+        "..",
+        "../acme.db",
+        "/etc/passwd",
+        "x/acme.db",
+        "acme.db/",
+        "a\\b",
+        "a\0b",
+    ] {
+        let address = Address::Sqlite(SqliteAddress {
+            folder: bench.folder.path().to_owned(),
+            file: file.to_owned(),
+        });
+        let error = engine::open(&address, &bench.options).await.err().unwrap();
+        assert!(reason(&error).starts_with("the name"), "{file:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_looks_like_a_uri_is_a_name() {
+    let bench = Bench::new();
+    let name = "file:acme.db?mode=memory";
+    std::fs::rename(bench.path(), bench.folder.path().join(name)).unwrap();
+    let address = Address::Sqlite(SqliteAddress {
+        folder: bench.folder.path().to_owned(),
+        file: name.to_owned(),
+    });
+    engine::open(&address, &bench.options).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_another_tenant_or_registry_is_refused() {
+    let mut bench = Bench::new();
+    bench.apply(&track(&[CUSTOMERS])).await.unwrap();
+    let before = std::fs::read(bench.path()).unwrap();
+    bench.options.registry_id = "registry-2".to_owned();
+    let error = bench.try_open().await.err();
+    assert!(
+        matches!(error, Some(SessionError::IdentityMismatch { .. })),
+        "{error:?}"
+    );
+    bench.options.database_id = "db-2".to_owned();
+    match bench.try_open().await.err() {
+        Some(SessionError::IdentityMismatch { expected, found }) => {
+            assert_eq!((expected.as_str(), found.as_str()), ("db-2", "db-1"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(std::fs::read(bench.path()).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_newer_layout_of_our_tables_is_refused() {
+    let bench = Bench::new();
+    bench.apply(&track(&[CUSTOMERS])).await.unwrap();
+    bench.execute("UPDATE _tenantry_meta SET format = 99");
+    let error = bench.try_open().await.err().unwrap();
+    assert!(reason(&error).contains("format 99"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_migration_stays_in_its_file_and_its_transaction() {
+    for sql in [
+        "ATTACH 'other.db' AS other",
+        "ATTACH NULL AS other",
+        "COMMIT",
+        "ROLLBACK",
+        "BEGIN",
+        "SELECT load_extension('x')",
+        "PRAGMA hard_heap_limit = 1",
+        "PRAGMA temp_store_directory = '/'",
+    ] {
+        let bench = Bench::new();
+        let error = bench.apply(&track(&[CUSTOMERS, sql])).await.unwrap_err();
+        let ApplyError::Statement { step, source, .. } = error else {
+            panic!("{sql}: {error:?}");
+        };
+        assert_eq!(step, 1);
+        assert!(source.hint.is_some(), "{sql}: {source:?}");
+        assert_eq!(bench.tables(), 0, "{sql}");
+    }
+}
