@@ -73,13 +73,16 @@ impl CommandError {
         self
     }
 
-    /// Adds a place in a file, and the lines around it.
+    /// Adds a place in a file, and the lines around it unless a URL is in them.
     pub(crate) fn place(mut self, path: impl Into<PathBuf>, text: &str, offset: usize) -> Self {
         self.message.at.push(Location {
             path: path.into(),
             place: Some(Place::in_text(text, offset)),
         });
-        self.message.snippet = Some(Snippet::around(text, offset));
+        let snippet = Snippet::around(text, offset);
+        // A line with a URL may hold a password, and messages end up in logs.
+        let secret = snippet.lines.iter().any(|line| line.contains("://"));
+        self.message.snippet = (!secret).then_some(snippet);
         self
     }
 

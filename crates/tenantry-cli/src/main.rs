@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod exit;
 mod failure;
+mod interrupt;
 mod render;
 
 use std::process::ExitCode;

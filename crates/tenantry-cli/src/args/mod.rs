@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use fleet::{EngineName, ProductCommand, ServerCommand, TenantCommand};
 pub(crate) use migrate::{Make, MigrateCommand};
+pub(crate) use select::Limits;
 pub(crate) use values::{duration, parallel};
 
 /// Runs the databases of platforms that give every tenant its own database

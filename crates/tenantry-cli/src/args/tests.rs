@@ -61,6 +61,25 @@ fn the_help_of_every_command_begins_with_examples_that_parse() {
 }
 
 #[test]
+fn no_argument_of_a_command_takes_the_place_of_a_global_flag() {
+    let root = Cli::command();
+    let ids = |command: &clap::Command| -> Vec<String> {
+        command
+            .get_arguments()
+            .map(|arg| arg.get_id().to_string())
+            .collect()
+    };
+    let globals = ids(&root);
+    assert!(globals.contains(&"dir".to_owned()));
+    for child in root.get_subcommands() {
+        walk(child, &mut |command| {
+            let clash = ids(command).into_iter().find(|id| globals.contains(id));
+            assert_eq!(clash, None, "{}", command.get_name());
+        });
+    }
+}
+
+#[test]
 fn every_colon_name_reaches_its_command_and_stands_in_its_help() {
     let root = Cli::command();
     let migrate = root.find_subcommand("migrate").unwrap();

@@ -26,11 +26,15 @@ struct Created {
 ///
 /// # Errors
 /// TN-1004 if the folder is not empty, TN-1005 if no key can be made.
-pub(super) fn run(context: &Context, dir: Option<PathBuf>, engine: EngineName) -> Result<Exit, CommandError> {
+pub(super) fn run(
+    context: &Context,
+    named: Option<PathBuf>,
+    engine: EngineName,
+) -> Result<Exit, CommandError> {
     let base = context.globals.dir.clone().unwrap_or_default();
-    let folder = base.join(dir.unwrap_or_else(|| PathBuf::from(".")));
+    let folder = base.join(named.unwrap_or_else(|| PathBuf::from(".")));
     let created = scaffold(&folder, engine)?;
-    report(context, &folder, &created);
+    report(context, (&folder, engine), &created);
     Ok(Exit::Done)
 }
 
@@ -118,15 +122,20 @@ fn not_written(path: &Path, error: &std::io::Error) -> CommandError {
     CommandError::new(Exit::Configuration, title).fact("cause", error.to_string())
 }
 
-fn report(context: &Context, folder: &Path, created: &[PathBuf]) {
+fn report(context: &Context, (folder, engine): (&Path, EngineName), created: &[PathBuf]) {
     let at = text::path(folder);
     let inside = if at.is_empty() || at == "." {
         String::new()
     } else {
         format!(" -C {at}")
     };
+    let server = match engine {
+        EngineName::Sqlite => "local --engine sqlite --jurisdiction uk --path data",
+        EngineName::Postgres => "--help        names a PostgreSQL server",
+        EngineName::Mysql => "--help        names a MySQL or MariaDB server",
+    };
     let next = vec![
-        format!("tenantry{inside} server add local --engine sqlite --jurisdiction uk --path data"),
+        format!("tenantry{inside} server add {server}"),
         format!("tenantry{inside} migrate make first_tables"),
     ];
     let created: Vec<String> = created.iter().map(|path| text::path(path)).collect();

@@ -1,13 +1,20 @@
 //! The environment and the `.env` file beside the configuration: read once, asked often.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
-/// The variables of the process and of `.env`, kept apart.
-#[derive(Clone, Debug, Default)]
+/// The variables of the process and of `.env`, kept apart. `Debug` shows none of them: they hold secrets.
+#[derive(Clone, Default)]
 pub(crate) struct Environment {
     process: BTreeMap<String, String>,
     file: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
 }
 
 /// Where a variable was set.

@@ -162,7 +162,11 @@ fn scalar(value: &toml::de::DeValue<'_>) -> String {
 
 /// Turns the parser's words into ours: the name of an unknown key and the nearest known one.
 fn complaint(path: &Path, text: &str, error: &toml::de::Error) -> CommandError {
-    let message = error.message();
+    // The parser quotes values, and a value may be a URL with a password.
+    let message = match error.message() {
+        message if message.contains("://") => "a value has the wrong type",
+        message => message,
+    };
     let mut quoted = message.split('`').skip(1).step_by(2);
     let (title, near) = if message.starts_with("unknown field") {
         let unknown = quoted.next().unwrap_or_default();

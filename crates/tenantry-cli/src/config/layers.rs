@@ -78,12 +78,20 @@ pub(crate) struct Setting {
     pub(crate) origin: Origin,
 }
 
-/// The text of the configuration file and every value in force.
-#[derive(Clone, Debug)]
+/// The text of the configuration file and every value in force. `Debug` shows none: they hold secrets.
+#[derive(Clone)]
 pub(crate) struct Layers {
     path: PathBuf,
     text: String,
     values: BTreeMap<String, Setting>,
+}
+
+impl fmt::Debug for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layers")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Layers {

@@ -68,7 +68,12 @@ impl Project {
 fn find(globals: &Globals) -> Result<PathBuf, CommandError> {
     let start = globals.dir.as_deref().unwrap_or(Path::new("."));
     let start = std::path::absolute(start).map_err(|error| unreadable(start, &error))?;
-    if let Some(file) = &globals.config {
+    // An empty TENANTRY_CONFIG counts as unset, like every empty variable.
+    let named = globals
+        .config
+        .as_ref()
+        .filter(|file| !file.as_os_str().is_empty());
+    if let Some(file) = named {
         let file = start.join(file);
         return if file.is_file() {
             Ok(file)

@@ -13,7 +13,7 @@ use super::key::KeySource;
 use super::layers::{Layers, PRODUCTS};
 use super::naming::{self, Naming};
 use super::url;
-use crate::args::{duration, parallel};
+use crate::args::{Limits, duration, parallel};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 
@@ -76,6 +76,17 @@ impl Settings {
             grace: time(layers, "run.grace")?,
             key: KeySource::find(layers, folder, environment),
         })
+    }
+
+    /// Returns how a run goes: the flags of the command line over the settings.
+    pub(crate) fn run_with(&self, limits: &Limits) -> RunOptions {
+        let run = &self.run;
+        RunOptions {
+            concurrency: limits.concurrency.or(run.concurrency),
+            per_server: limits.per_server.or(run.per_server),
+            lock_timeout: limits.lock_timeout.unwrap_or(run.lock_timeout),
+            ..run.clone()
+        }
     }
 
     /// Returns the central database.

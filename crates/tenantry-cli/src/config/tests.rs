@@ -78,6 +78,19 @@ fn environment_outranks_dotenv_outranks_file_outranks_default() {
 }
 
 #[test]
+fn a_flag_outranks_everything() {
+    let folder = project("[run]\nconcurrency = 1\nper_server = 1\n", &[]);
+    let project = load(&folder, &[("TENANTRY_RUN__CONCURRENCY", "3")]).unwrap();
+    let limits = crate::args::Limits {
+        concurrency: Some(9),
+        ..Default::default()
+    };
+    let run = project.settings.run_with(&limits);
+    assert_eq!((run.concurrency, run.per_server), (Some(9), Some(1)));
+    assert_eq!(run.lock_timeout.as_secs(), 3);
+}
+
+#[test]
 fn the_nearest_parent_wins() {
     let folder = project(
         "",
@@ -171,6 +184,20 @@ fn a_refused_url_is_not_shown_in_a_snippet() {
     let error = project.settings.central().unwrap_err();
     assert!(error.message.snippet.is_none());
     assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_complaint_about_the_file_shows_no_password_that_stands_nearby() {
+    for toml in [
+        "[central]\nurl = \"postgres://u:hunter2@h/x\"\nurll = 1\n",
+        "[central]\ndomains = \"postgres://u:hunter2@h/x\"\n",
+        "[central]\nurl = \"postgres://u:hunter2@h/x\n",
+        "[central]\nurl = \"postgres://u:hunter2@h/x\"\n[run]\ngrace = \"1\"\n",
+        "[central]\nurl = \"postgres://u:hunter2@h/x\"\ndomains = [\"a b\"]\n",
+    ] {
+        let error = load(&project(toml, &[]), &[]).unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"), "{toml}");
+    }
 }
 
 #[test]

@@ -1,11 +1,18 @@
 //! What people and programs see. Nothing outside this folder prints.
 
+mod failure;
+mod lines;
+mod live;
 mod message;
 pub(crate) mod out;
 mod problem;
 mod style;
+mod summary;
 mod table;
+mod tally;
 pub(crate) mod text;
+mod view;
+mod wire;
 
 #[cfg(test)]
 pub(crate) mod sample;

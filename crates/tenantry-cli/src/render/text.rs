@@ -1,6 +1,5 @@
 //! Text for people: numbers, names, durations, paths, lines of a given width.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,6 +46,15 @@ pub(crate) fn elapsed(duration: Duration) -> String {
     }
 }
 
+/// Writes a duration without spaces: `0.4s`, `12s`, `3m50s`.
+pub(crate) fn elapsed_short(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..10 => format!("{:.1}s", duration.as_secs_f64()),
+        seconds @ 10..60 => format!("{seconds}s"),
+        _ => elapsed(duration),
+    }
+}
+
 /// Replaces control characters, which a database or a file name could use to paint over the terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
@@ -73,29 +81,33 @@ pub(crate) fn path(path: &Path) -> String {
     }
 }
 
-/// Breaks text at spaces so that no line is longer than `width` characters; later lines begin with
-/// `indent` spaces. A word longer than a line is kept whole, so that it can be copied.
+/// Breaks text at spaces so that no line is longer than `width` characters; every line but the first begins
+/// with `indent` spaces. A word longer than a line is kept whole, so that it can be copied.
 pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
-    let mut out = String::new();
-    for (at, line) in text.split('\n').enumerate() {
-        if at > 0 {
-            let _infallible = write!(out, "\n{:indent$}", "");
-        }
-        let mut column = indent;
-        for (word_at, word) in line.split(' ').enumerate() {
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        let mut present = if lines.is_empty() {
+            String::new()
+        } else {
+            " ".repeat(indent)
+        };
+        let mut column = present.len();
+        for (at, word) in line.split(' ').enumerate() {
             let length = word.chars().count();
-            if word_at > 0 && column + 1 + length > width {
-                let _infallible = write!(out, "\n{:indent$}", "");
+            if at > 0 && column + 1 + length > width {
+                lines.push(present.trim_end().to_owned());
+                present = " ".repeat(indent);
                 column = indent;
-            } else if word_at > 0 {
-                out.push(' ');
+            } else if at > 0 {
+                present.push(' ');
                 column += 1;
             }
-            out.push_str(word);
+            present.push_str(word);
             column += length;
         }
+        lines.push(present.trim_end().to_owned());
     }
-    out
+    lines.join("\n")
 }
 
 /// Cuts a line to `width` characters; the last one is then `…`.

@@ -1,5 +1,7 @@
 //! The binary from outside: what it prints where, and how it ends.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod project;
 mod usage;
 

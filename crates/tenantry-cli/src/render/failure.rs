@@ -1,0 +1,242 @@
+//! Failed targets as messages: equal failures once, with the names of all that have it.
+
+use tenantry::Code;
+use tenantry::engine::{DatabaseError, Holder, StateAfter};
+use tenantry::migration::Version;
+use tenantry::run::{Failure, RunReport, TargetReport};
+
+use super::text;
+use crate::failure::{Location, Message};
+
+/// Targets that failed in the same way.
+#[derive(Debug)]
+pub(crate) struct Group<'a> {
+    /// What happened to the first of them.
+    pub(crate) failure: &'a Failure,
+    /// All of them, in the order in which they ended. Never empty.
+    pub(crate) targets: Vec<&'a TargetReport>,
+}
+
+/// Returns the failures of a run, equal ones together, the commonest first.
+///
+/// Equal means: the same code, migration, statement and state afterwards.
+pub(crate) fn groups(report: &RunReport) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for target in report
+        .targets
+        .iter()
+        .filter(|target| !target.outcome.is_success())
+    {
+        let Some(failure) = &target.failure else { continue };
+        match groups.iter_mut().find(|group| is_same(group.failure, failure)) {
+            Some(group) => group.targets.push(target),
+            None => groups.push(Group {
+                failure,
+                targets: vec![target],
+            }),
+        }
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.targets.len()));
+    groups
+}
+
+fn is_same(a: &Failure, b: &Failure) -> bool {
+    let key = |f: &Failure| (f.code, f.statement, f.state);
+    key(a) == key(b) && a.migration == b.migration && (a.migration.is_some() || a.what == b.what)
+}
+
+/// Says in a few words what a code is about; `None` for codes whose message says it better.
+fn phrase(code: Code) -> Option<&'static str> {
+    match code.0 {
+        2001 => Some("syntax error"),
+        2002 => Some("table, column or other name missing"),
+        2003 => Some("unique violation"),
+        2004 => Some("existing rows break a rule"),
+        2005 => Some("lock timeout"),
+        2006 => Some("statement timeout"),
+        2008 => Some("not allowed in a transaction"),
+        2009 => Some("out of disk space"),
+        _ => None,
+    }
+}
+
+/// Says in a few words what happened.
+pub(crate) fn short(failure: &Failure) -> String {
+    phrase(failure.code).map_or_else(|| text::printable(&failure.what), str::to_owned)
+}
+
+/// Returns the file and place of a failure: `migrations/tenant/x.sql:14:3`; `None` if it has no file.
+pub(crate) fn place(failure: &Failure) -> Option<String> {
+    let file = text::path(failure.file.as_ref()?);
+    Some(match failure.place {
+        Some(place) => format!("{file}:{}:{}", place.line, place.column),
+        None => file,
+    })
+}
+
+impl Group<'_> {
+    /// Returns the names of the targets, in order.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
+        self.targets.iter().map(|target| target.label.as_str())
+    }
+
+    /// Returns the message of the group. `run_id` is what its help resumes.
+    pub(crate) fn message(&self, run_id: &str) -> Message {
+        let failure = self.failure;
+        let mut message = Message {
+            code: Some(failure.code),
+            title: self.title(),
+            at: self
+                .failure
+                .file
+                .iter()
+                .map(|path| location(path, failure))
+                .collect(),
+            snippet: failure.snippet.clone(),
+            caret: self.caret(),
+            facts: Vec::new(),
+            help: vec![format!("tenantry migrate resume {run_id}")],
+        };
+        if let Some(database) = &failure.database {
+            message.facts.push(("database", words_of(database)));
+        }
+        message
+            .facts
+            .extend(failure.causes.iter().map(|cause| ("cause", cause.clone())));
+        message.facts.extend(
+            failure
+                .holders
+                .iter()
+                .map(|holder| ("blocked by", holder_text(holder))),
+        );
+        message.facts.push(("where", self.whereabouts()));
+        message.facts.push(("state", self.state()));
+        message
+    }
+
+    fn title(&self) -> String {
+        let who = match self.targets.as_slice() {
+            [only] => format!("`{}`", only.label),
+            many => format!("{} databases", text::number(many.len())),
+        };
+        match (phrase(self.failure.code), &self.failure.migration) {
+            (Some(phrase), Some(migration)) => format!("{who}: {phrase} in {migration}"),
+            (Some(phrase), None) => format!("{who}: {phrase}"),
+            (None, _) => format!("{who}: {}", self.failure.what),
+        }
+    }
+
+    fn caret(&self) -> Option<String> {
+        let (statement, statements) = self.failure.statement?;
+        Some(if self.failure.exact {
+            "here".to_owned()
+        } else {
+            format!("statement {statement} of {statements} (the database gives no exact place)")
+        })
+    }
+
+    fn whereabouts(&self) -> String {
+        let mut parts = vec![text::names(self.labels())];
+        if let [only] = self.targets.as_slice() {
+            parts.push(only.database.clone());
+        }
+        let mut servers: Vec<&str> = Vec::new();
+        for server in self.targets.iter().filter_map(|target| target.server.as_ref()) {
+            if !servers.contains(&server.as_str()) {
+                servers.push(server.as_str());
+            }
+        }
+        if !servers.is_empty() {
+            parts.push(text::names(servers));
+        }
+        if let Some((statement, statements)) = self.failure.statement {
+            parts.push(format!("statement {statement} of {statements}"));
+        }
+        let attempts = self
+            .targets
+            .iter()
+            .map(|target| target.attempts)
+            .max()
+            .unwrap_or(1);
+        if attempts > 1 {
+            parts.push(text::count(attempts, "attempt"));
+        }
+        parts.join(" · ")
+    }
+
+    /// Says what is true in the databases now.
+    pub(crate) fn state(&self) -> String {
+        let of = self
+            .failure
+            .statement
+            .map_or(String::new(), |(_, all)| format!(" of {all}"));
+        match self.failure.state {
+            StateAfter::RolledBack if self.failure.migration.is_none() => {
+                format!("untouched; {}", self.stays())
+            }
+            StateAfter::RolledBack => format!("rolled back; {}", self.stays()),
+            StateAfter::HalfWay { done: 0 } => {
+                "half-way: nothing of the file is in place yet, the next run begins it again".to_owned()
+            }
+            StateAfter::HalfWay { done: 1 } => {
+                format!("half-way: statement 1{of} is in place, the next run resumes behind it")
+            }
+            StateAfter::HalfWay { done } => {
+                format!("half-way: statements 1-{done}{of} are in place, the next run resumes behind them")
+            }
+            StateAfter::Ambiguous => {
+                "half-way: whether the statement took effect cannot be told; it needs a decision".to_owned()
+            }
+            StateAfter::Unknown => {
+                "the answer was lost; the next run reads the history, which tells".to_owned()
+            }
+        }
+    }
+
+    fn stays(&self) -> String {
+        let first = self.targets.first().and_then(|target| target.to);
+        let same = self.targets.iter().all(|target| target.to == first);
+        let who = match self.targets.as_slice() {
+            [only] => format!("`{}` stays", only.label),
+            many => format!("all {} stay", text::number(many.len())),
+        };
+        match (same, first) {
+            (true, Some(version)) => format!("{who} at {version}"),
+            _ => format!("{who} as before"),
+        }
+    }
+}
+
+fn location(path: &std::path::Path, failure: &Failure) -> Location {
+    Location {
+        path: path.to_owned(),
+        place: failure.place,
+    }
+}
+
+fn words_of(error: &DatabaseError) -> String {
+    let mut words = format!("{} ({})", error.message, error.code);
+    for more in [&error.detail, &error.hint].into_iter().flatten() {
+        words.push('\n');
+        words.push_str(more);
+    }
+    words
+}
+
+fn holder_text(holder: &Holder) -> String {
+    let (pid, since) = (holder.pid, &holder.since);
+    let mut text = format!(
+        "pid {pid} · {} · user {} · since {since}",
+        holder.application, holder.user
+    );
+    if !holder.statement.is_empty() {
+        text.push('\n');
+        text.push_str(&holder.statement);
+    }
+    text
+}
+
+/// Writes a version, or that there is none.
+pub(crate) fn version(version: Option<Version>) -> String {
+    version.map_or_else(|| "empty".to_owned(), |version| version.to_string())
+}

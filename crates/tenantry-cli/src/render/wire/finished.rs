@@ -1,0 +1,80 @@
+//! How a run ended, as JSON.
+
+use serde::Serialize;
+use tenantry::run::{Outcome, RunReport};
+
+use super::{Target, millis};
+use crate::exit::Exit;
+use crate::render::failure::{groups, short};
+
+/// How a run ended: the last line of a stream, and all of `--json`.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "run.finished")]
+pub(crate) struct Finished {
+    run: String,
+    status: &'static str,
+    exit_code: u8,
+    ok: usize,
+    applied: usize,
+    current: usize,
+    failed: usize,
+    skipped: usize,
+    not_run: usize,
+    elapsed_ms: u64,
+    failures: Vec<Failures>,
+    help: Vec<String>,
+    /// The targets that are not where they should be; only with `--json`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targets: Option<Vec<Target>>,
+}
+
+/// Targets that failed in the same way.
+#[derive(Debug, Serialize)]
+struct Failures {
+    code: String,
+    title: String,
+    count: usize,
+    targets: Vec<String>,
+}
+
+impl Finished {
+    /// Converts a report.
+    pub(crate) fn of(report: &RunReport, exit: Exit) -> Self {
+        let failures = groups(report).into_iter().map(|group| Failures {
+            code: group.failure.code.to_string(),
+            title: short(group.failure),
+            count: group.targets.len(),
+            targets: group.labels().map(str::to_owned).collect(),
+        });
+        let help = if matches!(exit, Exit::Done | Exit::Empty) {
+            Vec::new()
+        } else {
+            vec![format!("tenantry migrate resume {}", report.run_id)]
+        };
+        Self {
+            run: report.run_id.clone(),
+            status: report.status.as_str(),
+            exit_code: exit.code(),
+            ok: report.success().count(),
+            applied: report.count(Outcome::Applied),
+            current: report.count(Outcome::Current),
+            failed: report.failed().count(),
+            skipped: report.count(Outcome::Skipped),
+            not_run: report.not_run().count(),
+            elapsed_ms: millis(report.duration),
+            failures: failures.collect(),
+            help,
+            targets: None,
+        }
+    }
+
+    /// Adds the targets that are not where they should be.
+    pub(crate) fn with_targets(mut self, report: &RunReport) -> Self {
+        let others = report
+            .targets
+            .iter()
+            .filter(|target| !target.outcome.is_success());
+        self.targets = Some(others.map(Target::of).collect());
+        self
+    }
+}

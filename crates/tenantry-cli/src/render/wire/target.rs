@@ -1,0 +1,93 @@
+//! What became of a target, as JSON.
+
+use serde::Serialize;
+use tenantry::engine::StateAfter;
+use tenantry::run::{Failure, TargetReport};
+
+use super::millis;
+use crate::render::failure::short;
+use crate::render::text;
+
+/// What became of a target.
+#[derive(Debug, Serialize)]
+pub(crate) struct Target {
+    #[serde(rename = "target")]
+    label: String,
+    tenant: Option<String>,
+    track: String,
+    server: Option<String>,
+    database: String,
+    status: &'static str,
+    from: Option<String>,
+    to: Option<String>,
+    migrations: Vec<String>,
+    attempts: usize,
+    duration_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Error>,
+}
+
+impl Target {
+    /// Converts a target's report.
+    pub(crate) fn of(target: &TargetReport) -> Self {
+        let version = |version: &tenantry::migration::Version| version.to_string();
+        Self {
+            label: target.label.clone(),
+            tenant: target.owner.as_ref().map(|owner| owner.slug.to_string()),
+            track: target.track.to_string(),
+            server: target.server.as_ref().map(ToString::to_string),
+            database: target.database.clone(),
+            status: target.outcome.as_str(),
+            from: target.from.as_ref().map(version),
+            to: target.to.as_ref().map(version),
+            migrations: target.migrations.iter().map(|m| version(&m.version)).collect(),
+            attempts: target.attempts,
+            duration_ms: millis(target.duration),
+            error: target.failure.as_ref().map(Error::of),
+        }
+    }
+}
+
+/// Why a target is not where it should be.
+#[derive(Debug, Serialize)]
+struct Error {
+    code: String,
+    title: String,
+    message: String,
+    migration: Option<String>,
+    file: Option<String>,
+    line: Option<usize>,
+    column: Option<usize>,
+    statement: Option<usize>,
+    statements: Option<usize>,
+    database_code: Option<String>,
+    database_message: Option<String>,
+    state_after: &'static str,
+    statements_in_place: Option<usize>,
+}
+
+impl Error {
+    fn of(failure: &Failure) -> Self {
+        let (state_after, statements_in_place) = match failure.state {
+            StateAfter::RolledBack => ("rolled_back", None),
+            StateAfter::HalfWay { done } => ("half_way", Some(done)),
+            StateAfter::Ambiguous => ("ambiguous", None),
+            StateAfter::Unknown => ("unknown", None),
+        };
+        Self {
+            code: failure.code.to_string(),
+            title: short(failure),
+            message: failure.what.clone(),
+            migration: failure.migration.clone(),
+            file: failure.file.as_ref().map(|file| text::path(file)),
+            line: failure.place.map(|place| place.line),
+            column: failure.place.map(|place| place.column),
+            statement: failure.statement.map(|(statement, _)| statement),
+            statements: failure.statement.map(|(_, statements)| statements),
+            database_code: failure.database.as_ref().map(|error| error.code.clone()),
+            database_message: failure.database.as_ref().map(|error| error.message.clone()),
+            state_after,
+            statements_in_place,
+        }
+    }
+}
