@@ -1,14 +1,48 @@
 //! What we need of a database. Nothing outside this folder names a driver.
 
 mod address;
+mod create;
 mod error;
+mod mysql;
 mod session;
 
 pub use address::{Address, Login, NetworkAddress, Place, SqliteAddress, Tls};
+pub use create::{CreateError, NewDatabase};
 pub use error::{ApplyError, DatabaseError, Holder, SessionError, StateAfter};
 pub use session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
 
 use std::fmt;
+
+/// Opens a session on a database: takes its migration lock and reads its history. Writes nothing.
+///
+/// The lock is tried for until `options.lock_window` is over, then the error names who holds it.
+pub async fn open(address: &Address, options: &OpenOptions) -> Result<Box<dyn Session>, SessionError> {
+    match address {
+        Address::Network(network) => match network.engine {
+            Engine::MySql => mysql::open(network, options).await,
+            Engine::Postgres | Engine::Sqlite => Err(not_here(address)),
+        },
+        Address::Sqlite(_) => Err(not_here(address)),
+    }
+}
+
+/// Opens a connection for reading a database's history. Takes no lock, writes nothing.
+pub async fn read(address: &Address, options: &OpenOptions) -> Result<Box<dyn Reader>, SessionError> {
+    match address {
+        Address::Network(network) => match network.engine {
+            Engine::MySql => mysql::read(network, options).await,
+            Engine::Postgres | Engine::Sqlite => Err(not_here(address)),
+        },
+        Address::Sqlite(_) => Err(not_here(address)),
+    }
+}
+
+fn not_here(address: &Address) -> SessionError {
+    SessionError::Unsuitable {
+        endpoint: address.endpoint(),
+        reason: format!("{} is not supported yet", address.engine()),
+    }
+}
 
 /// A database engine we support. Facts about engines live here, as data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

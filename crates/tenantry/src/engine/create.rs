@@ -1,0 +1,68 @@
+//! What every engine needs to create a database, and how that can fail.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::{Login, SessionError};
+use crate::code::Code;
+
+/// A database to create.
+#[derive(Clone, Debug)]
+pub struct NewDatabase {
+    /// Its name; for SQLite the name of the file.
+    pub name: String,
+    /// The role that shall own it; `None` where the engine has no roles.
+    pub login: Option<Login>,
+    /// Its id in the registry, which is written into it.
+    pub database_id: String,
+}
+
+/// A database could not be created.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// There is one already, and it is not the one we began to create.
+    #[error("`{database}` exists at {endpoint} and is not ours: {reason}")]
+    Conflict {
+        /// The database.
+        database: String,
+        /// `host:port` or folder.
+        endpoint: String,
+        /// How that is known.
+        reason: String,
+    },
+    /// The login or the process may not create databases there.
+    #[error("no right to create `{database}` at {endpoint}: {reason}")]
+    Denied {
+        /// The database.
+        database: String,
+        /// `host:port` or folder.
+        endpoint: String,
+        /// The refusal in the server's or the system's words.
+        reason: String,
+    },
+    /// The new database could not be worked with.
+    #[error("the new database cannot be set up")]
+    Session(#[source] SessionError),
+    /// The file could not be made.
+    #[error("cannot create {}", path.display())]
+    Io {
+        /// The file or the folder.
+        path: PathBuf,
+        /// Why, in the system's words.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl CreateError {
+    /// Returns the stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Conflict { .. } => Code(6008),
+            Self::Denied { .. } | Self::Io { .. } => Code(5004),
+            Self::Session(source) => source.code(),
+        }
+    }
+}

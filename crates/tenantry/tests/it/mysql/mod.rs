@@ -1,0 +1,5 @@
+//! MySQL and MariaDB, on a real MariaDB server.
+
+mod apply;
+mod fixture;
+mod session;
