@@ -2,4 +2,6 @@
 
 mod apply;
 mod fixture;
+mod interrupted;
+mod proxy;
 mod session;
