@@ -1,3 +1,55 @@
-//! The project's own tasks.
+//! The project's own tasks; this file is the list of them.
 
-fn main() {}
+mod process;
+mod say;
+mod signals;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use crate::process::Interrupted;
+use crate::signals::Signals;
+
+const USAGE: &str = "\
+cargo xtask <task>
+
+  test [-- <arguments of cargo test>]   every check and every test, on real servers it starts itself;
+                                        with arguments: only `cargo test` with these
+  servers -- <command> [<argument>…]    one command beside the same throwaway servers";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            say::line(&format!("xtask: {error:#}"));
+            error
+                .downcast_ref()
+                .map_or(ExitCode::FAILURE, Interrupted::exit_code)
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let Some((task, rest)) = arguments.split_first() else {
+        say::line(USAGE);
+        return Ok(ExitCode::from(2));
+    };
+    let rest = match rest.split_first() {
+        Some((first, after)) if first == "--" => after,
+        _ => rest,
+    };
+    match task.as_str() {
+        "test" => test::all(rest, &Signals::watch()?),
+        "servers" if !rest.is_empty() => test::beside_servers(rest, &Signals::watch()?),
+        "help" | "--help" | "-h" => {
+            say::answer(USAGE);
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => {
+            say::line(USAGE);
+            Ok(ExitCode::from(2))
+        }
+    }
+}

@@ -7,6 +7,8 @@ pub mod engine;
 pub mod history;
 pub mod migration;
 pub mod plan;
+pub mod run;
+pub mod secret;
 mod server;
 mod target;
 mod tenant;

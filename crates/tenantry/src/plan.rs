@@ -66,7 +66,7 @@ pub struct Plan {
     pub current: Option<Version>,
     /// The migrations in the order of work; empty if there is nothing to do.
     pub steps: Vec<Step>,
-    /// Whether the database has no history yet.
+    /// Whether nothing was ever applied to the database.
     pub fresh: bool,
 }
 

@@ -65,6 +65,8 @@ pub struct Target {
     pub owner: Option<Owner>,
     /// The server it stands on; `None` for the central database.
     pub server: Option<ServerName>,
+    /// How many targets of that server may run at once, always; `None` leaves it to the run.
+    pub max_parallel: Option<usize>,
     /// How to reach it.
     pub address: Address,
 }

@@ -3,8 +3,13 @@
 mod address;
 mod create;
 mod error;
+mod identity;
 mod mysql;
+mod poll;
+mod postgres;
 mod session;
+mod text;
+mod tls;
 
 pub use address::{Address, Login, NetworkAddress, Place, SqliteAddress, Tls};
 pub use create::{CreateError, NewDatabase};
@@ -13,34 +18,36 @@ pub use session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
 
 use std::fmt;
 
-/// Opens a session on a database: takes its migration lock and reads its history. Writes nothing.
-///
-/// The lock is tried for until `options.lock_window` is over, then the error names who holds it.
+/// Opens a connection to a database and takes its migration lock, polling until the window ends. Writes
+/// nothing yet.
 pub async fn open(address: &Address, options: &OpenOptions) -> Result<Box<dyn Session>, SessionError> {
     match address {
         Address::Network(network) => match network.engine {
+            Engine::Postgres => postgres::open(network, options).await,
             Engine::MySql => mysql::open(network, options).await,
-            Engine::Postgres | Engine::Sqlite => Err(not_here(address)),
+            Engine::Sqlite => Err(unsupported(address)),
         },
-        Address::Sqlite(_) => Err(not_here(address)),
+        Address::Sqlite(_) => Err(unsupported(address)),
     }
 }
 
-/// Opens a connection for reading a database's history. Takes no lock, writes nothing.
+/// Opens a connection to a database for reading. Takes no lock, writes nothing.
 pub async fn read(address: &Address, options: &OpenOptions) -> Result<Box<dyn Reader>, SessionError> {
     match address {
         Address::Network(network) => match network.engine {
+            Engine::Postgres => postgres::read(network, options).await,
             Engine::MySql => mysql::read(network, options).await,
-            Engine::Postgres | Engine::Sqlite => Err(not_here(address)),
+            Engine::Sqlite => Err(unsupported(address)),
         },
-        Address::Sqlite(_) => Err(not_here(address)),
+        Address::Sqlite(_) => Err(unsupported(address)),
     }
 }
 
-fn not_here(address: &Address) -> SessionError {
+fn unsupported(address: &Address) -> SessionError {
+    let reason = format!("{} is not reached this way", address.engine());
     SessionError::Unsuitable {
         endpoint: address.endpoint(),
-        reason: format!("{} is not supported yet", address.engine()),
+        reason,
     }
 }
 

@@ -1,11 +1,20 @@
 //! Files on disk to migrations: read, parse, split, refuse, checksum. No connection is opened here.
 
 mod checksum;
+mod directive;
+mod problem;
+mod read;
+mod refuse;
 mod script;
+mod split;
+mod text;
 mod version;
 
 pub use checksum::Checksum;
+pub use problem::{FileProblem, FileProblemKind};
+pub use read::ReadError;
 pub use script::{Directives, OnResume, Place, Script, Statement};
+pub use split::{Opened, SplitError, SplitErrorKind, split};
 pub use version::{Version, VersionError};
 
 use std::path::PathBuf;

@@ -67,7 +67,7 @@ pub struct Directives {
 pub struct Script {
     /// The file's path, as messages show it.
     pub path: PathBuf,
-    /// The text without a byte order mark; line endings as in the file.
+    /// The text without a byte order mark; CRLF as in the file, a lone CR as LF.
     pub text: String,
     /// The checksum over the normalised text.
     pub checksum: Checksum,

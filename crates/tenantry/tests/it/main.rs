@@ -1,4 +1,8 @@
-//! The library's one integration binary: what needs a real database.
+//! The library's one integration test binary: every case on every engine, against real servers.
 
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod database;
 #[cfg(test)]
 mod mysql;

@@ -7,7 +7,6 @@
 use mysql_async::Conn;
 use mysql_async::consts::StatusFlags;
 
-use super::class::{Class, Object, classify};
 use super::fingerprint;
 use super::mark::Open;
 use super::queue::{Progress, Queue, Queued};
@@ -18,6 +17,7 @@ use crate::direction::Direction;
 use crate::engine::error::ApplyError;
 use crate::engine::session::Recorded;
 use crate::history::Phase;
+use crate::migration::mysql_class::{Class, Object, classify};
 use crate::plan::Step;
 
 /// A message of rows is closed behind this many bytes or statements; the checkpoint follows it.
@@ -334,7 +334,7 @@ impl<'a> Worker<'a> {
         {
             return Ok(foreseen.fingerprint);
         }
-        fingerprint::of_objects(self.conn, objects)
+        fingerprint::of_objects(self.conn, self.writer.names, objects)
             .await
             .map_err(lost_or_refused)
     }
@@ -342,7 +342,7 @@ impl<'a> Worker<'a> {
     /// The question for the object of the statement that comes next, if it has just one.
     fn foresee(&self, step: usize, statement: usize) -> Option<Part> {
         let (_, _, object) = self.next_object(step, statement)?;
-        Some(fingerprint::probe(object))
+        Some(fingerprint::probe(self.writer.names, object))
     }
 
     fn next_object(&self, step: usize, statement: usize) -> Option<(usize, usize, &Object)> {

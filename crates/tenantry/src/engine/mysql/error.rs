@@ -6,9 +6,7 @@ use mysql_async::{DriverError, Error, IoError, ServerError};
 
 use crate::code::Code;
 use crate::engine::error::{DatabaseError, SessionError};
-
-/// The longest message kept of a server's, in bytes.
-const MESSAGE_MAX: usize = 4096;
+use crate::engine::text::clean;
 
 /// `ER_QUERY_INTERRUPTED`: `KILL QUERY` reached the statement.
 pub(super) const INTERRUPTED: u16 = 1317;
@@ -22,23 +20,13 @@ pub(super) const NO_TABLE: u16 = 1146;
 /// Returns the server's words as our value, cleaned and cut.
 pub(super) fn database_error(error: &ServerError) -> DatabaseError {
     DatabaseError {
-        message: cleaned(&error.message),
-        code: format!("errno {}, SQLSTATE {}", error.code, cleaned(&error.state)),
+        message: clean(&error.message),
+        code: format!("errno {}, SQLSTATE {}", error.code, clean(&error.state)),
         detail: None,
         hint: None,
         class: class_of(error.code),
         transient: matches!(error.code, 1205 | 1213 | 3572),
     }
-}
-
-/// A server's text is hostile input: no control characters and not more than a terminal can bear.
-fn cleaned(text: &str) -> String {
-    let mut clean: String = text
-        .chars()
-        .filter(|c| *c == '\n' || *c == '\t' || !c.is_control())
-        .collect();
-    clean.truncate(clean.floor_char_boundary(MESSAGE_MAX));
-    clean
 }
 
 /// Returns the code of the 2xxx block.
@@ -66,7 +54,7 @@ pub(super) fn session_error(error: &Error) -> SessionError {
         }
         Error::Server(_) | Error::Driver(_) | Error::Io(_) | Error::Other(_) | Error::Url(_) => {
             SessionError::Lost {
-                reason: cleaned(&error.to_string()),
+                reason: clean(&error.to_string()),
             }
         }
     }
@@ -86,11 +74,11 @@ pub(super) fn open_error(error: Error, endpoint: String, user: &str, database: &
         Error::Server(server) => refused(&server, endpoint, user, database),
         Error::Io(IoError::Tls(tls)) => SessionError::Tls {
             endpoint,
-            reason: cleaned(&tls.to_string()),
+            reason: clean(&tls.to_string()),
         },
         Error::Io(IoError::Io(source)) if tls_error(&source).is_some() => SessionError::Tls {
             endpoint,
-            reason: cleaned(&source.to_string()),
+            reason: clean(&source.to_string()),
         },
         Error::Io(IoError::Io(source)) => SessionError::Unreachable { endpoint, source },
         Error::Driver(DriverError::NoClientSslFlagFromServer) => SessionError::Tls {
@@ -105,12 +93,12 @@ pub(super) fn open_error(error: Error, endpoint: String, user: &str, database: &
             endpoint,
             reason: format!(
                 "its way to log in is not allowed: {}",
-                cleaned(&refused.to_string())
+                clean(&refused.to_string())
             ),
         },
         other @ (Error::Driver(_) | Error::Other(_) | Error::Url(_)) => SessionError::Unreachable {
             endpoint,
-            source: io::Error::other(cleaned(&other.to_string())),
+            source: io::Error::other(clean(&other.to_string())),
         },
     }
 }
@@ -150,7 +138,7 @@ mod tests {
         };
         let ours = database_error(&error);
         assert!(!ours.message.contains('\u{1b}'));
-        assert!(ours.message.len() <= MESSAGE_MAX);
+        assert!(ours.message.len() <= 4100);
         assert_eq!(ours.code, "errno 1062, SQLSTATE 23000");
         assert_eq!(ours.class, Code(2003));
     }

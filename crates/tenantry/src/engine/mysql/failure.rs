@@ -3,7 +3,6 @@
 use mysql_async::{Error, ServerError};
 
 use super::apply::{Worker, lost_or_refused};
-use super::class::Class;
 use super::error::{DUPLICATE, GUARD_SAYS_NO, INTERRUPTED, database_error, ends_connection, session_error};
 use super::fingerprint;
 use super::mark::Open;
@@ -12,6 +11,7 @@ use super::queue::Progress;
 use super::tables::text;
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::{ApplyError, StateAfter};
+use crate::migration::mysql_class::Class;
 
 impl Worker<'_> {
     /// Returns the error of a message that holds no statement of the migration; notes that it was
@@ -137,7 +137,7 @@ impl Worker<'_> {
         }
         match class {
             Class::AtomicDdl { objects } | Class::MultiObjectDdl { objects } => {
-                let now = fingerprint::of_objects(self.conn, &objects)
+                let now = fingerprint::of_objects(self.conn, self.writer.names, &objects)
                     .await
                     .map_err(lost_or_refused)?;
                 if let Some(Open::Seen(before)) = self.queue.intent(index, base)

@@ -3,20 +3,29 @@
 use mysql_async::{Conn, Row, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::class::Object;
 use super::error::session_error;
+use super::quote::identifier;
+use super::tables::Names;
 use super::wire::{Part, Role, send};
 use crate::engine::error::SessionError;
+use crate::migration::mysql_class::{Object, ObjectKind};
 
 /// How an object that is not there is written.
 pub(super) const ABSENT: &str = "0";
 
 /// The question that shows one object; refused by the server if the object is not there.
-pub(super) fn probe(object: &Object) -> Part {
-    Part::new(
-        Role::Probe,
-        format!("SHOW CREATE {} {}", object.kind, object.name),
-    )
+pub(super) fn probe(names: &Names, object: &Object) -> Part {
+    let kind = match object.kind {
+        ObjectKind::Table => "TABLE",
+        ObjectKind::View => "VIEW",
+        ObjectKind::Trigger => "TRIGGER",
+        ObjectKind::Procedure => "PROCEDURE",
+        ObjectKind::Function => "FUNCTION",
+        ObjectKind::Event => "EVENT",
+    };
+    // A name that cannot be is not there, which is what an empty name says too.
+    let name = identifier(&object.name).unwrap_or_else(|| "``".to_owned());
+    Part::new(Role::Probe, format!("SHOW CREATE {kind} {}.{name}", names.quoted))
 }
 
 /// Returns the fingerprint that the rows answering [`probe`] give: [`ABSENT`] or 16 hexadecimal digits.
@@ -51,10 +60,10 @@ fn hash_masked(hasher: &mut Sha256, text: &[u8]) {
 }
 
 /// Asks for the fingerprints of several objects, joined by dots in their order.
-pub(super) async fn of_objects(conn: &mut Conn, objects: &[Object]) -> Result<String, SessionError> {
+pub(super) async fn of_objects(conn: &mut Conn, names: &Names, objects: &[Object]) -> Result<String, SessionError> {
     let mut found = Vec::with_capacity(objects.len());
     for object in objects {
-        let sent = send(conn, &[probe(object)]).await;
+        let sent = send(conn, &[probe(names, object)]).await;
         if let Some(error) = &sent.failure {
             return Err(session_error(error));
         }

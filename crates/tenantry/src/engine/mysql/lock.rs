@@ -3,23 +3,20 @@
 use std::time::{Duration, Instant};
 
 use mysql_async::Conn;
-use sha2::{Digest as _, Sha256};
 
 use super::error::session_error;
 use super::tables::{Names, text};
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::{Holder, SessionError};
-
-/// The first and the longest pause between two attempts.
-const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(2)];
+use crate::engine::identity::lock_key;
+use crate::engine::poll::pause;
 
 /// How much of a holder's statement is shown, in bytes.
 const STATEMENT_MAX: usize = 200;
 
 /// Returns the lock's name: server-wide, so it is made from the database's id and not from its name.
 pub(super) fn lock_name(database_id: &str) -> String {
-    let digest = Sha256::digest(format!("tenantry/v1/{database_id}"));
-    format!("tenantry:{}", hex::encode(digest.get(..8).unwrap_or_default()))
+    format!("tenantry:{:016x}", lock_key(database_id))
 }
 
 /// The question that takes the lock if it is free.
@@ -52,7 +49,6 @@ pub(super) async fn poll(
     window: Duration,
 ) -> Result<Sent, SessionError> {
     let began = Instant::now();
-    let [mut pause, longest] = PAUSES;
     let mut parts = vec![attempt(names)];
     parts.extend_from_slice(after);
     loop {
@@ -63,23 +59,13 @@ pub(super) async fn poll(
                 holders: holders(conn, names).await,
             });
         }
-        tokio::time::sleep(jittered(pause).min(left)).await;
-        pause = (pause * 3 / 2).min(longest);
+        pause(left).await;
         let mut sent = send(conn, &parts).await;
         if is_taken(&sent, 0)? {
             sent.answers.remove(0);
             return Ok(sent);
         }
     }
-}
-
-/// Returns a pause of between half and one and a half of the given one.
-fn jittered(pause: Duration) -> Duration {
-    let mut byte = [128];
-    // Without randomness the pause is just not spread.
-    let _ = getrandom::fill(&mut byte);
-    let [byte] = byte;
-    pause / 2 + pause * u32::from(byte) / 255
 }
 
 /// Returns who holds the lock, as far as the server lets us see; empty if it says nothing.

@@ -1,7 +1,6 @@
 //! MySQL and MariaDB: dedicated connections, `GET_LOCK`, and statements that can be taken up again.
 
 mod apply;
-mod class;
 mod connect;
 mod error;
 mod failure;
@@ -22,11 +21,12 @@ use mysql_async::Conn;
 use self::apply::{Ddl, Worker};
 use self::connect::{Dial, connect};
 use self::queue::{Queue, Queued};
-use self::tables::{Names, check_identity, take_history, text};
+use self::tables::{Names, take_history, text};
 use self::wire::{Part, Role, Sent, send};
 use self::writes::Writer;
 use super::address::NetworkAddress;
 use super::error::{ApplyError, SessionError};
+use super::identity::check_identity;
 use super::session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
 use crate::history::History;
 
@@ -113,15 +113,14 @@ fn settings(options: &OpenOptions) -> Vec<Part> {
 }
 
 /// What sets a session that a migration has changed back to how it was.
-fn reset(address: &NetworkAddress, options: &OpenOptions) -> Vec<Part> {
+fn reset(names: &Names, options: &OpenOptions) -> Vec<Part> {
     let mut parts = vec![Part::new(
         Role::Own,
         "SET SESSION sql_mode = DEFAULT, foreign_key_checks = DEFAULT, unique_checks = DEFAULT, \
          time_zone = DEFAULT, sql_safe_updates = DEFAULT, sql_notes = DEFAULT",
     )];
     parts.extend(settings(options));
-    let database = quote::identifier(&address.database);
-    parts.extend(database.map(|name| Part::new(Role::Own, format!("USE {name}"))));
+    parts.push(Part::new(Role::Own, format!("USE {}", names.quoted)));
     parts
 }
 
@@ -254,7 +253,7 @@ impl Session for MySqlSession {
             self.make_tables().await?;
         }
         let (epoch, queue) = self.claim();
-        let reset = reset(&self.address, &self.options);
+        let reset = reset(&self.names, &self.options);
         let writer = Writer {
             names: &self.names,
             epoch,

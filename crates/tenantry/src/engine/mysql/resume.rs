@@ -1,7 +1,6 @@
 //! Taking up a step that was cut off: what has run, and whether the open statement took effect.
 
 use super::apply::{Ddl, Worker, lost_or_refused};
-use super::class::Class;
 use super::fingerprint::{ABSENT, of_objects};
 use super::mark::{self, Open};
 use super::queue::{Progress, Queued};
@@ -10,6 +9,7 @@ use super::wire::{Part, Role, send};
 use crate::engine::error::ApplyError;
 use crate::history::Applied;
 use crate::migration::OnResume;
+use crate::migration::mysql_class::Class;
 use crate::plan::Step;
 
 /// What the objects of an open statement say.
@@ -109,7 +109,7 @@ impl Worker<'_> {
                 "it is read as another kind of statement than before",
             ));
         };
-        let now = of_objects(self.conn, objects).await.map_err(lost_or_refused)?;
+        let now = of_objects(self.conn, self.writer.names, objects).await.map_err(lost_or_refused)?;
         let verdict = compare(step.script().statement(next), before, &now, &class);
         if verdict == Verdict::Applied && self.ddl == Ddl::Divisible {
             return Ok(Verdict::Unclear("this server's DDL is not atomic"));

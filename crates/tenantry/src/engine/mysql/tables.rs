@@ -6,8 +6,7 @@ use super::error::{NO_TABLE, session_error};
 use super::quote::{identifier, literal};
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::SessionError;
-use crate::engine::session::OpenOptions;
-use crate::history::{Applied, FORMAT, HISTORY_TABLE, History, META_TABLE, Meta, Phase};
+use crate::history::{Applied, HISTORY_TABLE, History, META_TABLE, Meta, Phase};
 use crate::migration::{Checksum, Version};
 use crate::target::TrackName;
 
@@ -16,6 +15,8 @@ use crate::target::TrackName;
 /// Tables are qualified, so that a `USE` in a migration cannot lead our writes elsewhere.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
+    /// The database's name as an identifier.
+    pub(super) quoted: String,
     /// The database's name as a literal.
     pub(super) database: String,
     /// The history table.
@@ -35,6 +36,7 @@ impl Names {
             history: format!("{quoted}.`{HISTORY_TABLE}`"),
             meta: format!("{quoted}.`{META_TABLE}`"),
             lock: literal(lock),
+            quoted,
         })
     }
 
@@ -160,31 +162,6 @@ async fn refuse_orphans(conn: &mut Conn, names: &Names) -> Result<(), SessionErr
         None if sent.rows(0).is_empty() => Ok(()),
         None => Err(damaged(format!("it has rows, but {META_TABLE} has none"))),
     }
-}
-
-/// Checks that a history is that of the database we were sent to, in a layout that we know.
-pub(super) fn check_identity(history: &History, options: &OpenOptions) -> Result<(), SessionError> {
-    let Some(meta) = &history.meta else {
-        return Ok(());
-    };
-    if meta.format > FORMAT {
-        return Err(damaged(format!(
-            "it has format {}, and this version of the program knows up to {FORMAT}",
-            meta.format
-        )));
-    }
-    for (expected, found) in [
-        (&options.database_id, &meta.database_id),
-        (&options.registry_id, &meta.registry_id),
-    ] {
-        if expected != found {
-            return Err(SessionError::IdentityMismatch {
-                expected: expected.clone(),
-                found: found.clone(),
-            });
-        }
-    }
-    Ok(())
 }
 
 fn meta_of(row: &Row) -> Result<Meta, SessionError> {

@@ -1,0 +1,3 @@
+DROP TABLE plan_features;
+
+DROP TABLE feature_flags;

@@ -1,0 +1,5 @@
+DROP TABLE comments;
+
+DROP FUNCTION touch_ticket();
+
+DROP TABLE tickets;

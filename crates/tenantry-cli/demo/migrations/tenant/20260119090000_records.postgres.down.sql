@@ -1,0 +1,3 @@
+DROP TABLE records;
+
+DROP FUNCTION guard_record();

@@ -1,0 +1,3 @@
+DROP TABLE list_views;
+
+DROP TABLE layouts;

@@ -1,0 +1,3 @@
+DROP INDEX invoices_number_key;
+
+DROP TABLE invoice_series;

@@ -1,0 +1,43 @@
+//! Whose database it is: the check before anything else, and the name of its lock.
+
+use sha2::{Digest as _, Sha256};
+
+use super::{OpenOptions, SessionError};
+use crate::history::{FORMAT, History};
+
+/// Returns the 64-bit key of a database's migration lock: the beginning of
+/// SHA-256(`tenantry/v1/` + database id).
+pub(crate) fn lock_key(database_id: &str) -> i64 {
+    let digest = Sha256::new()
+        .chain_update("tenantry/v1/")
+        .chain_update(database_id)
+        .finalize();
+    let mut bytes = [0; 8];
+    for (to, from) in bytes.iter_mut().zip(digest) {
+        *to = from;
+    }
+    i64::from_be_bytes(bytes)
+}
+
+/// Checks that a database with a meta row is the one that was meant, in a layout we know.
+pub(crate) fn check_identity(history: &History, options: &OpenOptions) -> Result<(), SessionError> {
+    let Some(meta) = &history.meta else { return Ok(()) };
+    if meta.format > FORMAT {
+        let reason = format!("its layout {} is newer than this program's {FORMAT}", meta.format);
+        return Err(SessionError::HistoryDamaged { reason });
+    }
+    let pairs = [
+        (&meta.registry_id, &options.registry_id),
+        (&meta.tenant_id, &options.tenant_id),
+        (&meta.database_id, &options.database_id),
+    ];
+    for (found, expected) in pairs {
+        if found != expected {
+            return Err(SessionError::IdentityMismatch {
+                expected: expected.clone(),
+                found: found.clone(),
+            });
+        }
+    }
+    Ok(())
+}

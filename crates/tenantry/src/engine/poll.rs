@@ -1,0 +1,14 @@
+//! Waiting between two tries for a lock.
+
+use std::time::Duration;
+
+/// Sleeps a random 0.2 to 2 s, so that many waiters do not come back together; never longer than `left`.
+pub(crate) async fn pause(left: Duration) {
+    let mut random = [0; 2];
+    // Without randomness the waiters merely keep step.
+    if getrandom::fill(&mut random).is_err() {
+        random = [128, 0];
+    }
+    let millis = 200 + u64::from(u16::from_be_bytes(random)) * 1800 / u64::from(u16::MAX);
+    tokio::time::sleep(Duration::from_millis(millis).min(left)).await;
+}

@@ -1,0 +1,88 @@
+//! PostgreSQL's errors in our terms.
+
+use tokio_postgres::error::{DbError, ErrorPosition};
+
+use crate::code::Code;
+use crate::engine::text::clean;
+use crate::engine::{DatabaseError, SessionError};
+
+/// A driver error, taken apart: the server's words with the position it gave, or a broken connection.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server refused a statement.
+    Refused {
+        /// Its words.
+        error: DatabaseError,
+        /// Its SQLSTATE.
+        sqlstate: String,
+        /// The position in the message, in characters from 1.
+        position: Option<usize>,
+    },
+    /// The connection broke.
+    Lost(String),
+}
+
+impl Failure {
+    pub(super) fn of(error: &tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            // 57P01-57P03: the server ends the session; what it last did is not known here.
+            Some(db) if db.code().code().starts_with("57P") => Self::Lost(clean(db.message())),
+            Some(db) => Self::Refused {
+                error: database_error(db),
+                sqlstate: db.code().code().to_owned(),
+                position: match db.position() {
+                    Some(ErrorPosition::Original(at)) => usize::try_from(*at).ok(),
+                    Some(ErrorPosition::Internal { .. }) | None => None,
+                },
+            },
+            None => Self::Lost(root_cause(error)),
+        }
+    }
+
+    /// Returns the error of a statement of our own.
+    pub(super) fn into_session_error(self) -> SessionError {
+        match self {
+            Self::Refused { error, .. } => SessionError::Database(error),
+            Self::Lost(reason) => SessionError::Lost { reason },
+        }
+    }
+}
+
+/// Returns the innermost words of an error.
+pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    clean(&deepest.to_string())
+}
+
+/// Returns the server's words in our form.
+pub(super) fn database_error(db: &DbError) -> DatabaseError {
+    let sqlstate = db.code().code();
+    DatabaseError {
+        message: clean(db.message()),
+        code: format!("SQLSTATE {sqlstate}"),
+        detail: db.detail().map(clean),
+        hint: db.hint().map(clean),
+        class: class_of(sqlstate),
+        transient: matches!(sqlstate, "55P03" | "40P01" | "40001"),
+    }
+}
+
+/// Returns our code for an SQLSTATE ("PostgreSQL Error Codes", appendix A of its manual).
+fn class_of(sqlstate: &str) -> Code {
+    Code(match sqlstate {
+        "42601" => 2001,
+        "42P01" | "42703" | "42883" | "42704" | "3F000" => 2002,
+        "23505" => 2003,
+        "23502" | "23503" | "23514" | "23P01" => 2004,
+        "55P03" => 2005,
+        "57014" => 2006,
+        "25001" => 2008,
+        "53100" => 2009,
+        "40P01" | "40001" => 2010,
+        "42501" => 2014,
+        _ => 2000,
+    })
+}

@@ -1,0 +1,127 @@
+//! Our two tables in a PostgreSQL database: how they are made, read and written.
+
+use tokio_postgres::SimpleQueryRow;
+
+use crate::engine::SessionError;
+use crate::engine::text::literal;
+use crate::history::{Applied, FORMAT, History, Meta, Phase};
+use crate::migration::{Checksum, Version};
+use crate::target::TrackName;
+
+/// Makes both tables. Fails if they exist, so that two first runs cannot both go on.
+///
+/// The widths keep a row below the size from which PostgreSQL adds a TOAST table and its index, whose
+/// file it would sync at once: a tenth of a fresh database's time. The meta table has no index for the
+/// same reason; it is written under the migration lock only.
+pub(super) const CREATE_TABLES: &str = "\
+CREATE TABLE public._tenantry_meta ( \
+ database_id varchar(64) NOT NULL, tenant_id varchar(191) NOT NULL, registry_id varchar(64) NOT NULL, \
+ epoch bigint NOT NULL, format integer NOT NULL);
+CREATE TABLE public._tenantry_history ( \
+ track varchar(50) NOT NULL, version bigint NOT NULL, name varchar(180) NOT NULL, \
+ checksum char(64) NOT NULL, phase varchar(10) NOT NULL CHECK (phase IN ('running', 'reverting', 'done')), \
+ attempt_id uuid NOT NULL, run_id varchar(40) NOT NULL, epoch bigint NOT NULL, \
+ next_stmt integer NOT NULL, total_stmts integer NOT NULL, pre_fp varchar(64), \
+ started_at timestamptz NOT NULL, done_at timestamptz, duration_ms bigint NOT NULL, \
+ tool_version varchar(20) NOT NULL, PRIMARY KEY (track, version))";
+
+/// Whether our tables are missing, and whether there are relations of somebody else (not counting what
+/// an extension brought).
+pub(super) const PROBE: &str = "\
+SELECT 'probe', pg_catalog.to_regclass('public._tenantry_meta') IS NOT NULL, EXISTS ( \
+ SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
+ AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname NOT LIKE '\\_tenantry\\_%' \
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid \
+ AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'))";
+
+/// Reads the meta row.
+pub(super) const READ_META: &str =
+    "SELECT 'meta', database_id, tenant_id, registry_id, epoch, format FROM public._tenantry_meta";
+
+/// Reads the history, every track.
+pub(super) const READ_HISTORY: &str = "\
+SELECT 'row', track, version, name, checksum, phase, attempt_id, run_id, epoch, next_stmt, total_stmts, pre_fp, \
+ pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
+ pg_catalog.to_char(done_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
+ duration_ms FROM public._tenantry_history ORDER BY track, version";
+
+/// Takes the rows of [`PROBE`], [`READ_META`] and [`READ_HISTORY`] into a history; other rows are passed over.
+pub(super) fn take_row(history: &mut History, row: &SimpleQueryRow) -> Result<(), SessionError> {
+    match row.get(0) {
+        Some("probe") => history.occupied = row.get(2) == Some("t"),
+        Some("meta") => {
+            let meta = meta(row).ok_or_else(|| damaged("a meta row cannot be read"))?;
+            let other = history.meta.replace(meta);
+            return if other.is_none() {
+                Ok(())
+            } else {
+                Err(damaged("there are two meta rows"))
+            };
+        }
+        Some("row") => {
+            let applied = applied(row);
+            history
+                .rows
+                .push(applied.ok_or_else(|| damaged("a history row cannot be read"))?);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn damaged(reason: &str) -> SessionError {
+    SessionError::HistoryDamaged {
+        reason: reason.to_owned(),
+    }
+}
+
+fn meta(row: &SimpleQueryRow) -> Option<Meta> {
+    Some(Meta {
+        database_id: row.get(1)?.to_owned(),
+        tenant_id: row.get(2)?.to_owned(),
+        registry_id: row.get(3)?.to_owned(),
+        epoch: row.get(4)?.parse().ok()?,
+        format: row.get(5)?.parse().ok()?,
+    })
+}
+
+fn applied(row: &SimpleQueryRow) -> Option<Applied> {
+    Some(Applied {
+        track: TrackName::from_text(row.get(1)?)?,
+        version: row.get(2)?.parse::<Version>().ok()?,
+        name: row.get(3)?.to_owned(),
+        checksum: Checksum::from_hex(row.get(4)?)?,
+        phase: Phase::from_word(row.get(5)?)?,
+        attempt_id: row.get(6)?.to_owned(),
+        run_id: row.get(7)?.to_owned(),
+        epoch: row.get(8)?.parse().ok()?,
+        next_stmt: row.get(9)?.parse().ok()?,
+        total_stmts: row.get(10)?.parse().ok()?,
+        pre_fp: row.get(11).map(ToOwned::to_owned),
+        started_at: row.get(12)?.to_owned(),
+        done_at: row.get(13).map(ToOwned::to_owned),
+        duration_ms: row.get(14)?.parse().ok()?,
+    })
+}
+
+/// Returns the statement that writes the meta row of a database that is new to us.
+pub(super) fn insert_meta(meta: &Meta) -> String {
+    format!(
+        "INSERT INTO public._tenantry_meta VALUES ({}, {}, {}, {}, {FORMAT})",
+        literal(&meta.database_id),
+        literal(&meta.tenant_id),
+        literal(&meta.registry_id),
+        meta.epoch,
+    )
+}
+
+/// Returns the statement that claims the database: it fails with a division by zero (SQLSTATE 22012) if
+/// somebody else has claimed it since `epoch` was read.
+pub(super) fn claim(epoch: i64) -> String {
+    format!(
+        "WITH claim AS (UPDATE public._tenantry_meta SET epoch = {} WHERE epoch = {epoch} RETURNING 1) \
+         SELECT 1 / pg_catalog.count(*) FROM claim",
+        epoch + 1
+    )
+}

@@ -1,0 +1,31 @@
+//! PostgreSQL: one transaction for a migration and its history row, under a transaction-level lock.
+//!
+//! A unit goes as one message (section 6 of the design): lock and claim, the files, the history rows,
+//! COMMIT, and the read-back, so that a target costs at most three round trips after the connect.
+
+mod auth;
+mod connect;
+mod error;
+mod exchange;
+mod history;
+mod message;
+mod session;
+mod unit;
+
+use super::{NetworkAddress, OpenOptions, Reader, Session, SessionError};
+
+/// Opens a connection and takes the migration lock, polling for it. Writes nothing.
+pub(super) async fn open(
+    address: &NetworkAddress,
+    options: &OpenOptions,
+) -> Result<Box<dyn Session>, SessionError> {
+    Ok(Box::new(session::open(address, options).await?))
+}
+
+/// Opens a connection for reading. Takes no lock, writes nothing.
+pub(super) async fn read(
+    address: &NetworkAddress,
+    options: &OpenOptions,
+) -> Result<Box<dyn Reader>, SessionError> {
+    Ok(Box::new(session::Reading::open(address, options).await?))
+}

@@ -1,0 +1,284 @@
+//! Opening: connect, take the lock by polling, read whose database it is and what was applied.
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+use tokio_postgres::SimpleQueryRow;
+
+use super::connect::{Connection, OLDEST_SERVER, Settings, session_settings};
+use super::error::Failure;
+use super::{history, unit};
+use crate::engine::identity::{check_identity, lock_key};
+use crate::engine::text::literal;
+use crate::engine::{
+    ApplyError, Canceller, Holder, NetworkAddress, OpenOptions, Reader, Recorded, Session, SessionError,
+    Unit, poll,
+};
+use crate::history::History;
+
+/// SQLSTATE of a table that is not there.
+const UNDEFINED_TABLE: &str = "42P01";
+
+/// An open connection for reading.
+#[derive(Debug)]
+pub(super) struct Reading {
+    connection: Connection,
+    options: OpenOptions,
+    address: NetworkAddress,
+}
+
+impl Reading {
+    pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Result<Self, SessionError> {
+        let connection = Connection::open(address, options).await?;
+        Ok(Self {
+            connection,
+            options: options.clone(),
+            address: address.clone(),
+        })
+    }
+}
+
+#[async_trait]
+impl Reader for Reading {
+    async fn history(&mut self) -> Result<History, SessionError> {
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+        let known = look(&mut self.connection, begin, None, Look::Known).await?;
+        roll_back(&mut self.connection).await?;
+        let seen = if let Some(seen) = known {
+            seen
+        } else {
+            let probed = look(&mut self.connection, begin, None, Look::Probe).await?;
+            roll_back(&mut self.connection).await?;
+            probed.unwrap_or_default()
+        };
+        check_server(&self.address, &seen, Purpose::Read)?;
+        check_identity(&seen.history, &self.options)?;
+        Ok(seen.history)
+    }
+}
+
+/// A connection that holds the migration lock, with a transaction open.
+#[derive(Debug)]
+pub(super) struct Locked {
+    pub(super) connection: Connection,
+    pub(super) options: OpenOptions,
+    pub(super) key: i64,
+    pub(super) history: History,
+    /// The epoch as we last read or wrote it.
+    pub(super) epoch: i64,
+    /// Whether the transaction that took the lock is still open.
+    pub(super) in_transaction: bool,
+}
+
+/// Connects and takes the lock, trying until the window ends.
+pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Result<Locked, SessionError> {
+    let mut connection = Connection::open(address, options).await?;
+    let key = lock_key(&options.database_id);
+    let begun = Instant::now();
+    let mut expect = Look::Known;
+    loop {
+        let head = begin(&connection, options);
+        match look(&mut connection, &head, Some(key), expect).await? {
+            None => {
+                expect = Look::Probe;
+                roll_back(&mut connection).await?;
+            }
+            // Somebody made our tables between two looks.
+            Some(seen) if seen.locked && expect == Look::Probe && seen.present => {
+                expect = Look::Known;
+                roll_back(&mut connection).await?;
+            }
+            Some(seen) if seen.locked => {
+                check_server(address, &seen, Purpose::Change)?;
+                check_identity(&seen.history, options)?;
+                let epoch = seen.history.meta.as_ref().map_or(0, |meta| meta.epoch);
+                let history = seen.history;
+                let options = options.clone();
+                return Ok(Locked {
+                    connection,
+                    options,
+                    key,
+                    history,
+                    epoch,
+                    in_transaction: true,
+                });
+            }
+            Some(_) => {
+                roll_back(&mut connection).await?;
+                if begun.elapsed() >= options.lock_window {
+                    let holders = holders(&mut connection, key).await;
+                    return Err(SessionError::Blocked {
+                        waited: begun.elapsed(),
+                        holders,
+                    });
+                }
+                poll::pause(options.lock_window.saturating_sub(begun.elapsed())).await;
+            }
+        }
+    }
+}
+
+/// Returns the statement that begins a transaction, with the settings in it where a pooler refused them
+/// in the start packet.
+pub(super) fn begin(connection: &Connection, options: &OpenOptions) -> String {
+    let mut text = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE".to_owned();
+    if connection.settings == Settings::PerTransaction {
+        for (name, value) in session_settings(options) {
+            text.push_str(";\nSET LOCAL ");
+            text.push_str(name);
+            text.push_str(" = ");
+            text.push_str(&literal(&value));
+        }
+    }
+    text
+}
+
+async fn roll_back(connection: &mut Connection) -> Result<(), SessionError> {
+    match connection.exchange("ROLLBACK", |_, _| {}).await.failure {
+        None => Ok(()),
+        Some(failure) => Err(failure.into_session_error()),
+    }
+}
+
+/// What is expected of a database before it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// Our tables are there: read them at once.
+    Known,
+    /// They may be missing: ask first, so that the server logs no error.
+    Probe,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Whether the lock was free and is ours now.
+    locked: bool,
+    /// Whether a probe found our tables.
+    present: bool,
+    /// Why the server takes no changes; `None` if it does.
+    fixed: Option<&'static str>,
+    version: u32,
+    history: History,
+}
+
+/// Begins a transaction, tries the lock and reads our tables. `None` if they are not there although
+/// they were expected; the transaction has failed then.
+///
+/// Lock and read are separate statements of one message: in a single SELECT the lock came back true with
+/// the other session's row unseen.
+async fn look(
+    connection: &mut Connection,
+    begin: &str,
+    key: Option<i64>,
+    expect: Look,
+) -> Result<Option<Seen>, SessionError> {
+    let lock = key.map_or_else(
+        || "true".to_owned(),
+        |key| format!("pg_catalog.pg_try_advisory_xact_lock({key})"),
+    );
+    let tables = match expect {
+        Look::Known => format!("{};\n{}", history::READ_META, history::READ_HISTORY),
+        Look::Probe => history::PROBE.to_owned(),
+    };
+    let text = format!(
+        "{begin};\nSELECT 'lock', {lock}, pg_catalog.pg_is_in_recovery(), \
+         pg_catalog.current_setting('transaction_read_only'), \
+         pg_catalog.current_setting('server_version_num');\n{tables}"
+    );
+    let mut seen = Seen::default();
+    let mut damaged = None;
+    let answer = connection
+        .exchange(&text, |_, row| {
+            seen.present |= row.get(0) == Some("probe") && row.get(1) == Some("t");
+            if row.get(0) == Some("lock") {
+                take_lock_row(&mut seen, row);
+            } else if let Err(error) = history::take_row(&mut seen.history, row) {
+                damaged.get_or_insert(error);
+            }
+        })
+        .await;
+    match (answer.failure, damaged) {
+        (Some(Failure::Refused { sqlstate, .. }), _)
+            if sqlstate == UNDEFINED_TABLE && expect == Look::Known =>
+        {
+            Ok(None)
+        }
+        (Some(failure), _) => Err(failure.into_session_error()),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok(Some(seen)),
+    }
+}
+
+fn take_lock_row(seen: &mut Seen, row: &SimpleQueryRow) {
+    seen.locked = row.get(1) == Some("t");
+    seen.fixed = match (row.get(2), row.get(3)) {
+        (Some("t"), _) => Some("it is a replica"),
+        (_, Some("on")) => Some("it is read-only"),
+        _ => None,
+    };
+    seen.version = row.get(4).and_then(|v| v.parse().ok()).unwrap_or(0);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Read,
+    Change,
+}
+
+fn check_server(address: &NetworkAddress, seen: &Seen, purpose: Purpose) -> Result<(), SessionError> {
+    let reason = match seen.fixed {
+        _ if seen.version < OLDEST_SERVER => {
+            format!(
+                "it runs PostgreSQL {}; 14 is the oldest that is supported",
+                seen.version / 10_000
+            )
+        }
+        Some(fixed) if purpose == Purpose::Change => fixed.to_owned(),
+        Some(_) | None => return Ok(()),
+    };
+    Err(SessionError::Unsuitable {
+        endpoint: format!("{}:{}", address.host, address.port),
+        reason,
+    })
+}
+
+/// Returns who holds the lock, as far as the server tells us; empty if it will not.
+async fn holders(connection: &mut Connection, key: i64) -> Vec<Holder> {
+    // An advisory lock's 64-bit key stands in pg_locks as two 32-bit halves ("pg_locks").
+    let text = format!(
+        "SELECT a.pid, a.application_name, a.usename, pg_catalog.to_char(a.state_change AT TIME ZONE 'UTC', \
+         'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), pg_catalog.left(a.query, 200) \
+         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+         AND (l.classid::bigint << 32 | l.objid::bigint) = {key}"
+    );
+    let mut holders = Vec::new();
+    connection
+        .exchange(&text, |_, row| {
+            let column = |at| crate::engine::text::clean(row.get(at).unwrap_or_default());
+            holders.push(Holder {
+                pid: row.get(0).and_then(|pid| pid.parse().ok()).unwrap_or(0),
+                application: column(1),
+                user: column(2),
+                since: column(3),
+                statement: column(4),
+            });
+        })
+        .await;
+    holders
+}
+
+#[async_trait]
+impl Session for Locked {
+    fn history(&self) -> &History {
+        &self.history
+    }
+
+    async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+        unit::carry_out(self, unit).await
+    }
+
+    fn canceller(&self) -> Canceller {
+        self.connection.canceller()
+    }
+}

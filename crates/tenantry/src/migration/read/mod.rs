@@ -1,0 +1,203 @@
+//! A folder of files to a track, or to every reason why it must not run.
+
+mod error;
+mod file;
+mod name;
+mod pair;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ReadError;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+use super::problem::{FileProblem, FileProblemKind as Kind};
+use super::script::Script;
+use super::{Checksum, Migration, Track, directive, refuse, split, text};
+use crate::engine::Engine;
+use crate::target::TrackName;
+
+use name::FileName;
+use pair::Pair;
+
+/// A file that was found, with what its name says.
+#[derive(Clone, Debug)]
+struct Found<'a> {
+    path: PathBuf,
+    name: FileName,
+    content: Content<'a>,
+}
+
+/// Where a file's bytes are.
+#[derive(Clone, Copy, Debug)]
+enum Content<'a> {
+    Disk,
+    Binary(&'a str),
+}
+
+impl Track {
+    /// Reads a folder as one engine sees it: a file for the engine wins over one for all.
+    ///
+    /// Returns an empty track for a folder without `.sql` files; hidden files and all others are left out.
+    /// Opens no connection, writes nothing, follows no link, reads no file over 64 MiB. The error holds
+    /// every problem of every file.
+    pub fn read(folder: &Path, name: TrackName, engine: Engine) -> Result<Self, ReadError> {
+        let listed = list(folder).map_err(|source| ReadError::Folder {
+            folder: folder.to_owned(),
+            source,
+        })?;
+        let files = listed
+            .into_iter()
+            .map(|(path, name)| (path, name, Content::Disk))
+            .collect();
+        assemble(folder, engine, files).map(|migrations| Self {
+            name,
+            engine,
+            folder: folder.to_owned(),
+            migrations,
+        })
+    }
+
+    /// Takes files that are part of the binary, as pairs of file name and text, by the rules of
+    /// [`Self::read`].
+    pub fn from_files(name: TrackName, engine: Engine, files: &[(&str, &str)]) -> Result<Self, ReadError> {
+        let mut files: Vec<_> = files
+            .iter()
+            .filter(|(name, _)| !name::is_ignored(name))
+            .map(|(name, text)| (PathBuf::from(name), (*name).to_owned(), Content::Binary(text)))
+            .collect();
+        files.sort_by(|a, b| a.0.cmp(&b.0));
+        assemble(Path::new(""), engine, files).map(|migrations| Self {
+            name,
+            engine,
+            folder: PathBuf::new(),
+            migrations,
+        })
+    }
+}
+
+/// Returns path and name of every file that may be a migration, in path order.
+fn list(folder: &Path) -> Result<Vec<(PathBuf, String)>, io::Error> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name::is_ignored(&name) {
+            files.push((entry.path(), name));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+type Files<'a> = Vec<(PathBuf, String, Content<'a>)>;
+
+fn assemble(folder: &Path, engine: Engine, files: Files<'_>) -> Result<Vec<Arc<Migration>>, ReadError> {
+    let mut problems = Vec::new();
+    let mut versions: BTreeMap<_, Vec<Found<'_>>> = BTreeMap::new();
+    for (path, name, content) in files {
+        match name::parse(&name) {
+            Ok(name) => versions
+                .entry(name.version)
+                .or_default()
+                .push(Found { path, name, content }),
+            Err(kind) => problems.push(FileProblem::whole(&path, kind)),
+        }
+    }
+    let mut migrations = Vec::new();
+    for found in versions.values() {
+        let pair = pair::choose(found, engine, &mut problems);
+        migrations.extend(pair.and_then(|pair| migration(&pair, engine, &mut problems)));
+    }
+    if problems.is_empty() {
+        return Ok(migrations);
+    }
+    problems.sort_by(|a, b| (&a.path, a.place).cmp(&(&b.path, b.place)));
+    Err(ReadError::Files {
+        folder: folder.to_owned(),
+        problems,
+    })
+}
+
+fn migration(pair: &Pair<'_>, engine: Engine, problems: &mut Vec<FileProblem>) -> Option<Arc<Migration>> {
+    let up = script(pair.up, engine, problems);
+    let down = pair.down.map(|down| script(down, engine, problems));
+    Some(Arc::new(Migration {
+        version: pair.up.name.version,
+        name: pair.up.name.name().to_owned(),
+        up: up?,
+        down: match down {
+            Some(down) => Some(down?),
+            None => None,
+        },
+    }))
+}
+
+/// Reads one file; adds its problems, if any, and then returns none.
+fn script(found: &Found<'_>, engine: Engine, problems: &mut Vec<FileProblem>) -> Option<Script> {
+    let read;
+    let bytes = match found.content {
+        Content::Binary(text) => text.as_bytes(),
+        Content::Disk => match file::read(&found.path) {
+            Ok(bytes) => {
+                read = bytes;
+                &read
+            }
+            Err(kind) => {
+                problems.push(FileProblem::whole(&found.path, kind));
+                return None;
+            }
+        },
+    };
+    match text::decode(bytes) {
+        Ok(text) => parse(&found.path, text, engine, problems),
+        Err(problem) => {
+            problems.push(if bytes.is_empty() {
+                FileProblem::whole(&found.path, problem.kind)
+            } else {
+                FileProblem::at(&found.path, problem.text, problem.offset, problem.kind)
+            });
+            None
+        }
+    }
+}
+
+/// Splits a text and looks at every statement.
+fn parse(path: &Path, text: String, engine: Engine, problems: &mut Vec<FileProblem>) -> Option<Script> {
+    let mut found = Vec::new();
+    let parts = match split::parts(&text, engine) {
+        Ok(parts) => parts,
+        Err(error) => {
+            let kind = refuse::unsplittable(error.kind, engine);
+            problems.push(FileProblem::at(path, &text, error.offset, kind));
+            return None;
+        }
+    };
+    if parts.statements.is_empty() {
+        problems.push(FileProblem::whole(path, Kind::NoStatement));
+    }
+    let directives = directive::read(&text, engine, &parts, &mut found);
+    let checksum = Checksum::of(&text);
+    let script = Script {
+        path: path.to_owned(),
+        text,
+        checksum,
+        statements: parts.statements,
+        directives,
+    };
+    refuse::check(&script, &mut found);
+    if found.is_empty() && !script.statements.is_empty() {
+        return Some(script);
+    }
+    found.sort_by_key(|(offset, _)| *offset);
+    problems.extend(
+        found
+            .into_iter()
+            .map(|(offset, kind)| FileProblem::at(path, &script.text, offset, kind)),
+    );
+    None
+}

@@ -1,0 +1,238 @@
+//! Why a target is not where it should be, as facts that every surface shows in its own form.
+
+use std::path::PathBuf;
+
+use crate::code::Code;
+use crate::engine::{ApplyError, DatabaseError, Holder, SessionError, StateAfter, Unit};
+use crate::migration::{Place, Script};
+use crate::plan::PlanError;
+
+/// The longest line of a snippet, in characters.
+const LINE_MAX: usize = 160;
+
+/// A few lines of a file around a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snippet {
+    /// The line number of the first line.
+    pub first_line: usize,
+    /// The lines, the last one being the line of the place; control characters are escaped.
+    pub lines: Vec<String>,
+    /// How many characters precede the caret in the last line.
+    pub caret: usize,
+    /// How many characters the caret covers.
+    pub width: usize,
+}
+
+impl Snippet {
+    /// Cuts the line of a byte offset, and the one before it, out of a text.
+    pub fn around(text: &str, offset: usize) -> Self {
+        let place = Place::in_text(text, offset);
+        let at = text.floor_char_boundary(offset.min(text.len()));
+        let start = text
+            .get(..at)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |n| n + 1);
+        let line = text
+            .get(start..)
+            .and_then(|rest| rest.lines().next())
+            .unwrap_or_default();
+        // A long line is cut so that the caret stays in it.
+        let skip = (place.column - 1).saturating_sub(LINE_MAX / 2);
+        let shown: String = line.chars().skip(skip).take(LINE_MAX).map(visible).collect();
+        let word = text.get(at..).unwrap_or_default().chars();
+        let width = word
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .count()
+            .clamp(1, LINE_MAX / 2);
+        let mut lines = vec![shown];
+        let mut first_line = place.line;
+        let before = text.get(..start.saturating_sub(1)).and_then(|b| b.lines().last());
+        if let Some(before) = before.filter(|b| !b.trim().is_empty() && place.line > 1) {
+            lines.insert(0, before.chars().take(LINE_MAX).map(visible).collect());
+            first_line -= 1;
+        }
+        Self {
+            first_line,
+            lines,
+            caret: place.column - 1 - skip,
+            width,
+        }
+    }
+}
+
+/// Keeps columns: one character for one character.
+fn visible(c: char) -> char {
+    if c.is_control() { ' ' } else { c }
+}
+
+/// Why a target is not where it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The stable code.
+    pub code: Code,
+    /// What happened, in one line, without the tenant's name.
+    pub what: String,
+    /// The migration it happened in: `version_name`.
+    pub migration: Option<String>,
+    /// The file it happened in.
+    pub file: Option<PathBuf>,
+    /// The place in that file.
+    pub place: Option<Place>,
+    /// Whether the place is where the database points; otherwise it is the statement's first word.
+    pub exact: bool,
+    /// The lines around the place.
+    pub snippet: Option<Snippet>,
+    /// Which statement of how many, from 1.
+    pub statement: Option<(usize, usize)>,
+    /// The database's own words.
+    pub database: Option<DatabaseError>,
+    /// Who is in the way.
+    pub holders: Vec<Holder>,
+    /// What is true in the database now.
+    pub state: StateAfter,
+    /// Every further cause, outermost first.
+    pub causes: Vec<String>,
+}
+
+impl Failure {
+    pub(super) fn bare(code: Code, what: String) -> Self {
+        Self {
+            code,
+            what,
+            migration: None,
+            file: None,
+            place: None,
+            exact: false,
+            snippet: None,
+            statement: None,
+            database: None,
+            holders: Vec::new(),
+            state: StateAfter::RolledBack,
+            causes: Vec::new(),
+        }
+    }
+
+    /// Describes a session that could not be had.
+    pub fn of_session(error: &SessionError) -> Self {
+        let mut failure = Self::bare(error.code(), error.to_string());
+        match error {
+            SessionError::AuthFailed { source, .. }
+            | SessionError::Exhausted { source, .. }
+            | SessionError::Database(source) => failure.database = Some(source.clone()),
+            SessionError::Blocked { holders, .. } => failure.holders.clone_from(holders),
+            SessionError::Unreachable { source, .. } => failure.causes.push(source.to_string()),
+            SessionError::Lost { reason } => failure.causes.push(reason.clone()),
+            SessionError::Tls { .. }
+            | SessionError::NoDatabase { .. }
+            | SessionError::Unsuitable { .. }
+            | SessionError::IdentityMismatch { .. }
+            | SessionError::HistoryDamaged { .. } => {}
+        }
+        failure
+    }
+
+    /// Describes a history that must not be continued.
+    pub fn of_plan(error: &PlanError) -> Self {
+        Self::bare(error.code(), error.to_string())
+    }
+
+    /// Describes a unit that could not be carried out.
+    pub fn of_apply(error: &ApplyError, unit: &Unit) -> Self {
+        let mut failure = match error {
+            ApplyError::Session { source, .. } => Self::of_session(source),
+            ApplyError::Statement { source, .. } => {
+                let mut failure = Self::bare(error.code(), source.message.clone());
+                failure.database = Some(source.clone());
+                failure
+            }
+            ApplyError::Cancelled { .. }
+            | ApplyError::Ambiguous { .. }
+            | ApplyError::Edited { .. }
+            | ApplyError::Fenced
+            | ApplyError::SessionChanged { .. }
+            | ApplyError::NotReadBack => Self::bare(error.code(), error.to_string()),
+        };
+        failure.place_in(error, unit);
+        failure
+    }
+
+    fn place_in(&mut self, error: &ApplyError, unit: &Unit) {
+        let (step, statement, offset) = match error {
+            ApplyError::Statement {
+                step,
+                statement,
+                offset,
+                exact,
+                state,
+                ..
+            } => {
+                self.exact = *exact;
+                self.state = *state;
+                (*step, Some(*statement), Some(*offset))
+            }
+            ApplyError::Ambiguous {
+                step,
+                statement,
+                reason,
+                ..
+            } => {
+                self.state = StateAfter::Ambiguous;
+                self.causes.push(reason.clone());
+                (*step, Some(*statement), None)
+            }
+            ApplyError::Cancelled { step, state } => {
+                self.state = *state;
+                (*step, None, None)
+            }
+            ApplyError::Edited { step, done } => {
+                self.state = StateAfter::HalfWay { done: *done };
+                (*step, None, None)
+            }
+            ApplyError::SessionChanged { step, .. } => (*step, None, None),
+            ApplyError::Fenced | ApplyError::NotReadBack | ApplyError::Session { .. } => return,
+        };
+        let Some(step) = unit.steps.get(step) else { return };
+        self.migration = Some(step.migration.label());
+        let script = step.script();
+        self.file = Some(script.path.clone());
+        if let Some(statement) = statement {
+            self.show_statement(script, statement, offset);
+        }
+    }
+
+    fn show_statement(&mut self, script: &Script, statement: usize, offset: Option<usize>) {
+        self.statement = Some((statement + 1, script.statements.len()));
+        let first = script.statements.get(statement).map_or(0, |s| s.range().start);
+        let offset = offset.unwrap_or(first);
+        self.place = Some(script.place(offset));
+        self.snippet = Some(Snippet::around(&script.text, offset));
+    }
+
+    /// Returns whether the target is half-way and resumes, or needs a decision.
+    pub fn is_half_way(&self) -> bool {
+        matches!(self.state, StateAfter::HalfWay { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snippet_shows_the_line_and_the_one_before() {
+        let snippet = Snippet::around("CREATE TABLE x (\n  id bigint PRIMARY KYE,\n", 37);
+        assert_eq!(
+            snippet.lines,
+            vec!["CREATE TABLE x (", "  id bigint PRIMARY KYE,"]
+        );
+        assert_eq!((snippet.first_line, snippet.caret, snippet.width), (1, 20, 3));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_caret() {
+        let text = format!("SELECT {}x", "a,".repeat(5000));
+        let snippet = Snippet::around(&text, text.len() - 1);
+        assert!(snippet.lines[0].chars().count() <= LINE_MAX);
+        assert_eq!(snippet.lines[0].chars().nth(snippet.caret), Some('x'));
+    }
+}

@@ -1,0 +1,20 @@
+//! Carries a plan out over many targets: limits, order, retries, events, and a report.
+//!
+//! One tenant's failure is data in the report, never the run's error.
+
+mod control;
+mod event;
+mod failure;
+mod machine;
+mod options;
+mod report;
+mod runner;
+mod target;
+mod units;
+
+pub use control::{Control, Stop};
+pub use event::RunEvent;
+pub use failure::{Failure, Snippet};
+pub use options::{DEFAULT_CONCURRENCY, RunOptions, TransactionScope};
+pub use report::{Outcome, RunReport, RunStatus, TargetReport};
+pub use runner::{Job, Tracks, run};

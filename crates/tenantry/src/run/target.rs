@@ -1,0 +1,337 @@
+//! One target: open, plan under the lock, carry out unit after unit, and say what became of it.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
+
+use super::control::{Control, Stop};
+use super::event::RunEvent;
+use super::failure::Failure;
+use super::options::RunOptions;
+use super::report::{Outcome, TargetReport};
+use super::units::units;
+use crate::engine::{self, ApplyError, OpenOptions, Recorded, Session, SessionError, Unit};
+use crate::history::{History, Phase};
+use crate::migration::Track;
+use crate::plan::{Goal, PlanError, Step, plan};
+use crate::target::Target;
+
+/// How often a lost session is replaced before the target is given up.
+const SESSIONS_MAX: usize = 5;
+
+/// What every target of a run shares.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) run_id: String,
+    pub(super) options: RunOptions,
+    pub(super) control: Control,
+    pub(super) events: UnboundedSender<RunEvent>,
+}
+
+impl Shared {
+    pub(super) fn tell(&self, event: RunEvent) {
+        // Nobody listens any more: the run goes on all the same.
+        if self.events.send(event).is_err() {
+            tracing::trace!("an event had no listener");
+        }
+    }
+}
+
+/// Why an attempt ended without the goal.
+enum Ended {
+    Session(SessionError),
+    Plan(PlanError),
+    Apply(ApplyError, Box<Unit>),
+}
+
+/// The work on one target, over all its attempts.
+struct Work<'a> {
+    target: &'a Target,
+    track: &'a Track,
+    goal: &'a Goal,
+    shared: &'a Shared,
+    begun: Instant,
+    attempts: usize,
+    attempt_ids: HashSet<String>,
+    first_seen: Option<History>,
+    last_seen: Option<History>,
+    recorded: Vec<Recorded>,
+}
+
+/// Brings one target to the goal. Never fails: what goes wrong is in the report.
+pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared: &Shared) -> TargetReport {
+    let mut work = Work {
+        target,
+        track,
+        goal,
+        shared,
+        begun: Instant::now(),
+        attempts: 0,
+        attempt_ids: HashSet::new(),
+        first_seen: None,
+        last_seen: None,
+        recorded: Vec::new(),
+    };
+    shared.tell(RunEvent::TargetStarted {
+        label: target.label(),
+        track: track.name.clone(),
+    });
+    let ended = work.try_until_settled().await;
+    work.report(ended)
+}
+
+impl Work<'_> {
+    async fn try_until_settled(&mut self) -> Result<(), Ended> {
+        loop {
+            self.attempts += 1;
+            let Err(ended) = self.attempt().await else {
+                return Ok(());
+            };
+            let Some(pause) = self.pause_before_retry(&ended) else {
+                return Err(ended);
+            };
+            self.tell_retry(&ended, pause);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.shared.control.reached(Stop::Cancel) => return Err(ended),
+            }
+        }
+    }
+
+    /// One session: everything is planned anew under its lock, so that whatever an earlier attempt did,
+    /// known or unknown, is seen in the history.
+    async fn attempt(&mut self) -> Result<(), Ended> {
+        let options = self.open_options();
+        let mut session = tokio::select! {
+            opened = engine::open(&self.target.address, &options) => opened.map_err(Ended::Session)?,
+            () = self.shared.control.reached(Stop::Cancel) => {
+                return Err(Ended::Session(SessionError::Lost { reason: "cancelled on request".to_owned() }));
+            }
+        };
+        self.see(session.history().clone());
+        let plan = plan(self.track, session.history(), self.goal).map_err(Ended::Plan)?;
+        for steps in units(plan, self.shared.options.transaction) {
+            let unit = self.unit(steps);
+            let recorded = self.carry_out(session.as_mut(), &unit).await;
+            self.finish_unit(recorded.map_err(|error| Ended::Apply(error, Box::new(unit)))?);
+            if self.shared.control.requested() >= Stop::Cancel {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries one unit out; a request to cancel goes to the server, and its answer is waited for.
+    async fn carry_out(&self, session: &mut dyn Session, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+        let canceller = session.canceller();
+        let mut running = std::pin::pin!(session.carry_out(unit));
+        let early = tokio::select! {
+            done = &mut running => Some(done),
+            () = self.shared.control.reached(Stop::Cancel) => None,
+        };
+        if let Some(done) = early {
+            return done;
+        }
+        canceller.cancel().await;
+        running.await
+    }
+
+    fn open_options(&self) -> OpenOptions {
+        let options = &self.shared.options;
+        OpenOptions {
+            application_name: format!("tenantry {}", self.shared.run_id),
+            connect_timeout: options.connect_timeout,
+            lock_timeout: options.lock_timeout,
+            lock_window: options.lock_window.saturating_sub(self.begun.elapsed()),
+            database_id: self.target.database_id.clone(),
+            tenant_id: self
+                .target
+                .owner
+                .as_ref()
+                .map(|o| o.id.to_string())
+                .unwrap_or_default(),
+            registry_id: self.target.registry_id.clone(),
+        }
+    }
+
+    fn unit(&mut self, steps: Vec<Step>) -> Unit {
+        let attempt_id = uuid::Uuid::now_v7().to_string();
+        self.attempt_ids.insert(attempt_id.clone());
+        if let Some(first) = steps.first() {
+            self.shared.tell(RunEvent::MigrationStarted {
+                label: self.target.label(),
+                track: self.track.name.clone(),
+                migration: first.migration.label(),
+            });
+        }
+        Unit {
+            track: self.track.name.clone(),
+            direction: steps.first().map_or(self.goal.direction(), |s| s.direction),
+            steps,
+            run_id: self.shared.run_id.clone(),
+            attempt_id,
+        }
+    }
+
+    /// Takes a history in; what an attempt of ours wrote and never heard of counts as done by us.
+    fn see(&mut self, history: History) {
+        for row in history.of_track(&self.track.name) {
+            let ours = row.phase == Phase::Done && self.attempt_ids.contains(&row.attempt_id);
+            if ours && !self.recorded.iter().any(|r| r.version == row.version) {
+                self.recorded.push(Recorded {
+                    version: row.version,
+                    duration_ms: row.duration_ms,
+                });
+            }
+        }
+        self.first_seen.get_or_insert_with(|| history.clone());
+        self.last_seen = Some(history);
+    }
+
+    fn finish_unit(&mut self, recorded: Vec<Recorded>) {
+        for done in recorded {
+            self.shared.tell(RunEvent::MigrationFinished {
+                label: self.target.label(),
+                track: self.track.name.clone(),
+                version: done.version,
+                duration_ms: done.duration_ms,
+            });
+            self.recorded.push(done);
+        }
+    }
+
+    /// Returns how long to wait before the next attempt; `None` if there is none.
+    fn pause_before_retry(&self, ended: &Ended) -> Option<Duration> {
+        if self.shared.control.requested() >= Stop::Cancel {
+            return None;
+        }
+        let in_window = self.begun.elapsed() < self.shared.options.lock_window;
+        let again = match ended {
+            Ended::Session(error) => self.is_worth_another(error),
+            Ended::Apply(ApplyError::Session { source, .. }, _) => self.is_worth_another(source),
+            Ended::Apply(ApplyError::Statement { source, .. }, _) => source.transient && in_window,
+            Ended::Apply(ApplyError::Fenced, _) => in_window,
+            Ended::Plan(_) | Ended::Apply(_, _) => false,
+        };
+        // Doubling from 0.25 s to 8 s; the engines' own polling adds the jitter.
+        again.then(|| Duration::from_millis(250 << self.attempts.min(5)))
+    }
+
+    fn is_worth_another(&self, error: &SessionError) -> bool {
+        match error {
+            SessionError::Lost { .. } | SessionError::Exhausted { .. } | SessionError::Unreachable { .. } => {
+                self.attempts < SESSIONS_MAX
+            }
+            SessionError::Database(error) => error.transient && self.attempts < SESSIONS_MAX,
+            SessionError::Tls { .. }
+            | SessionError::AuthFailed { .. }
+            | SessionError::NoDatabase { .. }
+            | SessionError::Unsuitable { .. }
+            | SessionError::Blocked { .. }
+            | SessionError::IdentityMismatch { .. }
+            | SessionError::HistoryDamaged { .. } => false,
+        }
+    }
+
+    fn tell_retry(&self, ended: &Ended, pause: Duration) {
+        let failure = describe(ended);
+        self.shared.tell(RunEvent::Retrying {
+            label: self.target.label(),
+            code: failure.code,
+            reason: failure.what,
+            pause,
+        });
+    }
+
+    fn report(self, ended: Result<(), Ended>) -> TargetReport {
+        let outcome = match &ended {
+            Ok(()) if self.recorded.is_empty() => Outcome::Current,
+            Ok(()) => Outcome::Applied,
+            Err(ended) => outcome_of(ended),
+        };
+        let target = self.target;
+        let current = |history: &Option<History>| history.as_ref().and_then(|h| h.current(&self.track.name));
+        let from = current(&self.first_seen);
+        TargetReport {
+            database_id: target.database_id.clone(),
+            track: self.track.name.clone(),
+            label: target.label(),
+            owner: target.owner.clone(),
+            server: target.server.clone(),
+            database: target.address.database().to_owned(),
+            outcome,
+            from,
+            to: self.version_now(),
+            migrations: self.recorded,
+            failure: ended.err().map(|ended| describe(&ended)),
+            attempts: self.attempts,
+            duration: self.begun.elapsed(),
+        }
+    }
+
+    fn version_now(&self) -> Option<crate::migration::Version> {
+        let history = self.last_seen.as_ref()?;
+        let done: HashSet<_> = self.recorded.iter().map(|r| r.version).collect();
+        let before = history
+            .of_track(&self.track.name)
+            .filter(|row| row.phase == Phase::Done);
+        match self.goal.direction() {
+            crate::direction::Direction::Up => before.map(|row| row.version).chain(done).max(),
+            crate::direction::Direction::Down => {
+                before.map(|row| row.version).filter(|v| !done.contains(v)).max()
+            }
+        }
+    }
+}
+
+fn describe(ended: &Ended) -> Failure {
+    match ended {
+        Ended::Session(error) => Failure::of_session(error),
+        Ended::Plan(error) => Failure::of_plan(error),
+        Ended::Apply(error, unit) => Failure::of_apply(error, unit),
+    }
+}
+
+fn outcome_of(ended: &Ended) -> Outcome {
+    match ended {
+        Ended::Plan(PlanError::Modified { .. }) => Outcome::Modified,
+        Ended::Plan(PlanError::Ahead { .. }) => Outcome::Ahead,
+        Ended::Session(error) | Ended::Apply(ApplyError::Session { source: error, .. }, _) => {
+            session_outcome(error)
+        }
+        Ended::Apply(ApplyError::Cancelled { state, .. }, _) => match state {
+            engine::StateAfter::HalfWay { .. } => Outcome::Interrupted,
+            engine::StateAfter::Ambiguous => Outcome::Ambiguous,
+            engine::StateAfter::RolledBack | engine::StateAfter::Unknown => Outcome::Cancelled,
+        },
+        Ended::Apply(ApplyError::Ambiguous { .. }, _) => Outcome::Ambiguous,
+        Ended::Apply(ApplyError::Fenced, _) => Outcome::Blocked,
+        Ended::Apply(ApplyError::Statement { source, .. }, _) if source.class.0 == 2005 => Outcome::Blocked,
+        Ended::Apply(
+            ApplyError::Statement {
+                state: engine::StateAfter::HalfWay { .. },
+                ..
+            },
+            _,
+        ) => Outcome::Interrupted,
+        Ended::Plan(_) | Ended::Apply(_, _) => Outcome::Failed,
+    }
+}
+
+fn session_outcome(error: &SessionError) -> Outcome {
+    match error {
+        SessionError::Unreachable { .. } | SessionError::Tls { .. } | SessionError::Exhausted { .. } => {
+            Outcome::Unreachable
+        }
+        SessionError::AuthFailed { .. } => Outcome::AuthFailed,
+        SessionError::NoDatabase { .. } => Outcome::TargetGone,
+        SessionError::Blocked { .. } => Outcome::Blocked,
+        SessionError::IdentityMismatch { .. } => Outcome::IdentityMismatch,
+        SessionError::Lost { .. } => Outcome::Interrupted,
+        SessionError::Unsuitable { .. } | SessionError::HistoryDamaged { .. } | SessionError::Database(_) => {
+            Outcome::Failed
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Throwaway database servers: on free loopback ports, in one temporary folder, gone when dropped.
+
+mod account;
+mod certificates;
+mod folder;
+mod mariadb;
+mod postgres;
+mod server;
+
+use std::fmt;
+
+pub(crate) use self::server::Server;
+
+use self::certificates::Certificates;
+use self::folder::Folder;
+use crate::signals::Signals;
+use crate::test::install;
+use crate::test::programs;
+
+/// An engine whose servers we start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// PostgreSQL.
+    Postgres,
+    /// MariaDB.
+    MariaDb,
+}
+
+impl Engine {
+    /// Every engine, in the order in which they are started.
+    pub(crate) const ALL: [Self; 2] = [Self::Postgres, Self::MariaDb];
+
+    /// Returns the packages that hold the server's programs on Debian and Ubuntu.
+    pub(crate) fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres => &["postgresql"],
+            Self::MariaDb => &["mariadb-server"],
+        }
+    }
+
+    /// Returns whether the server's programs are on this machine.
+    pub(crate) fn is_installed(self) -> bool {
+        match self {
+            Self::Postgres => programs::postgres().is_some(),
+            Self::MariaDb => programs::mariadb().is_some(),
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Postgres => "PostgreSQL",
+            Self::MariaDb => "MariaDB",
+        })
+    }
+}
+
+/// An engine that has no server in this run.
+#[derive(Debug)]
+pub(crate) struct Skipped {
+    /// The engine.
+    pub(crate) engine: Engine,
+    /// Why, and what to do about it.
+    pub(crate) why: String,
+}
+
+/// One run's servers.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    /// Those that run. Declared before the folder: they end before it is removed.
+    pub(crate) running: Vec<Server>,
+    /// The engines without one.
+    pub(crate) skipped: Vec<Skipped>,
+    _folder: Folder,
+}
+
+impl Servers {
+    /// Installs what is missing where we may, and starts a server of each engine.
+    pub(crate) fn start(signals: &Signals) -> anyhow::Result<Self> {
+        folder::sweep();
+        let mut skipped = Vec::new();
+        for (engine, why) in install::missing(&Engine::ALL) {
+            skipped.push(Skipped { engine, why });
+        }
+        let folder = Folder::create()?;
+        let certificates = Certificates::create(folder.path())?;
+        let (certificates, mut running) = (certificates.as_ref(), Vec::new());
+        if let Some(programs) = programs::postgres() {
+            running.push(postgres::start(&programs, &folder, certificates, signals)?);
+        }
+        if let Some(programs) = programs::mariadb() {
+            running.push(mariadb::start(&programs, &folder, certificates, signals)?);
+        }
+        Ok(Self {
+            running,
+            skipped,
+            _folder: folder,
+        })
+    }
+}
