@@ -1,7 +1,10 @@
 //! Files on disk to migrations: read, parse, split, refuse, checksum. No connection is opened here.
 
 mod checksum;
+mod cursor;
+mod destroys;
 mod directive;
+pub mod mysql_class;
 mod problem;
 mod read;
 mod refuse;
@@ -11,6 +14,7 @@ mod text;
 mod version;
 
 pub use checksum::Checksum;
+pub use destroys::{Destruction, destroys_data};
 pub use problem::{FileProblem, FileProblemKind};
 pub use read::ReadError;
 pub use script::{Directives, OnResume, Place, Script, Statement};

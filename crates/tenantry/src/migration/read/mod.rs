@@ -189,7 +189,7 @@ fn parse(path: &Path, text: String, engine: Engine, problems: &mut Vec<FileProbl
         statements: parts.statements,
         directives,
     };
-    refuse::check(&script, &mut found);
+    refuse::check(&script, engine, &mut found);
     if found.is_empty() && !script.statements.is_empty() {
         return Some(script);
     }

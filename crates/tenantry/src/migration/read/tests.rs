@@ -1,7 +1,9 @@
 //! Folders to tracks.
 
+use std::path::Path;
+
 use crate::engine::Engine;
-use crate::migration::{Checksum, ReadError, Track};
+use crate::migration::{Checksum, FileProblemKind as Kind, ReadError, Track};
 use crate::target::TrackName;
 
 fn track(engine: Engine, files: &[(&str, &str)]) -> Result<Track, ReadError> {
@@ -106,4 +108,166 @@ fn line_endings_do_not_change_checksum_or_statements() {
             );
         }
     }
+}
+
+/// A folder with files of these names and bytes.
+fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).expect("a file");
+    }
+    folder
+}
+
+/// Reads a folder and returns file name, code and message of every problem.
+fn refusals(folder: &Path) -> Vec<(String, u16, String)> {
+    let Err(error) = Track::read(folder, TrackName::Tenant, Engine::Sqlite) else {
+        return Vec::new();
+    };
+    let name = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    error
+        .problems()
+        .iter()
+        .map(|p| (name(&p.path), p.code().0, p.kind.to_string()))
+        .collect()
+}
+
+#[track_caller]
+fn refused_bytes(number: &str, bytes: &[u8], code: u16, message: &str) {
+    let folder = folder(&[("1_a.sql", bytes)]);
+    assert_eq!(
+        refusals(folder.path()),
+        [("1_a.sql".to_owned(), code, message.to_owned())],
+        "{number}"
+    );
+}
+
+#[test]
+fn an_empty_folder_is_an_empty_track_and_no_folder_is_an_error() {
+    let folder = folder(&[("README.md", b"x")]);
+    let track = Track::read(folder.path(), TrackName::Tenant, Engine::Sqlite).expect("B01");
+    assert_eq!(track.head(), None);
+    for bad in ["none", "README.md"] {
+        let error =
+            Track::read(&folder.path().join(bad), TrackName::Tenant, Engine::Sqlite).expect_err("B02");
+        assert_eq!(error.code().0, 1006, "B02 {bad}");
+        assert!(error.problems().is_empty() && std::error::Error::source(&error).is_some());
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf_8() {
+    let utf_16: Vec<u8> = "SELECT 1".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let marked: Vec<u8> = [0xff, 0xfe].into_iter().chain(utf_16.clone()).collect();
+    let utf_32: Vec<u8> = "SELECT 1"
+        .chars()
+        .flat_map(|c| u32::from(c).to_be_bytes())
+        .collect();
+    let text = |offset, encoding| {
+        format!("the file is not UTF-8: byte {offset} does not fit (it looks like {encoding})")
+    };
+    refused_bytes("B07", &marked, 3013, &text(0, "UTF-16LE"));
+    refused_bytes("B07", &utf_16, 3013, &text(1, "UTF-16LE"));
+    refused_bytes("B07", &utf_32, 3013, &text(0, "UTF-32BE"));
+    refused_bytes("B08", b"SELECT '\xe9'", 3013, &text(9 - 1, "Latin-1"));
+    refused_bytes("B10", b"SELECT '\xed\xa0\x80'", 3013, &text(8, "Latin-1"));
+    refused_bytes("B10", b"\xc0\xaf", 3013, &text(0, "Latin-1"));
+}
+
+#[test]
+fn names_that_no_migration_has() {
+    let long = format!("1_{}.sql", "a".repeat(240));
+    let cases = [
+        ("B18", "a.sql", 3019),
+        ("B18", "1.sql", 3019),
+        ("B18", "1_.sql", 3019),
+        ("B18", "V1__a.sql", 3019),
+        ("B18", "1_a b.sql", 3019),
+        ("B18", "1_a.up.sql", 3019),
+        ("B18", "1_a.SQL", 3019),
+        ("B17", "1_\u{e9}.sql", 3019),
+        ("B17", "1_e\u{301}.sql", 3019),
+        ("B19", "0_a.sql", 3020),
+        ("B19", "-1_a.sql", 3020),
+        ("B19", "9223372036854775808_a.sql", 3020),
+        ("B20", &long, 3021),
+        ("B20", "1_a\u{1b}[31m\n.sql", 3021),
+    ];
+    for (number, name, code) in cases {
+        let folder = folder(&[(name, b"SELECT 1")]);
+        let found: Vec<_> = refusals(folder.path())
+            .into_iter()
+            .map(|(_, code, _)| code)
+            .collect();
+        assert_eq!(found, [code], "{number} {name:?}");
+    }
+    let ignored = folder(&[(".1_a.sql", b"x"), ("1_a.sql~", b"x"), ("x.txt", b"x")]);
+    assert!(refusals(ignored.path()).is_empty(), "B18");
+}
+
+#[test]
+fn a_name_with_control_characters_is_shown_escaped() {
+    let folder = folder(&[("1_a\u{1b}\n.sql", b"SELECT 1")]);
+    let error = Track::read(folder.path(), TrackName::Tenant, Engine::Sqlite).expect_err("B20");
+    let shown = error.problems().first().expect("a problem").to_string();
+    assert!(
+        shown.contains("1_a\\u{1b}\\u{a}.sql") && !shown.contains('\u{1b}'),
+        "{shown}"
+    );
+}
+
+#[test]
+fn two_files_of_one_version() {
+    for (number, other, code) in [
+        ("B15", "1_b.sql", 3004),
+        ("B16", "001_a.sql", 3004),
+        ("B17", "1_A.sql", 3022),
+    ] {
+        let folder = folder(&[("1_a.sql", b"SELECT 1"), (other, b"SELECT 1")]);
+        let found: Vec<_> = refusals(folder.path())
+            .into_iter()
+            .map(|(_, code, _)| code)
+            .collect();
+        assert_eq!(found, [code], "{number}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_ordinary_file_is_refused_without_opening_it() {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    let outside = folder(&[("x.sql", b"SELECT 1")]);
+    let folder = folder(&[]);
+    let at = |name: &str| folder.path().join(name);
+    symlink(outside.path().join("x.sql"), at("1_outside.sql")).expect("a link");
+    symlink(at("2_loop.sql"), at("2_loop.sql")).expect("a link");
+    symlink(at("none"), at("3_dangling.sql")).expect("a link");
+    std::fs::create_dir(at("4_folder.sql")).expect("a folder");
+    let made = std::process::Command::new("mkfifo")
+        .arg(at("5_pipe.sql"))
+        .status()
+        .expect("mkfifo");
+    assert!(made.success());
+    let _socket = UnixListener::bind(at("6_socket.sql")).expect("a socket");
+    let large = std::fs::File::create(at("7_large.sql")).expect("a file");
+    large.set_len((64 << 20) + 1).expect("a length");
+    let found: Vec<_> = refusals(folder.path())
+        .into_iter()
+        .map(|(_, code, _)| code)
+        .collect();
+    assert_eq!(found, [3025, 3025, 3025, 3026, 3026, 3026, 3028], "B21 B22 B24");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_cannot_be_read_is_told_with_the_reason() {
+    let found = super::file::read(Path::new("/proc/self/mem"));
+    assert!(matches!(found, Err(Kind::Unreadable(_))), "B23: {found:?}");
 }

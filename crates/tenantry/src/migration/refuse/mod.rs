@@ -1,9 +1,22 @@
 //! What must not run, seen before any connection is opened.
 
+mod outside;
+mod scan;
+mod server;
+mod session;
+mod transaction;
+
+#[cfg(test)]
+mod tests;
+
+use super::cursor::Cursor;
 use super::problem::FileProblemKind as Kind;
 use super::script::Script;
 use super::split::SplitErrorKind;
 use crate::engine::Engine;
+
+/// The most problems that are listed for one file: more help nobody.
+const MOST: usize = 50;
 
 /// Says in a file problem's words why a text cannot be split.
 pub(super) fn unsplittable(kind: SplitErrorKind, engine: Engine) -> Kind {
@@ -18,10 +31,33 @@ pub(super) fn unsplittable(kind: SplitErrorKind, engine: Engine) -> Kind {
 }
 
 /// Looks at every statement; adds what must not run, by byte offset.
-pub(super) fn check(script: &Script, problems: &mut Vec<(usize, Kind)>) {
-    let several = script.statements.get(1);
-    if let (Some(second), true) = (several, script.directives.no_transaction) {
+pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, Kind)>) {
+    if let (Some(second), true) = (script.statements.get(1), script.directives.no_transaction) {
         let kind = Kind::SeveralWithoutTransaction(script.statements.len());
         problems.push((second.start as usize, kind));
     }
+    for (index, statement) in script.statements.iter().enumerate() {
+        let start = statement.start as usize;
+        let text = script.statement(index);
+        problems.extend(head(text, engine, script).map(|kind| (start, kind)));
+        scan::scan(text, engine, |offset, kind| problems.push((start + offset, kind)));
+        if problems.len() >= MOST {
+            problems.truncate(MOST);
+            return;
+        }
+    }
+}
+
+/// Returns why a statement of this kind must not run; the first reason wins.
+fn head(text: &str, engine: Engine, script: &Script) -> Option<Kind> {
+    let cursor = Cursor::new(text, engine);
+    transaction::refused(cursor.clone(), engine)
+        .or_else(|| session::refused(cursor.clone(), engine))
+        .or_else(|| server::refused(cursor.clone(), engine))
+        .or_else(|| outside::refused(cursor, engine, &script.directives))
+}
+
+/// Returns the first words of a statement, for messages: at most three, in capitals.
+fn shown(words: &[&str]) -> String {
+    words.join(" ").to_ascii_uppercase()
 }

@@ -6,7 +6,7 @@ use super::token::{Kind, Opened, Token, Unclosed};
 use crate::engine::Engine;
 
 /// Reads one token after the other. Block comments and white space yield none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lexer<'a> {
     text: &'a str,
     at: usize,
