@@ -14,6 +14,7 @@ mod tls;
 pub use address::{Address, Login, NetworkAddress, Place, SqliteAddress, Tls};
 pub use create::{CreateError, NewDatabase};
 pub use error::{ApplyError, DatabaseError, Holder, SessionError, StateAfter};
+pub use mysql::{MySqlServer, create_database as create_mysql_database};
 pub use session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
 
 use std::fmt;

@@ -60,7 +60,11 @@ fn hash_masked(hasher: &mut Sha256, text: &[u8]) {
 }
 
 /// Asks for the fingerprints of several objects, joined by dots in their order.
-pub(super) async fn of_objects(conn: &mut Conn, names: &Names, objects: &[Object]) -> Result<String, SessionError> {
+pub(super) async fn of_objects(
+    conn: &mut Conn,
+    names: &Names,
+    objects: &[Object],
+) -> Result<String, SessionError> {
     let mut found = Vec::with_capacity(objects.len());
     for object in objects {
         let sent = send(conn, &[probe(names, object)]).await;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod connect;
+mod create;
 mod error;
 mod failure;
 mod fingerprint;
@@ -14,6 +15,8 @@ mod resume;
 mod tables;
 mod wire;
 mod writes;
+
+pub use self::create::{MySqlServer, create_database};
 
 use async_trait::async_trait;
 use mysql_async::Conn;

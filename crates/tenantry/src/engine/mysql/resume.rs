@@ -109,7 +109,9 @@ impl Worker<'_> {
                 "it is read as another kind of statement than before",
             ));
         };
-        let now = of_objects(self.conn, self.writer.names, objects).await.map_err(lost_or_refused)?;
+        let now = of_objects(self.conn, self.writer.names, objects)
+            .await
+            .map_err(lost_or_refused)?;
         let verdict = compare(step.script().statement(next), before, &now, &class);
         if verdict == Verdict::Applied && self.ddl == Ddl::Divisible {
             return Ok(Verdict::Unclear("this server's DDL is not atomic"));

@@ -158,6 +158,18 @@ impl Database {
         self.admin.query(sql).await.unwrap()
     }
 
+    /// Waits until nobody else is connected to the database, so that its lock is free.
+    pub(super) async fn alone(&mut self) {
+        let others = format!(
+            "SELECT COUNT(*) FROM information_schema.processlist \
+             WHERE db = '{}' AND id <> CONNECTION_ID()",
+            self.name
+        );
+        while self.one(&others).await != "0" {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(super) async fn run(&mut self, sql: &str) {
         self.admin.query_drop(sql).await.unwrap();
     }
@@ -182,48 +194,33 @@ pub(super) async fn migrate_on(
     session.carry_out(&unit).await
 }
 
-/// Makes a script of statements that end with a semicolon and a line break.
-pub(super) fn script(text: &str) -> Script {
-    let mut statements = Vec::new();
-    let mut start = 0;
-    for piece in text.split_inclusive(";\n") {
-        let body = piece.trim().trim_end_matches(';');
-        if !body.is_empty() {
-            let from = start + piece.find(body).unwrap();
-            statements.push(Statement {
-                start: u32::try_from(from).unwrap(),
-                end: u32::try_from(from + body.len()).unwrap(),
-            });
-        }
-        start += piece.len();
+/// Makes a track of files with the versions 1, 2, 3 …; each may have a way back.
+pub(super) fn track(files: &[(&str, Option<&str>)]) -> Track {
+    let mut named = Vec::new();
+    for ((up, down), number) in files.iter().zip(1..) {
+        named.push((format!("{number}_file.sql"), *up));
+        named.extend(down.map(|down| (format!("{number}_file.down.sql"), down)));
     }
-    Script {
-        path: PathBuf::from("test.sql"),
-        text: text.to_owned(),
-        checksum: Checksum::of(text),
-        statements,
-        directives: Directives::default(),
-    }
+    let named: Vec<(&str, &str)> = named.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    Track::from_files(TrackName::Tenant, Engine::MySql, &named).unwrap()
 }
 
-/// Makes a track of scripts with the versions 1, 2, 3 …; each may have a way back.
-pub(super) fn track(files: &[(&str, Option<&str>)]) -> Track {
-    let migrations = files
-        .iter()
-        .zip(1..)
-        .map(|((up, down), number)| {
-            Arc::new(Migration {
-                version: Version::from_number(number).unwrap(),
-                name: format!("file_{number}"),
-                up: script(up),
-                down: down.map(script),
-            })
-        })
-        .collect();
-    Track {
-        name: TrackName::Tenant,
-        engine: Engine::MySql,
-        folder: PathBuf::new(),
-        migrations,
-    }
+/// Makes a track of one file with one statement, past everything that reading a file refuses.
+pub(super) fn unchecked(statement: &str) -> Track {
+    let mut track = track(&[("SELECT 1;\n", None)]);
+    let end = u32::try_from(statement.len()).unwrap();
+    let script = Script {
+        path: "1_file.sql".into(),
+        text: statement.to_owned(),
+        checksum: Checksum::of(statement),
+        statements: vec![Statement { start: 0, end }],
+        directives: Directives::default(),
+    };
+    track.migrations = vec![Arc::new(Migration {
+        version: Version::from_number(1).unwrap(),
+        name: "file".to_owned(),
+        up: script,
+        down: None,
+    })];
+    track
 }

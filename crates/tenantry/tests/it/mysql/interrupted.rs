@@ -1,7 +1,7 @@
 //! Exactly once, whatever dies: a connection cut at every message, sessions killed at random.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mysql_async::prelude::Queryable as _;
 use tenantry::engine::{self, Address};
@@ -79,14 +79,17 @@ async fn effects(db: &mut Database) -> String {
     found.join("\n")
 }
 
-/// Runs until the goal is reached without an error; returns how often it took.
-async fn finish(db: &Database, files: &Track, goal: &Goal) -> usize {
-    for attempt in 1..10 {
+/// Runs as often as a goal may need: what is half-way is finished first, then the goal is planned anew.
+async fn finish(db: &mut Database, files: &Track, goal: &Goal) {
+    db.alone().await;
+    for _ in 0..4 {
         let mut session = db.open().await.unwrap();
         if plan(files, session.history(), goal).unwrap().steps.is_empty() {
-            return attempt;
+            return;
         }
         migrate_on(session.as_mut(), files, goal).await.unwrap();
+        drop(session);
+        db.alone().await;
     }
     panic!("it never ends");
 }
@@ -117,14 +120,16 @@ async fn everything_once(goal: &Goal, before: Option<&Goal>) {
     let expected = effects(&mut db).await;
     db.drop().await;
     for number in 1..=total {
-        for cut in [Cut::Before(number), Cut::During(number), Cut::After(number)] {
+        // Before a message is what it is after the one before it.
+        let first = (number == 1).then_some(Cut::Before(1));
+        for cut in first.into_iter().chain([Cut::During(number), Cut::After(number)]) {
             let mut db = Database::create().await.unwrap();
             if let Some(before) = before {
                 db.migrate(&files, before).await.unwrap();
             }
             let uncut = run_cut(&db, &files, goal, cut).await;
             assert_eq!(uncut, None, "{cut:?} of {total}");
-            finish(&db, &files, goal).await;
+            finish(&mut db, &files, goal).await;
             assert_eq!(effects(&mut db).await, expected, "{cut:?} of {total}");
             db.drop().await;
         }
@@ -158,6 +163,7 @@ async fn sessions_killed_at_random_lose_and_double_nothing() {
     for round in 0..30_u32 {
         let mut db = Database::create().await.unwrap();
         for attempt in 0_u32.. {
+            db.alone().await;
             let mut session = match db.open().await {
                 Ok(session) => session,
                 Err(error) => panic!("{error:?}"),
@@ -189,5 +195,5 @@ async fn sessions_killed_at_random_lose_and_double_nothing() {
         assert_eq!(effects(&mut db).await, expected, "round {round}");
         db.drop().await;
     }
-    assert!(kills >= 30, "only {kills} kills in {:?}", Duration::from_secs(1));
+    assert!(kills >= 30, "only {kills} kills");
 }

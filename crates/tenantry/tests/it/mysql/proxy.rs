@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 pub(super) enum Cut {
     /// Nothing is cut.
     Never,
+    /// Nothing is cut, and nothing is read: TLS.
+    Blind,
     /// The server never sees it.
     Before(usize),
     /// The server sees it, and both connections are gone at once.
@@ -50,13 +52,14 @@ impl Proxy {
     }
 }
 
-async fn carry(client: TcpStream, server: TcpStream, cut: Cut, counter: &AtomicUsize) {
+async fn carry(mut client: TcpStream, mut server: TcpStream, cut: Cut, counter: &AtomicUsize) {
+    if cut == Cut::Blind {
+        let _ended = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        return;
+    }
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     counter.store(0, Ordering::SeqCst);
-    let back = async {
-        let _ended = tokio::io::copy(&mut from_server, &mut to_client).await;
-    };
     let forth = async {
         while let Some((packet, begins)) = packet(&mut from_client).await {
             let number = if begins {
@@ -64,29 +67,23 @@ async fn carry(client: TcpStream, server: TcpStream, cut: Cut, counter: &AtomicU
             } else {
                 0
             };
-            if cut == Cut::Before(number) {
+            if cut == Cut::Before(number) || to_server.write_all(&packet).await.is_err() {
                 return false;
             }
-            if to_server.write_all(&packet).await.is_err() {
-                return false;
-            }
-            if cut == Cut::During(number) {
-                return false;
-            }
-            if cut == Cut::After(number) {
-                return true;
+            if [Cut::During(number), Cut::After(number)].contains(&cut) {
+                return cut == Cut::After(number);
             }
         }
         false
     };
-    tokio::pin!(back);
     let drain = tokio::select! {
-        () = &mut back => false,
+        _ended = tokio::io::copy(&mut from_server, &mut to_client) => false,
         drain = forth => drain,
     };
     if drain {
+        // The server reads the end only once it has carried the message out.
         drop(to_server);
-        back.await;
+        let _ended = tokio::io::copy(&mut from_server, &mut tokio::io::sink()).await;
     }
 }
 
