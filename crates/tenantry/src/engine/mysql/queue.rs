@@ -88,11 +88,6 @@ impl Queue {
         self.waiting.iter().any(|write| matches!(write, Queued::Claim(_)))
     }
 
-    /// Returns whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Notes that everything that waited was committed.
     pub(super) fn committed(&mut self) {
         for write in self.waiting.drain(..) {
@@ -118,8 +113,11 @@ impl Queue {
 
     /// Returns the statements in a transaction of their own; none if nothing waits.
     pub(super) fn transaction(&self, writer: Writer<'_>, steps: &[Step]) -> Vec<Part> {
-        if self.is_empty() {
-            return Vec::new();
+        match self.waiting.as_slice() {
+            [] => return Vec::new(),
+            // One statement is a transaction by itself: files that change `autocommit` are refused.
+            [_] => return self.parts(writer, steps),
+            [_, _, ..] => {}
         }
         let mut parts = vec![Part::new(Role::Own, "START TRANSACTION")];
         parts.extend(self.parts(writer, steps));
