@@ -9,9 +9,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use fleet::{EngineName, ProductCommand, ServerCommand, TenantCommand};
-pub(crate) use migrate::{Make, MigrateCommand};
-pub(crate) use select::Limits;
+pub(crate) use fleet::{
+    EngineName, ProductCommand, ProductProvision, ServerAdd, ServerCommand, TenantCommand, TenantCreate, TlsMode,
+};
+pub(crate) use migrate::{Ahead, Back, Make, MigrateCommand};
+pub(crate) use select::{Limits, Selection as Chosen};
 pub(crate) use values::{duration, parallel};
 
 /// Runs the databases of platforms that give every tenant its own database

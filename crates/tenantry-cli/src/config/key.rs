@@ -32,6 +32,11 @@ impl fmt::Display for KeySource {
 }
 
 impl KeySource {
+    /// Returns whether the key would be in a file that is not there.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::File(path) if std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound))
+    }
+
     /// Returns where the variable with the key was set; `None` if the key is in a file.
     pub(crate) fn variable(&self) -> Option<String> {
         match self {

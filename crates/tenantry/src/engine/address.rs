@@ -41,6 +41,18 @@ pub enum Tls {
     Disable,
 }
 
+impl Tls {
+    /// Returns the word used in flags, the registry and JSON.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::VerifyFull { .. } => "verify-full",
+            Self::VerifyCa { .. } => "verify-ca",
+            Self::Require => "require",
+            Self::Disable => "disable",
+        }
+    }
+}
+
 /// A user name and its password.
 #[derive(Clone, Debug)]
 pub struct Login {

@@ -4,6 +4,7 @@ mod address;
 mod create;
 mod error;
 mod identity;
+mod mysql;
 mod poll;
 mod postgres;
 mod session;
@@ -25,7 +26,8 @@ pub async fn open(address: &Address, options: &OpenOptions) -> Result<Box<dyn Se
         Address::Sqlite(sqlite) => sqlite::open(sqlite, options).await,
         Address::Network(network) => match network.engine {
             Engine::Postgres => postgres::open(network, options).await,
-            Engine::MySql | Engine::Sqlite => Err(unsupported(network)),
+            Engine::MySql => mysql::open(network, options).await,
+            Engine::Sqlite => Err(unsupported(network)),
         },
     }
 }
@@ -36,7 +38,8 @@ pub async fn read(address: &Address, options: &OpenOptions) -> Result<Box<dyn Re
         Address::Sqlite(sqlite) => sqlite::read(sqlite, options).await,
         Address::Network(network) => match network.engine {
             Engine::Postgres => postgres::read(network, options).await,
-            Engine::MySql | Engine::Sqlite => Err(unsupported(network)),
+            Engine::MySql => mysql::read(network, options).await,
+            Engine::Sqlite => Err(unsupported(network)),
         },
     }
 }
@@ -51,7 +54,22 @@ pub async fn create_database(at: &Address, new: &NewDatabase) -> Result<(), Crea
         Address::Sqlite(sqlite) => sqlite::create_database(&sqlite.folder, new).await,
         Address::Network(network) => match network.engine {
             Engine::Postgres => postgres::create_database(network, new).await,
-            Engine::MySql | Engine::Sqlite => Err(CreateError::Session(unsupported(network))),
+            Engine::MySql => mysql::create_database(network, new).await,
+            Engine::Sqlite => Err(CreateError::Session(unsupported(network))),
+        },
+    }
+}
+
+/// Connects to a server as its administrator and returns what it says that it is: product and version.
+///
+/// `at` is as for [`create_database`]. Writes nothing.
+pub async fn describe_server(at: &Address) -> Result<String, SessionError> {
+    match at {
+        Address::Sqlite(sqlite) => sqlite::describe(sqlite),
+        Address::Network(network) => match network.engine {
+            Engine::Postgres => postgres::describe(network).await,
+            Engine::MySql => mysql::describe(network).await,
+            Engine::Sqlite => Err(unsupported(network)),
         },
     }
 }

@@ -54,6 +54,7 @@ async fn migrate(database: &TestDatabase, track: &Track, goal: &Goal) -> Result<
 macro_rules! on_every_engine {
     ($($case:ident),* $(,)?) => {
         on_every_engine!(@ postgres, Postgres: $($case)*);
+        on_every_engine!(@ mysql, MySql: $($case)*);
         on_every_engine!(@ sqlite, Sqlite: $($case)*);
     };
     (@ $module:ident, $engine:ident: $($case:ident)*) => {

@@ -43,6 +43,19 @@ pub(crate) async fn create_database(admin: &NetworkAddress, new: &NewDatabase) -
     making.database(login).await
 }
 
+/// Connects as the administrator and returns the product and its version.
+pub(crate) async fn describe(admin: &NetworkAddress) -> Result<String, SessionError> {
+    let mut connection = Connection::open(admin, &options()).await?;
+    let mut version = String::new();
+    let answer = connection
+        .exchange("SHOW server_version", |_, row| version = row.get(0).unwrap_or_default().to_owned())
+        .await;
+    match answer.failure {
+        None => Ok(format!("PostgreSQL {}", crate::engine::text::clean(version.split(' ').next().unwrap_or_default()))),
+        Some(failure) => Err(failure.into_session_error()),
+    }
+}
+
 /// Settings of a connection that creates; it takes no migration lock.
 pub(super) fn options() -> OpenOptions {
     OpenOptions {

@@ -13,7 +13,7 @@ mod message;
 mod session;
 mod unit;
 
-pub(super) use create::create_database;
+pub(super) use create::{create_database, describe};
 
 use super::{NetworkAddress, OpenOptions, Reader, Session, SessionError};
 

@@ -49,6 +49,15 @@ pub(crate) async fn create_database(folder: &Path, new: &NewDatabase) -> Result<
     }
 }
 
+/// Returns the version of SQLite in this program, if the folder is there.
+pub(crate) fn describe(at: &SqliteAddress) -> Result<String, SessionError> {
+    if at.folder.is_dir() {
+        return Ok(format!("SQLite {}", rusqlite::version()));
+    }
+    let reason = "there is no such folder".to_owned();
+    Err(SessionError::Unsuitable { endpoint: at.folder.display().to_string(), reason })
+}
+
 /// Whose file it turned out to be.
 enum Owner {
     Ours,

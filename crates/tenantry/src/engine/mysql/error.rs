@@ -1,0 +1,144 @@
+//! The driver's errors to ours: which code, which class, whether the connection is gone.
+
+use std::io;
+
+use mysql_async::{DriverError, Error, IoError, ServerError};
+
+use crate::code::Code;
+use crate::engine::error::{DatabaseError, SessionError};
+use crate::engine::text::clean;
+
+/// `ER_QUERY_INTERRUPTED`: `KILL QUERY` reached the statement.
+pub(super) const INTERRUPTED: u16 = 1317;
+/// `ER_DUP_ENTRY`.
+pub(super) const DUPLICATE: u16 = 1062;
+/// `ER_SUBQUERY_NO_1_ROW`: how a guard of ours says no.
+pub(super) const GUARD_SAYS_NO: u16 = 1242;
+/// `ER_NO_SUCH_TABLE`.
+pub(super) const NO_TABLE: u16 = 1146;
+
+/// Returns the server's words as our value, cleaned and cut.
+pub(super) fn database_error(error: &ServerError) -> DatabaseError {
+    DatabaseError {
+        message: clean(&error.message),
+        code: format!("errno {}, SQLSTATE {}", error.code, clean(&error.state)),
+        detail: None,
+        hint: None,
+        class: class_of(error.code),
+        transient: matches!(error.code, 1205 | 1213 | 3572),
+    }
+}
+
+/// Returns the code of the 2xxx block.
+///
+/// Numbers: "Server Error Message Reference" of MySQL 8.0, "MariaDB Error Codes".
+fn class_of(errno: u16) -> Code {
+    Code(match errno {
+        1064 | 1149 | 4161 => 2001,
+        1049 | 1051 | 1054 | 1072 | 1091 | 1109 | 1146 | 1176 | 1305 | 1360 | 1412 | 1539 => 2002,
+        1062 | 1169 | 1586 => 2003,
+        1048 | 1138 | 1216 | 1217 | 1265 | 1364 | 1406 | 1451 | 1452 | 1264 | 1366 | 3819 | 4025 => 2004,
+        1205 | 3572 => 2005,
+        1969 | 3024 => 2006,
+        28 | 1021 | 1114 => 2009,
+        1213 => 2010,
+        _ => 2000,
+    })
+}
+
+/// Returns the error of a session that was already open.
+pub(super) fn session_error(error: &Error) -> SessionError {
+    match error {
+        Error::Server(server) if !ends_connection(server.code) => {
+            SessionError::Database(database_error(server))
+        }
+        Error::Server(_) | Error::Driver(_) | Error::Io(_) | Error::Other(_) | Error::Url(_) => {
+            SessionError::Lost {
+                reason: clean(&error.to_string()),
+            }
+        }
+    }
+}
+
+/// Returns whether the server closes the connection with this error.
+pub(super) fn ends_connection(errno: u16) -> bool {
+    matches!(
+        errno,
+        1053 | 1152 | 1159 | 1160 | 1161 | 1184 | 1927 | 3169 | 4031
+    )
+}
+
+/// Returns the error of a connection that could not be opened.
+pub(super) fn open_error(error: Error, endpoint: String, user: &str, database: &str) -> SessionError {
+    match error {
+        Error::Server(server) => refused(&server, endpoint, user, database),
+        Error::Io(IoError::Tls(tls)) => SessionError::Tls {
+            endpoint,
+            reason: clean(&tls.to_string()),
+        },
+        Error::Io(IoError::Io(source)) if tls_error(&source).is_some() => SessionError::Tls {
+            endpoint,
+            reason: clean(&source.to_string()),
+        },
+        Error::Io(IoError::Io(source)) => SessionError::Unreachable { endpoint, source },
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => SessionError::Tls {
+            endpoint,
+            reason: "the server offers no TLS".to_owned(),
+        },
+        Error::Driver(
+            refused @ (DriverError::CleartextPluginDisabled
+            | DriverError::MysqlOldPasswordDisabled
+            | DriverError::UnknownAuthPlugin { .. }),
+        ) => SessionError::Unsuitable {
+            endpoint,
+            reason: format!(
+                "its way to log in is not allowed: {}",
+                clean(&refused.to_string())
+            ),
+        },
+        other @ (Error::Driver(_) | Error::Other(_) | Error::Url(_)) => SessionError::Unreachable {
+            endpoint,
+            source: io::Error::other(clean(&other.to_string())),
+        },
+    }
+}
+
+fn refused(server: &ServerError, endpoint: String, user: &str, database: &str) -> SessionError {
+    let source = database_error(server);
+    match server.code {
+        1044 | 1045 | 1698 | 3118 | 4151 => SessionError::AuthFailed {
+            endpoint,
+            user: user.to_owned(),
+            source,
+        },
+        1049 => SessionError::NoDatabase {
+            database: database.to_owned(),
+            endpoint,
+        },
+        1040 | 1203 | 1226 => SessionError::Exhausted { endpoint, source },
+        _ => SessionError::Database(source),
+    }
+}
+
+/// Returns the TLS error inside an input/output error, if it is one.
+pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_error_has_its_number_its_class_and_clean_words() {
+        let error = ServerError {
+            code: 1062,
+            message: "a\u{1b}[31m".to_owned(),
+            state: "23000".to_owned(),
+        };
+        let ours = database_error(&error);
+        assert!(!ours.message.contains('\u{1b}'));
+        assert_eq!(ours.code, "errno 1062, SQLSTATE 23000");
+        assert_eq!(ours.class, Code(2003));
+    }
+}

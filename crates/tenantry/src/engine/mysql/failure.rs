@@ -1,0 +1,182 @@
+//! What a refused statement leaves behind, and what the history says about it afterwards.
+
+use mysql_async::{Error, ServerError};
+
+use super::apply::{Worker, lost_or_refused};
+use super::error::{DUPLICATE, GUARD_SAYS_NO, INTERRUPTED, database_error, ends_connection, session_error};
+use super::fingerprint;
+use super::mark::Open;
+use super::place::locate;
+use super::queue::Progress;
+use super::tables::text;
+use super::wire::{Part, Role, Sent, send};
+use crate::engine::error::{ApplyError, StateAfter};
+use crate::migration::mysql_class::Class;
+
+impl Worker<'_> {
+    /// Returns the error of a message that holds no statement of the migration; notes that it was
+    /// committed if there is none.
+    pub(super) async fn accept(
+        &mut self,
+        sent: &Sent,
+        parts: &[Part],
+        index: usize,
+    ) -> Result<(), ApplyError> {
+        let Some(error) = &sent.failure else {
+            self.committed();
+            return Ok(());
+        };
+        let role = parts.get(sent.answers.len()).map(|part| part.role);
+        Err(self.own_failed(error, role, index).await)
+    }
+
+    /// Returns the error of a message that was refused. `base` is the first statement that is not in
+    /// place; the history is set to say so, as far as it can be told.
+    pub(super) async fn failed(
+        &mut self,
+        sent: Sent,
+        parts: &[Part],
+        index: usize,
+        base: usize,
+    ) -> ApplyError {
+        let Some(error) = sent.failure else {
+            return ApplyError::NotReadBack;
+        };
+        let role = parts.get(sent.answers.len()).map(|part| part.role);
+        match (&error, role) {
+            (Error::Server(server), Some(Role::Work(at))) if !ends_connection(server.code) => {
+                self.statement_failed(server, index, at, base).await
+            }
+            _ => self.own_failed(&error, role, index).await,
+        }
+    }
+
+    async fn own_failed(&mut self, error: &Error, role: Option<Role>, index: usize) -> ApplyError {
+        let source = session_error(error);
+        let Error::Server(server) = error else {
+            return lost_or_refused(source);
+        };
+        if ends_connection(server.code) {
+            return lost_or_refused(source);
+        }
+        // The error that counts is the first one.
+        drop(send(self.conn, &[Part::new(Role::Own, "ROLLBACK")]).await);
+        match (server.code, role) {
+            (INTERRUPTED, _) => ApplyError::Cancelled {
+                step: index,
+                state: StateAfter::Unknown,
+            },
+            (GUARD_SAYS_NO, Some(Role::Guard)) => self.fenced(index).await,
+            (DUPLICATE, Some(Role::Write)) => ApplyError::Fenced,
+            _ => lost_or_refused(source),
+        }
+    }
+
+    /// A write that found no row: has another process claimed the database, or did the migration give
+    /// our lock away?
+    async fn fenced(&mut self, index: usize) -> ApplyError {
+        let names = self.writer.names;
+        let question = format!("SELECT IS_USED_LOCK({}) = CONNECTION_ID()", names.lock);
+        let sent = send(self.conn, &[Part::new(Role::Question, question)]).await;
+        let held = sent.rows(0).first().and_then(|row| text(row, 0));
+        match (&sent.failure, held.as_deref()) {
+            (Some(error), _) => lost_or_refused(session_error(error)),
+            (None, Some("1")) => ApplyError::Fenced,
+            (None, _) => ApplyError::SessionChanged {
+                step: index,
+                reason: "the migration lock was released".to_owned(),
+            },
+        }
+    }
+
+    async fn statement_failed(
+        &mut self,
+        server: &ServerError,
+        index: usize,
+        at: usize,
+        base: usize,
+    ) -> ApplyError {
+        let state = match self.state_after(server, index, base).await {
+            Ok(state) => state,
+            Err(error) => return error,
+        };
+        if server.code == INTERRUPTED {
+            return ApplyError::Cancelled { step: index, state };
+        }
+        let Some(step) = self.steps().get(index) else {
+            return ApplyError::NotReadBack;
+        };
+        let script = step.script();
+        let located = locate(script, at, server);
+        ApplyError::Statement {
+            step: index,
+            statement: at,
+            statements: script.statements.len(),
+            offset: located.offset,
+            exact: located.exact,
+            state,
+            source: database_error(&located.error),
+        }
+    }
+
+    async fn state_after(
+        &mut self,
+        server: &ServerError,
+        index: usize,
+        base: usize,
+    ) -> Result<StateAfter, ApplyError> {
+        let class = self.class(index, base).clone();
+        if class == Class::Dml {
+            let parts = [Part::new(Role::Own, "ROLLBACK")];
+            let sent = send(self.conn, &parts).await;
+            if let Some(error) = &sent.failure {
+                return Err(lost_or_refused(session_error(error)));
+            }
+        } else {
+            self.committed();
+        }
+        match class {
+            Class::AtomicDdl { objects } | Class::MultiObjectDdl { objects } => {
+                let now = fingerprint::of_objects(self.conn, self.writer.names, &objects)
+                    .await
+                    .map_err(lost_or_refused)?;
+                if let Some(Open::Seen(before)) = self.queue.intent(index, base)
+                    && *before != now
+                {
+                    return Ok(StateAfter::Unknown);
+                }
+            }
+            // A call that could not be read or found has done nothing.
+            Class::Opaque if !matches!(server.code, 1064 | 1305) => return Ok(StateAfter::Ambiguous),
+            Class::Dml | Class::Opaque | Class::Repeatable | Class::NotRepeatable | Class::Session => {}
+        }
+        self.settle(index, base).await
+    }
+
+    /// Lets the history say that exactly `done` statements are in place.
+    async fn settle(&mut self, index: usize, done: usize) -> Result<StateAfter, ApplyError> {
+        let Some(step) = self.steps().get(index) else {
+            return Ok(StateAfter::Unknown);
+        };
+        let nothing = (0..done).all(|at| *self.class(index, at) == Class::Session);
+        if nothing {
+            self.queue.give_up(index, step);
+        } else {
+            self.queue.note(Progress {
+                step: index,
+                next: done,
+                open: Open::Nothing,
+            });
+        }
+        let parts = self.prelude();
+        if !parts.is_empty() {
+            let sent = send(self.conn, &parts).await;
+            self.accept(&sent, &parts, index).await?;
+        }
+        Ok(if nothing {
+            StateAfter::RolledBack
+        } else {
+            StateAfter::HalfWay { done }
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! The migration lock: `GET_LOCK` under a name of the database's own, polled, never waited for.
+
+use std::time::{Duration, Instant};
+
+use mysql_async::Conn;
+
+use super::error::session_error;
+use super::tables::{Names, text};
+use super::wire::{Part, Role, Sent, send};
+use crate::engine::error::{Holder, SessionError};
+use crate::engine::identity::lock_key;
+use crate::engine::poll::pause;
+
+/// How much of a holder's statement is shown, in bytes.
+const STATEMENT_MAX: usize = 200;
+
+/// Returns the lock's name: server-wide, so it is made from the database's id and not from its name.
+pub(super) fn lock_name(database_id: &str) -> String {
+    format!("tenantry:{:016x}", lock_key(database_id))
+}
+
+/// The question that takes the lock if it is free.
+pub(super) fn attempt(names: &Names) -> Part {
+    Part::new(Role::Question, format!("SELECT GET_LOCK({}, 0)", names.lock))
+}
+
+/// Returns whether the answer at `at` says that we hold the lock.
+///
+/// NULL is an error of the server, not a lock (`GET_LOCK` in "Locking Functions" of the MySQL manual).
+pub(super) fn is_taken(sent: &Sent, at: usize) -> Result<bool, SessionError> {
+    let answer = sent.rows(at).first().and_then(|row| text(row, 0));
+    match (answer.as_deref(), &sent.failure) {
+        (Some("1"), _) => Ok(true),
+        (Some("0"), _) => Ok(false),
+        (_, Some(error)) => Err(session_error(error)),
+        (_, None) => Err(SessionError::Lost {
+            reason: "GET_LOCK gave neither 0 nor 1".to_owned(),
+        }),
+    }
+}
+
+/// Tries again until the lock is ours; returns the answers to `after`, asked in the same message.
+///
+/// The window counts from `began`. Nothing is open between two attempts.
+pub(super) async fn poll(
+    conn: &mut Conn,
+    names: &Names,
+    after: &[Part],
+    window: Duration,
+) -> Result<Sent, SessionError> {
+    let began = Instant::now();
+    let mut parts = vec![attempt(names)];
+    parts.extend_from_slice(after);
+    loop {
+        let left = window.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Err(SessionError::Blocked {
+                waited: began.elapsed().max(window),
+                holders: holders(conn, names).await,
+            });
+        }
+        pause(left).await;
+        let mut sent = send(conn, &parts).await;
+        if is_taken(&sent, 0)? {
+            sent.answers.remove(0);
+            return Ok(sent);
+        }
+    }
+}
+
+/// Returns who holds the lock, as far as the server lets us see; empty if it says nothing.
+async fn holders(conn: &mut Conn, names: &Names) -> Vec<Holder> {
+    let question = format!(
+        "SELECT id, host, user, DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL time SECOND, \
+         '%Y-%m-%dT%H:%i:%sZ'), COALESCE(info, command) FROM information_schema.processlist \
+         WHERE id = IS_USED_LOCK({})",
+        names.lock
+    );
+    let sent = send(conn, &[Part::new(Role::Question, question)]).await;
+    let mut found = Vec::new();
+    for row in sent.rows(0) {
+        let column = |at| text(row, at).unwrap_or_default();
+        let mut statement = column(4);
+        statement.truncate(statement.floor_char_boundary(STATEMENT_MAX));
+        found.push(Holder {
+            pid: column(0).parse().unwrap_or_default(),
+            application: column(1),
+            user: column(2),
+            since: column(3),
+            statement,
+        });
+    }
+    for holder in &mut found {
+        if let Some(program) = program(conn, holder.pid).await {
+            holder.application = program;
+        }
+    }
+    found
+}
+
+/// Returns the program name that a connection of our own account gave; `None` if the server keeps none.
+async fn program(conn: &mut Conn, pid: i64) -> Option<String> {
+    let question = format!(
+        "SELECT attr_value FROM performance_schema.session_account_connect_attrs \
+         WHERE processlist_id = {pid} AND attr_name = 'program_name'"
+    );
+    let sent = send(conn, &[Part::new(Role::Probe, question)]).await;
+    text(sent.rows(0).first()?, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lock_name;
+
+    #[test]
+    fn a_lock_name_belongs_to_one_database_and_fits_the_server() {
+        assert_ne!(lock_name("a"), lock_name("b"));
+        // "GET_LOCK": at most 64 characters, and case does not count.
+        assert!(lock_name("a").len() <= 64);
+        assert_eq!(lock_name("a"), lock_name("a").to_lowercase());
+    }
+}

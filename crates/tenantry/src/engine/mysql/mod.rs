@@ -1,0 +1,288 @@
+//! MySQL and MariaDB: dedicated connections, `GET_LOCK`, and statements that can be taken up again.
+
+mod apply;
+mod connect;
+mod create;
+mod error;
+mod failure;
+mod fingerprint;
+mod lock;
+mod mark;
+mod place;
+mod queue;
+mod quote;
+mod resume;
+mod tables;
+mod wire;
+mod writes;
+
+pub(crate) use self::create::{create_database, describe};
+
+use async_trait::async_trait;
+use mysql_async::Conn;
+
+use self::apply::{Ddl, Worker};
+use self::connect::{Dial, connect};
+use self::queue::{Queue, Queued};
+use self::tables::{Names, take_history, text};
+use self::wire::{Part, Role, Sent, send};
+use self::writes::Writer;
+use super::address::NetworkAddress;
+use super::error::{ApplyError, SessionError};
+use super::identity::check_identity;
+use super::session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
+use crate::history::History;
+
+/// Opens a session: connects, takes the lock, reads the history under it.
+///
+/// Nothing is written. Two messages where nothing is in the way: log-in and one of ours.
+pub(crate) async fn open(
+    address: &NetworkAddress,
+    options: &OpenOptions,
+) -> Result<Box<dyn Session>, SessionError> {
+    let names = names(address, options)?;
+    let mut conn = dial(address, options).await?;
+    let mut parts = settings(options);
+    let facts = parts.len();
+    parts.push(Part::new(
+        Role::Question,
+        "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only",
+    ));
+    parts.push(lock::attempt(&names));
+    parts.extend(names.questions());
+    let sent = send(&mut conn, &parts).await;
+    let server = Server::from_answer(&sent, facts, address)?;
+    let (sent, at) = if lock::is_taken(&sent, facts + 1)? {
+        (sent, facts + 2)
+    } else {
+        let polled = lock::poll(&mut conn, &names, &names.questions(), options.lock_window).await?;
+        (polled, 0)
+    };
+    let history = take_history(&mut conn, &names, sent, at).await?;
+    check_identity(&history, options)?;
+    Ok(Box::new(MySqlSession {
+        conn,
+        names,
+        server,
+        epoch: None,
+        history,
+        address: address.clone(),
+        options: options.clone(),
+    }))
+}
+
+/// Opens a connection for reading. Takes no lock, writes nothing.
+pub(crate) async fn read(
+    address: &NetworkAddress,
+    options: &OpenOptions,
+) -> Result<Box<dyn Reader>, SessionError> {
+    Ok(Box::new(MySqlReader {
+        names: names(address, options)?,
+        conn: dial(address, options).await?,
+        options: options.clone(),
+    }))
+}
+
+fn names(address: &NetworkAddress, options: &OpenOptions) -> Result<Names, SessionError> {
+    let lock = lock::lock_name(&options.database_id);
+    Names::new(&address.database, &lock).ok_or_else(|| SessionError::NoDatabase {
+        database: address.database.clone(),
+        endpoint: format!("{}:{}", address.host, address.port),
+    })
+}
+
+async fn dial(address: &NetworkAddress, options: &OpenOptions) -> Result<Conn, SessionError> {
+    connect(Dial::to(
+        address,
+        &options.application_name,
+        options.connect_timeout,
+    ))
+    .await
+}
+
+/// The settings of our sessions. `sql_mode` stays the server's: a migration means what it means there.
+fn settings(options: &OpenOptions) -> Vec<Part> {
+    let lock_timeout = options.lock_timeout.as_secs().max(1);
+    vec![
+        Part::new(
+            Role::Own,
+            format!(
+                "SET SESSION lock_wait_timeout = {lock_timeout}, \
+                 innodb_lock_wait_timeout = {lock_timeout}, wait_timeout = 120, autocommit = 1"
+            ),
+        ),
+        Part::new(Role::Own, "SET NAMES utf8mb4"),
+    ]
+}
+
+/// What sets a session that a migration has changed back to how it was.
+fn reset(names: &Names, options: &OpenOptions) -> Vec<Part> {
+    let mut parts = vec![Part::new(
+        Role::Own,
+        "SET SESSION sql_mode = DEFAULT, foreign_key_checks = DEFAULT, unique_checks = DEFAULT, \
+         time_zone = DEFAULT, sql_safe_updates = DEFAULT, sql_notes = DEFAULT",
+    )];
+    parts.extend(settings(options));
+    parts.push(Part::new(Role::Own, format!("USE {}", names.quoted)));
+    parts
+}
+
+/// What we need to know of a server.
+#[derive(Clone, Copy, Debug)]
+struct Server {
+    /// How it treats one DDL statement.
+    ddl: Ddl,
+}
+
+impl Server {
+    /// Reads version and mode; refuses a server that must not be written to.
+    fn from_answer(sent: &Sent, at: usize, address: &NetworkAddress) -> Result<Self, SessionError> {
+        let Some(row) = sent.rows(at).first() else {
+            return Err(sent.failure.as_ref().map_or_else(
+                || SessionError::Lost {
+                    reason: "the server did not say its version".to_owned(),
+                },
+                error::session_error,
+            ));
+        };
+        let unsuitable = |reason: String| SessionError::Unsuitable {
+            endpoint: format!("{}:{}", address.host, address.port),
+            reason,
+        };
+        if [1, 2]
+            .iter()
+            .any(|column| !matches!(text(row, *column).as_deref(), Some("0" | "OFF")))
+        {
+            return Err(unsuitable("it is read-only, as a replica is".to_owned()));
+        }
+        let version = text(row, 0).unwrap_or_default();
+        let numbers = numbers(&version);
+        let mariadb = version.contains("MariaDB");
+        let (oldest, atomic) = if mariadb {
+            ((10, 3), (10, 6))
+        } else {
+            ((5, 7), (8, 0))
+        };
+        if numbers < oldest {
+            return Err(unsuitable(format!(
+                "version {} is too old",
+                version.escape_debug()
+            )));
+        }
+        Ok(Self {
+            ddl: if numbers >= atomic {
+                Ddl::Atomic
+            } else {
+                Ddl::Divisible
+            },
+        })
+    }
+}
+
+/// Reads the first two numbers of a version; some MariaDB servers write `5.5.5-` in front of theirs.
+fn numbers(version: &str) -> (u32, u32) {
+    let version = version.strip_prefix("5.5.5-").unwrap_or(version);
+    let mut numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|digits| digits.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// A connection for reading.
+struct MySqlReader {
+    conn: Conn,
+    names: Names,
+    options: OpenOptions,
+}
+
+#[async_trait]
+impl Reader for MySqlReader {
+    async fn history(&mut self) -> Result<History, SessionError> {
+        let sent = send(&mut self.conn, &self.names.questions()).await;
+        let history = take_history(&mut self.conn, &self.names, sent, 0).await?;
+        check_identity(&history, &self.options)?;
+        Ok(history)
+    }
+}
+
+/// A connection that holds the lock.
+struct MySqlSession {
+    conn: Conn,
+    names: Names,
+    server: Server,
+    /// Our claim, once one was committed.
+    epoch: Option<i64>,
+    history: History,
+    address: NetworkAddress,
+    options: OpenOptions,
+}
+
+impl MySqlSession {
+    /// Makes our tables if they are missing; each statement may be repeated by a later attempt.
+    async fn make_tables(&mut self) -> Result<(), ApplyError> {
+        let sent = send(&mut self.conn, &self.names.layout()).await;
+        match &sent.failure {
+            Some(error) => Err(apply::lost_or_refused(error::session_error(error))),
+            None => Ok(()),
+        }
+    }
+
+    /// Decides the claim, unless one was committed already.
+    fn claim(&self) -> (i64, Queue) {
+        let mut queue = Queue::default();
+        let epoch = match (self.epoch, &self.history.meta) {
+            (Some(epoch), _) => return (epoch, queue),
+            (None, Some(meta)) => {
+                queue.push(Queued::Claim(writes::claim(&self.names, meta.epoch)));
+                meta.epoch + 1
+            }
+            (None, None) => {
+                queue.push(Queued::Claim(writes::first_claim(&self.names, &self.options)));
+                1
+            }
+        };
+        (epoch, queue)
+    }
+}
+
+#[async_trait]
+impl Session for MySqlSession {
+    fn history(&self) -> &History {
+        &self.history
+    }
+
+    async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+        if self.history.meta.is_none() && self.epoch.is_none() {
+            self.make_tables().await?;
+        }
+        let (epoch, queue) = self.claim();
+        let reset = reset(&self.names, &self.options);
+        let writer = Writer {
+            names: &self.names,
+            epoch,
+            unit,
+        };
+        let mut worker = Worker::new(&mut self.conn, writer, &reset, self.server.ddl, queue);
+        let outcome = worker.run().await;
+        // A unit may fail behind the claim, which then holds all the same.
+        if !worker.queue.claims() {
+            self.epoch = Some(epoch);
+        }
+        outcome
+    }
+
+    fn canceller(&self) -> Canceller {
+        let id = self.conn.id();
+        let (address, options) = (self.address.clone(), self.options.clone());
+        Canceller::new(move || {
+            let (address, options) = (address.clone(), options.clone());
+            async move {
+                // Whoever asks can do nothing about a server that does not answer.
+                if let Ok(mut conn) = dial(&address, &options).await {
+                    let kill = Part::new(Role::Own, format!("KILL QUERY {id}"));
+                    drop(send(&mut conn, &[kill]).await);
+                }
+            }
+        })
+    }
+}

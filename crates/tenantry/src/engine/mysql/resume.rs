@@ -1,0 +1,215 @@
+//! Taking up a step that was cut off: what has run, and whether the open statement took effect.
+
+use super::apply::{Ddl, Worker, lost_or_refused};
+use super::fingerprint::{ABSENT, of_objects};
+use super::mark::{self, Open};
+use super::queue::{Progress, Queued};
+use super::tables::text;
+use super::wire::{Part, Role, send};
+use crate::engine::error::ApplyError;
+use crate::history::Applied;
+use crate::migration::OnResume;
+use crate::migration::mysql_class::Class;
+use crate::plan::Step;
+
+/// What the objects of an open statement say.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It did not take effect.
+    NotApplied,
+    /// It did.
+    Applied,
+    /// Neither can be said.
+    Unclear(&'static str),
+}
+
+impl Worker<'_> {
+    /// Returns the first statement to run, and decides the row's first write.
+    pub(super) async fn take_up(&mut self, index: usize, step: &Step) -> Result<usize, ApplyError> {
+        let next = match &step.interrupted {
+            None => 0,
+            Some(row) => self.find_next(index, step, row).await?,
+        };
+        self.queue.push(Queued::Begin(Progress {
+            step: index,
+            next,
+            open: Open::Nothing,
+        }));
+        self.replay(index, step, next).await?;
+        Ok(next)
+    }
+
+    async fn find_next(&mut self, index: usize, step: &Step, row: &Applied) -> Result<usize, ApplyError> {
+        let script = step.script();
+        let next = row.next_stmt;
+        let edited = || ApplyError::Edited {
+            step: index,
+            done: next,
+        };
+        let column = row.pre_fp.as_deref().ok_or_else(edited)?;
+        let open = mark::read(column, script, next).ok_or_else(edited)?;
+        if next > script.statements.len() {
+            return Err(edited());
+        }
+        let verdict = match open {
+            Open::Nothing => Verdict::NotApplied,
+            Open::Unseen => self.unseen(step, next).await?,
+            Open::Seen(before) => self.seen(index, step, next, &before).await?,
+        };
+        let unclear = match verdict {
+            Verdict::NotApplied => return Ok(next),
+            Verdict::Applied => return Ok(next + 1),
+            Verdict::Unclear(reason) => reason,
+        };
+        if script.directives.on_resume == OnResume::Rerun {
+            return Ok(next);
+        }
+        Err(ApplyError::Ambiguous {
+            step: index,
+            statement: next,
+            statements: script.statements.len(),
+            reason: unclear.to_owned(),
+        })
+    }
+
+    /// A `verify` question speaks for the whole file, so it can only settle the file's last statement.
+    async fn unseen(&mut self, step: &Step, next: usize) -> Result<Verdict, ApplyError> {
+        let script = step.script();
+        let Some(question) = script.directives.verify.as_deref() else {
+            return Ok(Verdict::Unclear(
+                "its effect leaves nothing that could be compared",
+            ));
+        };
+        if next + 1 != script.statements.len() {
+            return Ok(Verdict::Unclear(
+                "the verify query speaks for the file's last statement only",
+            ));
+        }
+        let sent = send(self.conn, &[Part::new(Role::Question, question)]).await;
+        if let Some(error) = &sent.failure {
+            return Err(lost_or_refused(super::error::session_error(error)));
+        }
+        let answer = sent.rows(0).first().and_then(|row| text(row, 0));
+        Ok(match answer.as_deref() {
+            None | Some("" | "0") => Verdict::NotApplied,
+            Some(_) => Verdict::Applied,
+        })
+    }
+
+    async fn seen(
+        &mut self,
+        index: usize,
+        step: &Step,
+        next: usize,
+        before: &str,
+    ) -> Result<Verdict, ApplyError> {
+        let class = self.class(index, next).clone();
+        let (Class::AtomicDdl { objects } | Class::MultiObjectDdl { objects }) = &class else {
+            return Ok(Verdict::Unclear(
+                "it is read as another kind of statement than before",
+            ));
+        };
+        let now = of_objects(self.conn, self.writer.names, objects)
+            .await
+            .map_err(lost_or_refused)?;
+        let verdict = compare(step.script().statement(next), before, &now, &class);
+        if verdict == Verdict::Applied && self.ddl == Ddl::Divisible {
+            return Ok(Verdict::Unclear("this server's DDL is not atomic"));
+        }
+        Ok(verdict)
+    }
+
+    /// What the file had set in the session that is gone is set again.
+    async fn replay(&mut self, index: usize, step: &Step, next: usize) -> Result<(), ApplyError> {
+        for at in 0..next {
+            if *self.class(index, at) == Class::Session {
+                let parts = [Part::new(Role::Work(at), step.script().statement(at))];
+                let sent = send(self.conn, &parts).await;
+                if sent.failure.is_some() {
+                    return Err(self.failed(sent, &parts, index, next).await);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Compares the objects before and after.
+///
+/// Assumed: only the holder of the migration lock changes these objects, and the intent was the last
+/// thing its session committed before the statement; so a change is the statement's own. What the
+/// statement must have left behind is checked too: CREATE an object, DROP none.
+fn compare(sql: &str, before: &str, now: &str, class: &Class) -> Verdict {
+    let before: Vec<&str> = before.split('.').collect();
+    let now: Vec<&str> = now.split('.').collect();
+    if before.len() != now.len() {
+        return Verdict::Unclear("it names other objects than before");
+    }
+    let changed = before.iter().zip(&now).filter(|(old, new)| old != new).count();
+    if changed == 0 {
+        return Verdict::NotApplied;
+    }
+    if changed < now.len() && matches!(class, Class::MultiObjectDdl { .. }) {
+        return Verdict::Unclear("some of its objects have changed and some have not");
+    }
+    let first = sql.split_whitespace().next().unwrap_or("").to_ascii_uppercase();
+    // An index comes and goes with its table staying.
+    let of_index = sql
+        .split_whitespace()
+        .take(6)
+        .any(|word| word.eq_ignore_ascii_case("INDEX"));
+    let expected = match first.as_str() {
+        "CREATE" => now.iter().all(|object| *object != ABSENT),
+        "DROP" if !of_index => now.iter().all(|object| *object == ABSENT),
+        _ => true,
+    };
+    if expected {
+        Verdict::Applied
+    } else {
+        Verdict::Unclear("its objects have changed, but not as the statement would change them")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one() -> Class {
+        Class::AtomicDdl { objects: Vec::new() }
+    }
+
+    #[test]
+    fn a_changed_object_counts_only_if_it_changed_the_right_way() {
+        assert_eq!(
+            compare("CREATE TABLE t (a INT)", "0", "0", &one()),
+            Verdict::NotApplied
+        );
+        assert_eq!(
+            compare("CREATE TABLE t (a INT)", "0", "ab", &one()),
+            Verdict::Applied
+        );
+        assert!(matches!(
+            compare("CREATE TABLE t (a INT)", "ab", "0", &one()),
+            Verdict::Unclear(_)
+        ));
+        assert_eq!(compare("DROP TABLE t", "ab", "0", &one()), Verdict::Applied);
+        assert!(matches!(
+            compare("DROP TABLE t", "ab", "cd", &one()),
+            Verdict::Unclear(_)
+        ));
+        assert_eq!(compare("DROP INDEX i ON t", "ab", "cd", &one()), Verdict::Applied);
+    }
+
+    #[test]
+    fn a_statement_over_several_objects_is_unclear_half_way() {
+        let many = Class::MultiObjectDdl { objects: Vec::new() };
+        assert!(matches!(
+            compare("DROP TABLE a, b", "aa.bb", "0.bb", &many),
+            Verdict::Unclear(_)
+        ));
+        assert_eq!(
+            compare("DROP TABLE a, b", "aa.bb", "0.0", &many),
+            Verdict::Applied
+        );
+    }
+}

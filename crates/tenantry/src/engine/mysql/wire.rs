@@ -1,0 +1,115 @@
+//! One message of several statements to the server, with one answer each.
+
+use mysql_async::consts::StatusFlags;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, DriverError, Error, QueryResult, Row, TextProtocol};
+
+/// What a statement of a message is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Ours: transaction control and settings.
+    Own,
+    /// A write to our tables.
+    Write,
+    /// Fails with [`super::error::GUARD_SAYS_NO`] unless the write before it found its row.
+    Guard,
+    /// A statement of the migration, by its index in the script.
+    Work(usize),
+    /// A question that may be refused because an object is not there; only at the end of a message.
+    Probe,
+    /// A question of ours.
+    Question,
+}
+
+/// A statement of a message.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    /// Its text, without a delimiter.
+    pub(super) sql: String,
+    /// What it is there for.
+    pub(super) role: Role,
+}
+
+impl Part {
+    /// Makes a part.
+    pub(super) fn new(role: Role, sql: impl Into<String>) -> Self {
+        Self {
+            sql: sql.into(),
+            role,
+        }
+    }
+}
+
+/// What the server says to one statement.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// Its rows; those of the migration's own statements are not kept.
+    pub(super) rows: Vec<Row>,
+    /// The server's state behind a statement without rows.
+    pub(super) status: StatusFlags,
+}
+
+/// The answers to a message, up to the statement that failed.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// One answer for each statement that succeeded.
+    pub(super) answers: Vec<Answer>,
+    /// Why the statement behind them failed; what follows it in the message did not run.
+    pub(super) failure: Option<Error>,
+}
+
+impl Sent {
+    /// Returns the rows of the statement at an index; empty if it has none.
+    pub(super) fn rows(&self, at: usize) -> &[Row] {
+        self.answers.get(at).map_or(&[], |answer| &answer.rows)
+    }
+}
+
+/// Sends statements as one message and reads every answer.
+///
+/// Each statement must give exactly one result; one that may give more (`CALL`) is sent alone.
+pub(super) async fn send(conn: &mut Conn, parts: &[Part]) -> Sent {
+    let mut answers = Vec::with_capacity(parts.len());
+    let failure = exchange(conn, parts, &mut answers).await.err();
+    let refused = matches!(failure, Some(Error::Server(_)));
+    let role = parts.get(answers.len()).map(|part| part.role);
+    if refused && role == Some(Role::Probe) {
+        answers.push(Answer::default());
+        return Sent {
+            answers,
+            failure: None,
+        };
+    }
+    Sent { answers, failure }
+}
+
+async fn exchange(conn: &mut Conn, parts: &[Part], answers: &mut Vec<Answer>) -> Result<(), Error> {
+    let texts: Vec<&str> = parts.iter().map(|part| part.sql.as_str()).collect();
+    // The line break ends a comment that a statement may end with.
+    drop(conn.query_iter(texts.join("\n;")).await?);
+    for part in parts {
+        let status = conn
+            .last_ok_packet()
+            .map(mysql_async::OkPacket::status_flags)
+            .unwrap_or_default();
+        // The driver hides the flags while a result is being read, so each result is taken up anew.
+        let mut result: QueryResult<'_, '_, TextProtocol> = QueryResult::new(&mut *conn);
+        let Some(columns) = result.columns() else {
+            // A refusal is kept as the next result; without one the server owes us an answer.
+            result.next().await?;
+            return Err(DriverError::PacketOutOfOrder.into());
+        };
+        let mut answer = Answer::default();
+        if columns.is_empty() {
+            answer.status = status;
+        }
+        while let Some(row) = result.next().await? {
+            if !matches!(part.role, Role::Work(_)) {
+                answer.rows.push(row);
+            }
+        }
+        answers.push(answer);
+    }
+    let rest: QueryResult<'_, '_, TextProtocol> = QueryResult::new(conn);
+    rest.drop_result().await
+}

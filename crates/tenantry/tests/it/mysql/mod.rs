@@ -1,0 +1,8 @@
+//! MySQL and MariaDB, on a real MariaDB server.
+
+mod apply;
+mod create;
+mod fixture;
+mod interrupted;
+mod proxy;
+mod session;

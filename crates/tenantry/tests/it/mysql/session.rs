@@ -1,0 +1,320 @@
+//! Sessions: the lock, the settings, whose database it is, and ways in that must stay shut.
+
+use std::time::Duration;
+
+use tenantry::engine::{self, Address, ApplyError, SessionError, StateAfter, Tls};
+use tenantry::plan::Goal;
+
+use super::fixture::{Database, migrate_on, track, unchecked};
+use super::proxy::{Cut, Proxy};
+
+#[tokio::test]
+async fn a_held_lock_blocks_and_its_holder_is_named() {
+    let Some(db) = Database::create().await else {
+        return;
+    };
+    let holder = db.open().await.unwrap();
+    let mut options = db.options();
+    options.lock_window = Duration::from_millis(300);
+    let error = engine::open(&db.address(), &options).await.err().unwrap();
+    let SessionError::Blocked { holders, .. } = error else {
+        panic!("{error:?}");
+    };
+    let [named] = holders.as_slice() else {
+        panic!("{holders:?}");
+    };
+    assert_eq!(named.user, db.server.user);
+    assert!(named.pid > 0 && !named.since.is_empty() && !named.application.is_empty());
+    drop(holder);
+    // The lock is free as soon as the connection is gone.
+    db.open().await.unwrap();
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn two_databases_do_not_share_a_lock() {
+    let (Some(one), Some(two)) = (Database::create().await, Database::create().await) else {
+        return;
+    };
+    let first = one.open().await.unwrap();
+    two.open().await.unwrap();
+    drop(first);
+    one.drop().await;
+    two.drop().await;
+}
+
+#[tokio::test]
+async fn a_migration_sees_the_servers_own_sql_mode() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let text = "CREATE TABLE m (mode VARCHAR(500), zone VARCHAR(50), kind VARCHAR(50));
+INSERT INTO m VALUES (@@SESSION.sql_mode, @@SESSION.time_zone, @@character_set_client);
+";
+    db.migrate(&track(&[(text, None)]), &Goal::Head).await.unwrap();
+    let server = db
+        .one("SELECT CONCAT(@@GLOBAL.sql_mode, '|', @@GLOBAL.time_zone, '|utf8mb4')")
+        .await;
+    assert_eq!(
+        db.one("SELECT CONCAT(mode, '|', zone, '|', kind) FROM m").await,
+        server
+    );
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn what_one_file_sets_does_not_reach_the_next() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let first = "SET sql_mode = '';
+SET foreign_key_checks = 0;
+CREATE TABLE m (n INT, t VARCHAR(500));
+INSERT INTO m VALUES (1, CONCAT(@@SESSION.sql_mode, @@SESSION.foreign_key_checks));
+";
+    let second = "INSERT INTO m SELECT 2, CONCAT(@@SESSION.sql_mode, @@SESSION.foreign_key_checks);\n";
+    db.migrate(&track(&[(first, None), (second, None)]), &Goal::Head)
+        .await
+        .unwrap();
+    let server = db.one("SELECT CONCAT('OFF|', @@GLOBAL.sql_mode, 'ON')").await;
+    assert_eq!(
+        db.one("SELECT GROUP_CONCAT(t ORDER BY n SEPARATOR '|') FROM m")
+            .await,
+        server
+    );
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn another_tenants_database_is_refused() {
+    let Some(db) = Database::create().await else {
+        return;
+    };
+    let track = track(&[("CREATE TABLE a (n INT);\n", None)]);
+    db.migrate(&track, &Goal::Head).await.unwrap();
+    let mut options = db.options();
+    options.database_id = "another".to_owned();
+    for error in [
+        engine::open(&db.address(), &options).await.err().unwrap(),
+        engine::read(&db.address(), &options)
+            .await
+            .unwrap()
+            .history()
+            .await
+            .unwrap_err(),
+    ] {
+        assert!(
+            matches!(&error, SessionError::IdentityMismatch { expected, .. } if expected == "another"),
+            "{error:?}"
+        );
+    }
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn reading_writes_nothing_and_sees_who_was_there_before() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let mut reader = engine::read(&db.address(), &db.options()).await.unwrap();
+    let history = reader.history().await.unwrap();
+    assert!(history.meta.is_none() && !history.occupied);
+    db.run("CREATE TABLE other (n INT)").await;
+    assert!(reader.history().await.unwrap().occupied);
+    assert_eq!(db.rows::<String>("SHOW TABLES").await, ["other"]);
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn tables_of_ours_that_were_begun_are_finished() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let track = track(&[("CREATE TABLE a (n INT);\n", None)]);
+    db.migrate(&track, &Goal::Head).await.unwrap();
+    db.run("DROP TABLE a").await;
+    db.run("DELETE FROM _tenantry_history").await;
+    for damage in ["DELETE FROM _tenantry_meta", "DROP TABLE _tenantry_meta"] {
+        db.run(damage).await;
+        assert!(!db.open().await.unwrap().history().occupied);
+    }
+    db.migrate(&track, &Goal::Head).await.unwrap();
+    db.run("DELETE FROM _tenantry_meta").await;
+    let error = db.open().await.err().unwrap();
+    assert!(matches!(error, SessionError::HistoryDamaged { .. }), "{error:?}");
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn a_claim_by_somebody_else_fences_us() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let first = track(&[("CREATE TABLE a (n INT);\n", None)]);
+    db.migrate(&first, &Goal::Head).await.unwrap();
+    let both = track(&[
+        ("CREATE TABLE a (n INT);\n", None),
+        ("CREATE TABLE b (n INT);\n", None),
+    ]);
+    let mut session = db.open().await.unwrap();
+    db.run("UPDATE _tenantry_meta SET epoch = epoch + 1").await;
+    let error = migrate_on(session.as_mut(), &both, &Goal::Head)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ApplyError::Fenced), "{error:?}");
+    assert_eq!(
+        db.rows::<String>("SHOW TABLES LIKE 'b'").await,
+        Vec::<String>::new()
+    );
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn a_migration_that_gives_the_lock_away_is_stopped() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let text = "CREATE FUNCTION hidden() RETURNS INT RETURN RELEASE_ALL_LOCKS();
+DO hidden();
+CREATE TABLE b (n INT);
+";
+    let error = db
+        .migrate(&track(&[(text, None)]), &Goal::Head)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ApplyError::SessionChanged { .. }), "{error:?}");
+    assert_eq!(
+        db.rows::<String>("SHOW TABLES LIKE 'b'").await,
+        Vec::<String>::new()
+    );
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_statement_is_told_from_a_failed_one() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let text = "CREATE TABLE a (n INT);\nINSERT INTO a VALUES (1), (SLEEP(60));\n";
+    let track = track(&[(text, None)]);
+    let mut session = db.open().await.unwrap();
+    let canceller = session.canceller();
+    let running = migrate_on(session.as_mut(), &track, &Goal::Head);
+    let question = format!(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{}' AND state = 'User sleep'",
+        db.name
+    );
+    let stop = async {
+        while db.one(&question).await == "0" {
+            tokio::task::yield_now().await;
+        }
+        canceller.cancel().await;
+    };
+    let (result, ()) = tokio::join!(running, stop);
+    let error = result.unwrap_err();
+    let ApplyError::Cancelled { state, .. } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(state, StateAfter::HalfWay { done: 1 });
+    assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "0");
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn a_refused_login_and_a_missing_database_are_told_apart() {
+    let Some(db) = Database::create().await else {
+        return;
+    };
+    let mut address = db.network();
+    address.database = "tenantry_nowhere".to_owned();
+    let error = engine::open(&Address::Network(address.clone()), &db.options())
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(error, SessionError::NoDatabase { .. }), "{error:?}");
+    address.login.password = "wrong".to_owned().into();
+    let error = engine::open(&Address::Network(address.clone()), &db.options())
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(error, SessionError::AuthFailed { .. }), "{error:?}");
+    address.port = 1;
+    let error = engine::open(&Address::Network(address), &db.options())
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(error, SessionError::Unreachable { .. }), "{error:?}");
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn tls_checks_what_it_says_it_checks() {
+    let Some(db) = Database::create().await else {
+        return;
+    };
+    let Some(ca_pem) = db.server.ca_pem.clone() else {
+        return;
+    };
+    // The certificate is for localhost and 127.0.0.1; 127.0.0.2 leads to the same server.
+    let server = (db.server.host.clone(), db.server.port);
+    let proxy = Proxy::start("127.0.0.2:0", server, Cut::Blind).await;
+    let try_with = async |host: &str, tls: Tls| {
+        let mut address = db.network();
+        host.clone_into(&mut address.host);
+        address.port = match host {
+            "127.0.0.2" => proxy.address.port(),
+            _ => address.port,
+        };
+        address.tls = tls;
+        engine::open(&Address::Network(address), &db.options())
+            .await
+            .map(drop)
+    };
+    let full = Tls::VerifyFull {
+        ca_pem: Some(ca_pem.clone()),
+    };
+    let other_ca = include_str!("other-ca.pem").to_owned();
+    try_with("127.0.0.1", full.clone()).await.unwrap();
+    try_with("127.0.0.1", Tls::Require).await.unwrap();
+    try_with(
+        "127.0.0.1",
+        Tls::VerifyCa {
+            ca_pem: ca_pem.clone(),
+        },
+    )
+    .await
+    .unwrap();
+    try_with("127.0.0.2", Tls::VerifyCa { ca_pem }).await.unwrap();
+    for (host, tls) in [
+        ("127.0.0.2", full),
+        (
+            "127.0.0.1",
+            Tls::VerifyFull {
+                ca_pem: Some(other_ca.clone()),
+            },
+        ),
+        ("127.0.0.1", Tls::VerifyFull { ca_pem: None }),
+        ("127.0.0.1", Tls::VerifyCa { ca_pem: other_ca }),
+    ] {
+        let error = try_with(host, tls.clone()).await.unwrap_err();
+        assert!(matches!(error, SessionError::Tls { .. }), "{tls:?}: {error:?}");
+    }
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn a_local_file_is_never_sent() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    db.run("SET GLOBAL local_infile = 1").await;
+    let mut session = db.open().await.unwrap();
+    db.run("CREATE TABLE a (t TEXT)").await;
+    let load = unchecked("LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE a");
+    let error = migrate_on(session.as_mut(), &load, &Goal::Head)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ApplyError::Session { .. }), "{error:?}");
+    assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "0");
+    db.drop().await;
+}
