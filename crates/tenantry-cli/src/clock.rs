@@ -18,6 +18,11 @@ impl Utc {
         Self::from_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
     }
 
+    /// Takes microseconds since 1970-01-01 UTC, as the registry keeps times; 1970 for negative ones.
+    pub(crate) fn of_micros(micros: i64) -> Self {
+        Self::from_epoch(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+    }
+
     /// Takes the time since 1970-01-01 UTC.
     ///
     /// The days are counted in eras of 400 years that begin in March, so that the leap day is the last one.

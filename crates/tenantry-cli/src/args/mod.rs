@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use fleet::{
-    EngineName, ProductCommand, ProductProvision, ServerAdd, ServerCommand, TenantCommand, TenantCreate, TlsMode,
+    EngineName, ProductCommand, ProductProvision, ServerAdd, ServerCommand, TenantCommand, TenantCreate,
+    TlsMode,
 };
 pub(crate) use migrate::{Ahead, Back, Make, MigrateCommand};
 pub(crate) use select::{Limits, Selection as Chosen};

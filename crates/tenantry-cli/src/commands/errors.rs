@@ -29,7 +29,9 @@ fn exit_of(code: Code) -> Exit {
 }
 
 fn bare(code: Code, error: &dyn std::error::Error) -> CommandError {
-    CommandError::new(exit_of(code), error.to_string()).code(code.0).causes(error)
+    CommandError::new(exit_of(code), error.to_string())
+        .code(code.0)
+        .causes(error)
 }
 
 impl From<RegistryError> for CommandError {
@@ -54,7 +56,11 @@ impl From<RegistryError> for CommandError {
 impl From<ReadError> for CommandError {
     fn from(error: ReadError) -> Self {
         let Some((first, rest)) = error.problems().split_first() else {
-            let folder = if let ReadError::Folder { folder, .. } = &error { Some(folder.clone()) } else { None };
+            let folder = if let ReadError::Folder { folder, .. } = &error {
+                Some(folder.clone())
+            } else {
+                None
+            };
             let made = bare(error.code(), &error).fact("state", "nothing ran");
             return match folder {
                 Some(folder) => made.help(format!("mkdir -p {}", text::path(&folder))),
@@ -63,7 +69,10 @@ impl From<ReadError> for CommandError {
         };
         let mut made = of_problem(first);
         for problem in rest.iter().take(FURTHER) {
-            made = made.fact("also", format!("{}  {}  {}", problem.location(), problem.code(), problem.kind));
+            made = made.fact(
+                "also",
+                format!("{}  {}  {}", problem.location(), problem.code(), problem.kind),
+            );
         }
         if rest.len() > FURTHER {
             made = made.fact("also", format!("{} more", rest.len() - FURTHER));
@@ -73,8 +82,12 @@ impl From<ReadError> for CommandError {
 }
 
 fn of_problem(problem: &FileProblem) -> CommandError {
-    let mut made = CommandError::new(exit_of(problem.code()), problem.kind.to_string()).code(problem.code().0);
-    made.message.at.push(Location { path: problem.path.clone(), place: problem.place });
+    let mut made =
+        CommandError::new(exit_of(problem.code()), problem.kind.to_string()).code(problem.code().0);
+    made.message.at.push(Location {
+        path: problem.path.clone(),
+        place: problem.place,
+    });
     if let (Some(line), Some(place)) = (&problem.snippet, problem.place) {
         made.message.snippet = Some(tenantry::run::Snippet {
             first_line: place.line,
@@ -117,7 +130,10 @@ fn of_create(error: &CreateError) -> CommandError {
 pub(super) fn of_failure(failure: &Failure) -> CommandError {
     let mut made = CommandError::new(exit_of(failure.code), failure.what.clone()).code(failure.code.0);
     if let Some(path) = &failure.file {
-        made.message.at.push(Location { path: path.clone(), place: failure.place });
+        made.message.at.push(Location {
+            path: path.clone(),
+            place: failure.place,
+        });
     }
     made.message.snippet.clone_from(&failure.snippet);
     if let Some(database) = &failure.database {
@@ -134,7 +150,9 @@ impl From<MigrateError> for CommandError {
         match error {
             MigrateError::Fleet(error) => error.into(),
             MigrateError::Failed(failure) => of_failure(&failure),
-            MigrateError::TenantNotFound { id, nearest } => RegistryError::TenantNotFound { given: id, nearest }.into(),
+            MigrateError::TenantNotFound { id, nearest } => {
+                RegistryError::TenantNotFound { given: id, nearest }.into()
+            }
             error => bare(error.code(), &error),
         }
     }
@@ -145,13 +163,14 @@ impl From<ProvisionError> for CommandError {
         match error {
             ProvisionError::Registry(error) => error.into(),
             ProvisionError::Fleet(error) => error.into(),
-            ProvisionError::Migrate { label, failure } => {
-                of_failure(&failure).fact("where", label).fact("state", CONTINUES).help(AGAIN)
-            }
+            ProvisionError::Migrate { label, failure } => of_failure(&failure)
+                .fact("where", label)
+                .fact("state", CONTINUES)
+                .help(AGAIN),
             ProvisionError::Create { .. } => bare(error.code(), &error).fact("state", CONTINUES).help(AGAIN),
-            ProvisionError::NoServer { .. } => {
-                bare(error.code(), &error).help("tenantry server add --help").help("all of them:  tenantry server list")
-            }
+            ProvisionError::NoServer { .. } => bare(error.code(), &error)
+                .help("tenantry server add --help")
+                .help("all of them:  tenantry server list"),
             ProvisionError::UnknownProduct { ref known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();
                 let made = bare(error.code(), &error).fact("state", "nothing was created");

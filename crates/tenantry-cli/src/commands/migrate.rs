@@ -4,9 +4,9 @@ use tenantry::TrackName;
 use tenantry::fleet::{Selected, Tiers, central_target, prepare_central};
 use tenantry::plan::Goal;
 
+use super::Context;
 use super::opened::{self, block_on, tier_word};
 use super::runs::{self, Asking};
-use super::Context;
 use crate::args::{Ahead, Chosen, Limits};
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -80,7 +80,14 @@ pub(super) fn central(context: &Context, ahead: &Ahead) -> Result<Exit, CommandE
         let job = fleet.job(&mut selected, target)?;
         selected.jobs.push(job);
         aim(&mut selected, ahead);
-        runs::carry_out(context, &project, &fleet, selected, Asking::up("migrate central", &ahead.limits)).await
+        runs::carry_out(
+            context,
+            &project,
+            &fleet,
+            selected,
+            Asking::up("migrate central", &ahead.limits),
+        )
+        .await
     })
 }
 
@@ -106,7 +113,10 @@ pub(super) fn resume(
             return Ok(Exit::Done);
         };
         if found.direction == tenantry::Direction::Down {
-            let title = format!("{} went backwards; it is finished by the same rollback again", found.id);
+            let title = format!(
+                "{} went backwards; it is finished by the same rollback again",
+                found.id
+            );
             return Err(CommandError::new(Exit::Refused, title).help("tenantry migrate rollback --help"));
         }
         let mut selected = fleet.select(&opened::selection(chosen), Tiers::Both).await?;
@@ -116,7 +126,10 @@ pub(super) fn resume(
         selected.begin_with(first);
         let selected = fleet.unfinished(&found.id, selected).await?;
         if selected.jobs.is_empty() {
-            context.answer(&format!("Nothing is left of {}.", found.id), &serde_json::json!({ "resumed": found.id, "targets": 0 }));
+            context.answer(
+                &format!("Nothing is left of {}.", found.id),
+                &serde_json::json!({ "resumed": found.id, "targets": 0 }),
+            );
             return Ok(Exit::Done);
         }
         let asking = Asking::up(format!("migrate resume {}", found.id), limits);

@@ -2,9 +2,20 @@
 
 mod completions;
 mod config;
+mod demo;
+mod errors;
 mod explain;
 mod init;
 mod make;
+mod migrate;
+mod opened;
+mod plans;
+mod product;
+mod rollback;
+mod runs;
+mod server;
+mod status;
+mod tenant;
 
 use std::ffi::OsString;
 
@@ -12,7 +23,11 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 use serde::Serialize;
 
-use crate::args::{Cli, Command, ConfigCommand, Globals, MigrateCommand};
+use tenantry::fleet::Tiers;
+
+use crate::args::{
+    Cli, Command, ConfigCommand, Globals, MigrateCommand, ProductCommand, ServerCommand, TenantCommand,
+};
 use crate::argv::{self, Argv};
 use crate::config::{Environment, Project};
 use crate::exit::Exit;
@@ -71,6 +86,13 @@ impl Context {
         match self.format {
             Format::Human => out::answer(human),
             Format::Json | Format::Ndjson => out::answer(&render::json(json)),
+        }
+    }
+
+    /// Prints the answer; nothing at all for people where there is nothing to list.
+    pub(crate) fn answer_unless_empty(&self, human: &str, json: &impl Serialize) {
+        if self.format != Format::Human || !human.is_empty() {
+            self.answer(human, json);
         }
     }
 
@@ -135,15 +157,76 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CommandError> {
         Command::Config(ConfigCommand::Show { origin }) => config::show(context, origin.into()),
         Command::Config(ConfigCommand::Check) => config::check(context),
         Command::Config(ConfigCommand::Schema) => Ok(config::schema()),
-        Command::Migrate(MigrateCommand::Make(make)) => make::run(context, &make),
-        Command::Migrate(_)
-        | Command::Demo { .. }
-        | Command::Server(_)
-        | Command::Tenant(_)
-        | Command::Product(_) => {
-            let title = "this command is not available in this build";
-            Err(CommandError::new(Exit::Internal, title).fact("state", "nothing ran"))
+        Command::Demo { folder } => demo::run(context, folder),
+        Command::Migrate(command) => migrate(context, command),
+        Command::Server(ServerCommand::Add(add)) => server::add(context, &add),
+        Command::Server(ServerCommand::List) => server::list(context),
+        Command::Server(ServerCommand::Check { name }) => server::check(context, name.as_ref()),
+        Command::Tenant(TenantCommand::Create(create)) => tenant::create(context, &create),
+        Command::Tenant(TenantCommand::List { selection }) => tenant::list(context, &selection),
+        Command::Tenant(TenantCommand::Show { tenant }) => tenant::show(context, &tenant),
+        Command::Product(ProductCommand::Provision(asked)) => product::provision(context, &asked),
+        Command::Product(ProductCommand::List { selection }) => product::list(context, &selection),
+    }
+}
+
+fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandError> {
+    match command {
+        MigrateCommand::Make(make) => make::run(context, &make),
+        MigrateCommand::Plan {
+            selection,
+            to,
+            live: _,
+            exit_code,
+        } => {
+            let tiers = if selection.product.is_empty() {
+                Tiers::Both
+            } else {
+                Tiers::Products
+            };
+            let question = plans::Question {
+                chosen: &selection,
+                to,
+                tiers,
+            };
+            plans::run(context, &question).map(|answer| pending(answer, exit_code.then_some(Exit::Pending)))
         }
+        MigrateCommand::Status {
+            tenant,
+            selection,
+            live,
+            exit_code,
+        } => {
+            let question = status::Question {
+                tenant: tenant.as_deref(),
+                chosen: &selection,
+                live,
+            };
+            status::run(context, &question).map(|answer| pending(answer, exit_code.then_some(Exit::Pending)))
+        }
+        MigrateCommand::Tenant { tenant, ahead } => migrate::tenant(context, &tenant, &ahead),
+        MigrateCommand::AllTenants { selection, ahead } => {
+            migrate::many(context, &selection, &ahead, Tiers::Tenant)
+        }
+        MigrateCommand::Products { selection, ahead } => {
+            migrate::many(context, &selection, &ahead, Tiers::Products)
+        }
+        MigrateCommand::All { selection, ahead } => migrate::many(context, &selection, &ahead, Tiers::Both),
+        MigrateCommand::Central { ahead } => migrate::central(context, &ahead),
+        MigrateCommand::Rollback(back) => rollback::run(context, &back),
+        MigrateCommand::Resume {
+            run,
+            selection,
+            limits,
+        } => migrate::resume(context, run.as_deref(), &selection, &limits),
+    }
+}
+
+/// Returns `if_pending` where something is pending and nothing worse happened.
+fn pending((exit, is_pending): (Exit, bool), if_pending: Option<Exit>) -> Exit {
+    match (exit, if_pending) {
+        (Exit::Done, Some(code)) if is_pending => code,
+        (exit, _) => exit,
     }
 }
 

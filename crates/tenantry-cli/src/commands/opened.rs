@@ -18,9 +18,12 @@ use crate::failure::CommandError;
 /// # Errors
 /// What the work says; exit 1 if the system gives no threads.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        CommandError::new(Exit::Internal, "no threads can be started").fact("cause", error.to_string())
-    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CommandError::new(Exit::Internal, "no threads can be started").fact("cause", error.to_string())
+        })?;
     runtime.block_on(work)
 }
 
@@ -40,7 +43,11 @@ pub(super) async fn fleet(project: &Project, limits: &Limits) -> Result<Fleet, C
     options.concurrency = limits.concurrency.or(options.concurrency);
     options.per_server = limits.per_server.or(options.per_server);
     options.lock_timeout = limits.lock_timeout.unwrap_or(options.lock_timeout);
-    Ok(Fleet { registry, folders: folders(project), options })
+    Ok(Fleet {
+        registry,
+        folders: folders(project),
+        options,
+    })
 }
 
 /// Returns where the project's tracks are.
@@ -59,7 +66,11 @@ fn keys(project: &Project) -> Result<Option<KeyRing>, CommandError> {
     if project.settings.key.is_absent() {
         return Ok(None);
     }
-    project.settings.key.read(&project.environment).map(|key| Some(KeyRing::new(key)))
+    project
+        .settings
+        .key
+        .read(&project.environment)
+        .map(|key| Some(KeyRing::new(key)))
 }
 
 /// Returns the flags' choice as the library's.
@@ -85,5 +96,7 @@ pub(super) const fn tier_word(tiers: Tiers) -> &'static str {
 /// Returns who gives the command, for the registry: the user's name, or `unknown`.
 pub(super) fn actor(context: &Context) -> String {
     let find = |name| context.environment.find(name).map(|(value, _)| value.to_owned());
-    find("TENANTRY_ACTOR").or_else(|| find("USER")).unwrap_or_else(|| "unknown".to_owned())
+    find("TENANTRY_ACTOR")
+        .or_else(|| find("USER"))
+        .unwrap_or_else(|| "unknown".to_owned())
 }

@@ -31,7 +31,9 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
     block_on(async {
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
-        let mut selected = fleet.select(&opened::selection(question.chosen), question.tiers).await?;
+        let mut selected = fleet
+            .select(&opened::selection(question.chosen), question.tiers)
+            .await?;
         if selected.is_empty() {
             return runs::empty(context, &Limits::default()).map(|exit| (exit, false));
         }
@@ -88,7 +90,11 @@ pub(super) async fn show(
     let planned = planned(selected, &previews);
     let pending = planned.tracks.iter().any(|track| !track.migrations.is_empty());
     context.answer(&human(&planned), &planned);
-    let exit = if planned.refused.is_empty() { Exit::Done } else { Exit::Failed };
+    let exit = if planned.refused.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    };
     Ok((exit, pending))
 }
 
@@ -113,7 +119,15 @@ fn planned(selected: &Selected, previews: &[Preview]) -> Planned {
         let (track, migrations) = tracks.entry(name.clone()).or_insert_with(|| {
             let read = selected.tracks.find(&preview.target.track, engine);
             let head = read.and_then(|t| t.migrations.last()).map(|m| m.label());
-            (TrackPlan { track: name, head, migrations: Vec::new(), targets: 0 }, BTreeMap::new())
+            (
+                TrackPlan {
+                    track: name,
+                    head,
+                    migrations: Vec::new(),
+                    targets: 0,
+                },
+                BTreeMap::new(),
+            )
         });
         current += usize::from(plan.steps.is_empty());
         track.targets += usize::from(!plan.steps.is_empty());
@@ -134,8 +148,17 @@ fn planned(selected: &Selected, previews: &[Preview]) -> Planned {
         migrations: migrations.into_values().collect(),
         ..track
     });
-    let left_out = selected.left_out.iter().map(|t| format!("{} ({})", t.label, t.outcome.as_str())).collect();
-    Planned { tracks: tracks.collect(), current, refused, left_out }
+    let left_out = selected
+        .left_out
+        .iter()
+        .map(|t| format!("{} ({})", t.label, t.outcome.as_str()))
+        .collect();
+    Planned {
+        tracks: tracks.collect(),
+        current,
+        refused,
+        left_out,
+    }
 }
 
 fn is_transactional(engine: Engine, script: &Script) -> bool {
@@ -155,14 +178,25 @@ fn human(planned: &Planned) -> String {
         lines.push(String::new());
     }
     for refused in &planned.refused {
-        lines.push(format!("  ✗ {}  {}  {}", refused.target, refused.code, text::printable(&refused.reason)));
+        lines.push(format!(
+            "  ✗ {}  {}  {}",
+            refused.target,
+            refused.code,
+            text::printable(&refused.reason)
+        ));
     }
     if !planned.left_out.is_empty() {
-        lines.push(format!("  left out: {}", text::names(planned.left_out.iter().map(String::as_str))));
+        lines.push(format!(
+            "  left out: {}",
+            text::names(planned.left_out.iter().map(String::as_str))
+        ));
     }
     let targets: usize = planned.tracks.iter().map(|track| track.targets).sum();
     if targets == 0 {
-        lines.push(format!("Nothing is pending: {} current.", text::count(planned.current, "target")));
+        lines.push(format!(
+            "Nothing is pending: {} current.",
+            text::count(planned.current, "target")
+        ));
     } else {
         lines.push(format!(
             "Plan: {}, {} to carry out; {} current.",
@@ -175,8 +209,16 @@ fn human(planned: &Planned) -> String {
 }
 
 fn row(migration: &MigrationPlan) -> String {
-    let how = if migration.transactional { "in a transaction" } else { "NOT in a transaction" };
-    let back = if migration.direction == "down" { "  (back)" } else { "" };
+    let how = if migration.transactional {
+        "in a transaction"
+    } else {
+        "NOT in a transaction"
+    };
+    let back = if migration.direction == "down" {
+        "  (back)"
+    } else {
+        ""
+    };
     format!(
         "{}_{}{back}   {}   {}   {how}",
         migration.version,

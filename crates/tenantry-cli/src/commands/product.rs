@@ -66,25 +66,45 @@ pub(super) fn list(context: &Context, chosen: &Chosen) -> Result<Exit, CommandEr
     block_on(async {
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
-        let found = fleet.registry.targets(&opened::selection(chosen), Tier::Product).await?;
+        let found = fleet
+            .registry
+            .targets(&opened::selection(chosen), Tier::Product)
+            .await?;
         let items: Vec<Listed> = found
             .targets
             .iter()
             .map(|target| Listed {
-                tenant: target.owner.as_ref().map(|o| o.slug.to_string()).unwrap_or_default(),
+                tenant: target
+                    .owner
+                    .as_ref()
+                    .map(|o| o.slug.to_string())
+                    .unwrap_or_default(),
                 product: target.track.to_string().trim_start_matches("product:").to_owned(),
-                server: target.server.as_ref().map(ToString::to_string).unwrap_or_default(),
+                server: target
+                    .server
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
                 database: target.address.database().to_owned(),
             })
             .collect();
         let mut table = Table::new(&["TENANT", "PRODUCT", "SERVER", "DATABASE"]);
         for item in &items {
-            table.row(&[item.tenant.clone(), item.product.clone(), item.server.clone(), item.database.clone()]);
+            table.row(&[
+                item.tenant.clone(),
+                item.product.clone(),
+                item.server.clone(),
+                item.database.clone(),
+            ]);
         }
         if items.is_empty() {
             context.say("No product database fits.");
         }
-        let human = if items.is_empty() { String::new() } else { table.draw() };
+        let human = if items.is_empty() {
+            String::new()
+        } else {
+            table.draw()
+        };
         context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }));
         Ok(Exit::Done)
     })

@@ -41,12 +41,17 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         selected.aim(&goal);
         let previews = fleet.preview(&selected, &Control::default()).await;
         refuse_without_way_back(&previews)?;
-        if previews.iter().all(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty())) {
+        if previews
+            .iter()
+            .all(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty()))
+        {
             context.answer("Nothing to take back.", &serde_json::json!({ "reverted": 0 }));
             return Ok(Exit::Done);
         }
         if back.limits.dry_run {
-            return plans::show(context, &fleet, &selected).await.map(|(exit, _)| exit);
+            return plans::show(context, &fleet, &selected)
+                .await
+                .map(|(exit, _)| exit);
         }
         confirm(context, back, &previews)?;
         selected.left_out.clear();
@@ -73,7 +78,10 @@ async fn choose(project: &Project, fleet: &Fleet, back: &Back) -> Result<Selecte
     let mut selection = opened::selection(&back.selection);
     if let Some(tenant) = &back.tenant {
         let found = fleet.registry.find_tenant(tenant).await?;
-        selection = Selection { only: vec![Pattern::new(found.id.as_str())], ..selection };
+        selection = Selection {
+            only: vec![Pattern::new(found.id.as_str())],
+            ..selection
+        };
     } else if !back.all_tenants && back.selection.is_everything() {
         return Err(CommandError::new(Exit::Refused, "nobody said what shall go back")
             .code(4004)
@@ -81,7 +89,11 @@ async fn choose(project: &Project, fleet: &Fleet, back: &Back) -> Result<Selecte
             .help("one tenant:  tenantry migrate rollback <slug>")
             .help("all of them:  tenantry migrate rollback --all-tenants"));
     }
-    let tiers = if selection.products.is_empty() { Tiers::Tenant } else { Tiers::Products };
+    let tiers = if selection.products.is_empty() {
+        Tiers::Tenant
+    } else {
+        Tiers::Products
+    };
     Ok(fleet.select(&selection, tiers).await?)
 }
 
@@ -102,7 +114,11 @@ async fn goal(
         return Ok(Some((Goal::BackRun(run.id.clone()), Some(run.id))));
     }
     let tracks: BTreeSet<&TrackName> = selected.jobs.iter().map(|job| &job.target.track).collect();
-    let ids: Vec<String> = selected.jobs.iter().map(|job| job.target.database_id.clone()).collect();
+    let ids: Vec<String> = selected
+        .jobs
+        .iter()
+        .map(|job| job.target.database_id.clone())
+        .collect();
     let mut newest = None;
     for track in tracks {
         let run = fleet.registry.last_run_with_changes(track, &ids).await?;
@@ -117,7 +133,9 @@ fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {
         .filter_map(|p| p.planned.as_ref().err().map(|failure| (p, failure)))
         .filter(|(_, failure)| failure.code == NO_WAY_BACK)
         .collect();
-    let Some((_, failure)) = refused.first() else { return Ok(()) };
+    let Some((_, failure)) = refused.first() else {
+        return Ok(());
+    };
     let labels: Vec<String> = refused.iter().map(|(p, _)| p.target.label()).collect();
     Err(CommandError::new(Exit::Refused, failure.what.clone())
         .code(NO_WAY_BACK.0)
@@ -132,8 +150,10 @@ fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), C
     if losses.is_empty() {
         return Ok(());
     }
-    let going: Vec<&Preview> =
-        previews.iter().filter(|p| matches!(&p.planned, Ok((plan, _)) if !plan.steps.is_empty())).collect();
+    let going: Vec<&Preview> = previews
+        .iter()
+        .filter(|p| matches!(&p.planned, Ok((plan, _)) if !plan.steps.is_empty()))
+        .collect();
     let wanted = match going.as_slice() {
         [one] => one.target.label(),
         many => format!("{} targets", many.len()),
@@ -146,7 +166,11 @@ fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), C
                 context.say(&format!("  {loss}"));
             }
             let prompt = format!("Data is lost for good. Type  {wanted}  to go on");
-            dialoguer::Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text().ok()
+            dialoguer::Input::<String>::new()
+                .with_prompt(prompt)
+                .allow_empty(true)
+                .interact_text()
+                .ok()
         }
     };
     if given.as_deref() == Some(wanted.as_str()) {
@@ -160,7 +184,9 @@ fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), C
     for loss in losses.into_iter().take(5) {
         error = error.fact("loses", loss);
     }
-    Err(error.fact("state", "nothing was rolled back").help(format!("the same command with  --confirm \"{wanted}\"")))
+    Err(error
+        .fact("state", "nothing was rolled back")
+        .help(format!("the same command with  --confirm \"{wanted}\"")))
 }
 
 /// Returns each migration whose way back destroys data, with what it does.

@@ -29,7 +29,12 @@ pub(super) struct Asking<'a> {
 impl<'a> Asking<'a> {
     /// Asks for a run forwards.
     pub(super) fn up(command: impl Into<String>, limits: &'a Limits) -> Self {
-        Self { command: command.into(), direction: Direction::Up, reverts: None, limits }
+        Self {
+            command: command.into(),
+            direction: Direction::Up,
+            reverts: None,
+            limits,
+        }
     }
 }
 
@@ -81,8 +86,10 @@ pub(super) async fn show(
     let mut view = RunView::new(&context.globals, context.canvas);
     let stopping = signals.stop(control.clone(), asked.clone(), project.settings.grace, notices);
     let working = async {
-        let (report, ()) =
-            tokio::join!(fleet.execute(selected, &request, &control, events), view.follow(heard, noticed));
+        let (report, ()) = tokio::join!(
+            fleet.execute(selected, &request, &control, events),
+            view.follow(heard, noticed)
+        );
         report
     };
     let report = tokio::select! {
@@ -106,9 +113,11 @@ pub(super) fn empty(context: &Context, limits: &Limits) -> Result<Exit, CommandE
         context.say("Nothing is selected.");
         return Ok(Exit::Done);
     }
-    Err(CommandError::new(Exit::Empty, "nothing is selected: no tenant with a database fits")
-        .code(4003)
-        .fact("state", "nothing ran")
-        .help("who is there:  tenantry tenant list")
-        .help("an empty selection is fine:  --allow-empty"))
+    Err(
+        CommandError::new(Exit::Empty, "nothing is selected: no tenant with a database fits")
+            .code(4003)
+            .fact("state", "nothing ran")
+            .help("who is there:  tenantry tenant list")
+            .help("an empty selection is fine:  --allow-empty"),
+    )
 }

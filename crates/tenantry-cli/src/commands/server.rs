@@ -9,8 +9,8 @@ use tenantry::provision::administration;
 use tenantry::registry::{ListedServer, NewServer};
 use tenantry::{Server, ServerName};
 
-use super::opened::{self, block_on};
 use super::Context;
+use super::opened::{self, block_on};
 use crate::args::{Limits, ServerAdd, TlsMode};
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -104,7 +104,9 @@ async fn describe(server: &Server) -> Result<String, CommandError> {
 fn new_place(add: &ServerAdd, folder: &std::path::Path) -> Result<Place, CommandError> {
     let usage = |title: &str| Err(CommandError::new(Exit::Usage, title).help("tenantry server add --help"));
     let Some(port) = Engine::from(add.engine).default_port() else {
-        let Some(path) = &add.path else { return usage("an SQLite server needs --path, the folder of its files") };
+        let Some(path) = &add.path else {
+            return usage("an SQLite server needs --path, the folder of its files");
+        };
         let path = folder.join(path);
         std::fs::create_dir_all(&path).map_err(|error| {
             CommandError::new(Exit::Configuration, format!("{} cannot be made", path.display()))
@@ -112,11 +114,17 @@ fn new_place(add: &ServerAdd, folder: &std::path::Path) -> Result<Place, Command
         })?;
         return Ok(Place::Folder(path));
     };
-    let Some(host) = &add.host else { return usage("a server on the network needs --host") };
+    let Some(host) = &add.host else {
+        return usage("a server on the network needs --host");
+    };
     if add.admin_user.is_none() {
         return usage("a server on the network needs --admin-user and its password");
     }
-    Ok(Place::Network { host: host.clone(), port: add.port.unwrap_or(port), tls: tls(add, host)? })
+    Ok(Place::Network {
+        host: host.clone(),
+        port: add.port.unwrap_or(port),
+        tls: tls(add, host)?,
+    })
 }
 
 /// Loopback needs no TLS; anywhere else an unverified connection needs a reason.
@@ -145,9 +153,8 @@ fn tls(add: &ServerAdd, host: &str) -> Result<Tls, CommandError> {
     match (mode, ca_pem) {
         (TlsMode::VerifyFull, ca_pem) => Ok(Tls::VerifyFull { ca_pem }),
         (TlsMode::VerifyCa, Some(ca_pem)) => Ok(Tls::VerifyCa { ca_pem }),
-        (TlsMode::VerifyCa, None) => {
-            Err(CommandError::new(Exit::Usage, "--tls verify-ca needs --ca-file").help("tenantry server add --help"))
-        }
+        (TlsMode::VerifyCa, None) => Err(CommandError::new(Exit::Usage, "--tls verify-ca needs --ca-file")
+            .help("tenantry server add --help")),
         (TlsMode::Require, _) => Ok(Tls::Require),
         (TlsMode::Disable, _) => Ok(Tls::Disable),
     }
@@ -155,7 +162,9 @@ fn tls(add: &ServerAdd, host: &str) -> Result<Tls, CommandError> {
 
 /// Reads the administrator's password from a file or from stdin; a final line break does not belong to it.
 fn admin(add: &ServerAdd) -> Result<Option<Login>, CommandError> {
-    let Some(user) = &add.admin_user else { return Ok(None) };
+    let Some(user) = &add.admin_user else {
+        return Ok(None);
+    };
     let text = match &add.admin_password_file {
         Some(path) => std::fs::read_to_string(path).map_err(|error| {
             CommandError::new(Exit::Configuration, format!("{} cannot be read", path.display()))
@@ -163,19 +172,28 @@ fn admin(add: &ServerAdd) -> Result<Option<Login>, CommandError> {
         })?,
         None if add.admin_password_stdin => {
             let mut text = String::new();
-            std::io::stdin().take(64 * 1024).read_to_string(&mut text).map_err(|error| {
-                CommandError::new(Exit::Usage, "the password cannot be read from stdin").fact("cause", error.to_string())
-            })?;
+            std::io::stdin()
+                .take(64 * 1024)
+                .read_to_string(&mut text)
+                .map_err(|error| {
+                    CommandError::new(Exit::Usage, "the password cannot be read from stdin")
+                        .fact("cause", error.to_string())
+                })?;
             text
         }
         None => {
-            return Err(CommandError::new(Exit::Usage, "the administrator's password is missing")
-                .help("--admin-password-file <file>  or  --admin-password-stdin"));
+            return Err(
+                CommandError::new(Exit::Usage, "the administrator's password is missing")
+                    .help("--admin-password-file <file>  or  --admin-password-stdin"),
+            );
         }
     };
     let password = text.strip_suffix('\n').unwrap_or(&text);
     let password = password.strip_suffix('\r').unwrap_or(password);
-    Ok(Some(Login { user: user.clone(), password: SecretString::from(password.to_owned()) }))
+    Ok(Some(Login {
+        user: user.clone(),
+        password: SecretString::from(password.to_owned()),
+    }))
 }
 
 /// Lists the servers.
@@ -190,7 +208,9 @@ pub(super) fn list(context: &Context) -> Result<Exit, CommandError> {
         let shown: Vec<Shown> = servers.iter().map(Shown::of).collect();
         let mut table = Table::new(&["NAME", "ENGINE", "JURISDICTION", "PLACE", "TLS", "MAX"]);
         for server in &shown {
-            let max = server.max_parallel.map_or_else(|| "-".to_owned(), |n| n.to_string());
+            let max = server
+                .max_parallel
+                .map_or_else(|| "-".to_owned(), |n| n.to_string());
             let tls = server.tls.unwrap_or("-").to_owned();
             let row = [&server.name, server.engine, &server.jurisdiction, &server.place];
             let mut row: Vec<String> = row.iter().map(ToString::to_string).collect();
@@ -200,7 +220,11 @@ pub(super) fn list(context: &Context) -> Result<Exit, CommandError> {
         if shown.is_empty() {
             context.say("There is no server yet:  tenantry server add --help");
         }
-        let human = if shown.is_empty() { String::new() } else { table.draw() };
+        let human = if shown.is_empty() {
+            String::new()
+        } else {
+            table.draw()
+        };
         context.answer_unless_empty(&human, &serde_json::json!({ "items": shown, "next": null }));
         Ok(Exit::Done)
     })
@@ -225,16 +249,26 @@ pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit
         let fleet = opened::fleet(&project, &Limits::default()).await?;
         let names: Vec<ServerName> = match name {
             Some(name) => vec![name.clone()],
-            None => fleet.registry.servers().await?.into_iter().map(|server| server.name).collect(),
+            None => fleet
+                .registry
+                .servers()
+                .await?
+                .into_iter()
+                .map(|server| server.name)
+                .collect(),
         };
         let mut checked = Vec::new();
         for name in names {
             let server = fleet.registry.find_server(name.as_str()).await?;
             let result = describe_server(&administration(&server)).await;
             checked.push(match result {
-                Ok(version) => {
-                    Checked { name: name.to_string(), ok: true, version: Some(version), code: None, problem: None }
-                }
+                Ok(version) => Checked {
+                    name: name.to_string(),
+                    ok: true,
+                    version: Some(version),
+                    code: None,
+                    problem: None,
+                },
                 Err(error) => Checked {
                     name: name.to_string(),
                     ok: false,
@@ -249,7 +283,11 @@ pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit
             (version, _, _) => format!("✓ {}  {}", c.name, version.as_deref().unwrap_or("")),
         };
         let human: Vec<String> = checked.iter().map(line).collect();
-        let exit = if checked.iter().all(|c| c.ok) { Exit::Done } else { Exit::Failed };
+        let exit = if checked.iter().all(|c| c.ok) {
+            Exit::Done
+        } else {
+            Exit::Failed
+        };
         context.answer(&human.join("\n"), &serde_json::json!({ "items": checked }));
         Ok(exit)
     })

@@ -41,7 +41,9 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
             return one(context, &fleet, tenant).await;
         }
         if question.live || !question.chosen.is_everything() {
-            let selected = fleet.select(&opened::selection(question.chosen), Tiers::Both).await?;
+            let selected = fleet
+                .select(&opened::selection(question.chosen), Tiers::Both)
+                .await?;
             if selected.is_empty() {
                 return runs::empty(context, &Limits::default()).map(|exit| (exit, false));
             }
@@ -99,8 +101,16 @@ async fn from_registry(context: &Context, fleet: &Fleet) -> Result<(Exit, bool),
 /// Returns the newest migration of a track, in the SQL of the first engine that has it: versions are the same
 /// for all.
 async fn head(fleet: &Fleet, track: &TrackName) -> Result<Option<(Version, String)>, CommandError> {
-    let engines: Vec<_> = fleet.registry.servers().await?.into_iter().map(|server| server.engine).collect();
-    let Some(engine) = engines.first() else { return Ok(None) };
+    let engines: Vec<_> = fleet
+        .registry
+        .servers()
+        .await?
+        .into_iter()
+        .map(|server| server.engine)
+        .collect();
+    let Some(engine) = engines.first() else {
+        return Ok(None);
+    };
     let read = fleet.folders.read(track, *engine)?;
     Ok(read.migrations.last().map(|m| (m.version, m.label())))
 }
@@ -133,7 +143,11 @@ fn shown(status: &FleetStatus, heads: &BTreeMap<String, Option<(Version, String)
     Shown {
         tracks: tracks.into_values().collect(),
         not_current: status.not_current.iter().map(target).collect(),
-        tenants: status.tenants.iter().map(|(status, count)| (status.as_str(), *count)).collect(),
+        tenants: status
+            .tenants
+            .iter()
+            .map(|(status, count)| (status.as_str(), *count))
+            .collect(),
         live: false,
     }
 }
@@ -151,17 +165,30 @@ fn target(found: &NotCurrent) -> ShownTarget {
 
 fn human(shown: &Shown, status: &FleetStatus) -> String {
     let tenants: u64 = status.tenants.iter().map(|(_, count)| count).sum();
-    let mut lines = vec![format!("Fleet   {tenants} tenants            from the registry (--live asks them all)"), String::new()];
+    let mut lines = vec![
+        format!("Fleet   {tenants} tenants            from the registry (--live asks them all)"),
+        String::new(),
+    ];
     if shown.tracks.is_empty() {
         lines.push("No database yet:  tenantry tenant create <slug>".to_owned());
     }
     for track in &shown.tracks {
-        lines.push(format!("{:16} head {}", track.track, track.head.as_deref().unwrap_or("nothing")));
-        for (mark, word, count) in
-            [("●", "current", track.current), ("○", "behind", track.behind), ("✗", "failed", track.failed)]
-        {
+        lines.push(format!(
+            "{:16} head {}",
+            track.track,
+            track.head.as_deref().unwrap_or("nothing")
+        ));
+        for (mark, word, count) in [
+            ("●", "current", track.current),
+            ("○", "behind", track.behind),
+            ("✗", "failed", track.failed),
+        ] {
             if count > 0 || word == "current" {
-                lines.push(format!("  {mark} {word:8} {count:>7}  {:>5.1}%  {}", percent(count, track.total), bar(count, track.total)));
+                lines.push(format!(
+                    "  {mark} {word:8} {count:>7}  {:>5.1}%  {}",
+                    percent(count, track.total),
+                    bar(count, track.total)
+                ));
             }
         }
     }
@@ -170,12 +197,23 @@ fn human(shown: &Shown, status: &FleetStatus) -> String {
         lines.push(String::new());
         for target in need.iter().take(LISTED) {
             let code = target.code.as_deref().unwrap_or("");
-            lines.push(format!("  ✗ {:20} {:14} {} {code}", target.target, target.server, target.outcome.unwrap_or("never run")));
+            lines.push(format!(
+                "  ✗ {:20} {:14} {} {code}",
+                target.target,
+                target.server,
+                target.outcome.unwrap_or("never run")
+            ));
         }
         if need.len() > LISTED {
-            lines.push(format!("  … and {} more (--json lists them all)", need.len() - LISTED));
+            lines.push(format!(
+                "  … and {} more (--json lists them all)",
+                need.len() - LISTED
+            ));
         }
-        lines.push(format!("\n{} need you:  tenantry migrate resume", text::number(need.len())));
+        lines.push(format!(
+            "\n{} need you:  tenantry migrate resume",
+            text::number(need.len())
+        ));
     } else if shown.tracks.iter().any(|track| track.behind > 0) {
         lines.push("\nNext:  tenantry migrate plan      then  tenantry migrate all".to_owned());
     }
@@ -184,7 +222,11 @@ fn human(shown: &Shown, status: &FleetStatus) -> String {
 
 #[expect(clippy::cast_precision_loss, reason = "a percentage with one digit")]
 fn percent(count: u64, total: u64) -> f64 {
-    if total == 0 { 0.0 } else { count as f64 * 100.0 / total as f64 }
+    if total == 0 {
+        0.0
+    } else {
+        count as f64 * 100.0 / total as f64
+    }
 }
 
 fn bar(count: u64, total: u64) -> String {
@@ -225,7 +267,10 @@ struct ShownRow {
 /// Shows every migration of one tenant's databases; asks them.
 async fn one(context: &Context, fleet: &Fleet, given: &str) -> Result<(Exit, bool), CommandError> {
     let tenant = fleet.registry.find_tenant(given).await?;
-    let selection = Selection { only: vec![Pattern::new(tenant.id.as_str())], ..Selection::default() };
+    let selection = Selection {
+        only: vec![Pattern::new(tenant.id.as_str())],
+        ..Selection::default()
+    };
     let selected = fleet.select(&selection, Tiers::Both).await?;
     let previews = fleet.preview(&selected, &Control::default()).await;
     let mut databases: Vec<ShownHistory> = previews.iter().map(history).collect();
@@ -236,11 +281,20 @@ async fn one(context: &Context, fleet: &Fleet, given: &str) -> Result<(Exit, boo
             database: String::new(),
             applied: Vec::new(),
             pending: Vec::new(),
-            problem: left.failure.map(|f| f.what).or_else(|| Some(left.outcome.as_str().to_owned())),
+            problem: left
+                .failure
+                .map(|f| f.what)
+                .or_else(|| Some(left.outcome.as_str().to_owned())),
         });
     }
-    let behind = databases.iter().any(|d| !d.pending.is_empty() || d.problem.is_some());
-    let shown = ShownOne { tenant: tenant.slug.to_string(), id: tenant.id.to_string(), databases };
+    let behind = databases
+        .iter()
+        .any(|d| !d.pending.is_empty() || d.problem.is_some());
+    let shown = ShownOne {
+        tenant: tenant.slug.to_string(),
+        id: tenant.id.to_string(),
+        databases,
+    };
     context.answer(&human_one(&shown), &shown);
     Ok((Exit::Done, behind))
 }
@@ -255,13 +309,26 @@ fn history(preview: &Preview) -> ShownHistory {
                 duration_ms: row.duration_ms,
                 run: row.run_id.clone(),
             });
-            (rows.collect(), plan.steps.iter().map(|s| s.migration.label()).collect(), None)
+            (
+                rows.collect(),
+                plan.steps.iter().map(|s| s.migration.label()).collect(),
+                None,
+            )
         }
-        Err(failure) => (Vec::new(), Vec::new(), Some(format!("{}  {}", failure.code, failure.what))),
+        Err(failure) => (
+            Vec::new(),
+            Vec::new(),
+            Some(format!("{}  {}", failure.code, failure.what)),
+        ),
     };
     ShownHistory {
         track: preview.target.track.to_string(),
-        server: preview.target.server.as_ref().map(ToString::to_string).unwrap_or_default(),
+        server: preview
+            .target
+            .server
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         database: preview.target.address.database().to_owned(),
         applied,
         pending,
@@ -272,12 +339,22 @@ fn history(preview: &Preview) -> ShownHistory {
 fn human_one(shown: &ShownOne) -> String {
     let mut lines = vec![format!("{}   {}", shown.tenant, shown.id)];
     for database in &shown.databases {
-        lines.push(format!("\n{}   {}   {}", database.track, database.server, database.database));
+        lines.push(format!(
+            "\n{}   {}   {}",
+            database.track, database.server, database.database
+        ));
         for row in &database.applied {
             let done = row.phase == Phase::Done.as_str();
-            let (mark, word) = if done { ("●", "applied") } else { ("◪", row.phase) };
+            let (mark, word) = if done {
+                ("●", "applied")
+            } else {
+                ("◪", row.phase)
+            };
             let at = row.done_at.as_deref().unwrap_or("");
-            lines.push(format!("  {mark} {:44} {word:9} {at}  {} ms  {}", row.migration, row.duration_ms, row.run));
+            lines.push(format!(
+                "  {mark} {:44} {word:9} {at}  {} ms  {}",
+                row.migration, row.duration_ms, row.run
+            ));
         }
         for pending in &database.pending {
             lines.push(format!("  ○ {pending:44} pending"));
@@ -291,4 +368,3 @@ fn human_one(shown: &ShownOne) -> String {
     }
     lines.join("\n")
 }
-

@@ -5,8 +5,8 @@ use tenantry::provision::{Naming, NewTenant, Provisioned, Tenants};
 use tenantry::registry::{self, Database};
 use tenantry::{Jurisdiction, Tenant, TenantId};
 
-use super::opened::{self, block_on};
 use super::Context;
+use super::opened::{self, block_on};
 use crate::args::{Chosen, Limits, TenantCreate};
 use crate::clock::Utc;
 use crate::config::Project;
@@ -114,8 +114,12 @@ async fn only_jurisdiction(
     if let Some(server) = &create.server {
         return Ok(registry.listed_server(server.as_str()).await?.jurisdiction);
     }
-    let mut found: Vec<Jurisdiction> =
-        registry.servers().await?.into_iter().map(|server| server.jurisdiction).collect();
+    let mut found: Vec<Jurisdiction> = registry
+        .servers()
+        .await?
+        .into_iter()
+        .map(|server| server.jurisdiction)
+        .collect();
     found.sort();
     found.dedup();
     match found.as_slice() {
@@ -126,9 +130,15 @@ async fn only_jurisdiction(
             .help("tenantry server add --help")),
         many => {
             let names: Vec<&str> = many.iter().map(Jurisdiction::as_str).collect();
-            Err(CommandError::new(Exit::Usage, "there are several jurisdictions; the tenant's must be named")
-                .fact("jurisdictions", names.join(", "))
-                .help(format!("tenantry tenant create {} --jurisdiction {}", create.slug, many[0])))
+            Err(CommandError::new(
+                Exit::Usage,
+                "there are several jurisdictions; the tenant's must be named",
+            )
+            .fact("jurisdictions", names.join(", "))
+            .help(format!(
+                "tenantry tenant create {} --jurisdiction {}",
+                create.slug, many[0]
+            )))
         }
     }
 }
@@ -136,7 +146,10 @@ async fn only_jurisdiction(
 fn created(tenant: &Tenant, made: &[Provisioned]) -> String {
     let mut lines = Vec::new();
     for one in made {
-        let what = one.product.as_ref().map_or_else(String::new, |product| format!("product {product}: "));
+        let what = one
+            .product
+            .as_ref()
+            .map_or_else(String::new, |product| format!("product {product}: "));
         let took: u64 = one.migrations.iter().map(|m| m.duration_ms).sum();
         lines.push(format!(
             "  Created  {what}{} on {} ({}, {took} ms)",
@@ -164,13 +177,23 @@ pub(super) fn list(context: &Context, chosen: &Chosen) -> Result<Exit, CommandEr
             let created = Utc::of_micros(tenant.created_at).rfc3339();
             let day = created.get(..10).unwrap_or(&created).to_owned();
             let status = tenant.status.as_str().to_owned();
-            table.row(&[tenant.slug.to_string(), tenant.name.clone(), tenant.jurisdiction.to_string(), status, day]);
+            table.row(&[
+                tenant.slug.to_string(),
+                tenant.name.clone(),
+                tenant.jurisdiction.to_string(),
+                status,
+                day,
+            ]);
         }
         if tenants.is_empty() {
             context.say("No tenant fits.");
         }
         let items: Vec<Shown> = tenants.iter().map(|tenant| Shown::of(tenant, &[])).collect();
-        let human = if tenants.is_empty() { String::new() } else { table.draw() };
+        let human = if tenants.is_empty() {
+            String::new()
+        } else {
+            table.draw()
+        };
         context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }));
         Ok(Exit::Done)
     })
@@ -196,10 +219,16 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
             shown.status
         )];
         for database in &shown.databases {
-            let what = database.product.as_ref().map_or_else(|| "tenant".to_owned(), |p| format!("product {p}"));
+            let what = database
+                .product
+                .as_ref()
+                .map_or_else(|| "tenant".to_owned(), |p| format!("product {p}"));
             let version = database.version.as_deref().unwrap_or("nothing applied");
             let outcome = database.outcome.unwrap_or("never run");
-            lines.push(format!("  {what:14} {}   {}   {version}   {outcome}", database.server, database.database));
+            lines.push(format!(
+                "  {what:14} {}   {}   {version}   {outcome}",
+                database.server, database.database
+            ));
         }
         for domain in &shown.domains {
             lines.push(format!("  domain         {}", text::printable(domain)));

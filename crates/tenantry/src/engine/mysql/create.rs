@@ -12,8 +12,8 @@ use super::quote::{identifier, literal};
 use super::tables::text;
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::address::{Login, NetworkAddress};
-use crate::engine::error::SessionError;
 use crate::engine::create::{CreateError, NewDatabase};
+use crate::engine::error::SessionError;
 
 /// How long dialling and logging in may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,9 +65,20 @@ pub(crate) async fn describe(server: &NetworkAddress) -> Result<String, SessionE
     if let Some(error) = &sent.failure {
         return Err(session_error(error));
     }
-    let version = sent.rows(0).first().and_then(|row| text(row, 0)).unwrap_or_default();
-    let product = if version.contains("MariaDB") { "MariaDB" } else { "MySQL" };
-    Ok(format!("{product} {}", crate::engine::text::clean(version.split('-').next().unwrap_or_default())))
+    let version = sent
+        .rows(0)
+        .first()
+        .and_then(|row| text(row, 0))
+        .unwrap_or_default();
+    let product = if version.contains("MariaDB") {
+        "MariaDB"
+    } else {
+        "MySQL"
+    };
+    Ok(format!(
+        "{product} {}",
+        crate::engine::text::clean(version.split('-').next().unwrap_or_default())
+    ))
 }
 
 /// Which of the two products a server is; they differ in what can be created how.

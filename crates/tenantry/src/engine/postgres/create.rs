@@ -48,10 +48,15 @@ pub(crate) async fn describe(admin: &NetworkAddress) -> Result<String, SessionEr
     let mut connection = Connection::open(admin, &options()).await?;
     let mut version = String::new();
     let answer = connection
-        .exchange("SHOW server_version", |_, row| version = row.get(0).unwrap_or_default().to_owned())
+        .exchange("SHOW server_version", |_, row| {
+            version = row.get(0).unwrap_or_default().to_owned()
+        })
         .await;
     match answer.failure {
-        None => Ok(format!("PostgreSQL {}", crate::engine::text::clean(version.split(' ').next().unwrap_or_default()))),
+        None => Ok(format!(
+            "PostgreSQL {}",
+            crate::engine::text::clean(version.split(' ').next().unwrap_or_default())
+        )),
         Some(failure) => Err(failure.into_session_error()),
     }
 }

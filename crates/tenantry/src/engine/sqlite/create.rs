@@ -55,7 +55,10 @@ pub(crate) fn describe(at: &SqliteAddress) -> Result<String, SessionError> {
         return Ok(format!("SQLite {}", rusqlite::version()));
     }
     let reason = "there is no such folder".to_owned();
-    Err(SessionError::Unsuitable { endpoint: at.folder.display().to_string(), reason })
+    Err(SessionError::Unsuitable {
+        endpoint: at.folder.display().to_string(),
+        reason,
+    })
 }
 
 /// Whose file it turned out to be.
