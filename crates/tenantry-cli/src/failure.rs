@@ -59,8 +59,8 @@ impl CommandError {
     }
 
     /// Gives the message its stable code.
-    pub(crate) fn code(mut self, number: u16) -> Self {
-        self.message.code = Some(Code(number));
+    pub(crate) fn code(mut self, code: Code) -> Self {
+        self.message.code = Some(code);
         self
     }
 

@@ -7,6 +7,7 @@ use crate::config::{ConfigFile, KEYS, Project};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::{self, Table, out, text};
+use tenantry::Code;
 
 /// Whether the origin of each value is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +129,7 @@ pub(super) fn check(context: &Context) -> Result<Exit, CommandError> {
     if let Some(missing) = all.iter().find(|folder| !folder.is_dir()) {
         let title = format!("the folder {} cannot be read", text::path(missing));
         return Err(CommandError::new(Exit::Configuration, title)
-            .code(1006)
+            .code(Code(1006))
             .fact("state", "nothing ran")
             .help(format!("mkdir -p {}", text::path(missing))));
     }

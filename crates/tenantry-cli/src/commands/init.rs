@@ -11,6 +11,7 @@ use crate::args::EngineName;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::text;
+use tenantry::Code;
 
 const CONFIG: &str = include_str!("init/tenantry.toml");
 const PRODUCTS_README: &str = include_str!("init/products.md");
@@ -97,7 +98,7 @@ fn check_empty(folder: &Path) -> Result<(), CommandError> {
     names.sort();
     let title = format!("{} is not empty", text::path(folder));
     Err(CommandError::new(Exit::Refused, title)
-        .code(1004)
+        .code(Code(1004))
         .fact("in the way", text::names(names.iter().map(String::as_str)))
         .fact("state", "nothing was written")
         .help("tenantry init <another folder>"))
@@ -106,7 +107,7 @@ fn check_empty(folder: &Path) -> Result<(), CommandError> {
 fn make_key(folder: &Path) -> Result<PathBuf, CommandError> {
     let refuse = |error: &dyn std::error::Error| {
         CommandError::new(Exit::Configuration, error.to_string())
-            .code(1005)
+            .code(Code(1005))
             .causes(error)
     };
     let home = folder.join(".tenantry");

@@ -14,6 +14,7 @@ use crate::config::{Project, nearest};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::text;
+use tenantry::Code;
 
 /// How many digits a timestamp version has.
 const TIMESTAMP: usize = 14;
@@ -98,7 +99,7 @@ fn track_of(project: &Project, make: &Make) -> Result<(TrackName, PathBuf), Comm
         return Ok((TrackName::Product(product.clone()), folder.clone()));
     }
     let title = format!("no product `{product}`");
-    let mut error = CommandError::new(Exit::NotFound, title).code(6005);
+    let mut error = CommandError::new(Exit::NotFound, title).code(Code(6005));
     let known: Vec<&str> = folders
         .products
         .keys()

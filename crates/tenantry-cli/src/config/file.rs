@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use tenantry::Code;
 
 /// Everything that may stand in `tenantry.toml`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -184,7 +185,7 @@ fn complaint(path: &Path, text: &str, error: &toml::de::Error) -> CommandError {
     };
     let offset = error.span().map_or(0, |span| span.start);
     CommandError::new(Exit::Configuration, title)
-        .code(1003)
+        .code(Code(1003))
         .place(path, text, offset)
         .fact("state", "nothing ran")
         .help("tenantry config schema        prints every key that is possible")

@@ -9,6 +9,7 @@ use super::environment::{Environment, Layer};
 use super::layers::{Layers, Origin};
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use tenantry::Code;
 
 /// The variable that holds a key.
 const VARIABLE: &str = "DB_ENCRYPTION_KEY";
@@ -66,7 +67,7 @@ impl KeySource {
     pub(crate) fn read(&self, environment: &Environment) -> Result<Key, CommandError> {
         let refuse = |error: &dyn std::error::Error| {
             CommandError::new(Exit::Configuration, error.to_string())
-                .code(1005)
+                .code(Code(1005))
                 .causes(error)
                 .fact("state", "nothing ran")
                 .help("tenantry explain TN-1005")

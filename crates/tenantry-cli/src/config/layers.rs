@@ -8,6 +8,7 @@ use super::environment::{Environment, Layer};
 use super::file::{self, nearest};
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use tenantry::Code;
 
 /// Every key with a fixed name, and its default.
 pub(crate) const KEYS: [(&str, Option<&str>); 16] = [
@@ -145,7 +146,8 @@ impl Layers {
 
     /// Says that a value cannot be used, and where it stands.
     pub(crate) fn refuse(&self, key: &str, why: &str) -> CommandError {
-        let error = CommandError::new(Exit::Configuration, format!("{key} cannot be used: {why}")).code(1007);
+        let error =
+            CommandError::new(Exit::Configuration, format!("{key} cannot be used: {why}")).code(Code(1007));
         let error = match self.find(key).map(|setting| &setting.origin) {
             Some(Origin::File { path, offset, .. }) => error.place(path, &self.text, *offset),
             Some(origin @ (Origin::Environment(_) | Origin::Dotenv(_))) => {
@@ -249,7 +251,7 @@ fn unknown_variable(name: &str) -> CommandError {
         None => format!("unknown variable {name}"),
     };
     CommandError::new(Exit::Configuration, title)
-        .code(1003)
+        .code(Code(1003))
         .fact("rule", "TENANTRY_<SECTION>__<KEY> sets a key of tenantry.toml")
         .fact("state", "nothing ran")
         .help("tenantry config schema        prints every key that is possible")

@@ -21,6 +21,7 @@ pub(crate) use settings::Settings;
 use crate::args::Globals;
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use tenantry::Code;
 
 /// The name of the configuration file.
 pub(crate) const FILE_NAME: &str = "tenantry.toml";
@@ -99,7 +100,7 @@ fn find(globals: &Globals) -> Result<PathBuf, CommandError> {
 
 fn missing(title: String) -> CommandError {
     CommandError::new(Exit::Configuration, title)
-        .code(1001)
+        .code(Code(1001))
         .fact("state", "nothing ran")
         .help("tenantry init        sets a project up here; -C <path> names another folder")
 }
@@ -107,7 +108,7 @@ fn missing(title: String) -> CommandError {
 fn unreadable(path: &Path, error: &std::io::Error) -> CommandError {
     let title = format!("{} cannot be read", path.display());
     CommandError::new(Exit::Configuration, title)
-        .code(1001)
+        .code(Code(1001))
         .fact("cause", error.to_string())
         .fact("state", "nothing ran")
 }
@@ -116,7 +117,7 @@ fn bad_dotenv(folder: &Path, line: usize) -> CommandError {
     let path = folder.join(".env");
     let title = format!("line {line} of {} is not NAME=value", path.display());
     CommandError::new(Exit::Configuration, title)
-        .code(1003)
+        .code(Code(1003))
         .file(path)
         .fact("state", "nothing ran")
 }

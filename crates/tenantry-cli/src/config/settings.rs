@@ -16,6 +16,7 @@ use super::url;
 use crate::args::{Limits, duration, parallel};
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use tenantry::Code;
 
 /// The folders of migrations, absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +98,7 @@ impl Settings {
         let named = self.central.as_ref().map_err(Clone::clone)?;
         named.as_ref().ok_or_else(|| {
             CommandError::new(Exit::Configuration, "the central database is not named")
-                .code(1007)
+                .code(Code(1007))
                 .fact("state", "nothing ran")
                 .help("set url under [central] in tenantry.toml, or CENTRAL_DATABASE_URL in the environment")
         })

@@ -59,10 +59,9 @@ pub(crate) fn event(event: &RunEvent, tally: &Tally, detail: Detail, at: Utc) ->
         ),
         RunEvent::TargetFinished(target) if detail.shows(target, tally.total) => {
             let word = word(target);
-            line(
-                word,
-                &format!("{} {}/{}", finished(target), tally.done, tally.total),
-            )
+            let taken = text::elapsed_short(target.duration);
+            let rest = format!("{} {taken} {}/{}", finished(target), tally.done, tally.total);
+            line(word, &rest)
         }
         RunEvent::TargetFinished(_)
         | RunEvent::TargetStarted { .. }
@@ -116,10 +115,9 @@ pub(crate) fn finished(target: &TargetReport) -> String {
         }
         None if target.outcome.is_success() => {
             let version = failure::version(target.to);
-            let taken = text::elapsed(target.duration);
             match target.migrations.len() {
                 0 => format!("{head} current at {version}"),
-                n => format!("{head} {} to {version} in {taken}", text::count(n, "migration")),
+                n => format!("{head} {} to {version}", text::count(n, "migration")),
             }
         }
         None => format!("{head} {}", target.outcome.as_str()),

@@ -7,12 +7,16 @@ use tenantry::run::{RunEvent, TargetReport};
 
 use super::failure::short;
 use super::lines::{Detail, finished, word};
+use super::message::Canvas;
 use super::style::Paint;
 use super::tally::Tally;
 use super::text;
 
 /// How many running targets are shown.
 const SHOWN: usize = 8;
+
+/// Where the further lines of a text begin: under the name of the target.
+const INDENT: usize = 17;
 
 /// How often a second the terminal is redrawn, at most.
 const REDRAWS: u8 = 10;
@@ -23,19 +27,19 @@ pub(crate) struct Live {
     all: MultiProgress,
     bar: ProgressBar,
     under: Vec<ProgressBar>,
-    paint: Paint,
+    canvas: Canvas,
 }
 
 impl Live {
     /// Begins to draw on stderr.
-    pub(crate) fn new(paint: Paint) -> Self {
+    pub(crate) fn new(canvas: Canvas) -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS));
         let bar = all.add(ProgressBar::new(0).with_style(style("Migrating {wide_bar} {msg}")));
         Self {
             all,
             bar,
             under: Vec::new(),
-            paint,
+            canvas,
         }
     }
 
@@ -45,7 +49,7 @@ impl Live {
             RunEvent::Started { .. } => self.bar.set_length(tally.total as u64),
             RunEvent::TargetFinished(target) => {
                 if detail.shows(target, tally.total) {
-                    self.above(&finished_line(target, self.paint));
+                    self.above(&finished_line(target, self.canvas.paint));
                 }
                 self.bar.set_position(tally.done as u64);
             }
@@ -55,7 +59,7 @@ impl Live {
                 reason,
                 pause,
             } => {
-                let retry = self.paint.yellow("RETRY");
+                let retry = self.canvas.paint.yellow("RETRY");
                 let pause = text::elapsed(*pause);
                 let text = text::printable(&format!("{label}  {code} {reason}; again in {pause}"));
                 self.above(&format!("  {retry}          {text}"));
@@ -67,10 +71,11 @@ impl Live {
         }
     }
 
-    /// Writes a line that stays.
-    pub(crate) fn above(&self, line: &str) {
+    /// Writes text that stays, broken into lines that fit.
+    pub(crate) fn above(&self, text: &str) {
+        let lines = text::wrap(text, self.canvas.width, INDENT);
         // A terminal that is gone has nobody to tell.
-        drop(self.all.println(line));
+        drop(self.all.println(lines));
     }
 
     /// Redraws what is running.
@@ -116,11 +121,8 @@ fn bar_text(tally: &Tally, now: Instant) -> String {
         text::elapsed_short(now.duration_since(tally.began)),
         format!("{:.1}/s", tally.rate(now)),
     ];
-    parts.extend(
-        tally
-            .left(now)
-            .map(|left| format!("~{} left", text::elapsed_short(left))),
-    );
+    let left = tally.left(now).filter(|left| left.as_secs() > 0);
+    parts.extend(left.map(|left| format!("~{} left", text::elapsed_short(left))));
     if tally.failed > 0 {
         parts.push(format!("{} failed", text::number(tally.failed)));
     }
@@ -223,7 +225,7 @@ mod tests {
         let line = finished_line(&sample::applied("acme"), Paint::Plain);
         assert_eq!(
             line,
-            "     ok    1.9s  acme eu-db-2 1 migration to 20260314093000 in 1.9 s"
+            "     ok    1.9s  acme eu-db-2 1 migration to 20260314093000"
         );
     }
 }

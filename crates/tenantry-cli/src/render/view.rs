@@ -66,7 +66,7 @@ impl RunView {
             Progress::None => Face::Silent,
             Progress::Auto if globals.quiet => Face::Silent,
             Progress::Auto | Progress::Bar if std::io::stderr().is_terminal() => {
-                Face::Live(Live::new(canvas.paint))
+                Face::Live(Live::new(canvas))
             }
             Progress::Auto | Progress::Bar | Progress::Lines => Face::Lines,
         };
