@@ -1,10 +1,5 @@
 //! The tenantry command.
 
-#![expect(
-    dead_code,
-    reason = "the commands that reach databases are still to be joined"
-)]
-
 mod args;
 mod argv;
 mod clock;

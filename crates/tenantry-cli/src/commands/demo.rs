@@ -80,7 +80,7 @@ pub(super) fn run(context: &Context, named: Option<PathBuf>) -> Result<Exit, Com
     if folder.exists() {
         let title = format!("{at} is there already");
         return Err(CommandError::new(Exit::Refused, title)
-            .code(1004)
+            .code(tenantry::Code(1004))
             .fact("state", "nothing was written")
             .help(format!("look around in it:  tenantry -C {at} migrate status"))
             .help(format!("or begin anew:      rm -r {at}  and  tenantry demo")));

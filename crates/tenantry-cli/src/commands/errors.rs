@@ -30,7 +30,7 @@ fn exit_of(code: Code) -> Exit {
 
 fn bare(code: Code, error: &dyn std::error::Error) -> CommandError {
     CommandError::new(exit_of(code), error.to_string())
-        .code(code.0)
+        .code(code)
         .causes(error)
 }
 
@@ -82,8 +82,7 @@ impl From<ReadError> for CommandError {
 }
 
 fn of_problem(problem: &FileProblem) -> CommandError {
-    let mut made =
-        CommandError::new(exit_of(problem.code()), problem.kind.to_string()).code(problem.code().0);
+    let mut made = CommandError::new(exit_of(problem.code()), problem.kind.to_string()).code(problem.code());
     made.message.at.push(Location {
         path: problem.path.clone(),
         place: problem.place,
@@ -116,7 +115,7 @@ impl From<FleetError> for CommandError {
 fn of_central(error: &SessionError) -> CommandError {
     let title = format!("the central database cannot be used: {error}");
     CommandError::new(Exit::RegistryDown, title)
-        .code(6009)
+        .code(tenantry::Code(6009))
         .causes(error)
         .fact("state", "nothing was changed")
         .help("check [central] in tenantry.toml:  tenantry config show --origin")
@@ -128,7 +127,7 @@ fn of_create(error: &CreateError) -> CommandError {
 
 /// Describes a failure that ended the whole command.
 pub(super) fn of_failure(failure: &Failure) -> CommandError {
-    let mut made = CommandError::new(exit_of(failure.code), failure.what.clone()).code(failure.code.0);
+    let mut made = CommandError::new(exit_of(failure.code), failure.what.clone()).code(failure.code);
     if let Some(path) = &failure.file {
         made.message.at.push(Location {
             path: path.clone(),

@@ -39,10 +39,7 @@ pub(super) async fn fleet(project: &Project, limits: &Limits) -> Result<Fleet, C
         Some(keys) => registry.with_keys(keys),
         None => registry,
     };
-    let mut options = settings.run.clone();
-    options.concurrency = limits.concurrency.or(options.concurrency);
-    options.per_server = limits.per_server.or(options.per_server);
-    options.lock_timeout = limits.lock_timeout.unwrap_or(options.lock_timeout);
+    let options = settings.run_with(limits);
     Ok(Fleet {
         registry,
         folders: folders(project),

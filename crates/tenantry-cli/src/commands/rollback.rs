@@ -84,7 +84,7 @@ async fn choose(project: &Project, fleet: &Fleet, back: &Back) -> Result<Selecte
         };
     } else if !back.all_tenants && back.selection.is_everything() {
         return Err(CommandError::new(Exit::Refused, "nobody said what shall go back")
-            .code(4004)
+            .code(tenantry::Code(4004))
             .fact("state", "nothing was touched")
             .help("one tenant:  tenantry migrate rollback <slug>")
             .help("all of them:  tenantry migrate rollback --all-tenants"));
@@ -138,7 +138,7 @@ fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {
     };
     let labels: Vec<String> = refused.iter().map(|(p, _)| p.target.label()).collect();
     Err(CommandError::new(Exit::Refused, failure.what.clone())
-        .code(NO_WAY_BACK.0)
+        .code(NO_WAY_BACK)
         .fact("where", text::names(labels.iter().map(String::as_str)))
         .fact("state", "nothing was rolled back")
         .help("write its .down.sql, or go forward:  tenantry migrate make <name>"))
@@ -180,7 +180,7 @@ fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), C
         Some(_) => "the confirmation is not the text that was asked for".to_owned(),
         None => format!("going back destroys data in {wanted}, and that needs a confirmation"),
     };
-    let mut error = CommandError::new(Exit::Refused, title).code(4004);
+    let mut error = CommandError::new(Exit::Refused, title).code(tenantry::Code(4004));
     for loss in losses.into_iter().take(5) {
         error = error.fact("loses", loss);
     }

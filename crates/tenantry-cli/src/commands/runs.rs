@@ -115,7 +115,7 @@ pub(super) fn empty(context: &Context, limits: &Limits) -> Result<Exit, CommandE
     }
     Err(
         CommandError::new(Exit::Empty, "nothing is selected: no tenant with a database fits")
-            .code(4003)
+            .code(tenantry::Code(4003))
             .fact("state", "nothing ran")
             .help("who is there:  tenantry tenant list")
             .help("an empty selection is fine:  --allow-empty"),

@@ -94,7 +94,7 @@ fn server_of(new: &NewServer) -> Server {
 async fn describe(server: &Server) -> Result<String, CommandError> {
     describe_server(&administration(server)).await.map_err(|error| {
         CommandError::new(Exit::Failed, error.to_string())
-            .code(error.code().0)
+            .code(error.code())
             .causes(&error)
             .fact("where", server.name.to_string())
             .help(format!("tenantry explain {}", error.code()))
@@ -146,7 +146,7 @@ fn tls(add: &ServerAdd, host: &str) -> Result<Tls, CommandError> {
     if unverified && !loopback && add.insecure_transport.is_none() {
         let title = format!("a connection to {host} without verified encryption needs a reason");
         return Err(CommandError::new(Exit::Refused, title)
-            .code(5006)
+            .code(tenantry::Code(5006))
             .fact("state", "nothing was added")
             .help("leave --tls out (verify-full), or say why:  --insecure-transport \"<reason>\""));
     }

@@ -71,7 +71,7 @@ impl ShownDatabase {
 pub(super) fn naming(project: &Project) -> Result<Naming, CommandError> {
     let naming = &project.settings.naming;
     Naming::new(&naming.tenant, &naming.product)
-        .map_err(|error| CommandError::new(Exit::Configuration, error.to_string()).code(6014))
+        .map_err(|error| CommandError::new(Exit::Configuration, error.to_string()).code(tenantry::Code(6014)))
 }
 
 /// Creates a tenant with its databases, migrated.
@@ -125,7 +125,7 @@ async fn only_jurisdiction(
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => Err(CommandError::new(Exit::Failed, "there is no server yet")
-            .code(6015)
+            .code(tenantry::Code(6015))
             .fact("state", "nothing was created")
             .help("tenantry server add --help")),
         many => {
