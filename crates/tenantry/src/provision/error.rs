@@ -85,7 +85,7 @@ impl ProvisionError {
             Self::UnknownProduct { .. } => Code(6005),
             Self::Create { source, .. } => source.code(),
             Self::Migrate { failure, .. } => failure.code,
-            Self::Random(_) => Code(1001),
+            Self::Random(_) => Code(1008),
         }
     }
 }

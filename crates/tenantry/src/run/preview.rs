@@ -38,7 +38,7 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
         let planned = match ended {
             Ended::Done(planned) => planned,
             Ended::Panicked => Err(Failure::bare(
-                Code(1001),
+                Code(1008),
                 "an internal error ended the look".to_owned(),
             )),
             Ended::Skipped => return false,

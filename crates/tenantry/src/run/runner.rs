@@ -90,7 +90,7 @@ pub async fn run(
             Ended::Skipped => TargetReport::untried(&jobs[index].target, Outcome::NotRun, None),
             Ended::Panicked => {
                 let what = "an internal error ended the work on this target".to_owned();
-                let failure = Failure::bare(Code(1001), what);
+                let failure = Failure::bare(Code(1008), what);
                 TargetReport::untried(&jobs[index].target, Outcome::Failed, Some(failure))
             }
         };
