@@ -20,9 +20,9 @@ fn demo(folder: &Path, out: &Path) -> io::Result<()> {
         for entry in fs::read_dir(&next)?.flatten() {
             let path = entry.path();
             if path.is_dir() {
-                folders.push(path)
+                folders.push(path);
             } else {
-                files.push(path)
+                files.push(path);
             }
         }
     }

@@ -48,8 +48,11 @@ fn codes(tree: &Tree) -> BTreeMap<String, (String, usize)> {
         .rust()
         .filter(|(path, _)| path.starts_with("crates/") && path.contains("/src/"));
     for (path, text) in sources.filter(|(path, _)| !is_test_file(path)) {
+        // A table of codes stands as arms inside one `Code(match … { … => 2001, })`.
+        let has_table = text.contains("Code(match");
         for (index, line) in without_tests(text).lines().enumerate() {
-            for code in codes_in(line) {
+            let arm = has_table.then(|| code_of_arm(line)).flatten();
+            for code in codes_in(line).into_iter().chain(arm) {
                 codes.entry(code).or_insert_with(|| (path.to_owned(), index + 1));
             }
         }
@@ -64,6 +67,13 @@ fn codes_in(line: &str) -> Vec<String> {
         .filter_map(|rest| rest.split_once(')')?.0.parse::<u16>().ok())
         .map(|number| format!("TN-{number:04}"))
         .collect()
+}
+
+/// Returns the code at the end of a match arm: `"42601" => 2001,`.
+fn code_of_arm(line: &str) -> Option<String> {
+    let number = line.rsplit_once("=> ")?.1.trim_end().strip_suffix(',')?;
+    let code = number.len() == 4 && number.bytes().all(|b| b.is_ascii_digit());
+    code.then(|| format!("TN-{number}"))
 }
 
 /// Returns the code that a page is about; `None` for another file, such as an index.

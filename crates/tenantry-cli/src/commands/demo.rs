@@ -247,6 +247,7 @@ async fn populate(fleet: &Fleet, folder: &Path) -> Result<usize, CommandError> {
     Ok(databases)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands the error over")]
 fn bad_name(error: NameError) -> CommandError {
     CommandError::new(Exit::Internal, error.to_string())
 }

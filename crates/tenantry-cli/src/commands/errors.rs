@@ -41,16 +41,25 @@ impl From<RegistryError> for CommandError {
         if !nearest.is_empty() {
             made = made.help(format!("did you mean  {} ?", nearest.join("  or  ")));
         }
-        match error {
-            RegistryError::NotMigrated { .. } => made.help("tenantry migrate central"),
-            RegistryError::KeyNeeded { .. } => {
-                made.help("set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml")
-            }
-            RegistryError::TenantNotFound { .. } => made.help("all of them:  tenantry tenant list"),
-            RegistryError::ServerNotFound { .. } => made.help("all of them:  tenantry server list"),
-            _ => made,
+        match help_for(&error) {
+            Some(help) => made.help(help),
+            None => made,
         }
     }
+}
+
+/// Returns what to do about an error of the registry, where that is always the same.
+fn help_for(error: &RegistryError) -> Option<&'static str> {
+    if matches!(error, RegistryError::NotMigrated { .. }) {
+        return Some("tenantry migrate central");
+    }
+    if matches!(error, RegistryError::KeyNeeded { .. }) {
+        return Some("set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml");
+    }
+    if matches!(error, RegistryError::TenantNotFound { .. }) {
+        return Some("all of them:  tenantry tenant list");
+    }
+    matches!(error, RegistryError::ServerNotFound { .. }).then_some("all of them:  tenantry server list")
 }
 
 impl From<ReadError> for CommandError {
@@ -152,7 +161,7 @@ impl From<MigrateError> for CommandError {
             MigrateError::TenantNotFound { id, nearest } => {
                 RegistryError::TenantNotFound { given: id, nearest }.into()
             }
-            error => bare(error.code(), &error),
+            error @ (MigrateError::NotProvisioned { .. } | _) => bare(error.code(), &error),
         }
     }
 }
@@ -179,7 +188,10 @@ impl From<ProvisionError> for CommandError {
                     made.fact("products", known.join(", "))
                 }
             }
-            error => bare(error.code(), &error).fact("state", "nothing was created"),
+            error @ (ProvisionError::Naming(_)
+            | ProvisionError::WrongJurisdiction { .. }
+            | ProvisionError::Random(_)
+            | _) => bare(error.code(), &error).fact("state", "nothing was created"),
         }
     }
 }

@@ -222,9 +222,9 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
     }
 }
 
-/// Returns `if_pending` where something is pending and nothing worse happened.
-fn pending((exit, is_pending): (Exit, bool), if_pending: Option<Exit>) -> Exit {
-    match (exit, if_pending) {
+/// Returns `asked` where something is pending and nothing worse happened.
+fn pending((exit, is_pending): (Exit, bool), asked: Option<Exit>) -> Exit {
+    match (exit, asked) {
         (Exit::Done, Some(code)) if is_pending => code,
         (exit, _) => exit,
     }

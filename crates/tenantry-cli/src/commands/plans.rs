@@ -98,8 +98,11 @@ pub(super) async fn show(
     Ok((exit, pending))
 }
 
+/// Migrations by version and direction.
+type ByVersion = BTreeMap<(i64, String), MigrationPlan>;
+
 fn planned(selected: &Selected, previews: &[Preview]) -> Planned {
-    let mut tracks: BTreeMap<String, (TrackPlan, BTreeMap<(i64, String), MigrationPlan>)> = BTreeMap::new();
+    let mut tracks: BTreeMap<String, (TrackPlan, ByVersion)> = BTreeMap::new();
     let mut refused = Vec::new();
     let mut current = 0;
     for preview in previews {

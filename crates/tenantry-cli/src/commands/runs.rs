@@ -82,13 +82,13 @@ pub(super) async fn show(
         CommandError::new(Exit::Internal, "signals cannot be received").fact("cause", error.to_string())
     })?;
     let (events, heard) = unbounded_channel();
-    let (notices, noticed) = unbounded_channel();
+    let (tell, notices) = unbounded_channel();
     let mut view = RunView::new(&context.globals, context.canvas);
-    let stopping = signals.stop(control.clone(), asked.clone(), project.settings.grace, notices);
+    let stopping = signals.stop(control.clone(), asked.clone(), project.settings.grace, tell);
     let working = async {
         let (report, ()) = tokio::join!(
             fleet.execute(selected, &request, &control, events),
-            view.follow(heard, noticed)
+            view.follow(heard, notices)
         );
         report
     };

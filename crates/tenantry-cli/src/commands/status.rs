@@ -87,9 +87,8 @@ async fn from_registry(context: &Context, fleet: &Fleet) -> Result<(Exit, bool),
     let mut heads: BTreeMap<String, Option<(Version, String)>> = BTreeMap::new();
     for group in &status.groups {
         let name = group.track.to_string();
-        if !heads.contains_key(&name) {
-            let head = head(fleet, &group.track).await?;
-            heads.insert(name, head);
+        if let std::collections::btree_map::Entry::Vacant(unread) = heads.entry(name) {
+            unread.insert(head(fleet, &group.track).await?);
         }
     }
     let shown = shown(&status, &heads);

@@ -43,8 +43,6 @@ pub(crate) struct Central {
 pub(crate) struct Settings {
     /// The central database; `None` if nobody named it. Only some commands need it, so that they complain.
     central: Result<Option<Central>, CommandError>,
-    /// The host names that lead to the central application.
-    pub(crate) domains: Vec<String>,
     /// The folders of migrations.
     pub(crate) folders: Folders,
     /// How databases are called.
@@ -68,9 +66,9 @@ impl Settings {
         environment: &Environment,
     ) -> Result<Self, CommandError> {
         let folders = folders(layers, folder)?;
+        check_domains(layers)?;
         Ok(Self {
             central: central(layers, folder, environment),
-            domains: domains(layers)?,
             naming: naming(layers, &folders)?,
             folders,
             run: run(layers)?,
@@ -176,20 +174,20 @@ fn found_products(folder: &Path) -> BTreeMap<ProductType, PathBuf> {
     entries.flatten().filter_map(product).collect()
 }
 
-fn domains(layers: &Layers) -> Result<Vec<String>, CommandError> {
+/// The HTTP side will read them; a value that can be no host name is refused from the start.
+fn check_domains(layers: &Layers) -> Result<(), CommandError> {
     let value = layers.find("central.domains").map_or("", |s| s.value.as_str());
-    let domains: Vec<String> = value
-        .split(',')
-        .map(|domain| domain.trim().to_lowercase())
-        .filter(|domain| !domain.is_empty())
-        .collect();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
-    match domains.iter().find(|domain| !domain.bytes().all(plain)) {
+    match value
+        .split(',')
+        .map(str::trim)
+        .find(|domain| !domain.bytes().all(plain))
+    {
         Some(bad) => {
             let why = format!("`{}` is not a host name", bad.escape_debug());
             Err(layers.refuse("central.domains", &why))
         }
-        None => Ok(domains),
+        None => Ok(()),
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn describe(admin: &NetworkAddress) -> Result<String, SessionEr
     let mut version = String::new();
     let answer = connection
         .exchange("SHOW server_version", |_, row| {
-            version = row.get(0).unwrap_or_default().to_owned()
+            row.get(0).unwrap_or_default().clone_into(&mut version);
         })
         .await;
     match answer.failure {
