@@ -9,6 +9,8 @@ mod generated;
 #[cfg(test)]
 mod mysql;
 #[cfg(test)]
+mod postgres_outside;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod split;
