@@ -7,6 +7,8 @@ mod database;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod postgres_outside;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod split;

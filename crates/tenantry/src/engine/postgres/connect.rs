@@ -77,6 +77,11 @@ impl Connection {
         }
     }
 
+    /// Returns `host:port`, for messages.
+    pub(super) fn endpoint(&self) -> String {
+        endpoint(&self.address)
+    }
+
     /// Returns what stops the running statement: a second connection that asks the server to.
     pub(super) fn canceller(&self) -> Canceller {
         let token = self.client.cancel_token();

@@ -13,11 +13,11 @@ use crate::migration::{Script, Version};
 use crate::plan::Step;
 
 /// SQLSTATEs that our own assertions raise.
-const DIVISION_BY_ZERO: &str = "22012";
-const UNIQUE_VIOLATION: &str = "23505";
-const DUPLICATE_TABLE: &str = "42P07";
+pub(super) const DIVISION_BY_ZERO: &str = "22012";
+pub(super) const UNIQUE_VIOLATION: &str = "23505";
+pub(super) const DUPLICATE_TABLE: &str = "42P07";
 /// SQLSTATE of a statement that was stopped on request.
-const QUERY_CANCELED: &str = "57014";
+pub(super) const QUERY_CANCELED: &str = "57014";
 
 /// Carries the unit out in one transaction.
 pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
@@ -78,7 +78,7 @@ fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
     outlines
 }
 
-fn new_meta(session: &Locked) -> Meta {
+pub(super) fn new_meta(session: &Locked) -> Meta {
     Meta {
         database_id: session.options.database_id.clone(),
         tenant_id: session.options.tenant_id.clone(),
@@ -124,7 +124,7 @@ fn record(unit: &Unit, step: &Step, epoch: i64) -> Vec<String> {
 }
 
 /// Reads what the unit must have left: its rows after an apply; after a revert, those that must be gone.
-fn read_back(unit: &Unit) -> String {
+pub(super) fn read_back(unit: &Unit) -> String {
     let track = literal(&unit.track.to_string());
     match unit.direction {
         Direction::Up => format!(
@@ -147,7 +147,7 @@ fn read_back(unit: &Unit) -> String {
     }
 }
 
-fn read_row(row: &tokio_postgres::SimpleQueryRow) -> Option<Recorded> {
+pub(super) fn read_row(row: &tokio_postgres::SimpleQueryRow) -> Option<Recorded> {
     Some(Recorded {
         version: row.get(0)?.parse().ok()?,
         duration_ms: row.get(1)?.parse().ok()?,
@@ -155,7 +155,7 @@ fn read_row(row: &tokio_postgres::SimpleQueryRow) -> Option<Recorded> {
 }
 
 /// Green means green: every step must have been read back.
-fn confirm(unit: &Unit, recorded: &[Recorded]) -> Result<Vec<Recorded>, ApplyError> {
+pub(super) fn confirm(unit: &Unit, recorded: &[Recorded]) -> Result<Vec<Recorded>, ApplyError> {
     let found = |version: Version| recorded.iter().find(|r| r.version == version).cloned();
     let ordered: Option<Vec<Recorded>> = unit.steps.iter().map(|s| found(s.migration.version)).collect();
     ordered.ok_or(ApplyError::NotReadBack)
