@@ -85,7 +85,8 @@ fn opening(session: &Locked) -> Vec<String> {
     message
 }
 
-/// Turns the failure of a message of ours, which holds a COMMIT, into what happened.
+/// Turns the failure of a message of ours into what happened; if the connection broke, a COMMIT in it may
+/// have taken effect.
 pub(super) fn own(failure: Failure, state: StateAfter) -> ApplyError {
     match failure {
         Failure::Refused { sqlstate, .. } if sqlstate == QUERY_CANCELED => {

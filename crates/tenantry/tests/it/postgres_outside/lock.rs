@@ -26,7 +26,7 @@ async fn two_sessions_make_one_index() {
     assert_eq!(database.one(PHASES).await, "1 done, 2 done");
 }
 
-/// Gets the lock before a session of ours that has planned gets it again; returns the lock's key.
+/// Opens a session of ours, and queues the other program so that it gets the lock next.
 async fn overtake(database: &TestDatabase, other: &Arc<Other>) -> (Box<dyn Session>, JoinSet<String>) {
     let session = open(database).await;
     let watcher = Other::connect(database).await;
