@@ -74,7 +74,10 @@ fn steps(page: &str) -> Vec<Step> {
 
 /// Runs a line in a shell with the binary in its path and nothing else of ours in its environment.
 fn shell(folder: &Path, line: &str) -> Output {
-    let binary = Path::new(env!("CARGO_BIN_EXE_tenantry")).parent().unwrap().to_owned();
+    let binary = Path::new(env!("CARGO_BIN_EXE_tenantry"))
+        .parent()
+        .unwrap()
+        .to_owned();
     let others = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths([binary].into_iter().chain(env::split_paths(&others))).unwrap();
     Command::new("sh")
