@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod failure;
 mod interrupt;
+mod log;
 mod render;
 
 use std::process::ExitCode;

@@ -142,6 +142,7 @@ fn parsed(cli: Cli) -> Exit {
         (true, _) => Format::Json,
         (false, true) => Format::Ndjson,
     };
+    crate::log::begin(cli.globals.verbose);
     let context = Context::new(cli.globals, Environment::of_process(), format);
     match dispatch(&context, cli.command) {
         Ok(exit) => exit,

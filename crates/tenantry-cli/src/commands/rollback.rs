@@ -156,7 +156,8 @@ fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), C
         .collect();
     let wanted = match going.as_slice() {
         [one] => one.target.label(),
-        many => format!("{} targets", many.len()),
+        many if many.iter().all(|p| p.target.track == TrackName::Tenant) => format!("{} tenants", many.len()),
+        many => format!("{} databases", many.len()),
     };
     let given = match &back.confirm {
         Some(text) => Some(text.clone()),

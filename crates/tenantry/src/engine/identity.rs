@@ -31,9 +31,9 @@ pub(crate) fn check_identity(history: &History, options: &OpenOptions) -> Result
         return Ok(());
     }
     let pairs = [
-        (&meta.registry_id, &options.registry_id),
-        (&meta.tenant_id, &options.tenant_id),
         (&meta.database_id, &options.database_id),
+        (&meta.tenant_id, &options.tenant_id),
+        (&meta.registry_id, &options.registry_id),
     ];
     for (found, expected) in pairs {
         if found != expected {

@@ -5,6 +5,7 @@ mod cursor;
 mod destroys;
 mod directive;
 pub mod mysql_class;
+pub(crate) mod postgres_class;
 mod problem;
 mod read;
 mod refuse;

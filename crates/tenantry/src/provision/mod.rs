@@ -19,7 +19,7 @@ use crate::registry::{self, Database, DatabaseStatus, RegistryError};
 use crate::run::{Control, Job, RunReport};
 use crate::server::Server;
 use crate::target::{Owner, Target, TrackName};
-use crate::tenant::{ProductType, ServerName, Tenant, TenantStatus};
+use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, Tenant, TenantStatus};
 
 /// A tenant to create.
 #[derive(Clone, Debug)]
@@ -73,7 +73,10 @@ impl Products {
         self.0.check_product(product)?;
         let databases = self.0.fleet.registry.databases_of(&tenant.id).await?;
         let beside = databases.first().map(|database| database.server.clone());
-        let server = self.0.server(&tenant, beside.as_ref()).await?;
+        let server = self
+            .0
+            .server((&tenant.slug, &tenant.jurisdiction), beside.as_ref())
+            .await?;
         self.0.provision(&tenant, &server, Some(product)).await
     }
 }
@@ -91,13 +94,18 @@ impl Tenants {
         for product in &new.products {
             self.check_product(product)?;
         }
+        // Before the tenant is written: a misspelt jurisdiction would stay with the slug.
+        let place = (&new.tenant.slug, &new.tenant.jurisdiction);
+        let chosen = self.server(place, new.server.as_ref()).await?;
         let tenant = self.fleet.registry.create_tenant(&new.tenant).await?;
         let begun = self.fleet.registry.databases_of(&tenant.id).await?;
         let beside = begun
             .first()
             .map(|database| database.server.clone())
-            .or_else(|| new.server.clone());
-        let server = self.server(&tenant, beside.as_ref()).await?;
+            .unwrap_or(chosen.name);
+        let server = self
+            .server((&tenant.slug, &tenant.jurisdiction), Some(&beside))
+            .await?;
         let mut made = vec![self.provision(&tenant, &server, None).await?];
         for product in &new.products {
             made.push(self.provision(&tenant, &server, Some(product)).await?);
@@ -125,24 +133,30 @@ impl Tenants {
     }
 
     /// Chooses the server: the one that was named, or the emptiest in the tenant's jurisdiction.
-    async fn server(&self, tenant: &Tenant, named: Option<&ServerName>) -> Result<Server, ProvisionError> {
+    async fn server(
+        &self,
+        (slug, jurisdiction): (&Slug, &Jurisdiction),
+        named: Option<&ServerName>,
+    ) -> Result<Server, ProvisionError> {
         let registry = &self.fleet.registry;
         let name = match named {
             Some(name) => name.clone(),
-            None => registry
-                .emptiest_server(&tenant.jurisdiction)
-                .await?
-                .ok_or_else(|| ProvisionError::NoServer {
-                    jurisdiction: tenant.jurisdiction.clone(),
-                })?,
+            None => {
+                registry
+                    .emptiest_server(jurisdiction)
+                    .await?
+                    .ok_or_else(|| ProvisionError::NoServer {
+                        jurisdiction: jurisdiction.clone(),
+                    })?
+            }
         };
         let server = registry.find_server(name.as_str()).await?;
-        if server.jurisdiction == tenant.jurisdiction {
+        if server.jurisdiction == *jurisdiction {
             return Ok(server);
         }
         Err(ProvisionError::WrongJurisdiction {
-            slug: tenant.slug.to_string(),
-            tenant: tenant.jurisdiction.clone(),
+            slug: slug.to_string(),
+            tenant: jurisdiction.clone(),
             server: server.name,
             stands: server.jurisdiction,
         })

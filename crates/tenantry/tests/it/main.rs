@@ -17,6 +17,8 @@ mod mysql;
 #[expect(dead_code, reason = "its `main` is for the command line")]
 mod provision;
 #[cfg(test)]
+mod postgres_outside;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod split;

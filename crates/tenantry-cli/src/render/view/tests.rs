@@ -127,7 +127,7 @@ fn the_words_of_a_database_cannot_paint_the_terminal() {
     assert!(!drawn(&report, Exit::Failed, 80).contains('\u{1b}'));
     let event = RunEvent::TargetFinished(Box::new(target));
     let tally = Tally::new(Instant::now());
-    let line = lines::event(&event, &tally, Detail::Every, Utc::from_epoch(Duration::ZERO));
+    let line = lines::event(&event, &tally, Detail::Every, Utc::of_micros(0));
     assert!(!line.unwrap().contains('\u{1b}'));
 }
 
@@ -179,7 +179,7 @@ fn the_fields_of_a_stream() {
 
 #[test]
 fn lines_with_a_time() {
-    let at = Utc::from_epoch(Duration::from_secs(36_251));
+    let at = Utc::of_micros(36_251_000_000);
     let begin = Instant::now();
     let mut tally = Tally::new(begin);
     let mut shown = Vec::new();

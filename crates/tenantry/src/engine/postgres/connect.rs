@@ -1,6 +1,8 @@
 //! Opens one un-pooled connection to one PostgreSQL database, from explicit fields only.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
@@ -28,6 +30,8 @@ pub(super) struct Connection {
     driver: JoinSet<()>,
     /// A message was sent whose answer has not been read to its end.
     pub(super) in_flight: bool,
+    /// Whether we asked the server to stop a statement; otherwise a stop is the file's own time limit.
+    pub(super) cancel_asked: Arc<AtomicBool>,
     address: NetworkAddress,
 }
 
@@ -77,12 +81,19 @@ impl Connection {
         }
     }
 
+    /// Returns `host:port`, for messages.
+    pub(super) fn endpoint(&self) -> String {
+        endpoint(&self.address)
+    }
+
     /// Returns what stops the running statement: a second connection that asks the server to.
     pub(super) fn canceller(&self) -> Canceller {
         let token = self.client.cancel_token();
         let address = self.address.clone();
+        let flag = Arc::clone(&self.cancel_asked);
         Canceller::new(move || {
             let (token, address) = (token.clone(), address.clone());
+            flag.store(true, Ordering::SeqCst);
             async move {
                 let asked =
                     tokio::time::timeout(Duration::from_secs(5), ask_to_cancel(token, &address)).await;
@@ -169,6 +180,7 @@ async fn log_in(
         settings,
         driver,
         in_flight: false,
+        cancel_asked: Arc::default(),
         address: address.clone(),
     })
 }

@@ -44,4 +44,18 @@ impl Connection {
                 .map(|error: tokio_postgres::Error| Failure::of(&error)),
         }
     }
+
+    /// Sends a message and returns the columns of the first row that comes; `None` if there is none.
+    pub(super) async fn first_row(&mut self, text: &str) -> Result<Option<Vec<Option<String>>>, Failure> {
+        let mut first = None;
+        let answer = self
+            .exchange(text, |_, row| {
+                first.get_or_insert_with(|| {
+                    let columns = 0..row.len();
+                    columns.map(|at| row.get(at).map(ToOwned::to_owned)).collect()
+                });
+            })
+            .await;
+        answer.failure.map_or(Ok(first), Err)
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! A unit goes as one message (section 6 of the design): lock and claim, the files, the history rows,
 //! COMMIT, and the read-back, so that a target costs at most three round trips after the connect.
+//! A step that cannot run in a transaction is alone in its unit and goes the way of `outside.rs`.
 
 mod auth;
 mod connect;
@@ -9,8 +10,12 @@ mod create;
 mod error;
 mod exchange;
 mod history;
+mod hold;
+mod intent;
 mod message;
+mod outside;
 mod session;
+mod sight;
 mod unit;
 
 pub(super) use create::{create_database, describe};

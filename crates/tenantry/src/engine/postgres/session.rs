@@ -6,7 +6,7 @@ use tokio_postgres::SimpleQueryRow;
 
 use super::connect::{Connection, OLDEST_SERVER, Settings, session_settings};
 use super::error::Failure;
-use super::{history, unit};
+use super::{history, outside, unit};
 use crate::engine::identity::{check_identity, lock_key};
 use crate::engine::text::literal;
 use crate::engine::{
@@ -14,6 +14,7 @@ use crate::engine::{
     Unit, poll,
 };
 use crate::history::History;
+use crate::plan::Step;
 
 /// SQLSTATE of a table that is not there.
 const UNDEFINED_TABLE: &str = "42P01";
@@ -56,7 +57,7 @@ impl Reader for Reading {
     }
 }
 
-/// A connection that holds the migration lock, with a transaction open.
+/// A connection that holds the migration lock; at first by an open transaction.
 #[derive(Debug)]
 pub(super) struct Locked {
     pub(super) connection: Connection,
@@ -67,6 +68,8 @@ pub(super) struct Locked {
     pub(super) epoch: i64,
     /// Whether the transaction that took the lock is still open.
     pub(super) in_transaction: bool,
+    /// Whether the lock is held at the level of the session as well, until the connection closes.
+    pub(super) holds_session_lock: bool,
 }
 
 /// Connects and takes the lock, trying until the window ends.
@@ -100,6 +103,7 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
                     history,
                     epoch,
                     in_transaction: true,
+                    holds_session_lock: false,
                 });
             }
             Some(_) => {
@@ -132,7 +136,7 @@ pub(super) fn begin(connection: &Connection, options: &OpenOptions) -> String {
     text
 }
 
-async fn roll_back(connection: &mut Connection) -> Result<(), SessionError> {
+pub(super) async fn roll_back(connection: &mut Connection) -> Result<(), SessionError> {
     match connection.exchange("ROLLBACK", |_, _| {}).await.failure {
         None => Ok(()),
         Some(failure) => Err(failure.into_session_error()),
@@ -141,23 +145,24 @@ async fn roll_back(connection: &mut Connection) -> Result<(), SessionError> {
 
 /// What is expected of a database before it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
+pub(super) enum Look {
     /// Our tables are there: read them at once.
     Known,
     /// They may be missing: ask first, so that the server logs no error.
     Probe,
 }
 
+/// What one look at a database showed.
 #[derive(Debug, Default)]
-struct Seen {
+pub(super) struct Seen {
     /// Whether the lock was free and is ours now.
     locked: bool,
     /// Whether a probe found our tables.
-    present: bool,
+    pub(super) present: bool,
     /// Why the server takes no changes; `None` if it does.
     fixed: Option<&'static str>,
     version: u32,
-    history: History,
+    pub(super) history: History,
 }
 
 /// Begins a transaction, tries the lock and reads our tables. `None` if they are not there although
@@ -165,7 +170,7 @@ struct Seen {
 ///
 /// Lock and read are separate statements of one message: in a single SELECT the lock came back true with
 /// the other session's row unseen.
-async fn look(
+pub(super) async fn look(
     connection: &mut Connection,
     begin: &str,
     key: Option<i64>,
@@ -242,7 +247,7 @@ fn check_server(address: &NetworkAddress, seen: &Seen, purpose: Purpose) -> Resu
 }
 
 /// Returns who holds the lock, as far as the server tells us; empty if it will not.
-async fn holders(connection: &mut Connection, key: i64) -> Vec<Holder> {
+pub(super) async fn holders(connection: &mut Connection, key: i64) -> Vec<Holder> {
     // An advisory lock's 64-bit key stands in pg_locks as two 32-bit halves ("pg_locks").
     let text = format!(
         "SELECT a.pid, a.application_name, a.usename, pg_catalog.to_char(a.state_change AT TIME ZONE 'UTC', \
@@ -275,7 +280,12 @@ impl Session for Locked {
     }
 
     async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
-        unit::carry_out(self, unit).await
+        let outside = |step: &Step| step.script().directives.no_transaction;
+        if unit.steps.iter().any(outside) {
+            outside::carry_out(self, unit).await
+        } else {
+            unit::carry_out(self, unit).await
+        }
     }
 
     fn canceller(&self) -> Canceller {

@@ -1,5 +1,8 @@
 //! Carries a unit out: claim, files, history rows, COMMIT and read-back.
 
+use std::sync::atomic::Ordering;
+
+use super::connect::Connection;
 use super::error::Failure;
 use super::exchange::Answer;
 use super::history;
@@ -13,11 +16,11 @@ use crate::migration::{Script, Version};
 use crate::plan::Step;
 
 /// SQLSTATEs that our own assertions raise.
-const DIVISION_BY_ZERO: &str = "22012";
-const UNIQUE_VIOLATION: &str = "23505";
-const DUPLICATE_TABLE: &str = "42P07";
+pub(super) const DIVISION_BY_ZERO: &str = "22012";
+pub(super) const UNIQUE_VIOLATION: &str = "23505";
+pub(super) const DUPLICATE_TABLE: &str = "42P07";
 /// SQLSTATE of a statement that was stopped on request.
-const QUERY_CANCELED: &str = "57014";
+pub(super) const QUERY_CANCELED: &str = "57014";
 
 /// Carries the unit out in one transaction.
 pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
@@ -34,7 +37,8 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
                 }
             })
             .await;
-        if let Err(error) = outcome(answer, &message, &scripts) {
+        let stopped = stopped_on_request(&session.connection, &answer, &message);
+        if let Err(error) = stopped.map_or_else(|| outcome(answer, &message, &scripts), Err) {
             session.in_transaction = false;
             return Err(error);
         }
@@ -78,7 +82,7 @@ fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
     outlines
 }
 
-fn new_meta(session: &Locked) -> Meta {
+pub(super) fn new_meta(session: &Locked) -> Meta {
     Meta {
         database_id: session.options.database_id.clone(),
         tenant_id: session.options.tenant_id.clone(),
@@ -124,7 +128,7 @@ fn record(unit: &Unit, step: &Step, epoch: i64) -> Vec<String> {
 }
 
 /// Reads what the unit must have left: its rows after an apply; after a revert, those that must be gone.
-fn read_back(unit: &Unit) -> String {
+pub(super) fn read_back(unit: &Unit) -> String {
     let track = literal(&unit.track.to_string());
     match unit.direction {
         Direction::Up => format!(
@@ -147,7 +151,7 @@ fn read_back(unit: &Unit) -> String {
     }
 }
 
-fn read_row(row: &tokio_postgres::SimpleQueryRow) -> Option<Recorded> {
+pub(super) fn read_row(row: &tokio_postgres::SimpleQueryRow) -> Option<Recorded> {
     Some(Recorded {
         version: row.get(0)?.parse().ok()?,
         duration_ms: row.get(1)?.parse().ok()?,
@@ -155,10 +159,27 @@ fn read_row(row: &tokio_postgres::SimpleQueryRow) -> Option<Recorded> {
 }
 
 /// Green means green: every step must have been read back.
-fn confirm(unit: &Unit, recorded: &[Recorded]) -> Result<Vec<Recorded>, ApplyError> {
+pub(super) fn confirm(unit: &Unit, recorded: &[Recorded]) -> Result<Vec<Recorded>, ApplyError> {
     let found = |version: Version| recorded.iter().find(|r| r.version == version).cloned();
     let ordered: Option<Vec<Recorded>> = unit.steps.iter().map(|s| found(s.migration.version)).collect();
     ordered.ok_or(ApplyError::NotReadBack)
+}
+
+/// Returns the end of a unit that the server stopped because we asked; a file's own time limit stops a
+/// statement with the same SQLSTATE.
+fn stopped_on_request(connection: &Connection, answer: &Answer, message: &Message) -> Option<ApplyError> {
+    let Some(Failure::Refused { sqlstate, .. }) = &answer.failure else {
+        return None;
+    };
+    let asked = sqlstate == QUERY_CANCELED && connection.cancel_asked.load(Ordering::SeqCst);
+    let step = match message.parts.get(answer.completed) {
+        Some(Part::Migration { step, .. } | Part::Record { step }) => *step,
+        Some(Part::Own | Part::Lock | Part::Claim | Part::Commit) | None => 0,
+    };
+    asked.then_some(ApplyError::Cancelled {
+        step,
+        state: StateAfter::RolledBack,
+    })
 }
 
 /// Turns the answer to a message into what happened.
@@ -195,10 +216,6 @@ fn refused(
         return statement_error(step, Some(offset), None, error, scripts);
     }
     match part {
-        Some(Part::Migration { step, .. }) if sqlstate == QUERY_CANCELED => ApplyError::Cancelled {
-            step,
-            state: StateAfter::RolledBack,
-        },
         Some(Part::Migration { step, statement }) => {
             statement_error(step, None, Some(statement), error, scripts)
         }
@@ -218,8 +235,13 @@ fn refused(
             let last = scripts.last().map_or(0, |s| s.statements.len().saturating_sub(1));
             statement_error(step, None, Some(last), error, scripts)
         }
-        Some(Part::Own | Part::Lock | Part::Claim | Part::Record { .. }) | None => ApplyError::Session {
+        Some(Part::Own | Part::Lock | Part::Claim | Part::Record { .. }) => ApplyError::Session {
             commit_sent: false,
+            source: SessionError::Database(error),
+        },
+        // The read-back failed: the COMMIT before it went through.
+        None => ApplyError::Session {
+            commit_sent: true,
             source: SessionError::Database(error),
         },
     }

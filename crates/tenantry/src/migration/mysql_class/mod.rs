@@ -31,7 +31,7 @@ pub enum Class {
     },
     /// Its effect cannot be seen, and it may run again.
     Repeatable,
-    /// Its effect cannot be seen, and it may not run again: `TRUNCATE`.
+    /// Its effect cannot be seen, and it may not run again: `TRUNCATE`, `ALTER TABLE … EXCHANGE PARTITION`.
     NotRepeatable,
     /// Nobody can say: `CALL`, `CREATE TABLE … SELECT` and whatever is not known here.
     Opaque,
@@ -175,6 +175,13 @@ fn copies_rows(mut cursor: Cursor<'_>, kind: ObjectKind) -> bool {
     false
 }
 
+/// Some forms of `ALTER TABLE` change rows or files and leave the definition as it is.
+fn moves_rows(mut cursor: Cursor<'_>) -> bool {
+    cursor
+        .skip_past_any(&["EXCHANGE", "TRUNCATE", "DISCARD", "IMPORT"])
+        .is_some()
+}
+
 fn alter(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
     const WHAT: [&str; 9] = [
         "TABLE",
@@ -196,6 +203,9 @@ fn alter(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
     let Some(kind) = ObjectKind::of(what) else {
         return Class::Repeatable;
     };
+    if kind == ObjectKind::Table && moves_rows(cursor.clone()) {
+        return Class::NotRepeatable;
+    }
     if !named.take(&mut cursor, kind) {
         return Class::Opaque;
     }

@@ -72,16 +72,12 @@ impl Named {
         if found { self.atomic() } else { Class::Opaque }
     }
 
-    /// Takes the other name of `RENAME TO x` or `EXCHANGE PARTITION p WITH TABLE x`, if there is one.
+    /// Takes the other name of `RENAME TO x`, if there is one.
     pub(super) fn second_name(&mut self, mut cursor: Cursor<'_>, kind: ObjectKind) {
         const PARTS: [&str; 5] = ["COLUMN", "INDEX", "KEY", "CONSTRAINT", "PARTITION"];
-        while let Some(found) = cursor.skip_past_any(&["RENAME", "EXCHANGE"]) {
-            let exchanged = found == 1 && cursor.skip_past("WITH") && cursor.eat("TABLE");
-            let renamed = found == 0 && cursor.at_any(&PARTS).is_none();
-            if renamed {
+        while cursor.skip_past("RENAME") {
+            if cursor.at_any(&PARTS).is_none() {
                 cursor.eat_any(&["TO", "AS"]);
-            }
-            if renamed || exchanged {
                 self.take(&mut cursor, kind);
                 return;
             }

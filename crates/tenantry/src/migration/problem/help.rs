@@ -75,7 +75,7 @@ fn advice_on_statement(kind: &Kind) -> Option<&'static str> {
         }
         Kind::ServerFiles(_) => "write the data into the file as SQL",
         Kind::ServerWide(_) => "do it by hand, outside a migration",
-        Kind::OwnTable(_) => "remove the statement; tenantry migrate resolve changes a history",
+        Kind::OwnTable(_) => "remove the statement: only tenantry itself writes the history",
         Kind::DirectiveValue { .. } => "write it as one of: no-transaction, verify SELECT …, resume rerun",
         Kind::DirectiveNotAtTop => "move the line to the top of the file",
         Kind::Placeholder(_) => "write the value itself; migration files are not templates",

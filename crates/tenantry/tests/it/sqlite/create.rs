@@ -19,8 +19,8 @@ fn new(database_id: &str) -> NewDatabase {
         name: "acme.db".to_owned(),
         login: None,
         database_id: database_id.to_owned(),
-        tenant_id: "tenant".to_owned(),
-        registry_id: "registry".to_owned(),
+        tenant_id: "tenant-1".to_owned(),
+        registry_id: "registry-1".to_owned(),
     }
 }
 

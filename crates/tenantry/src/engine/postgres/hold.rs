@@ -1,0 +1,109 @@
+//! Holding the migration lock without a transaction: the session-level lock, taken by polling.
+
+use tokio::time::Instant;
+
+use super::connect::Settings;
+use super::session::{Locked, Look, holders, look, roll_back};
+use crate::engine::{ApplyError, SessionError, poll};
+
+/// Holds the lock at the level of the session from now until the connection closes; returns at once if it
+/// is held so already. No transaction is open afterwards.
+///
+/// Between the two locks somebody else may have worked: then it is [`ApplyError::Fenced`].
+pub(super) async fn hold(session: &mut Locked) -> Result<(), ApplyError> {
+    if session.holds_session_lock {
+        return Ok(());
+    }
+    if session.connection.settings == Settings::PerTransaction {
+        return Err(failed(not_direct(session)));
+    }
+    if session.in_transaction {
+        roll_back(&mut session.connection).await.map_err(failed)?;
+        session.in_transaction = false;
+    }
+    let backend = one_backend(session).await.map_err(failed)?;
+    take(session, &backend).await.map_err(failed)?;
+    session.holds_session_lock = true;
+    check_epoch(session).await
+}
+
+fn failed(source: SessionError) -> ApplyError {
+    ApplyError::Session {
+        commit_sent: false,
+        source,
+    }
+}
+
+fn not_direct(session: &Locked) -> SessionError {
+    SessionError::Unsuitable {
+        endpoint: session.connection.endpoint(),
+        reason: "a step outside a transaction needs a direct connection, and this endpoint is a pooler: \
+                 give the server's own endpoint as its `direct` endpoint"
+            .to_owned(),
+    }
+}
+
+/// Returns the id of the server's process, which must answer two messages in a row: a pooler that lends
+/// connections by transaction may change it between them.
+async fn one_backend(session: &mut Locked) -> Result<String, SessionError> {
+    const WHO: &str = "SELECT pg_catalog.pg_backend_pid()";
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let row = session.connection.first_row(WHO).await;
+        let row = row.map_err(super::error::Failure::into_session_error)?;
+        seen.extend(row.into_iter().flatten().flatten());
+    }
+    match seen.as_slice() {
+        [first, second] if first == second => Ok(first.clone()),
+        _ => Err(not_direct(session)),
+    }
+}
+
+/// Polls for the lock, each time in a statement of its own with nothing open between: a session that waits
+/// inside the server holds a snapshot, and CREATE INDEX CONCURRENTLY waits for every older snapshot.
+async fn take(session: &mut Locked, backend: &str) -> Result<(), SessionError> {
+    let key = session.key;
+    let text = format!("SELECT pg_catalog.pg_try_advisory_lock({key}), pg_catalog.pg_backend_pid()");
+    let window = session.options.lock_window;
+    let begun = Instant::now();
+    loop {
+        let row = session.connection.first_row(&text).await;
+        let row = row.map_err(super::error::Failure::into_session_error)?;
+        let mut columns = row.into_iter().flatten().flatten();
+        let (got, pid) = (columns.next(), columns.next());
+        if pid.as_deref() != Some(backend) {
+            return Err(not_direct(session));
+        }
+        if got.as_deref() == Some("t") {
+            return Ok(());
+        }
+        if begun.elapsed() >= window {
+            return Err(SessionError::Blocked {
+                waited: begun.elapsed(),
+                holders: holders(&mut session.connection, key).await,
+            });
+        }
+        poll::pause(window.saturating_sub(begun.elapsed())).await;
+    }
+}
+
+/// Reads our tables again under the new lock: the plan was made under the old one.
+async fn check_epoch(session: &mut Locked) -> Result<(), ApplyError> {
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+    let is_new = session.epoch == 0 && session.history.meta.is_none();
+    let expect = if is_new { Look::Probe } else { Look::Known };
+    let connection = &mut session.connection;
+    let seen = look(connection, begin, None, expect).await.map_err(failed)?;
+    roll_back(connection).await.map_err(failed)?;
+    let Some(seen) = seen else {
+        return Err(ApplyError::Fenced);
+    };
+    let epoch = seen.history.meta.as_ref().map_or(0, |meta| meta.epoch);
+    if epoch != session.epoch || is_new && seen.present {
+        return Err(ApplyError::Fenced);
+    }
+    if !is_new {
+        session.history = seen.history;
+    }
+    Ok(())
+}

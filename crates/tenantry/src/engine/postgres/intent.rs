@@ -1,0 +1,193 @@
+//! The history row of a step outside a transaction: written before it as an intent, closed after it.
+
+use super::error::Failure;
+use super::history;
+use super::session::{Locked, begin};
+use super::unit::{
+    DIVISION_BY_ZERO, DUPLICATE_TABLE, QUERY_CANCELED, UNIQUE_VIOLATION, confirm, new_meta, read_back,
+    read_row,
+};
+use crate::direction::Direction;
+use crate::engine::text::literal;
+use crate::engine::{ApplyError, Recorded, StateAfter, Unit};
+use crate::history::Phase;
+use crate::plan::Step;
+
+/// Claims the database and writes the intent, in one transaction. `before` is the fingerprint of the
+/// object that the step is about.
+pub(super) async fn write(
+    session: &mut Locked,
+    unit: &Unit,
+    step: &Step,
+    before: Option<&str>,
+) -> Result<(), ApplyError> {
+    let epoch = session.epoch + 1;
+    let mut message = opening(session);
+    if session.history.meta.is_none() && session.epoch == 0 {
+        message.extend(history::CREATE_TABLES.split(";\n").map(ToOwned::to_owned));
+        message.push(history::insert_meta(&new_meta(session)));
+    } else {
+        message.push(history::claim(session.epoch));
+    }
+    let before = before.map_or_else(|| "NULL".to_owned(), literal);
+    message.push(match (unit.direction, &step.interrupted) {
+        (Direction::Up, None) => insert(unit, step, epoch, &before),
+        (Direction::Up | Direction::Down, _) => update(unit, step, epoch, &before),
+    });
+    message.push("COMMIT".to_owned());
+    let answer = session.connection.exchange(&message.join(";\n"), |_, _| {}).await;
+    if let Some(failure) = answer.failure {
+        return Err(own(failure, StateAfter::RolledBack));
+    }
+    session.epoch = epoch;
+    Ok(())
+}
+
+/// Closes the intent, in a transaction of its own, and reads it back: the row becomes done, or goes with
+/// a revert.
+pub(super) async fn close(
+    session: &mut Locked,
+    unit: &Unit,
+    step: &Step,
+) -> Result<Vec<Recorded>, ApplyError> {
+    let mut message = opening(session);
+    message.push(finish(unit, step, session.epoch));
+    message.push("COMMIT".to_owned());
+    let ours = message.len();
+    message.push(read_back(unit));
+    let mut recorded = Vec::new();
+    let answer = session
+        .connection
+        .exchange(&message.join(";\n"), |completed, row| {
+            if completed >= ours {
+                recorded.extend(read_row(row));
+            }
+        })
+        .await;
+    match answer.failure {
+        Some(failure) => Err(own(failure, StateAfter::HalfWay { done: 0 })),
+        None => confirm(unit, &recorded),
+    }
+}
+
+/// Begins a transaction that fails with a division by zero unless the lock is still ours. A session that
+/// holds the session lock gets the transaction lock on the same key as well.
+fn opening(session: &Locked) -> Vec<String> {
+    let mut message: Vec<String> = begin(&session.connection, &session.options)
+        .split(";\n")
+        .map(ToOwned::to_owned)
+        .collect();
+    message.push("SELECT pg_catalog.set_config('search_path', 'public', false)".to_owned());
+    message.push(format!(
+        "SELECT 1 / pg_catalog.pg_try_advisory_xact_lock({})::integer",
+        session.key
+    ));
+    message
+}
+
+/// Turns the failure of a message of ours into what happened; if the connection broke, a COMMIT in it may
+/// have taken effect.
+pub(super) fn own(failure: Failure, state: StateAfter) -> ApplyError {
+    match failure {
+        Failure::Refused { sqlstate, .. } if sqlstate == QUERY_CANCELED => {
+            ApplyError::Cancelled { step: 0, state }
+        }
+        Failure::Refused { sqlstate, .. }
+            if matches!(
+                sqlstate.as_str(),
+                DIVISION_BY_ZERO | DUPLICATE_TABLE | UNIQUE_VIOLATION
+            ) =>
+        {
+            ApplyError::Fenced
+        }
+        lost @ Failure::Lost(_) => ApplyError::Session {
+            commit_sent: true,
+            source: lost.into_session_error(),
+        },
+        refused @ Failure::Refused { .. } => ApplyError::Session {
+            commit_sent: false,
+            source: refused.into_session_error(),
+        },
+    }
+}
+
+fn insert(unit: &Unit, step: &Step, epoch: i64, before: &str) -> String {
+    format!(
+        "INSERT INTO public._tenantry_history VALUES ({track}, {version}, {name}, '{checksum}', 'running', \
+         '{attempt}', {run}, {epoch}, 0, 1, {before}, pg_catalog.clock_timestamp(), NULL, 0, '{tool}')",
+        track = literal(&unit.track.to_string()),
+        version = step.migration.version,
+        name = literal(&step.migration.name),
+        checksum = step.migration.up.checksum,
+        attempt = unit.attempt_id,
+        run = literal(&unit.run_id),
+        tool = env!("CARGO_PKG_VERSION"),
+    )
+}
+
+/// Takes over the row of an interrupted attempt, or that of the migration to revert. A revert leaves the
+/// run as it is: going back by run looks for the run that applied.
+fn update(unit: &Unit, step: &Step, epoch: i64, before: &str) -> String {
+    let phase = match unit.direction {
+        Direction::Up => Phase::Running,
+        Direction::Down => Phase::Reverting,
+    };
+    let mut set = format!(
+        "phase = '{}', attempt_id = '{}', epoch = {epoch}, next_stmt = 0, total_stmts = 1, pre_fp = {before}",
+        phase.as_str(),
+        unit.attempt_id
+    );
+    if unit.direction == Direction::Up {
+        let file = format!(
+            ", name = {}, checksum = '{}', run_id = {}, started_at = pg_catalog.clock_timestamp(), \
+             tool_version = '{}'",
+            literal(&step.migration.name),
+            step.migration.up.checksum,
+            literal(&unit.run_id),
+            env!("CARGO_PKG_VERSION"),
+        );
+        set.push_str(&file);
+    }
+    let was = match &step.interrupted {
+        None => "phase = 'done'".to_owned(),
+        Some(row) => format!(
+            "phase = '{}' AND attempt_id = {}::pg_catalog.uuid",
+            row.phase.as_str(),
+            literal(&row.attempt_id)
+        ),
+    };
+    let row = row_of(unit, step);
+    exactly_one(&format!(
+        "UPDATE public._tenantry_history SET {set} WHERE {row} AND {was}"
+    ))
+}
+
+fn finish(unit: &Unit, step: &Step, epoch: i64) -> String {
+    let ours = format!(
+        "{} AND attempt_id = '{}' AND epoch = {epoch} \
+         AND EXISTS (SELECT FROM public._tenantry_meta m WHERE m.epoch = {epoch})",
+        row_of(unit, step),
+        unit.attempt_id
+    );
+    exactly_one(&match unit.direction {
+        Direction::Up => format!(
+            "UPDATE public._tenantry_history SET phase = 'done', next_stmt = total_stmts, pre_fp = NULL, \
+             done_at = pg_catalog.clock_timestamp(), \
+             duration_ms = (EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() - started_at) * 1000)::bigint \
+             WHERE {ours} AND phase = 'running'"
+        ),
+        Direction::Down => {
+            format!("DELETE FROM public._tenantry_history WHERE {ours} AND phase = 'reverting'")
+        }
+    })
+}
+
+fn row_of(unit: &Unit, step: &Step) -> String {
+    let track = literal(&unit.track.to_string());
+    format!("track = {track} AND version = {}", step.migration.version)
+}
+
+/// Makes a statement fail with a division by zero if it changes no row.
+fn exactly_one(change: &str) -> String {
+    format!("WITH changed AS ({change} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM changed")
+}

@@ -1,0 +1,282 @@
+//! Carries out a step outside a transaction: intent, evidence, the statement alone, proof, record.
+//!
+//! The intent is committed before the statement runs, so that a later session knows whose half-made
+//! object it finds; the evidence is read before the intent, so that an undecided step changes nothing.
+
+use super::error::Failure;
+use super::hold::hold;
+use super::intent;
+use super::session::{Locked, roll_back};
+use super::sight::{Seen, Sight, Wanted};
+use super::unit::QUERY_CANCELED;
+use crate::code::Code;
+use crate::engine::{ApplyError, DatabaseError, Recorded, StateAfter, Unit};
+use crate::migration::postgres_class::{Class, classify, is_concurrent};
+use crate::migration::{OnResume, Script};
+use crate::plan::Step;
+
+/// What is true after a failure between intent and record: the next run looks and goes on.
+const HALF_WAY: StateAfter = StateAfter::HalfWay { done: 0 };
+
+/// Carries out the unit's one step. The session holds the lock at its own level from here on.
+pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+    let Some(step) = unit.steps.first() else {
+        return Ok(Vec::new());
+    };
+    hold(session).await?;
+    let script = step.script();
+    let evidence = Evidence::gather(session, step).await?;
+    let next = evidence.decide(step)?;
+    let before = evidence.fingerprint(step);
+    intent::write(session, unit, step, before.as_deref()).await?;
+    match next {
+        Next::Adopt => {
+            tracing::info!(migration = %step.migration.label(), "an interrupted step had finished");
+        }
+        Next::Run { removal } => {
+            if let Some(removal) = removal {
+                let answer = alone(session, &removal).await;
+                answer.map_err(|failure| intent::own(failure, HALF_WAY))?;
+            }
+            let answer = alone(session, &text_of(script)).await;
+            answer.map_err(|failure| refused(failure, script))?;
+            evidence.prove(session, script).await?;
+        }
+    }
+    intent::close(session, unit, step).await
+}
+
+/// What to do with a step.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// An interrupted attempt had finished it: only record it.
+    Adopt,
+    /// Run the statement, after removing what an interrupted attempt left half made.
+    Run { removal: Option<String> },
+}
+
+/// What is known about a step before it runs.
+#[derive(Debug)]
+struct Evidence {
+    class: Class,
+    sight: Option<Sight>,
+    seen: Option<Seen>,
+    /// The answer of the file's own query; `None` if it has none, or nothing was interrupted.
+    verified: Option<bool>,
+}
+
+impl Evidence {
+    /// Looks at the catalogs and asks the file's query. Writes nothing.
+    async fn gather(session: &mut Locked, step: &Step) -> Result<Self, ApplyError> {
+        let script = step.script();
+        let state = if step.interrupted.is_some() {
+            HALF_WAY
+        } else {
+            StateAfter::RolledBack
+        };
+        let class = classify(&text_of(script));
+        let sight = Sight::of(&class);
+        let seen = match &sight {
+            Some(sight) => {
+                let looked = sight.look(&mut session.connection).await;
+                looked.map_err(|failure| intent::own(failure, state))?
+            }
+            None => None,
+        };
+        let verified = match &script.directives.verify {
+            Some(query) if step.interrupted.is_some() => Some(verify(session, script, query).await?),
+            Some(_) | None => None,
+        };
+        Ok(Self {
+            class,
+            sight,
+            seen,
+            verified,
+        })
+    }
+
+    fn decide(&self, step: &Step) -> Result<Next, ApplyError> {
+        let Some(attempt) = &step.interrupted else {
+            return Ok(Next::Run { removal: None });
+        };
+        if self.verified == Some(true) {
+            return Ok(Next::Adopt);
+        }
+        if let Some(sight) = &self.sight {
+            let is_ours = sight.is_work_of(attempt, self.seen.as_ref());
+            return match &self.seen {
+                _ if !is_ours => Ok(Next::Run { removal: None }),
+                seen if sight.is_done(seen.as_ref()) => self.finished(step),
+                Some(seen) if sight.wanted == Wanted::There => Ok(Next::Run {
+                    removal: seen.removal.clone(),
+                }),
+                Some(_) | None => Ok(Next::Run { removal: None }),
+            };
+        }
+        let may_run = self.class == Class::Repeatable
+            || self.verified == Some(false)
+            || step.script().directives.on_resume == OnResume::Rerun;
+        if may_run {
+            return Ok(Next::Run { removal: None });
+        }
+        Err(ApplyError::Ambiguous {
+            step: 0,
+            statement: 0,
+            statements: step.script().statements.len(),
+            reason: "it ran outside a transaction and was cut off, and the file does not say how its effect \
+                     is seen: add `-- tenantry: verify SELECT …` or, if it may run twice, \
+                     `-- tenantry: resume rerun`"
+                .to_owned(),
+        })
+    }
+
+    /// Decides about a step whose object is there, or gone, as an interrupted attempt of ours left it.
+    fn finished(&self, step: &Step) -> Result<Next, ApplyError> {
+        let edited = step
+            .interrupted
+            .as_ref()
+            .is_some_and(|attempt| attempt.checksum != step.migration.up.checksum);
+        match &self.class {
+            // The file's own query says that it is not done, and it knows better than we.
+            _ if self.verified == Some(false) => Ok(Next::Run { removal: None }),
+            // The same name may stand for another index now.
+            Class::CreateIndex { .. } if edited => Err(ApplyError::Edited { step: 0, done: 1 }),
+            Class::CreateIndex { .. }
+            | Class::DropIndex { .. }
+            | Class::AddLabel { .. }
+            | Class::Repeatable
+            | Class::Opaque => Ok(Next::Adopt),
+        }
+    }
+
+    /// Returns what the intent remembers of the object: how it was before our first attempt.
+    fn fingerprint(&self, step: &Step) -> Option<String> {
+        let sight = self.sight.as_ref()?;
+        let seen = self.seen.as_ref();
+        match &step.interrupted {
+            Some(attempt) if sight.is_work_of(attempt, seen) => attempt.pre_fp.clone(),
+            Some(_) | None => Some(sight.fingerprint(seen)),
+        }
+    }
+
+    /// Requires that the statement, which went through, took effect. Drops nothing.
+    async fn prove(&self, session: &mut Locked, script: &Script) -> Result<(), ApplyError> {
+        if let Some(query) = &script.directives.verify
+            && !verify(session, script, query).await?
+        {
+            return Err(unproved(
+                script,
+                "the statement went through, but the file's `verify` query is not true",
+            ));
+        }
+        let Some(sight) = &self.sight else {
+            return Ok(());
+        };
+        let looked = sight.look(&mut session.connection).await;
+        let seen = looked.map_err(|failure| intent::own(failure, HALF_WAY))?;
+        if sight.is_done(seen.as_ref()) {
+            return Ok(());
+        }
+        Err(unproved(
+            script,
+            match sight.wanted {
+                Wanted::There => "the statement went through, but what it makes is not there or not valid",
+                Wanted::Gone => "the statement went through, but what it drops is still there",
+            },
+        ))
+    }
+}
+
+/// Returns the whole SQL, so that a second statement, which the reader refuses, could not be lost here.
+fn text_of(script: &Script) -> String {
+    let start = script.statements.first().map_or(0, |s| s.range().start);
+    let end = script.statements.last().map_or(0, |s| s.range().end);
+    script.text.get(start..end).unwrap_or_default().to_owned()
+}
+
+/// Sends one statement as a message of its own.
+///
+/// One that works beside others waits for its locks without end: its place in the queue keeps nobody from
+/// working, and a time-out would only leave an invalid index behind.
+async fn alone(session: &mut Locked, sql: &str) -> Result<(), Failure> {
+    let waits = is_concurrent(sql);
+    let connection = &mut session.connection;
+    if waits {
+        connection.first_row("SET lock_timeout = 0").await?;
+    }
+    let answer = connection.exchange(sql, |_, _| {}).await;
+    if let Some(failure) = answer.failure {
+        return Err(failure);
+    }
+    if waits {
+        connection.first_row("RESET lock_timeout").await?;
+    }
+    Ok(())
+}
+
+/// Asks the file's own query, in a transaction that can write nothing.
+async fn verify(session: &mut Locked, script: &Script, query: &str) -> Result<bool, ApplyError> {
+    let connection = &mut session.connection;
+    let text = format!("BEGIN READ ONLY;\n{query}");
+    let row = connection.first_row(&text).await;
+    let rolled_back = roll_back(connection).await;
+    let row = row.map_err(|failure| refused_query(failure, script))?;
+    rolled_back.map_err(|source| ApplyError::Session {
+        commit_sent: false,
+        source,
+    })?;
+    let answer = row.into_iter().flatten().flatten().next();
+    Ok(matches!(answer.as_deref(), Some("t" | "true")))
+}
+
+fn refused_query(failure: Failure, script: &Script) -> ApplyError {
+    let without_place = match failure {
+        Failure::Refused { error, sqlstate, .. } => Failure::Refused {
+            error,
+            sqlstate,
+            position: None,
+        },
+        lost @ Failure::Lost(_) => lost,
+    };
+    refused(without_place, script)
+}
+
+fn refused(failure: Failure, script: &Script) -> ApplyError {
+    match failure {
+        Failure::Refused {
+            error,
+            sqlstate,
+            position,
+        } if sqlstate != QUERY_CANCELED => failed(script, position, error),
+        other @ (Failure::Refused { .. } | Failure::Lost(_)) => intent::own(other, HALF_WAY),
+    }
+}
+
+/// Returns the failure of the step's statement; `position` is in characters from 1.
+fn failed(script: &Script, position: Option<usize>, source: DatabaseError) -> ApplyError {
+    let text = text_of(script);
+    let start = script.statements.first().map_or(0, |s| s.range().start);
+    let at = position.and_then(|at| at.checked_sub(1));
+    let inside = at.map(|at| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte));
+    ApplyError::Statement {
+        step: 0,
+        statement: 0,
+        statements: script.statements.len(),
+        offset: start + inside.unwrap_or(0),
+        exact: inside.is_some(),
+        state: HALF_WAY,
+        source,
+    }
+}
+
+fn unproved(script: &Script, message: &str) -> ApplyError {
+    let source = DatabaseError {
+        message: message.to_owned(),
+        code: "not proved".to_owned(),
+        detail: None,
+        hint: None,
+        class: Code(2007),
+        transient: false,
+    };
+    failed(script, None, source)
+}
