@@ -139,9 +139,9 @@ pub enum PlanError {
 
 fn count(n: usize) -> String {
     if n == 1 {
-        "1 migration is".to_owned()
+        "1 migration has".to_owned()
     } else {
-        format!("{n} migrations are")
+        format!("{n} migrations have")
     }
 }
 

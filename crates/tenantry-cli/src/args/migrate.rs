@@ -15,9 +15,9 @@ pub(crate) enum MigrateCommand {
         after_help = "Also: migrate:make"
     )]
     Make(Make),
-    /// Show what would run where; writes nothing
+    /// Show what would run where; asks every database, writes nothing
     #[command(
-        before_help = "Examples:\n  tenantry migrate plan\n  tenantry migrate plan --only acme --live",
+        before_help = "Examples:\n  tenantry migrate plan\n  tenantry migrate plan --only acme",
         after_help = "Also: migrate:plan"
     )]
     Plan {
@@ -27,16 +27,16 @@ pub(crate) enum MigrateCommand {
         /// Up to this version; the newest if left out
         #[arg(long, value_name = "VERSION")]
         to: Option<Version>,
-        /// Ask every database instead of the registry
-        #[arg(long)]
+        /// Ask every database, as a plan does anyway
+        #[arg(long, hide = true)]
         live: bool,
         /// End with 10 if something is pending
         #[arg(long)]
         exit_code: bool,
     },
-    /// Show how far the tenants are; answers from the registry
+    /// Show how far the tenants are, from the registry; one tenant is asked itself
     #[command(
-        before_help = "Examples:\n  tenantry migrate status\n  tenantry migrate status acme --live",
+        before_help = "Examples:\n  tenantry migrate status\n  tenantry migrate status acme",
         after_help = "Also: migrate:status"
     )]
     Status {
@@ -45,7 +45,7 @@ pub(crate) enum MigrateCommand {
         /// Which targets.
         #[command(flatten)]
         selection: Selection,
-        /// Ask every database instead of the registry
+        /// Ask every database instead of the registry, as a selection of tenants does too
         #[arg(long)]
         live: bool,
         /// End with 10 if something is pending
@@ -194,7 +194,7 @@ pub(crate) struct Back {
     /// Revert what this run applied
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Option<String>,
-    /// The text to be typed: a tenant's slug, or "25 tenants" as the plan says
+    /// The text to be typed: a tenant's slug, or "25 targets" as the command asks for it
     #[arg(long, value_name = "TEXT")]
     pub(crate) confirm: Option<String>,
 }

@@ -101,7 +101,7 @@ pub(crate) struct Globals {
     /// Say only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say more; -v adds a line for every target, -vv and -vvv what the library logs
+    /// Say more; -v adds a line for every target of a long run, -vv and -vvv what the library logs
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
     /// Answer moderate questions with yes

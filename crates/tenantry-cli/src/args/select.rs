@@ -60,8 +60,8 @@ pub(crate) struct Limits {
     /// Show what would run, and run nothing
     #[arg(long, alias = "pretend")]
     pub(crate) dry_run: bool,
-    /// Ask every database instead of the registry what is pending
-    #[arg(long)]
+    /// Ask every database what is pending, as every run does anyway
+    #[arg(long, hide = true)]
     pub(crate) live: bool,
     /// How many targets go first, alone; only 0 is possible
     #[arg(long, value_name = "N", value_parser = values::canary)]

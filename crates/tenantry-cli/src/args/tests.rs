@@ -50,6 +50,8 @@ fn the_help_of_every_command_begins_with_examples_that_parse() {
             .get_before_help()
             .map(ToString::to_string)
             .unwrap_or_default();
+        // A long example goes on in a second line, as in a shell.
+        let help = help.replace("\\\n", "");
         let mut lines = help.lines();
         assert_eq!(lines.next(), Some("Examples:"), "{name}");
         let examples: Vec<_> = lines.collect();

@@ -91,7 +91,7 @@ pub(super) fn run(context: &Context, named: Option<PathBuf>) -> Result<Exit, Com
 async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, CommandError> {
     let project = set_up(context, folder)?;
     context.say(&format!(
-        "  Created  {at}: a project on SQLite, with migrations for tenants and two products"
+        "  Created  {at}: a project on SQLite, with migrations for two products"
     ));
     prepare_central(&project.settings.central()?.address, &project.settings.run).await?;
     let limits = Limits::default();
@@ -113,7 +113,8 @@ async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, Comman
     let (_, report) = runs::show(context, &project, &fleet, selected, asking).await?;
 
     context.say(&format!(
-        "\nOne tenant has two invoices with one number. The demo mends {UNLUCKY}'s data and finishes the run:"
+        "\nOne tenant has two invoices with one number.\n\
+         The demo mends {UNLUCKY}'s data and finishes the run:"
     ));
     change_data(&fleet, "mend", MEND).await?;
     context.say(&format!("\n$ tenantry -C {at} migrate resume {}", report.run_id));
@@ -136,13 +137,13 @@ async fn finish(context: &Context, fleet: &Fleet, at: &str, exit: Exit) -> Resul
         "\n{current} of {} tenants are current.\n",
         TENANTS.len()
     ));
-    context.say("Try next:");
+    context.say("Try next");
     for (command, what) in [
         ("migrate status", "how far the fleet is"),
         ("migrate status globex", "one tenant's history"),
         (
             "migrate make add_due_dates",
-            "a migration of your own, then  migrate plan",
+            "a migration of your own (edit it, then  migrate plan)",
         ),
         (
             "tenant create initrode --jurisdiction eu --product kira",
@@ -153,13 +154,24 @@ async fn finish(context: &Context, fleet: &Fleet, at: &str, exit: Exit) -> Resul
             "what going back would do",
         ),
     ] {
-        context.say(&format!("  tenantry -C {at} {command:58} {what}"));
+        context.say(&format!("\n  {what}:\n    tenantry -C {at} {command}"));
+    }
+    if let Some(program) = not_in_path(context) {
+        context.say(&format!("\nHere, tenantry is  {program}"));
     }
     Ok(if current == TENANTS.len() {
         exit
     } else {
         Exit::Failed
     })
+}
+
+/// Returns the path of this program if the name alone does not start it, as with `cargo run`.
+fn not_in_path(context: &Context) -> Option<String> {
+    let (path, _) = context.environment.find("PATH")?;
+    let is_there = std::env::split_paths(path).any(|folder| folder.join("tenantry").is_file());
+    let program = std::env::current_exe().ok()?;
+    (!is_there).then(|| text::path(&program))
 }
 
 fn set_up(context: &Context, folder: &Path) -> Result<Project, CommandError> {

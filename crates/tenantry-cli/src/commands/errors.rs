@@ -80,13 +80,22 @@ impl From<ReadError> for CommandError {
         for problem in rest.iter().take(FURTHER) {
             made = made.fact(
                 "also",
-                format!("{}  {}  {}", problem.location(), problem.code(), problem.kind),
+                format!("{}  {}  {}", location(problem), problem.code(), problem.kind),
             );
         }
         if rest.len() > FURTHER {
             made = made.fact("also", format!("{} more", rest.len() - FURTHER));
         }
         made.fact("state", "nothing ran; no database was touched")
+    }
+}
+
+/// Writes where a problem is, relative to the present folder.
+fn location(problem: &FileProblem) -> String {
+    let path = text::path(&problem.path);
+    match problem.place {
+        Some(place) => format!("{path}:{}:{}", place.line, place.column),
+        None => path,
     }
 }
 

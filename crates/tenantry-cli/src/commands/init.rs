@@ -131,14 +131,18 @@ fn report(context: &Context, (folder, engine): (&Path, EngineName), created: &[P
         format!(" -C {at}")
     };
     let server = match engine {
-        EngineName::Sqlite => "local --engine sqlite --jurisdiction uk --path data",
-        EngineName::Postgres => "--help        names a PostgreSQL server",
-        EngineName::Mysql => "--help        names a MySQL or MariaDB server",
+        EngineName::Sqlite => "server add local --engine sqlite --jurisdiction uk --path data",
+        EngineName::Postgres | EngineName::Mysql => "server add --help",
     };
-    let next = vec![
-        format!("tenantry{inside} server add {server}"),
-        format!("tenantry{inside} migrate make first_tables"),
+    let commands = [
+        "migrate central",
+        server,
+        "migrate make first_tables",
+        "tenant create acme",
     ];
+    let next = commands
+        .map(|command| format!("tenantry{inside} {command}"))
+        .to_vec();
     let created: Vec<String> = created.iter().map(|path| text::path(path)).collect();
     let lines: Vec<String> = created.iter().map(|path| format!("  Created  {path}")).collect();
     let human = format!("{}\n\nNext:  {}", lines.join("\n"), next.join("\n       "));

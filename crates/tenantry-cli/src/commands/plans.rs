@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use tenantry::Direction;
 use tenantry::engine::Engine;
 use tenantry::fleet::{Fleet, Selected, Tiers};
 use tenantry::migration::{Script, Version};
@@ -148,7 +149,7 @@ fn planned(selected: &Selected, previews: &[Preview]) -> Planned {
         }
     }
     let tracks = tracks.into_values().map(|(track, migrations)| TrackPlan {
-        migrations: migrations.into_values().collect(),
+        migrations: in_order(migrations),
         ..track
     });
     let left_out = selected
@@ -164,6 +165,16 @@ fn planned(selected: &Selected, previews: &[Preview]) -> Planned {
     }
 }
 
+/// Returns the migrations in the order in which they run: back from the newest, forwards from the oldest.
+fn in_order(migrations: ByVersion) -> Vec<MigrationPlan> {
+    let (back, ahead): (Vec<_>, Vec<_>) = migrations.into_values().partition(is_back);
+    back.into_iter().rev().chain(ahead).collect()
+}
+
+fn is_back(migration: &MigrationPlan) -> bool {
+    migration.direction == Direction::Down.to_string()
+}
+
 fn is_transactional(engine: Engine, script: &Script) -> bool {
     engine.has_transactional_ddl() && !script.directives.no_transaction
 }
@@ -174,9 +185,10 @@ fn human(planned: &Planned) -> String {
     for track in planned.tracks.iter().filter(|track| !track.migrations.is_empty()) {
         let head = track.head.as_deref().unwrap_or("nothing");
         lines.push(format!("Track {} · head {head}\n", text::printable(&track.track)));
+        let width = track.migrations.iter().map(|m| label(m).chars().count()).max();
         for migration in &track.migrations {
             migrations += migration.targets;
-            lines.push(format!("  {}", row(migration)));
+            lines.push(format!("  {}", row(migration, width.unwrap_or(0))));
         }
         lines.push(String::new());
     }
@@ -195,6 +207,16 @@ fn human(planned: &Planned) -> String {
         ));
     }
     let targets: usize = planned.tracks.iter().map(|track| track.targets).sum();
+    let is_down = planned
+        .tracks
+        .iter()
+        .flat_map(|track| &track.migrations)
+        .any(is_back);
+    let (verb, rest) = if is_down {
+        ("revert", "with nothing to revert")
+    } else {
+        ("carry out", "current")
+    };
     if targets == 0 {
         lines.push(format!(
             "Nothing is pending: {} current.",
@@ -202,7 +224,7 @@ fn human(planned: &Planned) -> String {
         ));
     } else {
         lines.push(format!(
-            "Plan: {}, {} to carry out; {} current.",
+            "Plan: {}, {} to {verb}; {} {rest}.",
             text::count(targets, "target"),
             text::count(migrations, "migration"),
             text::number(planned.current)
@@ -211,21 +233,20 @@ fn human(planned: &Planned) -> String {
     lines.join("\n")
 }
 
-fn row(migration: &MigrationPlan) -> String {
+fn label(migration: &MigrationPlan) -> String {
+    let back = if is_back(migration) { "  (back)" } else { "" };
+    format!("{}_{}{back}", migration.version, migration.name)
+}
+
+fn row(migration: &MigrationPlan, width: usize) -> String {
     let how = if migration.transactional {
         "in a transaction"
     } else {
         "NOT in a transaction"
     };
-    let back = if migration.direction == "down" {
-        "  (back)"
-    } else {
-        ""
-    };
     format!(
-        "{}_{}{back}   {}   {}   {how}",
-        migration.version,
-        migration.name,
+        "{:width$}   {:13}   {:10}   {how}",
+        label(migration),
         text::count(migration.statements, "statement"),
         text::count(migration.targets, "target"),
     )

@@ -139,8 +139,11 @@ fn shown(status: &FleetStatus, heads: &BTreeMap<String, Option<(Version, String)
         let version = group.version.map_or_else(|| "none".to_owned(), |v| v.to_string());
         *track.by_version.entry(version).or_default() += group.databases;
     }
+    let mut tracks: Vec<ShownTrack> = tracks.into_values().collect();
+    // The shared databases first: the products' databases wait for them.
+    tracks.sort_by_key(|track| track.track != "tenant");
     Shown {
-        tracks: tracks.into_values().collect(),
+        tracks,
         not_current: status.not_current.iter().map(target).collect(),
         tenants: status
             .tenants
@@ -165,13 +168,19 @@ fn target(found: &NotCurrent) -> ShownTarget {
 fn human(shown: &Shown, status: &FleetStatus) -> String {
     let tenants: u64 = status.tenants.iter().map(|(_, count)| count).sum();
     let mut lines = vec![
-        format!("Fleet   {tenants} tenants            from the registry (--live asks them all)"),
+        format!(
+            "Fleet   {}            from the registry (--live asks them all)",
+            text::count(usize::try_from(tenants).unwrap_or(usize::MAX), "tenant")
+        ),
         String::new(),
     ];
     if shown.tracks.is_empty() {
         lines.push("No database yet:  tenantry tenant create <slug>".to_owned());
     }
-    for track in &shown.tracks {
+    for (at, track) in shown.tracks.iter().enumerate() {
+        if at > 0 {
+            lines.push(String::new());
+        }
         lines.push(format!(
             "{:16} head {}",
             track.track,
@@ -183,40 +192,48 @@ fn human(shown: &Shown, status: &FleetStatus) -> String {
             ("✗", "failed", track.failed),
         ] {
             if count > 0 || word == "current" {
-                lines.push(format!(
+                let line = format!(
                     "  {mark} {word:8} {count:>7}  {:>5.1}%  {}",
                     percent(count, track.total),
                     bar(count, track.total)
-                ));
+                );
+                lines.push(line.trim_end().to_owned());
             }
         }
     }
-    let need: Vec<&ShownTarget> = shown.not_current.iter().collect();
-    if !need.is_empty() {
-        lines.push(String::new());
-        for target in need.iter().take(LISTED) {
-            let code = target.code.as_deref().unwrap_or("");
-            lines.push(format!(
-                "  ✗ {:20} {:14} {} {code}",
-                target.target,
-                target.server,
-                target.outcome.unwrap_or("never run")
-            ));
-        }
-        if need.len() > LISTED {
-            lines.push(format!(
-                "  … and {} more (--json lists them all)",
-                need.len() - LISTED
-            ));
-        }
-        lines.push(format!(
-            "\n{} need you:  tenantry migrate resume",
-            text::number(need.len())
-        ));
-    } else if shown.tracks.iter().any(|track| track.behind > 0) {
-        lines.push("\nNext:  tenantry migrate plan      then  tenantry migrate all".to_owned());
-    }
+    lines.extend(what_next(shown));
     lines.join("\n")
+}
+
+/// Names the targets that need somebody, and says which command is next.
+fn what_next(shown: &Shown) -> Vec<String> {
+    let need = &shown.not_current;
+    if need.is_empty() {
+        let is_behind = shown.tracks.iter().any(|track| track.behind > 0);
+        let next = "\nNext:  tenantry migrate plan      then  tenantry migrate all";
+        return is_behind.then(|| next.to_owned()).into_iter().collect();
+    }
+    let mut lines = vec![String::new()];
+    for target in need.iter().take(LISTED) {
+        let code = target.code.as_deref().unwrap_or("");
+        let line = format!(
+            "  ✗ {:20} {:14} {} {code}",
+            target.target,
+            target.server,
+            target.outcome.unwrap_or("never run")
+        );
+        lines.push(line.trim_end().to_owned());
+    }
+    if need.len() > LISTED {
+        let more = need.len() - LISTED;
+        lines.push(format!("  … and {more} more (--json lists them all)"));
+    }
+    let (count, verb) = (
+        text::number(need.len()),
+        if need.len() == 1 { "needs" } else { "need" },
+    );
+    lines.push(format!("\n{count} {verb} you:  tenantry migrate resume"));
+    lines
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a percentage with one digit")]
@@ -335,8 +352,20 @@ fn history(preview: &Preview) -> ShownHistory {
     }
 }
 
+/// Writes a time to the second: `2026-03-21 10:31:00Z`.
+fn to_second(time: &str) -> String {
+    let whole = time.split_once('.').map_or(time, |(whole, _)| whole);
+    let zone = if whole.len() < time.len() { "Z" } else { "" };
+    format!("{}{zone}", whole.replacen('T', " ", 1))
+}
+
 fn human_one(shown: &ShownOne) -> String {
     let mut lines = vec![format!("{}   {}", shown.tenant, shown.id)];
+    let names = shown
+        .databases
+        .iter()
+        .flat_map(|d| d.applied.iter().map(|row| &row.migration).chain(&d.pending));
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
     for database in &shown.databases {
         lines.push(format!(
             "\n{}   {}   {}",
@@ -349,14 +378,14 @@ fn human_one(shown: &ShownOne) -> String {
             } else {
                 ("◪", row.phase)
             };
-            let at = row.done_at.as_deref().unwrap_or("");
+            let at = row.done_at.as_deref().map_or_else(String::new, to_second);
             lines.push(format!(
-                "  {mark} {:44} {word:9} {at}  {} ms  {}",
-                row.migration, row.duration_ms, row.run
+                "  {mark} {:width$}  {word}  {at}  {}",
+                row.migration, row.run
             ));
         }
         for pending in &database.pending {
-            lines.push(format!("  ○ {pending:44} pending"));
+            lines.push(format!("  ○ {pending:width$}  pending"));
         }
         if let Some(problem) = &database.problem {
             lines.push(format!("  ✗ {}", text::printable(problem)));

@@ -226,7 +226,7 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
             let version = database.version.as_deref().unwrap_or("nothing applied");
             let outcome = database.outcome.unwrap_or("never run");
             lines.push(format!(
-                "  {what:14} {}   {}   {version}   {outcome}",
+                "  {what:14} {:14} {version:16} {outcome:12} {}",
                 database.server, database.database
             ));
         }

@@ -107,19 +107,23 @@ pub(crate) fn finished(target: &TargetReport) -> String {
         .server
         .as_ref()
         .map_or(String::new(), |server| format!(" {server}"));
-    let head = format!("{}{server}", target.label);
+    format!("{}{server} {}", target.label, became(target))
+}
+
+/// Says what became of a target, without its name.
+pub(crate) fn became(target: &TargetReport) -> String {
     match &target.failure {
         Some(failure) => {
-            let place = failure::place(failure).map_or(String::new(), |place| format!(" {place}"));
-            format!("{head}{place} {} {}", failure.code, failure::short(failure))
+            let place = failure::place(failure).map_or(String::new(), |place| format!("{place} "));
+            format!("{place}{} {}", failure.code, failure::short(failure))
         }
         None if target.outcome.is_success() => {
             let version = failure::version(target.to);
             match target.migrations.len() {
-                0 => format!("{head} current at {version}"),
-                n => format!("{head} {} to {version}", text::count(n, "migration")),
+                0 => format!("current at {version}"),
+                n => format!("{} to {version}", text::count(n, "migration")),
             }
         }
-        None => format!("{head} {}", target.outcome.as_str()),
+        None => target.outcome.as_str().to_owned(),
     }
 }

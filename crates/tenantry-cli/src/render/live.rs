@@ -6,7 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tenantry::run::{RunEvent, TargetReport};
 
 use super::failure::short;
-use super::lines::{Detail, finished, word};
+use super::lines::{Detail, became, word};
 use super::message::Canvas;
 use super::style::Paint;
 use super::tally::Tally;
@@ -153,24 +153,19 @@ fn finished_line(target: &TargetReport, paint: Paint) -> String {
         paint.yellow(&word)
     };
     let age = text::elapsed_short(target.duration);
-    let rest = match &target.failure {
+    let server = target.server.as_ref().map_or("", |server| server.as_str());
+    let what = match &target.failure {
         // The file stands in the message at the end; here the line must stay short.
         Some(why) => {
-            let migration = why.migration.as_deref().unwrap_or_default();
-            let server = target
-                .server
+            let migration = why
+                .migration
                 .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            let what = format!("{} {}", why.code, short(why));
-            [target.label.as_str(), &server, migration, &what]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join("  ")
+                .map_or_else(String::new, |name| format!("{name}  "));
+            format!("{migration}{} {}", why.code, short(why))
         }
-        None => finished(target),
+        None => became(target),
     };
+    let rest = format!("{:16}  {server:10}  {what}", target.label);
     format!("{painted}  {age:>6}  {}", text::printable(&rest))
 }
 
@@ -220,12 +215,12 @@ mod tests {
         let line = finished_line(&sample::failed("globex", Code(2003)), Paint::Plain);
         assert_eq!(
             line,
-            "   FAIL    1.9s  globex  eu-db-2  20260314093000_add_invoices  TN-2003 unique violation"
+            "   FAIL    1.9s  globex            eu-db-2     20260314093000_add_invoices  TN-2003 unique violation"
         );
         let line = finished_line(&sample::applied("acme"), Paint::Plain);
         assert_eq!(
             line,
-            "     ok    1.9s  acme eu-db-2 1 migration to 20260314093000"
+            "     ok    1.9s  acme              eu-db-2     1 migration to 20260314093000"
         );
     }
 }

@@ -4,10 +4,18 @@
 mod conformance;
 #[cfg(test)]
 mod database;
+#[path = "../../../../examples/embed.rs"]
+#[expect(dead_code, reason = "its `main` is for the command line")]
+mod embed;
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod mysql;
+#[path = "../../../../examples/provision.rs"]
+#[expect(dead_code, reason = "its `main` is for the command line")]
+mod provision;
 #[cfg(test)]
 mod postgres_outside;
 #[cfg(test)]
