@@ -86,6 +86,7 @@ pub(crate) fn failed(label: &str, code: Code) -> TargetReport {
 pub(crate) fn report(status: RunStatus, targets: Vec<TargetReport>) -> RunReport {
     RunReport {
         run_id: "run_7f3a".to_owned(),
+        direction: tenantry::Direction::Up,
         status,
         targets,
         duration: Duration::from_secs(238),

@@ -1,8 +1,8 @@
 //! The end of a run: what was done, what was not and why, what is true now, what to do next.
 
-use tenantry::TrackName;
 use tenantry::engine::StateAfter;
 use tenantry::run::{Outcome, RunReport, RunStatus};
+use tenantry::{Direction, TrackName};
 
 use super::failure::{Group, groups, place, short};
 use super::message::Canvas;
@@ -40,11 +40,15 @@ fn headline(report: &RunReport, canvas: Canvas) -> String {
     let migrations: usize = report.targets.iter().map(|target| target.migrations.len()).sum();
     let (failed, waiting) = (report.failed().count(), report.not_run().count());
     let noun = noun(report);
+    let (done, untouched, nobody) = match report.direction {
+        Direction::Up => ("migrated", "already current", "all current"),
+        Direction::Down => ("rolled back", "with nothing to take back", "nothing to take back"),
+    };
     let mut parts = vec![match (applied, total) {
-        (0, 1) if current == 1 => "already current".to_owned(),
-        (0, _) if current == total => format!("{} {noun}, all current", text::number(total)),
+        (0, 1) if current == 1 => untouched.to_owned(),
+        (0, _) if current == total => format!("{} {noun}, {nobody}", text::number(total)),
         _ => format!(
-            "{} of {} {noun} migrated",
+            "{} of {} {noun} {done}",
             text::number(applied),
             text::number(total)
         ),
@@ -54,7 +58,7 @@ fn headline(report: &RunReport, canvas: Canvas) -> String {
             parts.push(format!("{} {what}", text::number(n)));
         }
     };
-    part(if applied > 0 { current } else { 0 }, "already current");
+    part(if applied > 0 { current } else { 0 }, untouched);
     part(failed, "failed");
     part(waiting, "not run");
     part(report.count(Outcome::Skipped), "skipped");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::failure::Failure;
+use crate::direction::Direction;
 use crate::engine::Recorded;
 use crate::migration::Version;
 use crate::target::{Owner, TrackName};
@@ -158,6 +159,8 @@ impl RunStatus {
 pub struct RunReport {
     /// The run.
     pub run_id: String,
+    /// Forwards or backwards.
+    pub direction: Direction,
     /// How it ended.
     pub status: RunStatus,
     /// Every target, in the order in which they ended.

@@ -15,6 +15,7 @@ use super::options::RunOptions;
 use super::report::{Outcome, RunReport, RunStatus, TargetReport};
 use super::target::{Shared, migrate};
 use crate::code::Code;
+use crate::direction::Direction;
 use crate::engine::Engine;
 use crate::migration::Track;
 use crate::plan::Goal;
@@ -67,6 +68,7 @@ pub async fn run(
 ) -> RunReport {
     let begun = Instant::now();
     let (machine, concurrency) = machine_of(&jobs, &options);
+    let direction = jobs.first().map_or(Direction::Up, |job| job.goal.direction());
     let shared = Arc::new(Shared {
         run_id: run_id.to_owned(),
         options,
@@ -103,6 +105,7 @@ pub async fn run(
     let status = status(&targets, &shared.control);
     RunReport {
         run_id: run_id.to_owned(),
+        direction,
         status,
         targets,
         duration: begun.elapsed(),
