@@ -137,24 +137,24 @@ async fn finish(context: &Context, fleet: &Fleet, at: &str, exit: Exit) -> Resul
         "\n{current} of {} tenants are current.\n",
         TENANTS.len()
     ));
-    context.say("Try next");
+    context.say("What to try next.");
     for (command, what) in [
-        ("migrate status", "how far the fleet is"),
-        ("migrate status globex", "one tenant's history"),
+        ("migrate status", "How far the fleet is"),
+        ("migrate status globex", "One tenant's history"),
         (
             "migrate make add_due_dates",
-            "a migration of your own (edit it, then  migrate plan)",
+            "A migration of your own (edit it, then  migrate plan)",
         ),
         (
-            "tenant create initrode --jurisdiction eu --product kira",
-            "one more tenant",
+            "tenant create initrode --jurisdiction eu",
+            "One more tenant",
         ),
         (
             "migrate rollback --all-tenants --dry-run",
-            "what going back would do",
+            "What going back would do",
         ),
     ] {
-        context.say(&format!("\n  {what}:\n    tenantry -C {at} {command}"));
+        context.say(&format!("\n{what}:\n  tenantry -C {at} {command}"));
     }
     if let Some(program) = not_in_path(context) {
         context.say(&format!("\nHere, tenantry is  {program}"));

@@ -239,15 +239,16 @@ fn label(migration: &MigrationPlan) -> String {
 }
 
 fn row(migration: &MigrationPlan, width: usize) -> String {
-    let how = if migration.transactional {
-        "in a transaction"
-    } else {
-        "NOT in a transaction"
-    };
-    format!(
-        "{:width$}   {:13}   {:10}   {how}",
+    let line = format!(
+        "{:width$}   {:13}  {:10}  {}",
         label(migration),
         text::count(migration.statements, "statement"),
         text::count(migration.targets, "target"),
-    )
+        if migration.transactional {
+            ""
+        } else {
+            "NOT in a transaction"
+        },
+    );
+    line.trim_end().to_owned()
 }

@@ -373,16 +373,12 @@ fn human_one(shown: &ShownOne) -> String {
         ));
         for row in &database.applied {
             let done = row.phase == Phase::Done.as_str();
-            let (mark, word) = if done {
-                ("●", "applied")
-            } else {
-                ("◪", row.phase)
+            let time = row.done_at.as_deref().filter(|_| done).map(to_second);
+            let (mark, at) = match time {
+                Some(time) => ("●", time),
+                None => ("◪", row.phase.to_owned()),
             };
-            let at = row.done_at.as_deref().map_or_else(String::new, to_second);
-            lines.push(format!(
-                "  {mark} {:width$}  {word}  {at}  {}",
-                row.migration, row.run
-            ));
+            lines.push(format!("  {mark} {:width$}  {at:20}  {}", row.migration, row.run));
         }
         for pending in &database.pending {
             lines.push(format!("  ○ {pending:width$}  pending"));

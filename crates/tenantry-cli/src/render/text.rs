@@ -93,7 +93,7 @@ pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
         };
         let mut column = present.len();
         for (at, word) in line.split(' ').enumerate() {
-            let length = word.chars().count();
+            let length = seen(word);
             if at > 0 && column + 1 + length > width {
                 lines.push(present.trim_end().to_owned());
                 present = " ".repeat(indent);
@@ -108,6 +108,14 @@ pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
         lines.push(present.trim_end().to_owned());
     }
     lines.join("\n")
+}
+
+/// Returns how many characters of a text are seen: colours take no room.
+fn seen(text: &str) -> usize {
+    let mut parts = text.split('\u{1b}');
+    let plain = parts.next().map_or(0, |part| part.chars().count());
+    let coloured = parts.map(|part| part.split_once('m').map_or("", |(_, rest)| rest).chars().count());
+    plain + coloured.sum::<usize>()
 }
 
 /// Cuts a line to `width` characters; the last one is then `…`.
@@ -150,6 +158,7 @@ mod tests {
     fn text_is_broken_at_spaces_only() {
         assert_eq!(wrap("aa bb cc", 7, 2), "aa bb\n  cc");
         assert_eq!(wrap("aaaaaaaaaa b", 5, 0), "aaaaaaaaaa\nb");
+        assert_eq!(wrap("\u{1b}[32maa\u{1b}[0m bb", 5, 2), "\u{1b}[32maa\u{1b}[0m bb");
         assert_eq!(cut("abcdef", 4), "abc…");
     }
 }
