@@ -1,5 +1,6 @@
 //! The project's own tasks; this file is the list of them.
 
+mod bench;
 mod process;
 mod say;
 mod signals;
@@ -18,6 +19,9 @@ cargo xtask <task>
   test [-- <arguments of cargo test>]   every check and every test, on real servers it starts itself;
                                         with arguments: only `cargo test` with these
   servers -- <command> [<argument>…]    one command beside the same throwaway servers
+  bench [<what>…] [--databases n] [--concurrency n] [--runs n] [--tls]
+                                        ours against the floor; what: postgres, mariadb, sqlite, all,
+                                        start, memory, growth (docs/benchmarks.md)
   tidy                                  the rules of the house that a program can check";
 
 fn main() -> ExitCode {
@@ -45,6 +49,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
     match task.as_str() {
         "test" => test::all(rest, &Signals::watch()?),
         "servers" if !rest.is_empty() => test::beside_servers(rest, &Signals::watch()?),
+        "bench" => bench::run(rest, &Signals::watch()?),
         "tidy" if rest.is_empty() => tidy::run(),
         "help" | "--help" | "-h" => {
             say::answer(USAGE);

@@ -3,7 +3,7 @@
 mod environment;
 mod install;
 mod programs;
-mod servers;
+pub(crate) mod servers;
 mod steps;
 
 use std::io::IsTerminal as _;
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use self::servers::Servers;
+use self::servers::{Durability, Engine, Servers};
 use self::steps::{Outcome, Steps};
 use crate::signals::Signals;
 use crate::{process, say, tidy, workspace};
@@ -28,7 +28,7 @@ pub(crate) fn all(arguments: &[String], signals: &Signals) -> anyhow::Result<Exi
         checks(&mut steps, signals)?;
     }
     let begun = Instant::now();
-    let servers = Servers::start(signals)?;
+    let servers = Servers::start(&Engine::ALL, Durability::Fast, signals)?;
     steps.engines(&servers, begun.elapsed());
 
     let begun = Instant::now();
@@ -55,7 +55,7 @@ fn checks(steps: &mut Steps, signals: &Signals) -> anyhow::Result<()> {
 
 /// Runs one command beside the servers; returns its exit code.
 pub(crate) fn beside_servers(command: &[String], signals: &Signals) -> anyhow::Result<ExitCode> {
-    let servers = Servers::start(signals)?;
+    let servers = Servers::start(&Engine::ALL, Durability::Fast, signals)?;
     for skipped in &servers.skipped {
         say::line(&format!("servers: no {}: {}", skipped.engine, skipped.why));
     }
@@ -111,8 +111,37 @@ fn is_cargo_command(arguments: &[&str]) -> bool {
     command.status().as_ref().is_ok_and(ExitStatus::success)
 }
 
-fn cargo() -> Command {
+/// Returns the cargo that started us, in the workspace's folder.
+///
+/// It does not inherit what cargo told us about our own package: build scripts that watch those variables
+/// (that of ring does) would run again, and all that depends on them be compiled again, each time that
+/// cargo is called from here after having been called by hand.
+pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace::root()).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_about_our_package) {
+            command.env_remove(name);
+        }
+    }
     command
+}
+
+fn is_about_our_package(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"]
+        .iter()
+        .any(|beginning| name.starts_with(beginning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_told_where_things_are_and_nothing_about_our_package() {
+        assert!(is_about_our_package("CARGO_MANIFEST_DIR"));
+        assert!(is_about_our_package("CARGO_PKG_VERSION"));
+        assert!(!is_about_our_package("CARGO_TARGET_DIR"));
+        assert!(!is_about_our_package("CARGO_HOME"));
+    }
 }

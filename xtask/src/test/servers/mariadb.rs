@@ -6,43 +6,56 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Engine;
 use super::account::Account;
 use super::certificates::Certificates;
-use super::folder::{Folder, write_private};
+use super::folder::write_private;
 use super::server::{Launch, Server, on_free_port, random_password, unprivileged};
+use super::{Durability, Engine, Setting};
 use crate::process::run_quietly;
 use crate::signals::Signals;
 use crate::test::programs::MariaDbPrograms;
 
-/// What every server gets: fast because nothing is to outlive a crash of the machine, and talkative.
+/// What every server gets.
 const SETTINGS: &str = "\
 [mariadbd]
 skip-networking = 0
 bind-address = 127.0.0.1
 max-connections = 200
+innodb-fast-shutdown = 2
+";
+
+/// Fast because nothing is to outlive a crash of the machine, and talkative.
+const FAST: &str = "\
 innodb-buffer-pool-size = 128M
 innodb-flush-log-at-trx-commit = 0
-innodb-fast-shutdown = 2
 general-log = 1
+";
+
+/// Durable, and quiet.
+const DURABLE: &str = "\
+innodb-buffer-pool-size = 1G
+innodb-flush-log-at-trx-commit = 1
 ";
 
 /// Makes a data folder and starts a server on it.
 pub(crate) fn start(
     programs: &MariaDbPrograms,
-    folder: &Folder,
-    certificates: Option<&Certificates>,
+    setting: &Setting<'_>,
     signals: &Signals,
 ) -> anyhow::Result<Server> {
     let account = Account::for_server("mysql")?;
-    let home = folder.private("mariadb", account)?;
+    let home = setting.folder.private("mariadb", account)?;
     let (data, log, password_file) = (home.join("data"), home.join("log"), home.join("password"));
     let password = random_password()?;
     write_private(&password_file, &password, account)?;
     initialise(programs, &home, account)?;
     let first_words = home.join("first.sql");
     write_private(&first_words, &only_root(&password), account)?;
-    let tls = tls_settings(certificates, &home, account)?;
+    let tls = tls_settings(setting.certificates, &home, account)?;
+    let durability = match setting.durability {
+        Durability::Fast => FAST,
+        Durability::Durable => DURABLE,
+    };
 
     let config = home.join("my.cnf");
     let launch = Launch {
@@ -57,7 +70,7 @@ pub(crate) fn start(
         account,
     };
     let (port, process) = on_free_port(|port| {
-        let text = format!("{SETTINGS}{}{tls}", place(&home, port));
+        let text = format!("{SETTINGS}{durability}{}{tls}", place(&home, port));
         write_private(&config, &text, account)?;
         Ok((port, launch.start(signals, &|_| greets(port))?))
     })?;
@@ -69,11 +82,11 @@ pub(crate) fn start(
         user: "root",
         password_file,
         log,
-        ca: certificates.map(|certificates| certificates.ca.clone()),
+        ca: setting.certificates.map(|certificates| certificates.ca.clone()),
         data,
         bin,
         account,
-        _process: process,
+        process,
     })
 }
 

@@ -47,6 +47,15 @@ impl Engine {
     }
 }
 
+/// What a server does for data that is to outlive a crash of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Nothing: for tests, whose servers also log every statement.
+    Fast,
+    /// What a server in production does, and no more logging than there: for measurements.
+    Durable,
+}
+
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -65,6 +74,15 @@ pub(crate) struct Skipped {
     pub(crate) why: String,
 }
 
+/// What the servers of one run have in common.
+#[derive(Debug)]
+struct Setting<'a> {
+    folder: &'a Folder,
+    /// `None` is no TLS.
+    certificates: Option<&'a Certificates>,
+    durability: Durability,
+}
+
 /// One run's servers.
 #[derive(Debug)]
 pub(crate) struct Servers {
@@ -76,21 +94,38 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Installs what is missing where we may, and starts a server of each engine.
-    pub(crate) fn start(signals: &Signals) -> anyhow::Result<Self> {
+    /// Installs what is missing where we may, and starts a server of each of these engines.
+    pub(crate) fn start(
+        engines: &[Engine],
+        durability: Durability,
+        signals: &Signals,
+    ) -> anyhow::Result<Self> {
         folder::sweep();
         let mut skipped = Vec::new();
-        for (engine, why) in install::missing(&Engine::ALL) {
+        for (engine, why) in install::missing(engines) {
             skipped.push(Skipped { engine, why });
         }
         let folder = Folder::create()?;
         let certificates = Certificates::create(folder.path())?;
-        let (certificates, mut running) = (certificates.as_ref(), Vec::new());
-        if let Some(programs) = programs::postgres() {
-            running.push(postgres::start(&programs, &folder, certificates, signals)?);
-        }
-        if let Some(programs) = programs::mariadb() {
-            running.push(mariadb::start(&programs, &folder, certificates, signals)?);
+        let setting = Setting {
+            folder: &folder,
+            certificates: certificates.as_ref(),
+            durability,
+        };
+        let mut running = Vec::new();
+        for engine in engines {
+            match engine {
+                Engine::Postgres => {
+                    if let Some(programs) = programs::postgres() {
+                        running.push(postgres::start(&programs, &setting, signals)?);
+                    }
+                }
+                Engine::MariaDb => {
+                    if let Some(programs) = programs::mariadb() {
+                        running.push(mariadb::start(&programs, &setting, signals)?);
+                    }
+                }
+            }
         }
         Ok(Self {
             running,

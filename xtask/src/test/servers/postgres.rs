@@ -5,11 +5,11 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 
-use super::Engine;
 use super::account::Account;
 use super::certificates::Certificates;
-use super::folder::{Folder, write_private};
+use super::folder::write_private;
 use super::server::{Launch, Server, on_free_port, random_password, unprivileged};
+use super::{Durability, Engine, Setting};
 use crate::process::run_quietly;
 use crate::signals::Signals;
 use crate::test::programs::PostgresPrograms;
@@ -17,31 +17,49 @@ use crate::test::programs::PostgresPrograms;
 /// Our settings, included by the server's own file, so that a server restarted on the folder has them.
 const CONFIG: &str = "tenantry.conf";
 
-/// What every server gets: fast because nothing is to outlive a crash of the machine, and talkative.
+/// What every server gets.
 const SETTINGS: &str = "\
 listen_addresses = '127.0.0.1'
 max_connections = 200
+log_line_prefix = '%m [%p] %u@%d '
+";
+
+/// Fast because nothing is to outlive a crash of the machine, and talkative.
+const FAST: &str = "\
 shared_buffers = '128MB'
 fsync = off
 full_page_writes = off
 synchronous_commit = off
 log_statement = 'all'
-log_line_prefix = '%m [%p] %u@%d '
+";
+
+/// Durable, and quiet: no checkpoint or vacuum by the clock, which would fall on one contestant by chance.
+const DURABLE: &str = "\
+shared_buffers = '1GB'
+max_wal_size = '4GB'
+checkpoint_timeout = '1h'
+autovacuum = off
+fsync = on
+full_page_writes = on
+synchronous_commit = on
 ";
 
 /// Makes a data folder and starts a server on it.
 pub(crate) fn start(
     programs: &PostgresPrograms,
-    folder: &Folder,
-    certificates: Option<&Certificates>,
+    setting: &Setting<'_>,
     signals: &Signals,
 ) -> anyhow::Result<Server> {
     let account = Account::for_server("postgres")?;
-    let home = folder.private("postgres", account)?;
+    let home = setting.folder.private("postgres", account)?;
     let (data, log, password_file) = (home.join("data"), home.join("log"), home.join("password"));
     write_private(&password_file, &random_password()?, account)?;
     initialise(programs, &home, account)?;
-    let tls = tls_settings(certificates, &home, account)?;
+    let tls = tls_settings(setting.certificates, &home, account)?;
+    let durability = match setting.durability {
+        Durability::Fast => FAST,
+        Durability::Durable => DURABLE,
+    };
 
     let launch = Launch {
         program: &programs.bin.join("postgres"),
@@ -52,7 +70,11 @@ pub(crate) fn start(
     };
     let (port, process) = on_free_port(|port| {
         let place = format!("port = {port}\nunix_socket_directories = '{}'\n", home.display());
-        write_private(&data.join(CONFIG), &format!("{SETTINGS}{place}{tls}"), account)?;
+        write_private(
+            &data.join(CONFIG),
+            &format!("{SETTINGS}{durability}{place}{tls}"),
+            account,
+        )?;
         Ok((port, launch.start(signals, &|pid| is_ready(&data, pid))?))
     })?;
     Ok(Server {
@@ -61,11 +83,11 @@ pub(crate) fn start(
         user: "postgres",
         password_file,
         log,
-        ca: certificates.map(|certificates| certificates.ca.clone()),
+        ca: setting.certificates.map(|certificates| certificates.ca.clone()),
         data,
         bin: programs.bin.clone(),
         account,
-        _process: process,
+        process,
     })
 }
 

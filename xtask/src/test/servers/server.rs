@@ -44,8 +44,8 @@ pub(crate) struct Server {
     pub(crate) bin: PathBuf,
     /// Whom it runs as; `None` is ourselves.
     pub(crate) account: Option<Account>,
-    /// The process. Nobody reads it: it is here for its end.
-    pub(crate) _process: Running,
+    /// The process, which ends with this value.
+    pub(crate) process: Running,
 }
 
 /// How to start a server process, and where it says what is wrong.

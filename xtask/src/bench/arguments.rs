@@ -1,0 +1,143 @@
+//! The arguments of `cargo xtask bench`.
+
+use anyhow::{Context as _, bail};
+
+use crate::test::servers::Engine;
+
+/// Something to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Floor and ours on a server.
+    Server(Engine),
+    /// Floor and ours on files.
+    Sqlite,
+    /// How long the command takes to start.
+    Start,
+    /// The most memory that big runs hold.
+    Memory,
+    /// Whether time per database grows with their number.
+    Growth,
+}
+
+/// Whether the connections of an extra no-op row are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsRow {
+    /// There is no such row.
+    Left,
+    /// There is one, on PostgreSQL.
+    Asked,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    /// What to measure, in this order; each once.
+    pub(crate) subjects: Vec<Subject>,
+    /// How many databases; `None` is each subject's own number.
+    pub(crate) databases: Option<usize>,
+    /// How many at once.
+    pub(crate) concurrency: usize,
+    /// How many alternating runs.
+    pub(crate) runs: usize,
+    /// The row with TLS.
+    pub(crate) tls: TlsRow,
+}
+
+impl Arguments {
+    /// Reads them; with no subject it is the three engines.
+    pub(crate) fn parse(given: &[String]) -> anyhow::Result<Self> {
+        let mut arguments = Self {
+            subjects: Vec::new(),
+            databases: None,
+            concurrency: 5,
+            runs: 3,
+            tls: TlsRow::Left,
+        };
+        let mut given = given.iter();
+        while let Some(word) = given.next() {
+            match word.as_str() {
+                "--databases" => arguments.databases = Some(number(word, given.next())?),
+                "--concurrency" => arguments.concurrency = number(word, given.next())?,
+                "--runs" => arguments.runs = number(word, given.next())?,
+                "--tls" => arguments.tls = TlsRow::Asked,
+                _ => arguments.add(word)?,
+            }
+        }
+        if arguments.subjects.is_empty() {
+            arguments.add("all")?;
+        }
+        Ok(arguments)
+    }
+
+    fn add(&mut self, word: &str) -> anyhow::Result<()> {
+        let postgres = Subject::Server(Engine::Postgres);
+        let mariadb = Subject::Server(Engine::MariaDb);
+        let subjects: &[Subject] = match word {
+            "postgres" => &[postgres],
+            "mariadb" => &[mariadb],
+            "sqlite" => &[Subject::Sqlite],
+            "all" => &[postgres, mariadb, Subject::Sqlite],
+            "start" => &[Subject::Start],
+            "memory" | "--memory" => &[Subject::Memory],
+            "growth" | "--growth" => &[Subject::Growth],
+            _ => bail!("bench does not know `{word}`"),
+        };
+        for subject in subjects {
+            if !self.subjects.contains(subject) {
+                self.subjects.push(*subject);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the engines that need a server.
+    pub(crate) fn engines(&self) -> Vec<Engine> {
+        let needs = |engine| {
+            self.subjects.iter().any(|subject| match subject {
+                Subject::Server(own) => *own == engine,
+                Subject::Memory => engine == Engine::Postgres,
+                Subject::Sqlite | Subject::Start | Subject::Growth => false,
+            })
+        };
+        Engine::ALL.into_iter().filter(|engine| needs(*engine)).collect()
+    }
+}
+
+fn number(flag: &str, value: Option<&String>) -> anyhow::Result<usize> {
+    let value = value.with_context(|| format!("{flag} needs a number"))?;
+    match value.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => bail!("{flag}: `{value}` is not a number from 1"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> anyhow::Result<Arguments> {
+        Arguments::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn without_a_subject_it_is_the_three_engines_and_each_is_there_once() {
+        let all = parse("").unwrap();
+        assert_eq!(all.subjects.len(), 3);
+        assert_eq!(parse("sqlite all").unwrap().subjects.len(), 3);
+        assert_eq!((all.concurrency, all.runs, all.databases), (5, 3, None));
+    }
+
+    #[test]
+    fn a_flag_without_a_number_or_with_none_is_refused() {
+        for line in ["--runs", "--runs 0", "--databases many", "oracle"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        assert_eq!(parse("postgres --databases 40").unwrap().databases, Some(40));
+    }
+
+    #[test]
+    fn only_the_servers_that_are_needed_are_started() {
+        assert_eq!(parse("sqlite growth start").unwrap().engines(), []);
+        assert_eq!(parse("mariadb memory").unwrap().engines(), Engine::ALL);
+    }
+}
