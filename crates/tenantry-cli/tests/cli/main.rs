@@ -2,6 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "the library's tests need more of it than we do")]
+#[cfg(test)]
+#[path = "../../../tenantry/tests/it/database.rs"]
+mod database;
+#[cfg(test)]
+mod e2e;
+mod platform;
 mod project;
 mod usage;
 
