@@ -109,7 +109,8 @@ pub(super) fn resume(
             None => fleet.registry.latest_run().await?,
         };
         let Some(found) = found else {
-            context.say("There is no run yet: nothing to resume.");
+            let nothing = serde_json::json!({ "resumed": null, "targets": 0 });
+            context.answer("There is no run yet: nothing to resume.", &nothing);
             return Ok(Exit::Done);
         };
         if found.direction == tenantry::Direction::Down {

@@ -110,7 +110,7 @@ pub(super) async fn show(
 /// TN-4003, unless `--allow-empty`.
 pub(super) fn empty(context: &Context, limits: &Limits) -> Result<Exit, CommandError> {
     if limits.allow_empty {
-        context.say("Nothing is selected.");
+        context.answer("Nothing is selected.", &serde_json::json!({ "targets": [] }));
         return Ok(Exit::Done);
     }
     Err(

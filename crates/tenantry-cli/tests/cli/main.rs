@@ -2,7 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "the library's tests need more of it than we do")]
+#[cfg(test)]
+#[path = "../../../tenantry/tests/it/database.rs"]
+mod database;
 mod docs;
+#[cfg(test)]
+mod e2e;
+mod platform;
 mod project;
 mod usage;
 

@@ -20,6 +20,8 @@ use crate::target::Target;
 
 /// How often a lost session is replaced before the target is given up.
 const SESSIONS_MAX: usize = 5;
+/// After how long a request to cancel that was not answered is repeated.
+const CANCEL_AGAIN: Duration = Duration::from_secs(1);
 
 /// What every target of a run shares.
 #[derive(Clone, Debug)]
@@ -138,8 +140,13 @@ impl Work<'_> {
         if let Some(done) = early {
             return done;
         }
-        canceller.cancel().await;
-        running.await
+        // A request that comes between two statements stops neither: it is repeated until there is an answer.
+        loop {
+            canceller.cancel().await;
+            if let Ok(done) = tokio::time::timeout(CANCEL_AGAIN, &mut running).await {
+                return done;
+            }
+        }
     }
 
     fn unit(&mut self, steps: Vec<Step>) -> Unit {

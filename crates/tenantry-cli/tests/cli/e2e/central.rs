@@ -1,0 +1,110 @@
+//! A central database that does not answer, and keys that do not fit.
+
+use std::time::{Duration, Instant};
+
+use tenantry::engine::Engine;
+
+use super::{five, on_each_engine};
+use crate::platform::Platform;
+use crate::{only_json, stderr};
+
+on_each_engine!(
+    a_wrong_key_is_refused_and_nothing_is_touched,
+    before_the_registry_is_migrated_the_command_for_it_is_named,
+);
+
+/// A port that nobody listens on: it was free a moment ago.
+fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
+fn an_unreachable_central_database_ends_with_31_within_ten_seconds() {
+    let port = closed_port();
+    for scheme in ["postgres", "mysql"] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |words: &[&str]| {
+            std::process::Command::new(env!("CARGO_BIN_EXE_tenantry"))
+                .args(words)
+                .current_dir(folder.path())
+                .env_clear()
+                .env(
+                    "CENTRAL_DATABASE_URL",
+                    format!("{scheme}://u:sesame@127.0.0.1:{port}/central"),
+                )
+                .output()
+                .unwrap()
+        };
+        assert_eq!(run(&["init", "--engine", scheme]).status.code(), Some(0));
+        for words in [
+            &["migrate", "central"][..],
+            &["migrate", "all-tenants"],
+            &["migrate", "all"],
+            &["migrate", "status"],
+            &["tenant", "list"],
+        ] {
+            let begin = Instant::now();
+            let output = run(&[words, &["--json"]].concat());
+            assert!(begin.elapsed() < Duration::from_secs(10), "{words:?}");
+            assert_eq!(output.status.code(), Some(31), "{scheme} {words:?} {output:?}");
+            assert_eq!(only_json(&output)["code"], "TN-6009", "{scheme} {words:?}");
+            let all = format!("{output:?}");
+            assert!(!all.contains("sesame"), "{all}");
+        }
+    }
+}
+
+fn before_the_registry_is_migrated_the_command_for_it_is_named(engine: Engine) {
+    let Some(platform) = Platform::initialised(engine) else {
+        return;
+    };
+    for words in [
+        &["migrate", "all-tenants"][..],
+        &["tenant", "list"],
+        &["migrate", "status"],
+    ] {
+        let output = platform.command(words).output().unwrap();
+        assert_ne!(output.status.code(), Some(0), "{words:?}");
+        assert!(
+            stderr(&output).contains("tenantry migrate central"),
+            "{words:?} {output:?}"
+        );
+    }
+}
+
+fn a_wrong_key_is_refused_and_nothing_is_touched(engine: Engine) {
+    let Some(platform) = five(engine) else { return };
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    let with_key = |key: &str, words: &[&str]| {
+        platform
+            .command(words)
+            .env("DB_ENCRYPTION_KEY", key)
+            .output()
+            .unwrap()
+    };
+    let short = with_key(&"k".repeat(31), &["migrate", "all-tenants"]);
+    assert_eq!(short.status.code(), Some(3), "{short:?}");
+    assert!(stderr(&short).contains("31 bytes"), "{}", stderr(&short));
+
+    if engine == Engine::Sqlite {
+        // There is no password to open, so any key will do.
+        return;
+    }
+    let other = "ab".repeat(32);
+    let run = with_key(&other, &["migrate", "all-tenants"]);
+    assert_ne!(run.status.code(), Some(0), "{run:?}");
+    assert_ne!(run.status.code(), Some(1), "{run:?}");
+    let create = with_key(&other, &["tenant", "create", "initrode"]);
+    assert_ne!(create.status.code(), Some(0), "{create:?}");
+    platform.ends(4, &["tenant", "show", "initrode"]);
+    let acme = platform.database("acme");
+    assert_eq!(
+        platform.one(&acme, "SELECT max(version) FROM _tenantry_history"),
+        "1"
+    );
+    platform.ends(0, &["migrate", "all-tenants"]);
+}

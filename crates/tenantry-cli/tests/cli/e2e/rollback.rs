@@ -1,0 +1,107 @@
+//! Going back: what is asked for first, what is refused, and that nothing is touched then.
+
+use tenantry::engine::Engine;
+
+use super::{five, on_each_engine};
+use crate::stderr;
+
+on_each_engine!(
+    going_back_asks_where_data_is_lost,
+    without_a_way_back_nothing_is_touched,
+);
+
+const VERSIONS: &str = "SELECT count(*), max(version) FROM _tenantry_history";
+
+fn going_back_asks_where_data_is_lost(engine: Engine) {
+    let Some(platform) = five(engine) else { return };
+    let acme = platform.database("acme");
+    let refused = platform.ends(40, &["migrate", "rollback", "acme", "--step", "1"]);
+    let said = stderr(&refused);
+    assert!(
+        said.contains("error[TN-4004]") && said.contains("DROP TABLE"),
+        "{said}"
+    );
+    assert!(said.contains("--confirm \"acme\""), "{said}");
+    platform.ends(
+        40,
+        &[
+            "migrate",
+            "rollback",
+            "acme",
+            "--step",
+            "1",
+            "--confirm",
+            "globex",
+        ],
+    );
+    platform.ends(
+        40,
+        &[
+            "migrate",
+            "rollback",
+            "--all-tenants",
+            "--step",
+            "1",
+            "--confirm",
+            "9 tenants",
+        ],
+    );
+    platform.ends(40, &["migrate", "rollback"]);
+    assert_eq!(platform.one(&acme, "SELECT count(*) FROM things"), "2");
+
+    platform.ends(
+        0,
+        &["migrate", "rollback", "acme", "--step", "1", "--confirm", "acme"],
+    );
+    assert_eq!(platform.one(&acme, "SELECT count(*) FROM _tenantry_history"), "0");
+    let wonka = platform.database("wonka");
+    assert_eq!(platform.one(&wonka, "SELECT count(*) FROM things"), "2");
+    let rest = [
+        "migrate",
+        "rollback",
+        "--all-tenants",
+        "--step",
+        "1",
+        "--confirm",
+        "4 tenants",
+    ];
+    platform.ends(0, &rest);
+    assert_eq!(
+        platform.one(&wonka, "SELECT count(*) FROM _tenantry_history"),
+        "0"
+    );
+    assert_eq!(platform.json(0, &["migrate", "all-tenants"])["applied"], 5);
+    assert_eq!(platform.one(&acme, "SELECT count(*) FROM things"), "2");
+}
+
+fn without_a_way_back_nothing_is_touched(engine: Engine) {
+    let Some(platform) = five(engine) else { return };
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    platform.write("migrations/tenant/003_rows.sql", "INSERT INTO more VALUES (1);\n");
+    platform.write("migrations/tenant/003_rows.down.sql", "DELETE FROM more;\n");
+    let run = platform.json(0, &["migrate", "all-tenants"]);
+    let acme = platform.database("acme");
+    let before = platform.query(&acme, VERSIONS);
+    let id = run["run"].as_str().unwrap();
+    for words in [
+        &["migrate", "rollback", "acme", "--confirm", "acme"][..],
+        &["migrate", "rollback", "acme", "--step", "2", "--confirm", "acme"],
+        &[
+            "migrate",
+            "rollback",
+            "--all-tenants",
+            "--run",
+            id,
+            "--confirm",
+            "5 targets",
+        ],
+    ] {
+        let refused = platform.json(40, words);
+        assert_eq!(refused["code"], "TN-3005", "{words:?} {refused}");
+        assert_eq!(platform.query(&acme, VERSIONS), before);
+        assert_eq!(platform.one(&acme, "SELECT count(*) FROM more"), "1");
+    }
+}
