@@ -67,7 +67,7 @@ pub struct Applied {
     pub total_stmts: usize,
     /// The fingerprint taken before the statement in progress; `None` when none is.
     pub pre_fp: Option<String>,
-    /// When it began, by the server's clock, UTC.
+    /// When it began, by the server's clock, as the server writes it.
     pub started_at: String,
     /// When it was done; `None` while running.
     pub done_at: Option<String>,

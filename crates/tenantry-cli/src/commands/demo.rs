@@ -145,10 +145,7 @@ async fn finish(context: &Context, fleet: &Fleet, at: &str, exit: Exit) -> Resul
             "migrate make add_due_dates",
             "A migration of your own (edit it, then  migrate plan)",
         ),
-        (
-            "tenant create initrode --jurisdiction eu",
-            "One more tenant",
-        ),
+        ("tenant create initrode --jurisdiction eu", "One more tenant"),
         (
             "migrate rollback --all-tenants --dry-run",
             "What going back would do",

@@ -15,11 +15,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::auth::{Guarded, GuardedTls, REFUSED};
 use super::error::{database_error, root_cause};
+use crate::engine::text::clean;
 use crate::engine::{Canceller, NetworkAddress, OpenOptions, SessionError, Tls, tls};
 
 /// The oldest server whose session settings we rely on: `client_connection_check_interval` and
 /// `idle_session_timeout` came with 14.
-pub(super) const OLDEST_SERVER: u32 = 140_000;
+const OLDEST_SERVER: u32 = 14;
 
 /// A connection and the task that moves its bytes.
 #[derive(Debug)]
@@ -163,6 +164,7 @@ async fn log_in(
                 .connect_raw(Guarded::new(stream), NoTls)
                 .await
                 .map_err(|error| failed(&error))?;
+            check_server(address, |name| connection.parameter(name))?;
             driver.spawn(drive(connection));
             client
         }
@@ -171,6 +173,7 @@ async fn log_in(
                 .connect_raw(stream, GuardedTls(tls))
                 .await
                 .map_err(|error| failed(&error))?;
+            check_server(address, |name| connection.parameter(name))?;
             driver.spawn(drive(connection));
             client
         }
@@ -182,6 +185,36 @@ async fn log_in(
         in_flight: false,
         cancel_asked: Arc::default(),
         address: address.clone(),
+    })
+}
+
+/// Looks at what the server said of itself at login ("Asynchronous Operations", `ParameterStatus`), which
+/// costs no query.
+fn check_server<'a>(
+    address: &NetworkAddress,
+    said: impl Fn(&'static str) -> Option<&'a str>,
+) -> Result<(), SessionError> {
+    // A pooler in between says nothing of a replica; the statements of a run fail there by themselves.
+    let version = said("server_version").unwrap_or_default();
+    let major = version
+        .split(|c: char| !c.is_ascii_digit())
+        .next()
+        .and_then(|v| v.parse::<u32>().ok());
+    let reason = if major.is_some_and(|major| major < OLDEST_SERVER) {
+        format!(
+            "it runs PostgreSQL {}; {OLDEST_SERVER} is the oldest that is supported",
+            clean(version)
+        )
+    } else if said("in_hot_standby") == Some("on") {
+        "it is a replica".to_owned()
+    } else if said("default_transaction_read_only") == Some("on") {
+        "it is read-only".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(SessionError::Unsuitable {
+        endpoint: endpoint(address),
+        reason,
     })
 }
 

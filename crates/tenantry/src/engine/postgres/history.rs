@@ -39,12 +39,11 @@ SELECT 'probe', pg_catalog.to_regclass('public._tenantry_meta') IS NOT NULL, EXI
 pub(super) const READ_META: &str =
     "SELECT 'meta', database_id, tenant_id, registry_id, epoch, format FROM public._tenantry_meta";
 
-/// Reads the history, every track.
+/// Reads the history, every track. No function and no sorting: a fresh connection pays for every function
+/// that it has to look up, and a run that finds nothing to do is mostly fresh connections.
 pub(super) const READ_HISTORY: &str = "\
 SELECT 'row', track, version, name, checksum, phase, attempt_id, run_id, epoch, next_stmt, total_stmts, pre_fp, \
- pg_catalog.to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
- pg_catalog.to_char(done_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
- duration_ms FROM public._tenantry_history ORDER BY track, version";
+ started_at, done_at, duration_ms FROM public._tenantry_history";
 
 /// Takes the rows of [`PROBE`], [`READ_META`] and [`READ_HISTORY`] into a history; other rows are passed over.
 pub(super) fn take_row(history: &mut History, row: &SimpleQueryRow) -> Result<(), SessionError> {

@@ -2,9 +2,8 @@
 
 use async_trait::async_trait;
 use tokio::time::Instant;
-use tokio_postgres::SimpleQueryRow;
 
-use super::connect::{Connection, OLDEST_SERVER, Settings, session_settings};
+use super::connect::{Connection, Settings, session_settings};
 use super::error::Failure;
 use super::{history, outside, unit};
 use crate::engine::identity::{check_identity, lock_key};
@@ -24,7 +23,6 @@ const UNDEFINED_TABLE: &str = "42P01";
 pub(super) struct Reading {
     connection: Connection,
     options: OpenOptions,
-    address: NetworkAddress,
 }
 
 impl Reading {
@@ -33,7 +31,6 @@ impl Reading {
         Ok(Self {
             connection,
             options: options.clone(),
-            address: address.clone(),
         })
     }
 }
@@ -51,7 +48,6 @@ impl Reader for Reading {
             roll_back(&mut self.connection).await?;
             probed.unwrap_or_default()
         };
-        check_server(&self.address, &seen, Purpose::Read)?;
         check_identity(&seen.history, &self.options)?;
         Ok(seen.history)
     }
@@ -91,7 +87,6 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
                 roll_back(&mut connection).await?;
             }
             Some(seen) if seen.locked => {
-                check_server(address, &seen, Purpose::Change)?;
                 check_identity(&seen.history, options)?;
                 let epoch = seen.history.meta.as_ref().map_or(0, |meta| meta.epoch);
                 let history = seen.history;
@@ -159,9 +154,6 @@ pub(super) struct Seen {
     locked: bool,
     /// Whether a probe found our tables.
     pub(super) present: bool,
-    /// Why the server takes no changes; `None` if it does.
-    fixed: Option<&'static str>,
-    version: u32,
     pub(super) history: History,
 }
 
@@ -184,18 +176,14 @@ pub(super) async fn look(
         Look::Known => format!("{};\n{}", history::READ_META, history::READ_HISTORY),
         Look::Probe => history::PROBE.to_owned(),
     };
-    let text = format!(
-        "{begin};\nSELECT 'lock', {lock}, pg_catalog.pg_is_in_recovery(), \
-         pg_catalog.current_setting('transaction_read_only'), \
-         pg_catalog.current_setting('server_version_num');\n{tables}"
-    );
+    let text = format!("{begin};\nSELECT 'lock', {lock};\n{tables}");
     let mut seen = Seen::default();
     let mut damaged = None;
     let answer = connection
         .exchange(&text, |_, row| {
             seen.present |= row.get(0) == Some("probe") && row.get(1) == Some("t");
             if row.get(0) == Some("lock") {
-                take_lock_row(&mut seen, row);
+                seen.locked = row.get(1) == Some("t");
             } else if let Err(error) = history::take_row(&mut seen.history, row) {
                 damaged.get_or_insert(error);
             }
@@ -209,41 +197,13 @@ pub(super) async fn look(
         }
         (Some(failure), _) => Err(failure.into_session_error()),
         (None, Some(error)) => Err(error),
-        (None, None) => Ok(Some(seen)),
-    }
-}
-
-fn take_lock_row(seen: &mut Seen, row: &SimpleQueryRow) {
-    seen.locked = row.get(1) == Some("t");
-    seen.fixed = match (row.get(2), row.get(3)) {
-        (Some("t"), _) => Some("it is a replica"),
-        (_, Some("on")) => Some("it is read-only"),
-        _ => None,
-    };
-    seen.version = row.get(4).and_then(|v| v.parse().ok()).unwrap_or(0);
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
-    Read,
-    Change,
-}
-
-fn check_server(address: &NetworkAddress, seen: &Seen, purpose: Purpose) -> Result<(), SessionError> {
-    let reason = match seen.fixed {
-        _ if seen.version < OLDEST_SERVER => {
-            format!(
-                "it runs PostgreSQL {}; 14 is the oldest that is supported",
-                seen.version / 10_000
-            )
+        (None, None) => {
+            seen.history
+                .rows
+                .sort_by(|a, b| (&a.track, a.version).cmp(&(&b.track, b.version)));
+            Ok(Some(seen))
         }
-        Some(fixed) if purpose == Purpose::Change => fixed.to_owned(),
-        Some(_) | None => return Ok(()),
-    };
-    Err(SessionError::Unsuitable {
-        endpoint: format!("{}:{}", address.host, address.port),
-        reason,
-    })
+    }
 }
 
 /// Returns who holds the lock, as far as the server tells us; empty if it will not.
