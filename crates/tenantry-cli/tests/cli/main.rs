@@ -8,6 +8,8 @@
 mod database;
 #[cfg(test)]
 mod e2e;
+#[cfg(test)]
+mod kill;
 mod platform;
 mod project;
 mod usage;
