@@ -137,14 +137,29 @@ pub(crate) fn signal_group(leader: u32, signal: Signal) {
 
 /// Runs a command to its end in a group of its own, with our stdout and stderr.
 pub(crate) fn run(command: &mut Command, signals: &Signals) -> anyhow::Result<ExitStatus> {
-    Running::start(command, Signal::SIGTERM)?.wait(signals)
+    Running::start(forgetting_our_package(command), Signal::SIGTERM)?.wait(signals)
+}
+
+/// Takes away what `cargo run` says about xtask's own package.
+///
+/// Build scripts that watch these variables, such as ring's, would run again, and everything behind them.
+fn forgetting_our_package(command: &mut Command) -> &mut Command {
+    let ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(ours) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a command in our own process group, so that it may read the terminal.
 ///
 /// A SIGINT from the keyboard reaches the command by itself, which decides what it means.
 pub(crate) fn run_in_foreground(command: &mut Command, signals: &Signals) -> anyhow::Result<ExitStatus> {
-    let mut child = command.spawn().with_context(|| cannot_start(command))?;
+    let mut child = forgetting_our_package(command)
+        .spawn()
+        .with_context(|| cannot_start(command))?;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);

@@ -9,6 +9,8 @@ mod database;
 mod docs;
 #[cfg(test)]
 mod e2e;
+#[cfg(test)]
+mod kill;
 mod platform;
 mod project;
 mod usage;

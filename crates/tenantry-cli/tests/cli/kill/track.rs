@@ -1,0 +1,144 @@
+//! Migrations whose effects can be counted afterwards, in four kinds.
+
+use std::collections::BTreeSet;
+
+use tenantry::engine::Engine;
+
+use crate::platform::Platform;
+
+/// What a migration does, besides counting itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A new table with an index.
+    Table,
+    /// A new table that is changed at once.
+    Altered,
+    /// A column of a table that all share, and a number that is raised.
+    Column,
+    /// An index alone; on PostgreSQL outside of a transaction.
+    Index,
+}
+
+impl Kind {
+    fn of(version: u32) -> Self {
+        match version % 4 {
+            0 => Self::Table,
+            1 => Self::Altered,
+            2 => Self::Column,
+            _ => Self::Index,
+        }
+    }
+}
+
+/// The migrations so far.
+#[derive(Debug)]
+pub(super) struct Tracks {
+    engine: Engine,
+    newest: u32,
+}
+
+impl Tracks {
+    pub(super) fn new(engine: Engine) -> Self {
+        Self { engine, newest: 1 }
+    }
+
+    /// What every tenant begins with, version 1. Nothing is unique: what happens twice must be seen.
+    pub(super) fn base() -> String {
+        "CREATE TABLE effects (version INTEGER NOT NULL);\n\
+         CREATE TABLE counter (n INTEGER NOT NULL);\n\
+         CREATE TABLE wide (id INTEGER);\n\
+         INSERT INTO counter VALUES (0);\n\
+         INSERT INTO effects VALUES (1);\n"
+            .to_owned()
+    }
+
+    /// Adds migrations to the tenants' track.
+    pub(super) fn grow(&mut self, platform: &Platform, count: u32) {
+        for _ in 0..count {
+            self.newest += 1;
+            let (version, sql) = (self.newest, self.sql(self.newest));
+            platform.write(&format!("migrations/tenant/{version:03}_step.sql"), &sql);
+        }
+    }
+
+    fn sql(&self, v: u32) -> String {
+        let pause = self.pause();
+        match Kind::of(v) {
+            Kind::Table => format!(
+                "INSERT INTO effects VALUES ({v});\nCREATE TABLE t_{v} (id INTEGER);\n{pause}\
+                 CREATE INDEX i_{v} ON t_{v} (id);\n"
+            ),
+            Kind::Altered => format!(
+                "CREATE TABLE t_{v} (id INTEGER);\n{pause}INSERT INTO effects VALUES ({v});\n\
+                 ALTER TABLE t_{v} ADD COLUMN c INTEGER;\n{pause}"
+            ),
+            Kind::Column => format!(
+                "UPDATE counter SET n = n + 1;\n{pause}ALTER TABLE wide ADD COLUMN c_{v} INTEGER;\n\
+                 INSERT INTO effects VALUES ({v});\n"
+            ),
+            Kind::Index if self.engine == Engine::Postgres => {
+                format!(
+                    "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY i_{v} ON effects (version);\n"
+                )
+            }
+            Kind::Index => format!("CREATE INDEX i_{v} ON wide (id);\n"),
+        }
+    }
+
+    /// A statement that takes about 20 ms and does nothing.
+    fn pause(&self) -> &'static str {
+        match self.engine {
+            Engine::Postgres => "SELECT pg_sleep(0.02);\n",
+            Engine::MySql => "SELECT SLEEP(0.02);\n",
+            Engine::Sqlite => {
+                "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000) \
+                 SELECT max(n) FROM c;\n"
+            }
+        }
+    }
+
+    fn versions(&self, kinds: &[Kind]) -> Vec<u32> {
+        (2..=self.newest)
+            .filter(|v| kinds.contains(&Kind::of(*v)))
+            .collect()
+    }
+
+    /// The number of all migrations.
+    pub(super) fn count(&self) -> usize {
+        self.newest as usize
+    }
+
+    /// The rows that `effects` must have: each once.
+    pub(super) fn effects(&self) -> Vec<String> {
+        let counted = self.versions(&[Kind::Table, Kind::Altered, Kind::Column]);
+        std::iter::once(1).chain(counted).map(|v| v.to_string()).collect()
+    }
+
+    /// What `counter` must have come to.
+    pub(super) fn counter(&self) -> String {
+        self.versions(&[Kind::Column]).len().to_string()
+    }
+
+    /// The columns that must be there, as `table.column`, of all tables but our own.
+    pub(super) fn columns(&self) -> BTreeSet<String> {
+        let mut columns: BTreeSet<String> = ["effects.version", "counter.n", "wide.id"]
+            .map(str::to_owned)
+            .into();
+        columns.extend(self.versions(&[Kind::Table]).iter().map(|v| format!("t_{v}.id")));
+        for v in self.versions(&[Kind::Altered]) {
+            columns.extend([format!("t_{v}.id"), format!("t_{v}.c")]);
+        }
+        columns.extend(
+            self.versions(&[Kind::Column])
+                .iter()
+                .map(|v| format!("wide.c_{v}")),
+        );
+        columns
+    }
+
+    /// The indexes that must be there.
+    pub(super) fn indexes(&self) -> BTreeSet<String> {
+        let versions = self.versions(&[Kind::Table, Kind::Index]);
+        versions.iter().map(|v| format!("i_{v}")).collect()
+    }
+}
