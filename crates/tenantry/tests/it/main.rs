@@ -13,14 +13,16 @@ mod examples;
 mod generated;
 #[cfg(test)]
 mod mysql;
+#[cfg(test)]
+mod postgres_outside;
 #[path = "../../../../examples/provision.rs"]
 #[expect(dead_code, reason = "its `main` is for the command line")]
 mod provision;
 #[cfg(test)]
-mod postgres_outside;
-#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod split;
+#[cfg(test)]
+mod split_servers;
 #[cfg(test)]
 mod sqlite;
