@@ -123,3 +123,37 @@ fn outside_of_a_project_the_searched_folders_are_named() {
     assert!(stderr(&output).contains("error[TN-1001]"));
     assert_eq!(stdout(&output), "");
 }
+
+#[test]
+fn a_refused_file_leaves_no_tenant_behind() {
+    let folder = initialised();
+    let run = |arguments: &[&str]| tenantry(folder.path(), arguments);
+    let add = [
+        "server",
+        "add",
+        "local",
+        "--engine",
+        "sqlite",
+        "--jurisdiction",
+        "uk",
+        "--path",
+        "data",
+    ];
+    for arguments in [&["migrate", "central"][..], &add] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let file = folder.path().join("migrations/tenant/20990101000000_late.sql");
+    fs::write(&file, "").unwrap();
+    let files = || fs::read_dir(folder.path().join("data")).unwrap().count();
+    let before = files();
+    let output = run(&["tenant", "create", "acme"]);
+    assert_eq!(output.status.code(), Some(40), "{output:?}");
+    assert!(stderr(&output).contains("no database was touched"), "{output:?}");
+    assert_eq!(files(), before);
+    assert_eq!(run(&["tenant", "show", "acme"]).status.code(), Some(4));
+
+    fs::write(&file, "CREATE TABLE late (n INTEGER);\n").unwrap();
+    let output = run(&["tenant", "create", "acme"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Fleet, FleetError};
 use crate::code::Code;
+use crate::engine::Engine;
 use crate::migration::Track;
 use crate::plan::Goal;
 use crate::registry::{LockedTarget, Targets, Tier};
@@ -94,7 +95,8 @@ impl Fleet {
 
     /// Makes the job of one target, its track read if it was not yet.
     pub fn job(&self, selected: &mut Selected, target: Target) -> Result<Job, FleetError> {
-        let track = self.track(&mut selected.tracks, &target)?;
+        let engine = target.address.engine();
+        let track = self.track(&mut selected.tracks, &target.track, engine)?;
         Ok(Job {
             target,
             track,
@@ -103,14 +105,19 @@ impl Fleet {
         })
     }
 
-    fn track(&self, tracks: &mut Tracks, target: &Target) -> Result<Arc<Track>, FleetError> {
-        let engine = target.address.engine();
-        if let Some(track) = tracks.find(&target.track, engine) {
+    /// Returns a track, read if it was not yet.
+    pub(crate) fn track(
+        &self,
+        tracks: &mut Tracks,
+        name: &TrackName,
+        engine: Engine,
+    ) -> Result<Arc<Track>, FleetError> {
+        if let Some(track) = tracks.find(name, engine) {
             return Ok(Arc::clone(track));
         }
-        tracks.insert(self.folders.read(&target.track, engine)?);
-        let read = tracks.find(&target.track, engine).map(Arc::clone);
-        read.map_or_else(|| Ok(Arc::new(self.folders.read(&target.track, engine)?)), Ok)
+        tracks.insert(self.folders.read(name, engine)?);
+        let read = tracks.find(name, engine).map(Arc::clone);
+        read.map_or_else(|| Ok(Arc::new(self.folders.read(name, engine)?)), Ok)
     }
 
     fn add(&self, selected: &mut Selected, found: Targets, track: &TrackName) -> Result<(), FleetError> {

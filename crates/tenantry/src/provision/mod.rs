@@ -16,7 +16,7 @@ use crate::engine::{
 use crate::fleet::{Fleet, Request, Selected};
 use crate::plan::Goal;
 use crate::registry::{self, Database, DatabaseStatus, RegistryError};
-use crate::run::{Control, Job, RunReport};
+use crate::run::{Control, Job, RunReport, Tracks};
 use crate::server::Server;
 use crate::target::{Owner, Target, TrackName};
 use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, Tenant, TenantStatus};
@@ -77,7 +77,8 @@ impl Products {
             .0
             .server((&tenant.slug, &tenant.jurisdiction), beside.as_ref())
             .await?;
-        self.0.provision(&tenant, &server, Some(product)).await
+        let tracks = self.0.tracks(&server, [Some(product)])?;
+        self.0.provision((&tenant, Some(product)), &server, &tracks).await
     }
 }
 
@@ -97,6 +98,8 @@ impl Tenants {
         // Before the tenant is written: a misspelt jurisdiction would stay with the slug.
         let place = (&new.tenant.slug, &new.tenant.jurisdiction);
         let chosen = self.server(place, new.server.as_ref()).await?;
+        let parts = || std::iter::once(None).chain(new.products.iter().map(Some));
+        let tracks = self.tracks(&chosen, parts())?;
         let tenant = self.fleet.registry.create_tenant(&new.tenant).await?;
         let begun = self.fleet.registry.databases_of(&tenant.id).await?;
         let beside = begun
@@ -106,9 +109,9 @@ impl Tenants {
         let server = self
             .server((&tenant.slug, &tenant.jurisdiction), Some(&beside))
             .await?;
-        let mut made = vec![self.provision(&tenant, &server, None).await?];
-        for product in &new.products {
-            made.push(self.provision(&tenant, &server, Some(product)).await?);
+        let mut made = Vec::new();
+        for product in parts() {
+            made.push(self.provision((&tenant, product), &server, &tracks).await?);
         }
         self.fleet.registry.activate_tenant(&tenant.id).await?;
         Ok((
@@ -130,6 +133,21 @@ impl Tenants {
             product: product.clone(),
             known,
         })
+    }
+
+    /// Reads the tracks of the databases that are to be made: files that must not run are refused before
+    /// anything is written.
+    fn tracks<'a>(
+        &self,
+        server: &Server,
+        parts: impl IntoIterator<Item = Option<&'a ProductType>>,
+    ) -> Result<Tracks, ProvisionError> {
+        let mut tracks = Tracks::default();
+        for product in parts {
+            let name = product.cloned().map_or(TrackName::Tenant, TrackName::Product);
+            self.fleet.track(&mut tracks, &name, server.engine)?;
+        }
+        Ok(tracks)
     }
 
     /// Chooses the server: the one that was named, or the emptiest in the tenant's jurisdiction.
@@ -166,9 +184,9 @@ impl Tenants {
     /// nobody else can get it while we fail half-way.
     async fn provision(
         &self,
-        tenant: &Tenant,
+        (tenant, product): (&Tenant, Option<&ProductType>),
         server: &Server,
-        product: Option<&ProductType>,
+        tracks: &Tracks,
     ) -> Result<Provisioned, ProvisionError> {
         let names = self.naming.names(server.engine, tenant, product)?;
         let login = match names.user {
@@ -189,7 +207,7 @@ impl Tenants {
         if database.status == DatabaseStatus::Creating {
             self.create_database(tenant, server, &database).await?;
         }
-        let report = self.migrate(tenant, &database).await?;
+        let report = self.migrate(tenant, &database, tracks).await?;
         let migrations = report.migrations.clone();
         if database.status == DatabaseStatus::Creating {
             self.fleet.registry.mark_ready(&database.id, report.to).await?;
@@ -233,6 +251,7 @@ impl Tenants {
         &self,
         tenant: &Tenant,
         database: &Database,
+        tracks: &Tracks,
     ) -> Result<crate::run::TargetReport, ProvisionError> {
         let owner = Owner {
             id: tenant.id.clone(),
@@ -252,7 +271,10 @@ impl Tenants {
             address: database.address.clone(),
         };
         let label = target.label();
-        let mut selected = Selected::default();
+        let mut selected = Selected {
+            tracks: tracks.clone(),
+            ..Selected::default()
+        };
         let job: Job = self.fleet.job(&mut selected, target)?;
         selected.jobs.push(job);
         selected.aim(&Goal::Head);

@@ -23,4 +23,6 @@ mod registry;
 #[cfg(test)]
 mod split;
 #[cfg(test)]
+mod split_servers;
+#[cfg(test)]
 mod sqlite;
