@@ -13,6 +13,7 @@ on_each_engine!(
     a_platform_is_set_up_and_a_tenant_has_its_databases,
     a_creation_that_failed_is_finished_by_the_same_command,
     a_product_is_provisioned_later,
+    a_second_server_takes_its_password_from_a_file,
 );
 
 const CREATE: [&str; 7] = [
@@ -169,6 +170,48 @@ fn a_creation_that_failed_is_finished_by_the_same_command(engine: Engine) {
         "the first database was made again"
     );
     assert_eq!(platform.json(40, &CREATE)["code"], "TN-6001");
+}
+
+fn a_second_server_takes_its_password_from_a_file(engine: Engine) {
+    let Some(platform) = Platform::start(engine) else {
+        return;
+    };
+    let Some(server) = &platform.server else { return };
+    let port = server.port.to_string();
+    let add = |file: &str| {
+        let place = [
+            "--engine",
+            engine.as_str(),
+            "--host",
+            &server.host,
+            "--port",
+            &port,
+        ];
+        let login = ["--admin-user", &server.user, "--admin-password-file", file];
+        let words = [
+            &["server", "add", "second", "--jurisdiction", "eu"][..],
+            &place,
+            &login,
+        ]
+        .concat();
+        platform.command(&words).output().unwrap()
+    };
+    platform.write("wrong", "not the password\n");
+    let refused = add("wrong");
+    assert_eq!(refused.status.code(), Some(20), "{refused:?}");
+    assert!(
+        !format!("{refused:?}").contains("not the password"),
+        "{refused:?}"
+    );
+    platform.ends(4, &["server", "check", "second"]);
+
+    platform.write("right", &format!("{}\n", server.password));
+    let added = add("right");
+    assert_eq!(added.status.code(), Some(0), "{added:?}");
+    assert!(!format!("{added:?}").contains(&server.password), "{added:?}");
+    platform.ends(0, &["server", "check", "second"]);
+    let made = platform.json(0, &["tenant", "create", "acme", "--jurisdiction", "eu"]);
+    assert_eq!(made["databases"][0]["server"], "second");
 }
 
 fn a_product_is_provisioned_later(engine: Engine) {
