@@ -1,37 +1,59 @@
 //! Writes a run's outcomes into the registry as they come, and passes its events on.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::time::{Instant, sleep_until};
 
 use crate::registry::{Registry, RegistryError, RunTarget};
 use crate::run::RunEvent;
 
 /// How many outcomes go into one transaction at most.
 const BATCH: usize = 256;
+/// How long an outcome may wait for others to be written with it. Each transaction costs the central
+/// database a sync; what a killed run did not record is in the histories.
+const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Takes a run's events until the run ends. Outcomes that came while the last batch was being written go
-/// together, so that a fast run costs few transactions and a slow one is recorded at once.
+/// Takes a run's events until the run ends. Every event is passed on at once; outcomes are written
+/// together, a fast run's in few transactions.
 pub(super) async fn record(
     registry: &Registry,
     run_id: &str,
     mut from: UnboundedReceiver<RunEvent>,
     to: UnboundedSender<RunEvent>,
 ) -> Result<(), RegistryError> {
-    let mut events = Vec::with_capacity(BATCH);
+    let mut waiting: Vec<RunTarget> = Vec::new();
+    let mut due = Instant::now();
     let mut failed = None;
-    while from.recv_many(&mut events, BATCH).await > 0 {
-        let mut outcomes = Vec::new();
-        for event in events.drain(..) {
-            if let RunEvent::TargetFinished(report) = &event {
-                outcomes.push(RunTarget::reported(report));
+    loop {
+        let event = tokio::select! {
+            event = from.recv() => event,
+            () = sleep_until(due), if !waiting.is_empty() => {
+                failed = write(registry, run_id, &mut waiting).await.or(failed);
+                continue;
             }
-            // Without a listener the run goes on all the same.
-            drop(to.send(event));
+        };
+        let Some(event) = event else { break };
+        if let RunEvent::TargetFinished(report) = &event {
+            if waiting.is_empty() {
+                due = Instant::now() + PATIENCE;
+            }
+            waiting.push(RunTarget::reported(report));
         }
-        // The histories in the databases stay right without the registry: the run is not stopped.
-        if let Err(error) = registry.record(run_id, &outcomes).await {
-            tracing::error!(%error, "outcomes could not be recorded");
-            failed = Some(error);
+        // Without a listener the run goes on all the same.
+        drop(to.send(event));
+        if waiting.len() >= BATCH {
+            failed = write(registry, run_id, &mut waiting).await.or(failed);
         }
     }
+    failed = write(registry, run_id, &mut waiting).await.or(failed);
     failed.map_or(Ok(()), Err)
+}
+
+/// Writes what waits, and returns why that failed. The histories in the databases stay right without the
+/// registry: the run is not stopped.
+async fn write(registry: &Registry, run_id: &str, waiting: &mut Vec<RunTarget>) -> Option<RegistryError> {
+    let error = registry.record(run_id, &std::mem::take(waiting)).await.err()?;
+    tracing::error!(%error, "outcomes could not be recorded");
+    Some(error)
 }

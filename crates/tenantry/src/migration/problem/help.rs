@@ -29,7 +29,9 @@ fn advice_on_file(kind: &Kind) -> Option<&'static str> {
     )]
     Some(match kind {
         Kind::SameVersion { .. } => "give one of them another version:  tenantry migrate make <name>",
-        Kind::Empty | Kind::NoStatement => "write the SQL into the file, or remove the file",
+        Kind::Empty | Kind::NoStatement => {
+            "write the SQL into the file, or remove it; for a step that does nothing on purpose, write  SELECT 1;"
+        }
         Kind::NotUtf8 { .. } => "save the file as UTF-8:  iconv -f <its encoding> -t UTF-8 <file>",
         Kind::NulByte | Kind::CtrlZ | Kind::MarkInside | Kind::Bidi(_) => "remove the character",
         Kind::Invisible(_) => "replace it by an ordinary space, or put it into a string",
