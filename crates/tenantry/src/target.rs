@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::engine::Address;
+use crate::migration::Version;
 use crate::tenant::{ProductType, ServerName, Slug, TenantId};
 
 /// The name of an ordered folder of migrations.
@@ -67,6 +68,8 @@ pub struct Target {
     pub server: Option<ServerName>,
     /// How many targets of that server may run at once, always; `None` leaves it to the run.
     pub max_parallel: Option<usize>,
+    /// The newest version that the registry knows in it; `None` if it knows of none.
+    pub known_version: Option<Version>,
     /// How to reach it.
     pub address: Address,
 }

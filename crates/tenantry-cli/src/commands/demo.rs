@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tenantry::engine::{Engine, Place};
-use tenantry::fleet::{Fleet, Selected, Tiers, central_target, prepare_central};
+use tenantry::fleet::{Fleet, Selected, Tiers, Unfinished, central_target, prepare_central};
 use tenantry::migration::Track;
 use tenantry::plan::Goal;
 use tenantry::provision::{Naming, NewTenant, Tenants};
@@ -119,7 +119,9 @@ async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, Comman
     change_data(&fleet, "mend", MEND).await?;
     context.say(&format!("\n$ tenantry -C {at} migrate resume {}", report.run_id));
     let selected = fleet.select(&Selection::default(), Tiers::Tenant).await?;
-    let selected = fleet.unfinished(&report.run_id, selected).await?;
+    let selected = fleet
+        .unfinished(&report.run_id, Unfinished::OfRun, selected)
+        .await?;
     let asking = Asking::up(format!("migrate resume {}", report.run_id), &limits);
     let (exit, _) = runs::show(context, &project, &fleet, selected, asking).await?;
     finish(context, &fleet, at, exit).await

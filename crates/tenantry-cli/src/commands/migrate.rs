@@ -1,7 +1,7 @@
 //! `migrate tenant | all-tenants | products | central | all | resume`: runs forwards.
 
 use tenantry::TrackName;
-use tenantry::fleet::{Selected, Tiers, central_target, prepare_central};
+use tenantry::fleet::{Selected, Tiers, Unfinished, central_target, prepare_central};
 use tenantry::plan::Goal;
 
 use super::Context;
@@ -25,6 +25,9 @@ pub(super) fn tenant(context: &Context, tenant: &str, ahead: &Ahead) -> Result<E
             ..tenantry::Selection::default()
         };
         let mut selected = fleet.select(&selection, Tiers::Tenant).await?;
+        if found.status != tenantry::TenantStatus::Active {
+            return Err(not_active(&found));
+        }
         aim(&mut selected, ahead);
         let asking = Asking::up(format!("migrate tenant {}", found.slug), &ahead.limits);
         runs::carry_out(context, &project, &fleet, selected, asking).await
@@ -108,6 +111,11 @@ pub(super) fn resume(
             Some(id) => Some(fleet.registry.find_run(id).await?),
             None => fleet.registry.latest_run().await?,
         };
+        let scope = if run.is_some() {
+            Unfinished::OfRun
+        } else {
+            Unfinished::Anywhere
+        };
         let Some(found) = found else {
             let nothing = serde_json::json!({ "resumed": null, "targets": 0 });
             context.answer("There is no run yet: nothing to resume.", &nothing);
@@ -125,7 +133,7 @@ pub(super) fn resume(
         let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
         let first = fleet.job(&mut selected, target)?;
         selected.begin_with(first);
-        let selected = fleet.unfinished(&found.id, selected).await?;
+        let selected = fleet.unfinished(&found.id, scope, selected).await?;
         if selected.jobs.is_empty() {
             context.answer(
                 &format!("Nothing is left of {}.", found.id),
@@ -136,6 +144,22 @@ pub(super) fn resume(
         let asking = Asking::up(format!("migrate resume {}", found.id), limits);
         runs::carry_out(context, &project, &fleet, selected, asking).await
     })
+}
+
+/// A tenant that was named must not be passed over with success.
+fn not_active(tenant: &tenantry::Tenant) -> CommandError {
+    let made = match tenant.status {
+        tenantry::TenantStatus::Provisioning => CommandError::new(
+            Exit::Failed,
+            format!("Tenant database not provisioned: {}", tenant.id),
+        )
+        .help(format!("tenantry tenant create {}", tenant.slug)),
+        tenantry::TenantStatus::Suspended | tenantry::TenantStatus::Active => CommandError::new(
+            Exit::Refused,
+            format!("`{}` is {}", tenant.slug, tenant.status.as_str()),
+        ),
+    };
+    made.code(tenantry::Code(6013)).fact("state", "nothing ran")
 }
 
 fn aim(selected: &mut Selected, ahead: &Ahead) {

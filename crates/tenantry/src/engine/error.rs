@@ -112,6 +112,12 @@ pub enum SessionError {
         /// The id in `_tenantry_meta`.
         found: String,
     },
+    /// The registry knows migrations in this database, and it has no history at all.
+    #[error("the registry knows this database at {known}, and it has no history: it was emptied or replaced")]
+    Emptied {
+        /// The version at the last look.
+        known: crate::migration::Version,
+    },
     /// The history table is not as we write it.
     #[error("the history table is damaged: {reason}")]
     HistoryDamaged {
@@ -139,7 +145,7 @@ impl SessionError {
             Self::Unsuitable { .. } => Code(5005),
             Self::NoDatabase { .. } => Code(6006),
             Self::Blocked { .. } => Code(4001),
-            Self::IdentityMismatch { .. } => Code(6007),
+            Self::IdentityMismatch { .. } | Self::Emptied { .. } => Code(6007),
             Self::HistoryDamaged { .. } => Code(3008),
             Self::Database(error) => error.class,
         }

@@ -24,6 +24,7 @@ pub fn central_target(address: &Address, registry_id: &str, track: TrackName) ->
         owner: None,
         server: None,
         max_parallel: None,
+        known_version: None,
         address: address.clone(),
     }
 }

@@ -125,16 +125,31 @@ impl Fleet {
         preview(selected.jobs.clone(), &self.options, control).await
     }
 
-    /// Keeps of a selection what a run did not bring to its goal.
+    /// Keeps of a selection what a run did not bring to its goal; with [`Unfinished::Anywhere`] also every
+    /// database that the registry does not know as current, whichever run failed on it.
     ///
     /// # Errors
-    /// [`RegistryError::RunNotFound`] if there is no such run.
-    pub async fn unfinished(&self, run_id: &str, mut selected: Selected) -> Result<Selected, FleetError> {
+    /// What the registry says.
+    pub async fn unfinished(
+        &self,
+        run_id: &str,
+        scope: Unfinished,
+        mut selected: Selected,
+    ) -> Result<Selected, FleetError> {
         let rows = self.registry.unfinished_of(run_id).await?;
-        let keys: HashSet<(String, String)> = rows
+        let mut keys: HashSet<(String, String)> = rows
             .into_iter()
             .map(|row| (row.database_id, row.track.to_string()))
             .collect();
+        if scope == Unfinished::Anywhere {
+            let status = self.registry.fleet_status().await?;
+            keys.extend(
+                status
+                    .not_current
+                    .into_iter()
+                    .map(|t| (t.database_id, t.track.to_string())),
+            );
+        }
         let keep =
             |id: &str, track: &crate::target::TrackName| keys.contains(&(id.to_owned(), track.to_string()));
         selected.retain(|job| keep(&job.target.database_id, &job.target.track));
@@ -143,6 +158,15 @@ impl Fleet {
             .retain(|report| keep(&report.database_id, &report.track));
         Ok(selected)
     }
+}
+
+/// What [`Fleet::unfinished`] looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// One run only.
+    OfRun,
+    /// That run, and whatever the registry does not know as current.
+    Anywhere,
 }
 
 /// How long an answer of the registry is waited for when it is opened.

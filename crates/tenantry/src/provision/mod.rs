@@ -268,6 +268,7 @@ impl Tenants {
             owner: Some(owner),
             server: Some(database.server.clone()),
             max_parallel: None,
+            known_version: database.version,
             address: database.address.clone(),
         };
         let label = target.label();
@@ -279,7 +280,7 @@ impl Tenants {
         selected.jobs.push(job);
         selected.aim(&Goal::Head);
         let request = Request {
-            command: format!("provision {label}"),
+            command: format!("{}{label}", registry::PROVISION),
             actor: "provision".to_owned(),
             direction: crate::direction::Direction::Up,
             reverts: None,

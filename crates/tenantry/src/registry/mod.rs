@@ -28,6 +28,7 @@ use sea_orm::{
 pub use databases::{Database, DatabaseStatus, NewDatabase};
 pub use error::RegistryError;
 pub use run_targets::RunTarget;
+pub(crate) use runs::PROVISION;
 pub use runs::{NewRun, Run};
 pub use schema::track;
 pub use servers::{ListedServer, NewServer};

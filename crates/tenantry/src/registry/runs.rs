@@ -21,6 +21,9 @@ const NEAREST_AMONG: u64 = 500;
 /// How many database ids one query may name; SQLite takes 32,766 values, others more.
 const IDS_PER_QUERY: usize = 1_000;
 
+/// How the command of a run begins that belongs to the creation of a database.
+pub(crate) const PROVISION: &str = "provision ";
+
 /// The word in the `status` column of a run that has not ended.
 const RUNNING: &str = "running";
 
@@ -135,9 +138,12 @@ impl Registry {
         })
     }
 
-    /// Returns the run that began last; `None` if there was none.
+    /// Returns the run over the fleet that began last, forwards; `None` if there was none. The run in which a
+    /// new database got its migrations is part of creating it, and finished by that.
     pub async fn latest_run(&self) -> Result<Option<Run>, RegistryError> {
         let row = run::Entity::find()
+            .filter(run::Column::Direction.eq(Direction::Up.to_string()))
+            .filter(run::Column::Command.starts_with(PROVISION).not())
             .order_by_desc(run::Column::StartedAt)
             .order_by_desc(run::Column::Id)
             .one(&self.db)

@@ -173,6 +173,7 @@ impl Fleet<'_> {
                 }),
                 server: Some(server.name.clone()),
                 max_parallel: server.max_parallel,
+                known_version: at(row).version("version", row.version)?,
                 address,
             }),
             Err(RegistryError::Locked { source, .. }) => found.locked.push(LockedTarget {

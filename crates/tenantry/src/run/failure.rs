@@ -126,6 +126,7 @@ impl Failure {
             | SessionError::NoDatabase { .. }
             | SessionError::Unsuitable { .. }
             | SessionError::IdentityMismatch { .. }
+            | SessionError::Emptied { .. }
             | SessionError::HistoryDamaged { .. } => {}
         }
         failure
@@ -189,7 +190,14 @@ impl Failure {
                 (*step, None, None)
             }
             ApplyError::SessionChanged { step, .. } => (*step, None, None),
-            ApplyError::Fenced | ApplyError::NotReadBack | ApplyError::Session { .. } => return,
+            ApplyError::Session {
+                commit_sent: true, ..
+            }
+            | ApplyError::NotReadBack => {
+                self.state = StateAfter::Unknown;
+                (0, None, None)
+            }
+            ApplyError::Fenced | ApplyError::Session { .. } => return,
         };
         let Some(step) = unit.steps.get(step) else { return };
         self.migration = Some(step.migration.label());

@@ -7,7 +7,7 @@ use super::drive::{Ended, drive};
 use super::failure::Failure;
 use super::options::RunOptions;
 use super::runner::{Job, machine_of};
-use super::target::open_options;
+use super::target::{check_not_emptied, open_options};
 use crate::code::Code;
 use crate::engine;
 use crate::history::History;
@@ -66,6 +66,7 @@ async fn look(job: &Job, options: &RunOptions) -> Result<(Plan, History), Failur
         .history()
         .await
         .map_err(|error| Failure::of_session(&error))?;
+    check_not_emptied(&job.target, &history).map_err(|error| Failure::of_session(&error))?;
     let plan = plan(&job.track, &history, &job.goal).map_err(|error| Failure::of_plan(&error))?;
     Ok((plan, history))
 }

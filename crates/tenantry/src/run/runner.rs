@@ -135,7 +135,8 @@ pub(super) fn machine_of(jobs: &[Job], options: &RunOptions) -> (Machine, usize)
 
 fn status(targets: &[TargetReport], control: &Control) -> RunStatus {
     let unfinished = |t: &TargetReport| matches!(t.outcome, Outcome::NotRun | Outcome::Cancelled);
-    if control.requested() != Stop::No && targets.iter().any(unfinished) {
+    let cut_short = |t: &TargetReport| unfinished(t) || t.outcome == Outcome::Interrupted;
+    if control.requested() != Stop::No && targets.iter().any(cut_short) {
         return RunStatus::Interrupted;
     }
     let central_failed = targets

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::units::units;
+use crate::code::Code;
 use crate::engine::{self, ApplyError, OpenOptions, Recorded, Session, SessionError, Unit};
 use crate::history::{History, Phase};
 use crate::migration::Track;
@@ -22,6 +23,10 @@ use crate::target::Target;
 const SESSIONS_MAX: usize = 5;
 /// After how long a request to cancel that was not answered is repeated.
 const CANCEL_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long an answer to the request to cancel is waited for; then the connection is cut, and the history
+/// tells the next run what became of the statement.
+const CANCEL_AT_MOST: Duration = Duration::from_secs(9);
 
 /// What every target of a run shares.
 #[derive(Clone, Debug)]
@@ -46,6 +51,8 @@ enum Ended {
     Session(SessionError),
     Plan(PlanError),
     Apply(ApplyError, Box<Unit>),
+    /// We were asked to cancel while there was something left to do.
+    Stopped,
 }
 
 /// The work on one target, over all its attempts.
@@ -113,18 +120,20 @@ impl Work<'_> {
         let mut session = tokio::select! {
             opened = engine::open(&self.target.address, &options) => opened.map_err(Ended::Session)?,
             () = self.shared.control.reached(Stop::Cancel) => {
-                return Err(Ended::Session(SessionError::Lost { reason: "cancelled on request".to_owned() }));
+                return Err(Ended::Stopped);
             }
         };
+        check_not_emptied(self.target, session.history()).map_err(Ended::Session)?;
         self.see(session.history().clone());
         let plan = plan(self.track, session.history(), self.goal).map_err(Ended::Plan)?;
         for steps in units(plan, self.shared.options.transaction) {
+            // Between two units nothing is half-way: what is left is simply not done.
+            if self.shared.control.requested() >= Stop::Cancel {
+                return Err(Ended::Stopped);
+            }
             let unit = self.unit(steps);
             let recorded = self.carry_out(session.as_mut(), &unit).await;
             self.finish_unit(recorded.map_err(|error| Ended::Apply(error, Box::new(unit)))?);
-            if self.shared.control.requested() >= Stop::Cancel {
-                break;
-            }
         }
         Ok(())
     }
@@ -141,12 +150,18 @@ impl Work<'_> {
             return done;
         }
         // A request that comes between two statements stops neither: it is repeated until there is an answer.
-        loop {
+        let asked = Instant::now();
+        while asked.elapsed() < CANCEL_AT_MOST {
             canceller.cancel().await;
             if let Ok(done) = tokio::time::timeout(CANCEL_AGAIN, &mut running).await {
                 return done;
             }
         }
+        let reason = "the server did not answer the request to cancel".to_owned();
+        Err(ApplyError::Session {
+            commit_sent: true,
+            source: SessionError::Lost { reason },
+        })
     }
 
     fn unit(&mut self, steps: Vec<Step>) -> Unit {
@@ -206,7 +221,7 @@ impl Work<'_> {
             Ended::Apply(ApplyError::Session { source, .. }, _) => self.is_worth_another(source),
             Ended::Apply(ApplyError::Statement { source, .. }, _) => source.transient && in_window,
             Ended::Apply(ApplyError::Fenced, _) => in_window,
-            Ended::Plan(_) | Ended::Apply(_, _) => false,
+            Ended::Plan(_) | Ended::Apply(_, _) | Ended::Stopped => false,
         };
         // Doubling from 0.25 s to 8 s; the engines' own polling adds the jitter.
         again.then(|| Duration::from_millis(250 << self.attempts.min(5)))
@@ -224,6 +239,7 @@ impl Work<'_> {
             | SessionError::Unsuitable { .. }
             | SessionError::Blocked { .. }
             | SessionError::IdentityMismatch { .. }
+            | SessionError::Emptied { .. }
             | SessionError::HistoryDamaged { .. } => false,
         }
     }
@@ -289,16 +305,27 @@ pub(super) fn open_options(target: &Target, options: &RunOptions, run_id: &str) 
     }
 }
 
+/// Refuses a database without our tables in which the registry knows migrations: somebody emptied or
+/// replaced it, and to fill it silently would hide the loss.
+pub(super) fn check_not_emptied(target: &Target, history: &History) -> Result<(), SessionError> {
+    match target.known_version {
+        Some(known) if history.meta.is_none() => Err(SessionError::Emptied { known }),
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn describe(ended: &Ended) -> Failure {
     match ended {
         Ended::Session(error) => Failure::of_session(error),
         Ended::Plan(error) => Failure::of_plan(error),
         Ended::Apply(error, unit) => Failure::of_apply(error, unit),
+        Ended::Stopped => Failure::bare(Code(4006), "cancelled on request".to_owned()),
     }
 }
 
 fn outcome_of(ended: &Ended) -> Outcome {
     match ended {
+        Ended::Stopped => Outcome::Cancelled,
         Ended::Plan(PlanError::Modified { .. }) => Outcome::Modified,
         Ended::Plan(PlanError::Ahead { .. }) => Outcome::Ahead,
         Ended::Session(error) | Ended::Apply(ApplyError::Session { source: error, .. }, _) => {
@@ -331,7 +358,7 @@ fn session_outcome(error: &SessionError) -> Outcome {
         SessionError::AuthFailed { .. } => Outcome::AuthFailed,
         SessionError::NoDatabase { .. } => Outcome::TargetGone,
         SessionError::Blocked { .. } => Outcome::Blocked,
-        SessionError::IdentityMismatch { .. } => Outcome::IdentityMismatch,
+        SessionError::IdentityMismatch { .. } | SessionError::Emptied { .. } => Outcome::IdentityMismatch,
         SessionError::Lost { .. } => Outcome::Interrupted,
         SessionError::Unsuitable { .. } | SessionError::HistoryDamaged { .. } | SessionError::Database(_) => {
             Outcome::Failed

@@ -21,6 +21,10 @@ pub(super) enum Role {
     Question,
 }
 
+/// No such table, routine, trigger, event or sequence, and a table that is no view ("Server Error Message
+/// Reference").
+const ABSENT_OBJECT: [u16; 6] = [1146, 1305, 1360, 1539, 1347, 4091];
+
 /// A statement of a message.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
@@ -71,9 +75,10 @@ impl Sent {
 pub(super) async fn send(conn: &mut Conn, parts: &[Part]) -> Sent {
     let mut answers = Vec::with_capacity(parts.len());
     let failure = exchange(conn, parts, &mut answers).await.err();
-    let refused = matches!(failure, Some(Error::Server(_)));
+    // Only these say that an object is absent; a lock or a KILL says nothing about it.
+    let absent = matches!(&failure, Some(Error::Server(error)) if ABSENT_OBJECT.contains(&error.code));
     let role = parts.get(answers.len()).map(|part| part.role);
-    if refused && role == Some(Role::Probe) {
+    if absent && role == Some(Role::Probe) {
         answers.push(Answer::default());
         return Sent {
             answers,

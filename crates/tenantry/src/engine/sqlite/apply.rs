@@ -11,6 +11,7 @@ use super::{history, record};
 use crate::direction::Direction;
 use crate::engine::{ApplyError, Recorded, SessionError, StateAfter, Unit};
 use crate::history::{FORMAT, Meta, Phase};
+use crate::migration::OnResume;
 use crate::plan::Step;
 
 /// Carries a unit out under the lock that the database holds; afterwards the lock is free.
@@ -31,6 +32,21 @@ pub(super) fn carry_out(database: &mut Database, unit: &Unit) -> Result<Vec<Reco
         drop(work.database.connection.execute_batch("ROLLBACK"));
     }
     result
+}
+
+/// Returns whether a step outside a transaction may run again: statements that only tidy the file, or
+/// what its author allows with `-- tenantry: resume rerun`.
+fn may_repeat(step: &Step) -> bool {
+    const TIDYING: [&str; 4] = ["VACUUM", "PRAGMA", "ANALYZE", "REINDEX"];
+    let script = step.script();
+    let tidies = |number| {
+        let first = script
+            .statement(number)
+            .split(|c: char| !c.is_ascii_alphabetic())
+            .next();
+        first.is_some_and(|word| TIDYING.iter().any(|tidy| word.eq_ignore_ascii_case(tidy)))
+    };
+    script.directives.on_resume == OnResume::Rerun || (0..script.statements.len()).all(tidies)
 }
 
 /// One unit at work.
@@ -163,9 +179,17 @@ impl Work<'_> {
 
     /// Runs a step that SQLite refuses inside a transaction (VACUUM, `PRAGMA journal_mode`).
     ///
-    /// What precedes is committed with an intent row. Such statements may be repeated, so an interrupted
-    /// one simply runs again.
+    /// What precedes is committed with an intent row. Statements that only tidy may be repeated, so an
+    /// interrupted one simply runs again; any other needs a decision.
     fn outside(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
+        if step.interrupted.is_some() && !may_repeat(step) {
+            return Err(ApplyError::Ambiguous {
+                step: index,
+                statement: 0,
+                statements: step.script().statements.len(),
+                reason: "it ran outside a transaction and may not run twice".to_owned(),
+            });
+        }
         let connection = &self.database.connection;
         let marked = match step.direction {
             Direction::Up => record::write(connection, (self.unit, step), (Phase::Running, self.epoch), 0),
