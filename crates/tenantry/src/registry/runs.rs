@@ -138,11 +138,10 @@ impl Registry {
         })
     }
 
-    /// Returns the run over the fleet that began last, forwards; `None` if there was none. The run in which a
+    /// Returns the run over the fleet that began last; `None` if there was none. The run in which a
     /// new database got its migrations is part of creating it, and finished by that.
     pub async fn latest_run(&self) -> Result<Option<Run>, RegistryError> {
         let row = run::Entity::find()
-            .filter(run::Column::Direction.eq(Direction::Up.to_string()))
             .filter(run::Column::Command.starts_with(PROVISION).not())
             .order_by_desc(run::Column::StartedAt)
             .order_by_desc(run::Column::Id)
