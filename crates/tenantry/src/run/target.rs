@@ -13,9 +13,10 @@ use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::units::units;
 use crate::code::Code;
+use crate::direction::Direction;
 use crate::engine::{self, ApplyError, OpenOptions, Recorded, Session, SessionError, Unit};
 use crate::history::{History, Phase};
-use crate::migration::Track;
+use crate::migration::{Track, Version};
 use crate::plan::{Goal, PlanError, Step, plan};
 use crate::target::Target;
 
@@ -64,8 +65,10 @@ struct Work<'a> {
     begun: Instant,
     attempts: usize,
     attempt_ids: HashSet<String>,
-    first_seen: Option<History>,
-    last_seen: Option<History>,
+    /// The newest version when the history was first read.
+    from: Option<Version>,
+    /// What was done when the history was last read; `None` before it was.
+    seen: Option<HashSet<Version>>,
     recorded: Vec<Recorded>,
 }
 
@@ -79,8 +82,8 @@ pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared:
         begun: Instant::now(),
         attempts: 0,
         attempt_ids: HashSet::new(),
-        first_seen: None,
-        last_seen: None,
+        from: None,
+        seen: None,
         recorded: Vec::new(),
     };
     shared.tell(RunEvent::TargetStarted {
@@ -124,7 +127,7 @@ impl Work<'_> {
             }
         };
         check_not_emptied(self.target, session.history()).map_err(Ended::Session)?;
-        self.see(session.history().clone());
+        self.see(session.history());
         let plan = plan(self.track, session.history(), self.goal).map_err(Ended::Plan)?;
         for steps in units(plan, self.shared.options.transaction) {
             // Between two units nothing is half-way: what is left is simply not done.
@@ -184,7 +187,7 @@ impl Work<'_> {
     }
 
     /// Takes a history in; what an attempt of ours wrote and never heard of counts as done by us.
-    fn see(&mut self, history: History) {
+    fn see(&mut self, history: &History) {
         for row in history.of_track(&self.track.name) {
             let ours = row.phase == Phase::Done && self.attempt_ids.contains(&row.attempt_id);
             if ours && !self.recorded.iter().any(|r| r.version == row.version) {
@@ -194,8 +197,14 @@ impl Work<'_> {
                 });
             }
         }
-        self.first_seen.get_or_insert_with(|| history.clone());
-        self.last_seen = Some(history);
+        let done = history
+            .of_track(&self.track.name)
+            .filter(|row| row.phase == Phase::Done);
+        let done: HashSet<Version> = done.map(|row| row.version).collect();
+        if self.seen.is_none() {
+            self.from = done.iter().copied().max();
+        }
+        self.seen = Some(done);
     }
 
     fn finish_unit(&mut self, recorded: Vec<Recorded>) {
@@ -261,10 +270,8 @@ impl Work<'_> {
             Err(ended) => outcome_of(ended),
         };
         let target = self.target;
-        let current = |history: &Option<History>| history.as_ref().and_then(|h| h.current(&self.track.name));
-        let from = current(&self.first_seen);
         TargetReport {
-            from,
+            from: self.from,
             to: self.version_now(),
             attempts: self.attempts,
             duration: self.begun.elapsed(),
@@ -273,17 +280,12 @@ impl Work<'_> {
         }
     }
 
-    fn version_now(&self) -> Option<crate::migration::Version> {
-        let history = self.last_seen.as_ref()?;
-        let done: HashSet<_> = self.recorded.iter().map(|r| r.version).collect();
-        let before = history
-            .of_track(&self.track.name)
-            .filter(|row| row.phase == Phase::Done);
+    fn version_now(&self) -> Option<Version> {
+        let seen = self.seen.as_ref()?;
+        let done: HashSet<Version> = self.recorded.iter().map(|r| r.version).collect();
         match self.goal.direction() {
-            crate::direction::Direction::Up => before.map(|row| row.version).chain(done).max(),
-            crate::direction::Direction::Down => {
-                before.map(|row| row.version).filter(|v| !done.contains(v)).max()
-            }
+            Direction::Up => seen.union(&done).copied().max(),
+            Direction::Down => seen.difference(&done).copied().max(),
         }
     }
 }

@@ -64,20 +64,23 @@ impl Work<'_> {
         let unit = self.unit;
         self.claim()?;
         let mut recorded = Vec::with_capacity(unit.steps.len());
+        let mut unwritten = 0;
         for (index, step) in unit.steps.iter().enumerate() {
             let start = Instant::now();
             if step.script().directives.no_transaction {
+                // What precedes is committed with it.
+                self.record(unwritten, &recorded)?;
+                unwritten = index;
                 self.outside(index, step)?;
             } else {
                 self.statements(index, step)?;
             }
-            let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.record(step, duration_ms)?;
             recorded.push(Recorded {
                 version: step.migration.version,
-                duration_ms,
+                duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
             });
         }
+        self.record(unwritten, &recorded)?;
         self.stop_if_asked(unit.steps.len().saturating_sub(1))?;
         self.commit()?;
         self.read_back()?;
@@ -229,22 +232,25 @@ impl Work<'_> {
         }
     }
 
-    fn record(&self, step: &Step, duration_ms: u64) -> Result<(), ApplyError> {
+    /// Writes the rows of the steps from `first` on that are done. Together, because each change of the
+    /// schema between two rows would make SQLite plan the statement anew.
+    fn record(&self, first: usize, done: &[Recorded]) -> Result<(), ApplyError> {
         let connection = &self.database.connection;
-        let written = match step.direction {
-            Direction::Up => record::write(
-                connection,
-                (self.unit, step),
-                (Phase::Done, self.epoch),
-                duration_ms,
-            ),
-            Direction::Down => record::delete(connection, self.unit, step),
-        };
-        if self.own(written)? {
-            Ok(())
-        } else {
-            Err(ApplyError::Fenced)
+        for (step, done) in self.unit.steps.iter().zip(done).skip(first) {
+            let written = match step.direction {
+                Direction::Up => record::write(
+                    connection,
+                    (self.unit, step),
+                    (Phase::Done, self.epoch),
+                    done.duration_ms,
+                ),
+                Direction::Down => record::delete(connection, self.unit, step),
+            };
+            if !self.own(written)? {
+                return Err(ApplyError::Fenced);
+            }
         }
+        Ok(())
     }
 
     /// Commits. A reader in the way delays the COMMIT, which is repeated; the migration is not.

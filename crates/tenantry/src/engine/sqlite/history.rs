@@ -1,6 +1,7 @@
 //! Reading our two tables in an SQLite file.
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
 
 use super::error::session_error;
 use crate::engine::SessionError;
@@ -14,9 +15,12 @@ const LOOK: &str = "SELECT
     coalesce(max(name NOT IN ('_tenantry_meta', '_tenantry_history')), 0)
     FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'";
 
-const ROWS: &str = "SELECT track, version, name, checksum, phase, attempt_id, run_id, epoch, next_stmt,
-    total_stmts, pre_fp, started_at, done_at, duration_ms
-    FROM main._tenantry_history ORDER BY track, version";
+/// The history's columns, and behind them those of the meta row: one statement for both tables, as each
+/// costs a parse and a plan in a connection that is new.
+const BOTH: &str = "SELECT h.track, h.version, h.name, h.checksum, h.phase, h.attempt_id, h.run_id, h.epoch,
+    h.next_stmt, h.total_stmts, h.pre_fp, h.started_at, h.done_at, h.duration_ms,
+    m.database_id, m.tenant_id, m.registry_id, m.epoch, m.format
+    FROM main._tenantry_meta AS m LEFT JOIN main._tenantry_history AS h";
 
 /// Which of our tables a file has, and whether it has others.
 struct Found {
@@ -39,20 +43,23 @@ fn look(connection: &Connection) -> rusqlite::Result<Found> {
 /// snapshot.
 pub(super) fn read(connection: &Connection, endpoint: &str) -> Result<History, SessionError> {
     let refused = |error: &rusqlite::Error| session_error(endpoint, error);
-    let found = look(connection).map_err(|e| refused(&e))?;
-    match (found.meta, found.history) {
-        (false, false) => {
-            return Ok(History {
-                occupied: found.others,
-                ..History::default()
-            });
+    let mut statement = match connection.prepare(BOTH) {
+        Ok(statement) => statement,
+        Err(error) => return absent(connection, endpoint, &error),
+    };
+    let mut history = History::default();
+    let mut found = statement.query([]).map_err(|e| refused(&e))?;
+    while let Some(row) = found.next().map_err(|e| refused(&e))? {
+        if history.meta.is_none() {
+            history.meta = Some(meta(row).map_err(|e| refused(&e))?);
         }
-        (true, false) => return Err(damaged("`_tenantry_history` is missing")),
-        (false, true) => return Err(damaged("`_tenantry_meta` is missing")),
-        (true, true) => {}
+        // A meta row alone comes with an empty one beside it.
+        let empty = row.get_ref(0).map_err(|e| refused(&e))? == ValueRef::Null;
+        if !empty {
+            history.rows.push(applied(row).map_err(|e| refused(&e))??);
+        }
     }
-    let meta = meta(connection).map_err(|e| refused(&e))?;
-    let Some(meta) = meta else {
+    let Some(meta) = &history.meta else {
         return Err(damaged("`_tenantry_meta` is empty"));
     };
     if meta.format > FORMAT {
@@ -64,17 +71,24 @@ pub(super) fn read(connection: &Connection, endpoint: &str) -> Result<History, S
             ),
         });
     }
-    let mut rows = Vec::new();
-    let mut statement = connection.prepare(ROWS).map_err(|e| refused(&e))?;
-    let mut found = statement.query([]).map_err(|e| refused(&e))?;
-    while let Some(row) = found.next().map_err(|e| refused(&e))? {
-        rows.push(applied(row).map_err(|e| refused(&e))??);
+    history
+        .rows
+        .sort_by(|a, b| (&a.track, a.version).cmp(&(&b.track, b.version)));
+    Ok(history)
+}
+
+/// Says why our tables could not be read: they are not there, or one of them, or something else.
+fn absent(connection: &Connection, endpoint: &str, error: &rusqlite::Error) -> Result<History, SessionError> {
+    let found = look(connection).map_err(|e| session_error(endpoint, &e))?;
+    match (found.meta, found.history) {
+        (false, false) => Ok(History {
+            occupied: found.others,
+            ..History::default()
+        }),
+        (true, false) => Err(damaged("`_tenantry_history` is missing")),
+        (false, true) => Err(damaged("`_tenantry_meta` is missing")),
+        (true, true) => Err(session_error(endpoint, error)),
     }
-    Ok(History {
-        meta: Some(meta),
-        rows,
-        occupied: false,
-    })
 }
 
 fn damaged(reason: &str) -> SessionError {
@@ -83,19 +97,14 @@ fn damaged(reason: &str) -> SessionError {
     }
 }
 
-fn meta(connection: &Connection) -> rusqlite::Result<Option<Meta>> {
-    const META: &str = "SELECT database_id, tenant_id, registry_id, epoch, format FROM main._tenantry_meta";
-    connection
-        .query_row(META, [], |row| {
-            Ok(Meta {
-                database_id: row.get(0)?,
-                tenant_id: row.get(1)?,
-                registry_id: row.get(2)?,
-                epoch: row.get(3)?,
-                format: row.get(4)?,
-            })
-        })
-        .optional()
+fn meta(row: &Row<'_>) -> rusqlite::Result<Meta> {
+    Ok(Meta {
+        database_id: row.get(14)?,
+        tenant_id: row.get(15)?,
+        registry_id: row.get(16)?,
+        epoch: row.get(17)?,
+        format: row.get(18)?,
+    })
 }
 
 /// Returns a number that we never write below zero.

@@ -37,18 +37,32 @@ CREATE TABLE _tenantry_history (
     PRIMARY KEY (track, version)
 ) STRICT, WITHOUT ROWID;";
 
-/// `started_at` is reckoned back from now, which saves a statement.
-const WRITE: &str = "INSERT INTO main._tenantry_history (track, version, name, checksum, phase, attempt_id,
-    run_id, epoch, next_stmt, total_stmts, started_at, done_at, duration_ms, tool_version)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, iif(?5 = 'done', ?9, 0), ?9,
-        strftime('%Y-%m-%dT%H:%M:%fZ', 'now', format('-%.3f seconds', ?10 / 1000.0)),
-        iif(?5 = 'done', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), NULL), ?10, ?11)
-    ON CONFLICT (track, version) DO UPDATE SET name = excluded.name, checksum = excluded.checksum,
+/// Writes a row, up to what happens if it is there. `started_at` is reckoned back from now, which saves a
+/// statement.
+macro_rules! insert {
+    () => {
+        "INSERT INTO main._tenantry_history (track, version, name, checksum, phase, attempt_id, run_id,
+            epoch, next_stmt, total_stmts, started_at, done_at, duration_ms, tool_version)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, iif(?5 = 'done', ?9, 0), ?9,
+            strftime('%Y-%m-%dT%H:%M:%fZ', 'now', format('-%.3f seconds', ?10 / 1000.0)),
+            iif(?5 = 'done', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), NULL), ?10, ?11)
+        ON CONFLICT (track, version) DO "
+    };
+}
+
+/// Writes a row that must not be there.
+const NEW: &str = concat!(insert!(), "NOTHING");
+
+/// Writes a row over that of an intent. The longer statement costs a longer plan, in every file anew.
+const OVER_INTENT: &str = concat!(
+    insert!(),
+    "UPDATE SET name = excluded.name, checksum = excluded.checksum,
         phase = excluded.phase, attempt_id = excluded.attempt_id, run_id = excluded.run_id,
         epoch = excluded.epoch, next_stmt = excluded.next_stmt, total_stmts = excluded.total_stmts,
         started_at = excluded.started_at, done_at = excluded.done_at,
         duration_ms = excluded.duration_ms, tool_version = excluded.tool_version
-    WHERE phase = 'running'";
+    WHERE phase = 'running'"
+);
 
 /// Makes both tables, with the one row that says whose database it is.
 pub(super) fn create(connection: &Connection, meta: &Meta) -> rusqlite::Result<()> {
@@ -95,7 +109,9 @@ pub(super) fn write(
 ) -> rusqlite::Result<bool> {
     let migration = &step.migration;
     let statements = i64::try_from(migration.up.statements.len()).unwrap_or(i64::MAX);
-    let changed = connection.prepare_cached(WRITE)?.execute(params![
+    let has_intent = step.interrupted.is_some() || step.script().directives.no_transaction;
+    let sql = if has_intent { OVER_INTENT } else { NEW };
+    let changed = connection.prepare_cached(sql)?.execute(params![
         unit.track.to_string(),
         migration.version.number(),
         migration.name,
