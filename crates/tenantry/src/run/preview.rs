@@ -67,6 +67,6 @@ async fn look(job: &Job, options: &RunOptions) -> Result<(Plan, History), Failur
         .await
         .map_err(|error| Failure::of_session(&error))?;
     check_not_emptied(&job.target, &history).map_err(|error| Failure::of_session(&error))?;
-    let plan = plan(&job.track, &history, &job.goal).map_err(|error| Failure::of_plan(&error))?;
+    let plan = plan(&job.track, &history, &job.goal).map_err(|error| Failure::of_plan(&error, &job.track))?;
     Ok((plan, history))
 }

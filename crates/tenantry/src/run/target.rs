@@ -245,7 +245,7 @@ impl Work<'_> {
     }
 
     fn tell_retry(&self, ended: &Ended, pause: Duration) {
-        let failure = describe(ended);
+        let failure = describe(ended, self.track);
         self.shared.tell(RunEvent::Retrying {
             label: self.target.label(),
             code: failure.code,
@@ -269,7 +269,11 @@ impl Work<'_> {
             attempts: self.attempts,
             duration: self.begun.elapsed(),
             migrations: self.recorded,
-            ..TargetReport::untried(target, outcome, ended.err().map(|ended| describe(&ended)))
+            ..TargetReport::untried(
+                target,
+                outcome,
+                ended.err().map(|ended| describe(&ended, self.track)),
+            )
         }
     }
 
@@ -314,10 +318,10 @@ pub(super) fn check_not_emptied(target: &Target, history: &History) -> Result<()
     }
 }
 
-fn describe(ended: &Ended) -> Failure {
+fn describe(ended: &Ended, track: &Track) -> Failure {
     match ended {
         Ended::Session(error) => Failure::of_session(error),
-        Ended::Plan(error) => Failure::of_plan(error),
+        Ended::Plan(error) => Failure::of_plan(error, track),
         Ended::Apply(error, unit) => Failure::of_apply(error, unit),
         Ended::Stopped => Failure::bare(Code(4006), "cancelled on request".to_owned()),
     }
