@@ -90,7 +90,7 @@ pub(super) async fn show(
     let previews = fleet.preview(selected, &Control::default()).await;
     let planned = planned(selected, &previews);
     let pending = planned.tracks.iter().any(|track| !track.migrations.is_empty());
-    context.answer(&human(&planned), &planned);
+    context.answer(&human(&planned), &planned)?;
     let exit = if planned.refused.is_empty() {
         Exit::Done
     } else {

@@ -93,7 +93,7 @@ async fn from_registry(context: &Context, fleet: &Fleet) -> Result<(Exit, bool),
     }
     let shown = shown(&status, &heads);
     let behind = shown.tracks.iter().any(|track| track.current < track.total);
-    context.answer(&human(&shown, &status), &shown);
+    context.answer(&human(&shown, &status), &shown)?;
     Ok((Exit::Done, behind))
 }
 
@@ -311,7 +311,7 @@ async fn one(context: &Context, fleet: &Fleet, given: &str) -> Result<(Exit, boo
         id: tenant.id.to_string(),
         databases,
     };
-    context.answer(&human_one(&shown), &shown);
+    context.answer(&human_one(&shown), &shown)?;
     Ok((Exit::Done, behind))
 }
 

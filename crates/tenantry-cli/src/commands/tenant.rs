@@ -5,8 +5,8 @@ use tenantry::provision::{Naming, NewTenant, Provisioned, Tenants};
 use tenantry::registry::{self, Database};
 use tenantry::{Jurisdiction, Tenant, TenantId};
 
-use super::Context;
 use super::opened::{self, block_on};
+use super::{Context, usage};
 use crate::args::{Chosen, Limits, TenantCreate};
 use crate::clock::Utc;
 use crate::config::Project;
@@ -101,7 +101,7 @@ pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, C
         let tenants = Tenants::new(fleet.clone(), naming(&project)?);
         let (tenant, made) = tenants.create(&new).await?;
         let databases = fleet.registry.databases_of(&tenant.id).await?;
-        context.answer(&created(&tenant, &made), &Shown::of(&tenant, &databases));
+        context.answer(&created(&tenant, &made), &Shown::of(&tenant, &databases))?;
         Ok(Exit::Done)
     })
 }
@@ -130,15 +130,14 @@ async fn only_jurisdiction(
             .help("tenantry server add --help")),
         many => {
             let names: Vec<&str> = many.iter().map(Jurisdiction::as_str).collect();
-            Err(CommandError::new(
-                Exit::Usage,
-                "there are several jurisdictions; the tenant's must be named",
+            Err(
+                usage("there are several jurisdictions; the tenant's must be named")
+                    .fact("jurisdictions", names.join(", "))
+                    .help(format!(
+                        "tenantry tenant create {} --jurisdiction {}",
+                        create.slug, many[0]
+                    )),
             )
-            .fact("jurisdictions", names.join(", "))
-            .help(format!(
-                "tenantry tenant create {} --jurisdiction {}",
-                create.slug, many[0]
-            )))
         }
     }
 }
@@ -194,7 +193,7 @@ pub(super) fn list(context: &Context, chosen: &Chosen) -> Result<Exit, CommandEr
         } else {
             table.draw()
         };
-        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }));
+        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }))?;
         Ok(Exit::Done)
     })
 }
@@ -233,7 +232,7 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
         for domain in &shown.domains {
             lines.push(format!("  domain         {}", text::printable(domain)));
         }
-        context.answer(&lines.join("\n"), &shown);
+        context.answer(&lines.join("\n"), &shown)?;
         Ok(Exit::Done)
     })
 }

@@ -19,8 +19,6 @@ pub(crate) enum Detail {
     Usual,
     /// Every target.
     Every,
-    /// Nothing but failures.
-    Failures,
 }
 
 impl Detail {
@@ -32,7 +30,6 @@ impl Detail {
                 let cancelled = matches!(target.outcome, Outcome::Cancelled);
                 total <= FEW || cancelled || target.outcome.is_failure()
             }
-            Self::Failures => target.outcome.is_failure(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use tenantry::run::Snippet;
 
+use super::invocation::Invocation;
 use super::style::Paint;
 use super::text;
 use crate::exit::Exit;
@@ -11,16 +12,18 @@ use crate::failure::Message;
 const NAME_WIDTH: usize = 11;
 
 /// What a text is drawn for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Canvas {
     /// How many characters a line has; `usize::MAX` where nobody looks at columns.
     pub(crate) width: usize,
     /// Whether colour is used.
     pub(crate) paint: Paint,
+    /// What printed commands need besides their words.
+    pub(crate) invocation: Invocation,
 }
 
 /// Draws a message, without a final line break.
-pub(crate) fn message(message: &Message, canvas: Canvas) -> String {
+pub(crate) fn message(message: &Message, canvas: &Canvas) -> String {
     let word = match message.code {
         Some(code) => format!("error[{code}]"),
         None => "error".to_owned(),
@@ -41,12 +44,12 @@ pub(crate) fn message(message: &Message, canvas: Canvas) -> String {
         let fact = format!("   = {name:NAME_WIDTH$}{}", text::printable(value));
         lines.push(text::wrap(&fact, canvas.width, 5 + NAME_WIDTH));
     }
-    draw_help(&mut lines, message);
+    draw_help(&mut lines, message, canvas);
     lines.join("\n")
 }
 
 /// Draws a message and the exit code that goes with it.
-pub(crate) fn ending(message_of: &Message, exit: Exit, canvas: Canvas) -> String {
+pub(crate) fn ending(message_of: &Message, exit: Exit, canvas: &Canvas) -> String {
     format!(
         "{}\nexit {} ({})",
         message(message_of, canvas),
@@ -55,7 +58,7 @@ pub(crate) fn ending(message_of: &Message, exit: Exit, canvas: Canvas) -> String
     )
 }
 
-fn draw_help(lines: &mut Vec<String>, message: &Message) {
+fn draw_help(lines: &mut Vec<String>, message: &Message, canvas: &Canvas) {
     let explain = message.code.map(|code| format!("tenantry explain {code}"));
     let mut help = message.help.clone();
     if let Some(explain) = explain
@@ -65,12 +68,13 @@ fn draw_help(lines: &mut Vec<String>, message: &Message) {
     }
     for (at, line) in help.iter().enumerate() {
         let word = if at == 0 { "help:" } else { "     " };
+        let line = canvas.invocation.fill(line);
         // A command is never broken: it is there to be copied.
-        lines.push(format!("{word} {}", text::printable(line)));
+        lines.push(format!("{word} {}", text::printable(&line)));
     }
 }
 
-fn draw_snippet(lines: &mut Vec<String>, snippet: &Snippet, caret: Option<&str>, canvas: Canvas) {
+fn draw_snippet(lines: &mut Vec<String>, snippet: &Snippet, caret: Option<&str>, canvas: &Canvas) {
     let last = snippet.first_line + snippet.lines.len().saturating_sub(1);
     let gutter = last.to_string().len().max(2);
     let room = canvas.width.saturating_sub(gutter + 3).max(20);

@@ -1,13 +1,15 @@
 //! What people and programs see. Nothing outside this folder prints.
 
-mod failure;
+mod advice;
+pub(crate) mod failure;
+mod invocation;
 mod lines;
 mod live;
 mod message;
 pub(crate) mod out;
 mod problem;
 mod style;
-mod summary;
+pub(crate) mod summary;
 mod table;
 mod tally;
 pub(crate) mod text;
@@ -19,11 +21,13 @@ pub(crate) mod sample;
 
 use serde::Serialize;
 
+pub(crate) use invocation::Invocation;
 pub(crate) use message::{Canvas, ending};
 pub(crate) use problem::Problem;
 pub(crate) use style::Paint;
 pub(crate) use table::Table;
-pub(crate) use view::RunView;
+pub(crate) use view::{Ending, RunView};
+pub(crate) use wire::Finished;
 
 /// Returns how wide the terminal behind stderr is; as wide as can be where there is none.
 pub(crate) fn width() -> usize {

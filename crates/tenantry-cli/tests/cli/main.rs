@@ -14,6 +14,7 @@ mod kill;
 mod platform;
 mod project;
 mod usage;
+mod words;
 
 use std::path::Path;
 use std::process::{Command, Output};

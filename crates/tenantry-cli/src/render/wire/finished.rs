@@ -4,8 +4,9 @@ use serde::Serialize;
 use tenantry::run::{Outcome, RunReport};
 
 use super::{Target, millis};
-use crate::exit::Exit;
 use crate::render::failure::{groups, short};
+use crate::render::summary::help;
+use crate::render::{Ending, Invocation};
 
 /// How a run ended: the last line of a stream, and all of `--json`.
 #[derive(Debug, Serialize)]
@@ -38,19 +39,17 @@ struct Failures {
 }
 
 impl Finished {
-    /// Converts a report.
-    pub(crate) fn of(report: &RunReport, exit: Exit) -> Self {
+    /// Converts the end of a run.
+    pub(crate) fn of(ending: &Ending<'_>, invocation: &Invocation) -> Self {
+        let (report, exit) = (ending.report, ending.exit);
         let failures = groups(report).into_iter().map(|group| Failures {
             code: group.failure.code.to_string(),
             title: short(group.failure),
             count: group.targets.len(),
             targets: group.labels().map(str::to_owned).collect(),
         });
-        let help = if matches!(exit, Exit::Done | Exit::Empty) {
-            Vec::new()
-        } else {
-            vec![format!("tenantry migrate resume {}", report.run_id)]
-        };
+        let help = help(ending);
+        let help = help.iter().map(|line| invocation.fill(line)).collect();
         Self {
             run: report.run_id.clone(),
             status: report.status.as_str(),
