@@ -1,6 +1,5 @@
 //! How a database stands against its track. Pure: from what the registry remembers, or from a look at it.
 
-use crate::code::Code;
 use crate::migration::{Track, Version};
 use crate::run::{Outcome, Preview};
 
@@ -52,14 +51,11 @@ impl Standing {
         match &preview.planned {
             Ok((plan, _)) if plan.steps.is_empty() => Self::Current,
             Ok(_) => Self::Behind,
-            Err(failure) if failure.code == AHEAD => Self::Ahead,
+            Err(_) if preview.outcome == Some(Outcome::Ahead) => Self::Ahead,
             Err(_) => Self::Failed,
         }
     }
 }
-
-/// The code of [`PlanError::Ahead`](crate::plan::PlanError::Ahead).
-const AHEAD: Code = Code(3007);
 
 #[cfg(test)]
 mod tests {

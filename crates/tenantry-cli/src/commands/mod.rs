@@ -10,6 +10,7 @@ mod init;
 mod make;
 mod migrate;
 mod opened;
+mod planned;
 mod plans;
 mod product;
 mod rollback;
@@ -17,15 +18,16 @@ mod runs;
 mod server;
 mod status;
 mod tenant;
+mod unparsed;
 
 use std::ffi::OsString;
 
 use clap::Parser as _;
-use clap::error::ErrorKind;
 use serde::Serialize;
 
 use tenantry::Code;
 use tenantry::fleet::Tiers;
+use tenantry::migration::Warning;
 
 use crate::args::{
     Cli, Command, ConfigCommand, Globals, MigrateCommand, ProductCommand, ServerCommand, TenantCommand,
@@ -35,6 +37,8 @@ use crate::config::{Environment, Project};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::{self, Canvas, Invocation, Paint, Problem, out};
+
+use unparsed::usage;
 
 /// What form the answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +134,13 @@ impl Context {
         }
     }
 
+    /// Says what may not do what its author thinks, unless `--quiet`.
+    pub(crate) fn warn(&self, warnings: &[Warning]) {
+        if let Some(drawn) = render::warnings(warnings, &self.canvas) {
+            self.say(&format!("{drawn}\n"));
+        }
+    }
+
     fn fail(&self, error: &CommandError) -> Exit {
         out::say(&render::ending(&error.message, error.exit, &self.canvas));
         if self.format != Format::Human {
@@ -167,7 +178,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
     // What can be said before the flags are known.
     let early = || Context::new(Globals::default(), Environment::of_process(), format);
     match argv::read(arguments) {
-        Argv::Foreign(word) => early().fail(&foreign(&word)),
+        Argv::Foreign(word) => early().fail(&unparsed::foreign(&word)),
         Argv::ExitCodes => {
             let context = early();
             finish(&context, document(&exit_codes()).map(|()| Exit::Done))
@@ -176,7 +187,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
             Ok(cli) => parsed(cli),
             Err(error) => {
                 let context = early();
-                finish(&context, unparsed(&context, &error))
+                finish(&context, unparsed::answer(&context, &error))
             }
         },
     }
@@ -276,66 +287,6 @@ fn pending((exit, is_pending): (Exit, bool), asked: Option<Exit>) -> Exit {
         (Exit::Done, Some(code)) if is_pending => code,
         (exit, _) => exit,
     }
-}
-
-/// Answers what clap did not accept, and the help and version that it prints itself.
-fn unparsed(context: &Context, error: &clap::Error) -> Result<Exit, CommandError> {
-    let text = error.render().to_string();
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        document(text.trim_end())?;
-        return Ok(Exit::Done);
-    }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        out::say(text.trim_end());
-        let missing = usage("there is no command");
-        return if context.format == Format::Human {
-            Ok(Exit::Usage)
-        } else {
-            Err(missing)
-        };
-    }
-    Err(refused_by_parser(&text))
-}
-
-/// Takes the parser's text apart: its first line, what it says of the right form, and whose help to read.
-fn refused_by_parser(text: &str) -> CommandError {
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let title = lines.next().unwrap_or_default();
-    let mut title = title.strip_prefix("error: ").unwrap_or(title).to_owned();
-    let mut facts = Vec::new();
-    let mut help = "tenantry --help".to_owned();
-    for line in lines.filter(|line| !line.starts_with("For more information")) {
-        if let Some(form) = line.strip_prefix("Usage: ") {
-            let command = form
-                .split([' ', '\n'])
-                .take_while(|w| !w.starts_with(['[', '<', '-']));
-            help = format!("{} --help", command.collect::<Vec<_>>().join(" "));
-            facts.push(("usage", form.to_owned()));
-        } else if let Some(tip) = line.strip_prefix("tip: ") {
-            facts.push(("tip", tip.to_owned()));
-        } else if let Some(values) = line.strip_prefix("[possible values: ") {
-            facts.push(("values", values.trim_end_matches(']').to_owned()));
-        } else {
-            title = format!("{title} {line}");
-        }
-    }
-    let made = facts
-        .into_iter()
-        .fold(usage(title), |made, (name, text)| made.fact(name, text));
-    made.help(help)
-}
-
-/// The command line is not one that we understand.
-pub(super) fn usage(title: impl Into<String>) -> CommandError {
-    CommandError::new(Exit::Usage, title).code(Code(1011))
-}
-
-fn foreign(word: &str) -> CommandError {
-    let title = format!(
-        "no command \"{word}\". In tenantry this is:  {}",
-        argv::MIGRATE_EVERYONE
-    );
-    usage(title).help(argv::MIGRATE_EVERYONE)
 }
 
 fn exit_codes() -> String {

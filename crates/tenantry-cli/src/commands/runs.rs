@@ -12,7 +12,7 @@ use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::interrupt::{Asked, Signals};
-use crate::render::{Ending, Finished, RunView};
+use crate::render::{Ending, Finished, RunView, Told};
 
 /// What a command wants of its run.
 pub(super) struct Asking<'a> {
@@ -61,6 +61,7 @@ pub(super) async fn carry_out(
 /// A run that has ended, and what showed it.
 pub(super) struct Ended {
     view: RunView,
+    warnings: Vec<Told>,
     pub(super) exit: Exit,
     pub(super) report: RunReport,
 }
@@ -71,7 +72,7 @@ impl Ended {
     /// # Errors
     /// TN-1009 if that cannot be written. The exit code of a run that failed outranks it.
     pub(super) fn tell(self) -> Result<Exit, CommandError> {
-        let ending = ending(&self.report, self.exit);
+        let ending = ending(&self.report, self.exit, &self.warnings);
         self.view.end(&ending).map_err(|error| {
             let made = unwritten(&error);
             let exit = if self.exit == Exit::Done {
@@ -86,13 +87,13 @@ impl Ended {
 
     /// Tells what went wrong, and returns the rest as a part of a document.
     pub(super) fn into_part(mut self) -> Finished {
-        let ending = ending(&self.report, self.exit);
+        let ending = ending(&self.report, self.exit, &self.warnings);
         self.view.trouble(&ending);
         self.view.finished(&ending).with_targets(&self.report)
     }
 }
 
-fn ending(report: &RunReport, exit: Exit) -> Ending<'_> {
+fn ending<'a>(report: &'a RunReport, exit: Exit, warnings: &'a [Told]) -> Ending<'a> {
     let again = match report.direction {
         Direction::Up => format!("tenantry migrate resume {}", report.run_id),
         Direction::Down => "tenantry migrate rollback --help".to_owned(),
@@ -101,6 +102,7 @@ fn ending(report: &RunReport, exit: Exit) -> Ending<'_> {
         report,
         exit,
         again: vec![again],
+        warnings,
     }
 }
 
@@ -131,6 +133,8 @@ pub(super) async fn show(
     })?;
     let (events, heard) = unbounded_channel();
     let (tell, notices) = unbounded_channel();
+    let warnings = selected.warnings();
+    context.warn(&warnings);
     let mut view = RunView::new(&context.globals, &context.canvas);
     let stopping = signals.stop(control.clone(), asked.clone(), project.settings.grace, tell);
     let working = async {
@@ -150,7 +154,12 @@ pub(super) async fn show(
         }
     };
     let exit = Exit::of_report(&report, asked.exit());
-    Ok(Ended { view, exit, report })
+    Ok(Ended {
+        view,
+        warnings: Told::all(&warnings),
+        exit,
+        report,
+    })
 }
 
 /// Says that nothing was selected.

@@ -1,7 +1,7 @@
 //! What to do about a target that failed, before its run is tried again.
 
-use tenantry::TrackName;
 use tenantry::run::{Failure, TargetReport};
+use tenantry::{Code, TrackName};
 
 use super::text;
 
@@ -36,6 +36,11 @@ pub(crate) fn advice(failure: &Failure, target: &TargetReport) -> Advice {
         _ => (Vec::new(), Then::Again),
     };
     Advice { first, then }
+}
+
+/// Returns whether another try must fail again until something was done.
+pub(crate) fn is_first_to_mend(code: Code) -> bool {
+    matches!(code.0, 3001..=3003 | 3005..=3007 | 3010 | 4008 | 5005 | 6006 | 6007 | 6013)
 }
 
 /// Returns the lines of help about a failure: the advice, then the commands that go on with the run.
@@ -152,8 +157,6 @@ fn make(target: &TargetReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tenantry::Code;
-
     use super::*;
     use crate::render::sample;
 
@@ -172,6 +175,7 @@ mod tests {
     #[test]
     fn what_another_try_mends_is_tried_again_at_once() {
         for code in [2003, 4001, 5001] {
+            assert!(!is_first_to_mend(Code(code)));
             assert_eq!(help_of(code, |_| ()), ["tenantry migrate resume run_7f3a"]);
         }
     }
@@ -181,12 +185,13 @@ mod tests {
         for code in [3001, 3002, 3003, 3006, 3007, 5005, 6006, 6007] {
             let lines = help_of(code, |_| ());
             assert!(!lines[0].contains("migrate resume"), "{code} {lines:?}");
+            assert!(is_first_to_mend(Code(code)), "{code}");
             let last = lines.last().unwrap();
             assert_eq!(last, "then  tenantry migrate resume run_7f3a", "{code}");
         }
         for code in [3005, 3010, 4008, 6013] {
             let lines = help_of(code, |_| ());
-            assert!(!lines.is_empty(), "{code}");
+            assert!(!lines.is_empty() && is_first_to_mend(Code(code)), "{code}");
             assert!(
                 lines.iter().all(|line| !line.contains("resume")),
                 "{code} {lines:?}"

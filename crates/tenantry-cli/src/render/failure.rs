@@ -7,7 +7,7 @@ use tenantry::run::{Failure, RunReport, TargetReport};
 
 use super::advice::{self, Advice};
 use super::text;
-use crate::failure::{Location, Message};
+use crate::failure::{Location, Message, Severity};
 
 /// Targets that failed in the same way.
 #[derive(Debug)]
@@ -98,6 +98,7 @@ impl Group<'_> {
     pub(crate) fn message(&self, again: &[String]) -> Message {
         let failure = self.failure;
         let mut message = Message {
+            severity: Severity::Error,
             code: Some(failure.code),
             title: self.title(),
             at: self

@@ -6,7 +6,7 @@ use super::invocation::Invocation;
 use super::style::Paint;
 use super::text;
 use crate::exit::Exit;
-use crate::failure::Message;
+use crate::failure::{Message, Severity};
 
 /// How wide the names of facts are, colon included.
 const NAME_WIDTH: usize = 11;
@@ -24,11 +24,19 @@ pub(crate) struct Canvas {
 
 /// Draws a message, without a final line break.
 pub(crate) fn message(message: &Message, canvas: &Canvas) -> String {
-    let word = match message.code {
-        Some(code) => format!("error[{code}]"),
-        None => "error".to_owned(),
+    let name = match message.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
     };
-    let title = format!("{}: {}", canvas.paint.red(&word), text::printable(&message.title));
+    let word = match message.code {
+        Some(code) => format!("{name}[{code}]"),
+        None => name.to_owned(),
+    };
+    let word = match message.severity {
+        Severity::Error => canvas.paint.red(&word),
+        Severity::Warning => canvas.paint.yellow(&word),
+    };
+    let title = format!("{word}: {}", text::printable(&message.title));
     let mut lines = vec![text::wrap(&title, canvas.width, 2)];
     for at in &message.at {
         let place = at
@@ -37,7 +45,7 @@ pub(crate) fn message(message: &Message, canvas: &Canvas) -> String {
         lines.push(format!("  --> {}{place}", text::path(&at.path)));
     }
     if let Some(snippet) = &message.snippet {
-        draw_snippet(&mut lines, snippet, message.caret.as_deref(), canvas);
+        draw_snippet(&mut lines, snippet, message, canvas);
     }
     for (name, value) in &message.facts {
         let name = format!("{name}:");
@@ -74,7 +82,8 @@ fn draw_help(lines: &mut Vec<String>, message: &Message, canvas: &Canvas) {
     }
 }
 
-fn draw_snippet(lines: &mut Vec<String>, snippet: &Snippet, caret: Option<&str>, canvas: &Canvas) {
+fn draw_snippet(lines: &mut Vec<String>, snippet: &Snippet, message: &Message, canvas: &Canvas) {
+    let (caret, severity) = (message.caret.as_deref(), message.severity);
     let last = snippet.first_line + snippet.lines.len().saturating_sub(1);
     let gutter = last.to_string().len().max(2);
     let room = canvas.width.saturating_sub(gutter + 3).max(20);
@@ -98,7 +107,10 @@ fn draw_snippet(lines: &mut Vec<String>, snippet: &Snippet, caret: Option<&str>,
     let under = format!(
         "{bar} {:pad$}{}",
         "",
-        canvas.paint.red(&marks),
+        match severity {
+            Severity::Error => canvas.paint.red(&marks),
+            Severity::Warning => canvas.paint.yellow(&marks),
+        },
         pad = snippet.caret - skip
     );
     lines.push(match caret {

@@ -1,6 +1,6 @@
 //! What people and programs see. Nothing outside this folder prints.
 
-mod advice;
+pub(crate) mod advice;
 pub(crate) mod failure;
 mod invocation;
 mod lines;
@@ -14,6 +14,7 @@ mod table;
 mod tally;
 pub(crate) mod text;
 mod view;
+mod warning;
 mod wire;
 
 #[cfg(test)]
@@ -26,7 +27,8 @@ pub(crate) use message::{Canvas, ending};
 pub(crate) use problem::Problem;
 pub(crate) use style::Paint;
 pub(crate) use table::Table;
-pub(crate) use view::{Ending, RunView};
+pub(crate) use view::{Ending, RunView, draw_groups};
+pub(crate) use warning::{Told, warnings};
 pub(crate) use wire::Finished;
 
 /// Returns how wide the terminal behind stderr is; as wide as can be where there is none.

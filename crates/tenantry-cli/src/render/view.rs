@@ -12,6 +12,7 @@ use super::live::Live;
 use super::message::{Canvas, message};
 use super::summary::summary;
 use super::tally::Tally;
+use super::warning::Told;
 use super::wire::{Event, Finished, Numbered, VersionLine};
 use super::{json, out, text};
 use crate::args::{Globals, Progress};
@@ -56,6 +57,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) exit: Exit,
     /// The commands that go on with what is left.
     pub(crate) again: Vec<String>,
+    /// What was told about the files before it began.
+    pub(crate) warnings: &'a [Told],
 }
 
 /// Shows one run.

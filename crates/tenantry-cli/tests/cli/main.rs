@@ -11,6 +11,7 @@ mod docs;
 mod e2e;
 #[cfg(test)]
 mod kill;
+mod looks;
 mod platform;
 mod project;
 mod usage;

@@ -47,7 +47,7 @@ impl Shared {
 }
 
 /// Why an attempt ended without the goal.
-enum Ended {
+pub(super) enum Ended {
     Session(SessionError),
     Plan(PlanError),
     Apply(ApplyError, Box<Unit>),
@@ -318,7 +318,8 @@ pub(super) fn check_not_emptied(target: &Target, history: &History) -> Result<()
     }
 }
 
-fn describe(ended: &Ended, track: &Track) -> Failure {
+/// Says as facts why a target is not where it should be.
+pub(super) fn describe(ended: &Ended, track: &Track) -> Failure {
     match ended {
         Ended::Session(error) => Failure::of_session(error),
         Ended::Plan(error) => Failure::of_plan(error, track),
@@ -327,7 +328,8 @@ fn describe(ended: &Ended, track: &Track) -> Failure {
     }
 }
 
-fn outcome_of(ended: &Ended) -> Outcome {
+/// Returns the word for how a target ended.
+pub(super) fn outcome_of(ended: &Ended) -> Outcome {
     match ended {
         Ended::Stopped => Outcome::Cancelled,
         Ended::Plan(PlanError::Modified { .. }) => Outcome::Modified,

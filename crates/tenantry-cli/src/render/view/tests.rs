@@ -56,6 +56,7 @@ fn ending(report: &RunReport, exit: Exit) -> Ending<'_> {
         report,
         exit,
         again: vec![format!("tenantry migrate resume {}", report.run_id)],
+        warnings: &[],
     }
 }
 

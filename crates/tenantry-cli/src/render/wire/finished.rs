@@ -6,7 +6,7 @@ use tenantry::run::{Outcome, RunReport};
 use super::{Target, millis};
 use crate::render::failure::{groups, short};
 use crate::render::summary::help;
-use crate::render::{Ending, Invocation};
+use crate::render::{Ending, Invocation, Told};
 
 /// How a run ended: the last line of a stream, and all of `--json`.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,9 @@ pub(crate) struct Finished {
     not_run: usize,
     elapsed_ms: u64,
     failures: Vec<Failures>,
+    /// What may not do what its author thinks, in the files that were to run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Told>,
     help: Vec<String>,
     /// The targets that are not where they should be; only with `--json`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +65,7 @@ impl Finished {
             not_run: report.not_run().count(),
             elapsed_ms: millis(report.duration),
             failures: failures.collect(),
+            warnings: ending.warnings.to_vec(),
             help,
             targets: None,
         }
