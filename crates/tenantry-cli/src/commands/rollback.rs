@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         }
         let Some((goal, reverts)) = goal(&fleet, &selected, back).await? else {
             let nothing = serde_json::json!({ "reverted": 0 });
-            context.answer("No run is there to take back.", &nothing)?;
+            context.answer("There is no run to take back.", &nothing)?;
             return Ok(Exit::Done);
         };
         selected.aim(&goal);
@@ -46,7 +46,10 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
             .iter()
             .all(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty()))
         {
-            context.answer("Nothing to take back.", &serde_json::json!({ "reverted": 0 }))?;
+            context.answer(
+                "There is nothing to take back.",
+                &serde_json::json!({ "reverted": 0 }),
+            )?;
             return Ok(Exit::Done);
         }
         if back.limits.dry_run {

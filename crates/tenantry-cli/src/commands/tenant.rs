@@ -101,7 +101,10 @@ pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, C
         let tenants = Tenants::new(fleet.clone(), naming(&project)?);
         let (tenant, made) = tenants.create(&new).await?;
         let databases = fleet.registry.databases_of(&tenant.id).await?;
-        context.answer(&created(&tenant, &made), &Shown::of(&tenant, &databases))?;
+        context.answer(
+            &created(&tenant, &made, context.canvas.width),
+            &Shown::of(&tenant, &databases),
+        )?;
         Ok(Exit::Done)
     })
 }
@@ -142,7 +145,7 @@ async fn only_jurisdiction(
     }
 }
 
-fn created(tenant: &Tenant, made: &[Provisioned]) -> String {
+fn created(tenant: &Tenant, made: &[Provisioned], width: usize) -> String {
     let mut lines = Vec::new();
     for one in made {
         let what = one
@@ -150,12 +153,13 @@ fn created(tenant: &Tenant, made: &[Provisioned]) -> String {
             .as_ref()
             .map_or_else(String::new, |product| format!("product {product}: "));
         let took: u64 = one.migrations.iter().map(|m| m.duration_ms).sum();
-        lines.push(format!(
+        let line = format!(
             "  Created  {what}{} on {} ({}, {took} ms)",
             one.database,
             one.server,
             text::count(one.migrations.len(), "migration"),
-        ));
+        );
+        lines.push(text::wrap(&line, width, 11));
     }
     lines.push(format!("Tenant {} is ready. {}", tenant.slug, tenant.id));
     lines.push(format!("See it:  tenantry tenant show {}", tenant.slug));
@@ -224,10 +228,11 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
                 .map_or_else(|| "tenant".to_owned(), |p| format!("product {p}"));
             let version = database.version.as_deref().unwrap_or("nothing applied");
             let outcome = database.outcome.unwrap_or("never run");
-            lines.push(format!(
+            let line = format!(
                 "  {what:14} {:14} {version:16} {outcome:12} {}",
                 database.server, database.database
-            ));
+            );
+            lines.push(text::wrap(&line, context.canvas.width, 4));
         }
         for domain in &shown.domains {
             lines.push(format!("  domain         {}", text::printable(domain)));

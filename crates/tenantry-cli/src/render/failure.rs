@@ -213,6 +213,7 @@ impl Group<'_> {
         let same = self.targets.iter().all(|target| target.to == first);
         let who = match self.targets.as_slice() {
             [only] => format!("`{}` stays", only.label),
+            [_, _] => "both stay".to_owned(),
             many => format!("all {} stay", text::number(many.len())),
         };
         match (same, first) {

@@ -116,9 +116,10 @@ pub(crate) fn became(target: &TargetReport) -> String {
         }
         None if target.outcome.is_success() => {
             let version = failure::version(target.to);
-            match target.migrations.len() {
-                0 => format!("current at {version}"),
-                n => format!("{} to {version}", text::count(n, "migration")),
+            match (target.migrations.len(), target.to) {
+                (0, None) => "current, nothing to apply".to_owned(),
+                (0, Some(_)) => format!("current at {version}"),
+                (n, _) => format!("{} to {version}", text::count(n, "migration")),
             }
         }
         None => target.outcome.as_str().to_owned(),

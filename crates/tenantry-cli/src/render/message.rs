@@ -48,7 +48,7 @@ pub(crate) fn message(message: &Message, canvas: &Canvas) -> String {
         draw_snippet(&mut lines, snippet, message, canvas);
     }
     for (name, value) in &message.facts {
-        let name = format!("{name}:");
+        let name = format!("{name}: ");
         let fact = format!("   = {name:NAME_WIDTH$}{}", text::printable(value));
         lines.push(text::wrap(&fact, canvas.width, 5 + NAME_WIDTH));
     }
@@ -76,10 +76,34 @@ fn draw_help(lines: &mut Vec<String>, message: &Message, canvas: &Canvas) {
     }
     for (at, line) in help.iter().enumerate() {
         let word = if at == 0 { "help:" } else { "     " };
-        let line = canvas.invocation.fill(line);
-        // A command is never broken: it is there to be copied.
-        lines.push(format!("{word} {}", text::printable(&line)));
+        let line = text::printable(&canvas.invocation.fill(line));
+        lines.extend(help_lines(&format!("{word} "), &line, canvas.width));
     }
+}
+
+/// Breaks a line of help that is too long for what precedes it: prose at its spaces, and before the command
+/// that follows two of them. A command is never broken, for it is there to be copied.
+pub(super) fn help_lines(head: &str, line: &str, width: usize) -> Vec<String> {
+    let indent = head.chars().count();
+    if indent + line.chars().count() <= width {
+        return vec![format!("{head}{line}")];
+    }
+    let is_command = |part: &str| part.starts_with("tenantry ") || part.starts_with("git ");
+    let mut lines = Vec::new();
+    for part in line.split("  ").map(str::trim).filter(|part| !part.is_empty()) {
+        let start = if lines.is_empty() {
+            head.to_owned()
+        } else {
+            " ".repeat(indent + 2)
+        };
+        let line = format!("{start}{part}");
+        lines.push(if is_command(part) {
+            line
+        } else {
+            text::wrap(&line, width, indent)
+        });
+    }
+    lines
 }
 
 fn draw_snippet(lines: &mut Vec<String>, snippet: &Snippet, message: &Message, canvas: &Canvas) {
@@ -118,4 +142,28 @@ fn draw_snippet(lines: &mut Vec<String>, snippet: &Snippet, message: &Message, c
         None => under,
     });
     lines.push(bar);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::help_lines;
+
+    #[test]
+    fn a_long_line_of_help_is_broken_around_its_command() {
+        let line = "put the file back; its past:  git log -p -- migrations/tenant/001.sql";
+        assert_eq!(help_lines("help: ", line, 100), [format!("help: {line}")]);
+        assert_eq!(
+            help_lines("help: ", line, 44),
+            [
+                "help: put the file back; its past:",
+                "        git log -p -- migrations/tenant/001.sql"
+            ]
+        );
+        assert_eq!(
+            help_lines("      ", "write the SQL into it, or remove it", 30),
+            ["      write the SQL into it,\n      or remove it"]
+        );
+        let command = "tenantry migrate resume run_7f3a";
+        assert_eq!(help_lines("help: ", command, 20), [format!("help: {command}")]);
+    }
 }

@@ -6,13 +6,16 @@ use tenantry::{Direction, TrackName};
 
 use super::advice::Then;
 use super::failure::{Group, groups, place, short};
-use super::message::Canvas;
+use super::message::{Canvas, help_lines};
 use super::text;
 use super::view::Ending;
 use crate::exit::Exit;
 
 /// Where the text after the first word begins.
 const INDENT: usize = 9;
+
+/// A space that no line is broken at.
+const TIED: &str = "\u{a0}";
 
 /// The longest rule over the block.
 const RULE: usize = 78;
@@ -30,11 +33,10 @@ pub(crate) fn summary(ending: &Ending<'_>, canvas: &Canvas) -> String {
     }
     lines.push(String::new());
     lines.extend(state(&groups).map(|state| text::wrap(&state, canvas.width, 0)));
-    lines.extend(
-        next(ending, &groups)
-            .iter()
-            .map(|line| canvas.invocation.fill(line)),
-    );
+    for (word, line) in next(ending, &groups) {
+        let line = canvas.invocation.fill(&line);
+        lines.extend(help_lines(&format!("{word:8}"), &line, canvas.width));
+    }
     if exit != Exit::Done {
         lines.push(format!("exit {} ({})", exit.code(), exit.name()));
     }
@@ -83,8 +85,10 @@ fn headline(report: &RunReport, canvas: &Canvas) -> String {
         (0, _) => canvas.paint.yellow(word),
         _ => canvas.paint.red(word),
     };
+    // A number stays with what it counts.
+    let parts: Vec<String> = parts.iter().map(|part| part.replace(' ', TIED)).collect();
     let text = text::wrap(&format!("{word:>7}  {}", parts.join(" · ")), canvas.width, INDENT);
-    text.replacen(word, &painted, 1)
+    text.replace(TIED, " ").replacen(word, &painted, 1)
 }
 
 /// Returns what the targets are, for a number of them: `tenants` if all of them are.
@@ -145,28 +149,28 @@ fn state(groups: &[Group<'_>]) -> Option<String> {
     Some(sentences.join(" "))
 }
 
-/// Returns the lines that say what comes next: what goes on with the run, or what shows that it is done.
-fn next(ending: &Ending<'_>, groups: &[Group<'_>]) -> Vec<String> {
+/// Returns what comes next, each line with the word before it: what goes on with the run, or what shows that it is done.
+fn next(ending: &Ending<'_>, groups: &[Group<'_>]) -> Vec<(&'static str, String)> {
     let exit = ending.exit;
     let mut lines = Vec::new();
     if let Some(group) = groups.first() {
-        lines.push(format!("Why:    tenantry explain {}", group.failure.code));
+        lines.push(("Why:", format!("tenantry explain {}", group.failure.code)));
     }
     let steps = Steps::of(ending, groups);
-    lines.extend(steps.first.iter().map(|first| format!("First:  {first}")));
+    lines.extend(steps.first.iter().map(|first| ("First:", first.clone())));
     for again in steps.again {
         let stopped = matches!(exit, Exit::Interrupted | Exit::Terminated | Exit::Stopped);
         let word = match (&steps.first, stopped) {
-            (Some(_), _) => "Then: ",
+            (Some(_), _) => "Then:",
             (None, true) => "Go on:",
             (None, false) => "Retry:",
         };
-        lines.push(format!("{word}  {again}"));
+        lines.push((word, again));
     }
     if exit == Exit::Done {
-        lines.push("Look:   tenantry migrate status".to_owned());
+        lines.push(("Look:", "tenantry migrate status".to_owned()));
     } else if exit == Exit::Empty {
-        lines.push("Look:   tenantry tenant list".to_owned());
+        lines.push(("Look:", "tenantry tenant list".to_owned()));
     }
     lines
 }

@@ -262,16 +262,17 @@ fn finish_line(report: &RunReport, exit: Exit) -> String {
 /// Says what a signal leads to.
 pub(crate) fn notice_text(notice: Notice, tally: &Tally, now: Instant) -> String {
     let running = text::number(tally.running.len());
+    let verb = if tally.running.len() == 1 { "is" } else { "are" };
     let longest = tally.oldest(now).map_or(String::new(), |(_, age)| {
         format!(" (longest {})", text::elapsed_short(age))
     });
     match notice {
         Notice::Draining => format!(
-            "Pausing. Nothing new starts; {running} are finishing{longest}. \
+            "Pausing. Nothing new starts; {running} {verb} finishing{longest}. \
              Ctrl-C again stops waiting and cancels their statements."
         ),
         Notice::Closing(grace) => format!(
-            "Ending. Nothing new starts; {running} have {} to finish{longest}, then they are cancelled.",
+            "Ending. Nothing new starts; what runs ({running}) has {} to finish{longest}, then it is cancelled.",
             text::elapsed(grace)
         ),
         Notice::Cancelling => format!(

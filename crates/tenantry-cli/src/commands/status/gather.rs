@@ -21,6 +21,9 @@ pub(super) struct Shown {
     /// How many tenants have which status.
     pub(super) tenants: BTreeMap<&'static str, u64>,
     pub(super) live: bool,
+    /// Whether there is a server that a database could stand on.
+    #[serde(skip)]
+    pub(super) has_server: bool,
 }
 
 /// How the databases of one track stand.
@@ -120,6 +123,7 @@ pub(super) async fn remembered(fleet: &Fleet) -> Result<Shown, CommandError> {
         not_current: status.not_current.iter().map(known).collect(),
         tenants: tenants.collect(),
         live: false,
+        has_server: engine.is_some(),
     })
 }
 
@@ -154,6 +158,7 @@ pub(super) async fn asked(
         not_current: failed.iter().map(unanswered).collect(),
         tenants,
         live: true,
+        has_server: true,
     };
     Ok((shown, failed))
 }

@@ -14,7 +14,9 @@ pub(super) fn human(shown: &Shown) -> String {
     let mut lines = vec![headline(shown)];
     lines.extend(inactive(shown));
     lines.push(String::new());
-    if shown.tracks.is_empty() {
+    if !shown.has_server {
+        lines.push("No server yet:  tenantry server add --help".to_owned());
+    } else if shown.tracks.is_empty() {
         lines.push("No database yet:  tenantry tenant create <slug>".to_owned());
     }
     for (at, track) in shown.tracks.iter().enumerate() {

@@ -228,7 +228,7 @@ fn a_signal_is_answered_with_what_happens_now() {
     let text = notice_text(Notice::Draining, &tally, now);
     assert_eq!(
         text,
-        "Pausing. Nothing new starts; 1 are finishing (longest 41s). \
+        "Pausing. Nothing new starts; 1 is finishing (longest 41s). \
          Ctrl-C again stops waiting and cancels their statements."
     );
 }
