@@ -126,7 +126,12 @@ impl Exit {
             let unfinished = report.not_run().next().is_some();
             return if unfinished { Self::Stopped } else { Self::Done };
         }
-        if report.failed().all(is_refusal) {
+        Self::of_failed(report.failed())
+    }
+
+    /// Returns how a command ends that could not do its work on these targets; there is at least one.
+    pub(crate) fn of_failed<'a>(mut failed: impl Iterator<Item = &'a TargetReport>) -> Self {
+        if failed.all(is_refusal) {
             Self::Refused
         } else {
             Self::Failed

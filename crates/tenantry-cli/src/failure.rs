@@ -17,10 +17,22 @@ pub(crate) struct Location {
     pub(crate) place: Option<Place>,
 }
 
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Severity {
+    /// Something was not done.
+    #[default]
+    Error,
+    /// Something is done that somebody should look at.
+    Warning,
+}
+
 /// One message: what happened, where, what is true now, and what to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
-    /// The stable code; usage errors have none.
+    /// Whether it is about something that was not done.
+    pub(crate) severity: Severity,
+    /// The stable code.
     pub(crate) code: Option<Code>,
     /// What happened, in one line.
     pub(crate) title: String,

@@ -47,6 +47,7 @@ pub mod run;
 pub mod secret;
 mod selection;
 mod server;
+mod standing;
 mod target;
 mod tenant;
 
@@ -55,6 +56,7 @@ pub use direction::Direction;
 pub use migrator::{MigrateError, ProductMigrator, TenantMigrator, TenantProduct};
 pub use selection::{Pattern, Selection, nearest};
 pub use server::{DEFAULT_PER_SERVER, Server};
+pub use standing::Standing;
 pub use target::{Owner, Target, TrackName};
 pub use tenant::{
     Jurisdiction, NameError, ProductType, SLUG_MAX, ServerName, Slug, Tenant, TenantId, TenantStatus,

@@ -50,7 +50,7 @@ pub(crate) enum TlsMode {
 pub(crate) enum ServerCommand {
     /// Register a server
     #[command(
-        before_help = "Examples:\n  tenantry server add local --engine sqlite --jurisdiction uk --path data\n  tenantry server add eu-db-1 --engine postgres --jurisdiction eu --host db.eu.internal \\\n           --admin-user tenantry --admin-password-file secrets/eu-db-1"
+        before_help = "Examples:\n  tenantry server add local --engine sqlite --jurisdiction uk --path data\n  tenantry server add eu-db-1 --engine postgres --jurisdiction eu \\\n           --host db.eu.internal --admin-user tenantry \\\n           --admin-password-file secrets/eu-db-1"
     )]
     Add(Box<ServerAdd>),
     /// List the servers

@@ -21,9 +21,6 @@ pub(crate) enum MigrateCommand {
         after_help = "Also: migrate:plan"
     )]
     Plan {
-        /// Which targets.
-        #[command(flatten)]
-        selection: Selection,
         /// Up to this version; the newest if left out
         #[arg(long, value_name = "VERSION")]
         to: Option<Version>,
@@ -33,6 +30,9 @@ pub(crate) enum MigrateCommand {
         /// End with 10 if something is pending
         #[arg(long)]
         exit_code: bool,
+        /// Which targets.
+        #[command(flatten)]
+        selection: Selection,
     },
     /// Show how far the tenants are, from the registry; one tenant is asked itself
     #[command(
@@ -42,15 +42,15 @@ pub(crate) enum MigrateCommand {
     Status {
         /// One tenant: slug or id; all if left out
         tenant: Option<String>,
-        /// Which targets.
-        #[command(flatten)]
-        selection: Selection,
         /// Ask every database instead of the registry, as a selection of tenants does too
         #[arg(long)]
         live: bool,
         /// End with 10 if something is pending
         #[arg(long)]
         exit_code: bool,
+        /// Which targets.
+        #[command(flatten)]
+        selection: Selection,
     },
     /// Migrate one tenant's database
     #[command(
@@ -179,12 +179,6 @@ pub(crate) struct Back {
     /// The central database
     #[arg(long)]
     pub(crate) central: bool,
-    /// Which targets; `--product` alone chooses that product's databases.
-    #[command(flatten)]
-    pub(crate) selection: Selection,
-    /// How.
-    #[command(flatten)]
-    pub(crate) limits: Limits,
     /// Revert the newest N migrations
     #[arg(long, value_name = "N", value_parser = super::values::parallel, conflicts_with_all = ["to", "run"])]
     pub(crate) step: Option<usize>,
@@ -194,7 +188,13 @@ pub(crate) struct Back {
     /// Revert what this run applied
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Option<String>,
-    /// The text to be typed: a tenant's slug, or "25 targets" as the command asks for it
+    /// The text to be typed: a tenant's slug, or "25 tenants" as the command asks for it
     #[arg(long, value_name = "TEXT")]
     pub(crate) confirm: Option<String>,
+    /// Which targets; `--product` alone chooses that product's databases.
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// How.
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }

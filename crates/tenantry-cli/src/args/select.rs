@@ -37,6 +37,30 @@ impl Selection {
         self.only.iter().chain(&self.tenants).map(String::as_str)
     }
 
+    /// Returns the same choice as flags, each with a space before it.
+    pub(crate) fn flags(&self) -> String {
+        fn list(words: impl Iterator<Item = impl ToString>) -> String {
+            words.map(|word| word.to_string()).collect::<Vec<_>>().join(",")
+        }
+        let quoted = |list: String| {
+            let plain = list
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_,.".contains(c));
+            if plain { list } else { format!("'{list}'") }
+        };
+        [
+            ("--only", list(self.chosen())),
+            ("--except", list(self.except.iter())),
+            ("--jurisdiction", list(self.jurisdiction.iter())),
+            ("--server", list(self.server.iter())),
+            ("--product", list(self.product.iter())),
+        ]
+        .into_iter()
+        .filter(|(_, list)| !list.is_empty())
+        .flat_map(|(flag, list)| [" ".to_owned(), flag.to_owned(), " ".to_owned(), quoted(list)])
+        .collect()
+    }
+
     /// Returns whether nothing narrows the choice.
     pub(crate) fn is_everything(&self) -> bool {
         self.chosen().next().is_none()

@@ -5,14 +5,17 @@ use std::io::IsTerminal as _;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::Context;
+use super::{Context, Format, document};
 use crate::args::Cli;
 use crate::argv::ALIASES;
 use crate::exit::Exit;
-use crate::render::out;
+use crate::failure::CommandError;
 
 /// Prints a shell's completion script on stdout.
-pub(super) fn run(context: &Context, shell: Shell) -> Exit {
+///
+/// # Errors
+/// TN-1009 if it cannot be written.
+pub(super) fn run(context: &Context, shell: Shell) -> Result<Exit, CommandError> {
     let mut command = Cli::command();
     let migrate = command.find_subcommand("migrate").cloned();
     for (alias, name) in ALIASES {
@@ -23,11 +26,17 @@ pub(super) fn run(context: &Context, shell: Shell) -> Exit {
     }
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "tenantry", &mut script);
-    out::answer(String::from_utf8_lossy(&script).trim_end());
+    let script = String::from_utf8_lossy(&script);
+    if context.format == Format::Human {
+        document(script.trim_end())?;
+    } else {
+        let shown = serde_json::json!({ "shell": shell.to_string(), "script": script });
+        context.answer("", &shown)?;
+    }
     if std::io::stderr().is_terminal() {
         context.say(&format!(
             "Written for {shell}. Start a new shell, then try:  tenantry migrate <TAB>"
         ));
     }
-    Exit::Done
+    Ok(Exit::Done)
 }

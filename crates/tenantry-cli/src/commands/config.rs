@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, Format, document};
 use crate::config::{ConfigFile, KEYS, Project};
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::{self, Table, out, text};
+use crate::render::{self, Table, text};
 use tenantry::Code;
 
 /// Whether the origin of each value is shown.
@@ -59,7 +59,7 @@ pub(super) fn show(context: &Context, origins: Origins) -> Result<Exit, CommandE
         file: project.file.display().to_string(),
         values,
     };
-    context.answer(&table.draw(), &shown);
+    context.answer(&table.draw(), &shown)?;
     Ok(Exit::Done)
 }
 
@@ -147,12 +147,19 @@ pub(super) fn check(context: &Context) -> Result<Exit, CommandError> {
         checked.key,
         checked.folders.join("  "),
     );
-    context.answer(&human, &checked);
+    context.answer(&human, &checked)?;
     Ok(Exit::Done)
 }
 
-/// Prints the JSON schema of `tenantry.toml`.
-pub(super) fn schema() -> Exit {
-    out::answer(&render::json_pretty(&schemars::schema_for!(ConfigFile)));
-    Exit::Done
+/// Prints the JSON schema of `tenantry.toml`; on one line where every line is to be JSON.
+///
+/// # Errors
+/// TN-1009 if it cannot be written.
+pub(super) fn schema(context: &Context) -> Result<Exit, CommandError> {
+    let schema = schemars::schema_for!(ConfigFile);
+    document(&match context.format {
+        Format::Human | Format::Json => render::json_pretty(&schema),
+        Format::Ndjson => render::json(&schema),
+    })?;
+    Ok(Exit::Done)
 }

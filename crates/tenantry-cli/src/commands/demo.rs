@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use tenantry::engine::{Engine, Place};
 use tenantry::fleet::{Fleet, Selected, Tiers, Unfinished, central_target, prepare_central};
 use tenantry::migration::Track;
@@ -12,14 +13,15 @@ use tenantry::registry::{self, NewServer};
 use tenantry::run::{Control, Job, RunOptions, new_run_id, run as run_jobs};
 use tenantry::{NameError, Selection, TenantId, TrackName};
 
+use super::files::not_written;
 use super::opened::{self, block_on};
-use super::runs::{self, Asking};
-use super::{Context, errors, init};
+use super::runs::{self, Asking, Ended};
+use super::{Context, Format, errors, init};
 use crate::args::{EngineName, Limits};
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::text;
+use crate::render::{Finished, text};
 
 /// The migrations of the demo, by their path below `migrations/`.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/demo.rs"));
@@ -90,6 +92,7 @@ pub(super) fn run(context: &Context, named: Option<PathBuf>) -> Result<Exit, Com
 
 async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, CommandError> {
     let project = set_up(context, folder)?;
+    let there = context.in_folder(folder);
     context.say(&format!(
         "  Created  {at}: a project on SQLite, with migrations for two products"
     ));
@@ -110,59 +113,104 @@ async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, Comman
     context.say(&format!("\n$ tenantry -C {at} migrate all-tenants"));
     let selected = fleet.select(&Selection::default(), Tiers::Tenant).await?;
     let asking = Asking::up("migrate all-tenants", &limits);
-    let (_, report) = runs::show(context, &project, &fleet, selected, asking).await?;
+    let broken = runs::show(&there, &project, &fleet, selected, asking).await?;
+    let run_id = broken.report.run_id.clone();
+    let mut runs = tell_run(context, broken)?;
 
     context.say(&format!(
         "\nOne tenant has two invoices with one number.\n\
          The demo mends {UNLUCKY}'s data and finishes the run:"
     ));
     change_data(&fleet, "mend", MEND).await?;
-    context.say(&format!("\n$ tenantry -C {at} migrate resume {}", report.run_id));
+    context.say(&format!("\n$ tenantry -C {at} migrate resume {run_id}"));
     let selected = fleet.select(&Selection::default(), Tiers::Tenant).await?;
-    let selected = fleet
-        .unfinished(&report.run_id, Unfinished::OfRun, selected)
-        .await?;
-    let asking = Asking::up(format!("migrate resume {}", report.run_id), &limits);
-    let (exit, _) = runs::show(context, &project, &fleet, selected, asking).await?;
-    finish(context, &fleet, at, exit).await
+    let selected = fleet.unfinished(&run_id, Unfinished::OfRun, selected).await?;
+    let asking = Asking::up(format!("migrate resume {run_id}"), &limits);
+    let mended = runs::show(&there, &project, &fleet, selected, asking).await?;
+    runs.extend(tell_run(context, mended)?);
+    finish(context, &fleet, at, runs).await
+}
+
+/// Tells how a run ended, or keeps it for the one document at the end.
+fn tell_run(context: &Context, ended: Ended) -> Result<Vec<Finished>, CommandError> {
+    if context.format == Format::Json {
+        return Ok(vec![ended.into_part()]);
+    }
+    ended.tell()?;
+    Ok(Vec::new())
+}
+
+/// What to try next, and why.
+const NEXT: [(&str, &str); 5] = [
+    ("migrate status", "How far the fleet is"),
+    ("migrate status globex", "One tenant's history"),
+    (
+        "migrate make add_due_dates",
+        "A migration of your own (edit it, then  migrate plan)",
+    ),
+    ("tenant create initrode --jurisdiction eu", "One more tenant"),
+    (
+        "migrate rollback --all-tenants --dry-run",
+        "What going back would do",
+    ),
+];
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "demo.finished")]
+struct Told {
+    folder: String,
+    tenants: usize,
+    current: usize,
+    /// The two runs; with `--ndjson` they stand in the stream.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    runs: Vec<Finished>,
+    next: Vec<String>,
+    exit_code: u8,
 }
 
 /// Counts who is current by asking every database, and says what to try next.
-async fn finish(context: &Context, fleet: &Fleet, at: &str, exit: Exit) -> Result<Exit, CommandError> {
+async fn finish(
+    context: &Context,
+    fleet: &Fleet,
+    at: &str,
+    runs: Vec<Finished>,
+) -> Result<Exit, CommandError> {
     let selected = fleet.select(&Selection::default(), Tiers::Tenant).await?;
     let previews = fleet.preview(&selected, &Control::default()).await;
     let current = previews
         .iter()
         .filter(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty()))
         .count();
+    let exit = if current == TENANTS.len() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    };
+    if context.format != Format::Human {
+        let next = NEXT.map(|(command, _)| format!("tenantry -C {at} {command}"));
+        let told = Told {
+            folder: at.to_owned(),
+            tenants: TENANTS.len(),
+            current,
+            runs,
+            next: next.to_vec(),
+            exit_code: exit.code(),
+        };
+        context.answer("", &told)?;
+        return Ok(exit);
+    }
     context.say(&format!(
         "\n{current} of {} tenants are current.\n",
         TENANTS.len()
     ));
     context.say("What to try next.");
-    for (command, what) in [
-        ("migrate status", "How far the fleet is"),
-        ("migrate status globex", "One tenant's history"),
-        (
-            "migrate make add_due_dates",
-            "A migration of your own (edit it, then  migrate plan)",
-        ),
-        ("tenant create initrode --jurisdiction eu", "One more tenant"),
-        (
-            "migrate rollback --all-tenants --dry-run",
-            "What going back would do",
-        ),
-    ] {
+    for (command, what) in NEXT {
         context.say(&format!("\n{what}:\n  tenantry -C {at} {command}"));
     }
     if let Some(program) = not_in_path(context) {
         context.say(&format!("\nHere, tenantry is  {program}"));
     }
-    Ok(if current == TENANTS.len() {
-        exit
-    } else {
-        Exit::Failed
-    })
+    Ok(exit)
 }
 
 /// Returns the path of this program if the name alone does not start it, as with `cargo run`.
@@ -190,13 +238,7 @@ fn write_files(folder: &Path, files: &[(&str, &str)]) -> Result<(), CommandError
         let parent = path.parent().unwrap_or(folder);
         fs::create_dir_all(parent)
             .and_then(|()| fs::write(&path, content))
-            .map_err(|error| {
-                CommandError::new(
-                    Exit::Configuration,
-                    format!("{} cannot be written", text::path(&path)),
-                )
-                .fact("cause", error.to_string())
-            })?;
+            .map_err(|error| not_written(&path, &error))?;
     }
     Ok(())
 }
@@ -213,13 +255,7 @@ async fn migrate_central(project: &Project, fleet: &Fleet) -> Result<(), Command
 async fn populate(fleet: &Fleet, folder: &Path) -> Result<usize, CommandError> {
     for jurisdiction in ["uk", "eu", "us"] {
         let path = folder.join("data").join(jurisdiction);
-        fs::create_dir_all(&path).map_err(|error| {
-            CommandError::new(
-                Exit::Configuration,
-                format!("{} cannot be made", text::path(&path)),
-            )
-            .fact("cause", error.to_string())
-        })?;
+        fs::create_dir_all(&path).map_err(|error| not_written(&path, &error))?;
         let path = std::path::absolute(&path).unwrap_or(path);
         let new = NewServer {
             name: format!("{jurisdiction}-files").parse().map_err(bad_name)?,
@@ -260,7 +296,7 @@ async fn populate(fleet: &Fleet, folder: &Path) -> Result<usize, CommandError> {
 
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` hands the error over")]
 fn bad_name(error: NameError) -> CommandError {
-    CommandError::new(Exit::Internal, error.to_string())
+    CommandError::new(Exit::Internal, error.to_string()).code(tenantry::Code(1008))
 }
 
 /// Runs SQL in the unlucky tenant's database as its application would, on a track of the demo's own.

@@ -188,11 +188,16 @@ impl From<ProvisionError> for CommandError {
             ProvisionError::NoServer { .. } => bare(error.code(), &error)
                 .help("tenantry server add --help")
                 .help("all of them:  tenantry server list"),
-            ProvisionError::UnknownProduct { ref known, .. } => {
+            ProvisionError::UnknownProduct {
+                ref product,
+                ref known,
+            } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();
                 let made = bare(error.code(), &error).fact("state", "nothing was created");
                 if known.is_empty() {
-                    made.help("make its folder:  migrations/products/<type>")
+                    made.help(format!(
+                        "make its folder:  mkdir -p migrations/products/{product}"
+                    ))
                 } else {
                     made.fact("products", known.join(", "))
                 }

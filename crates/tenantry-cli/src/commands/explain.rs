@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tenantry::Code;
 
-use super::Context;
+use super::{Context, Format, document};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::text;
@@ -39,7 +39,11 @@ pub(super) fn run(context: &Context, given: &str) -> Result<Exit, CommandError> 
         title,
         text: page,
     };
-    context.answer(page.trim_end(), &explanation);
+    if context.format == Format::Human {
+        document(page.trim_end())?;
+    } else {
+        context.answer("", &explanation)?;
+    }
     Ok(Exit::Done)
 }
 
@@ -52,7 +56,7 @@ fn number_of(given: &str) -> Option<u16> {
 
 fn unknown(given: &str, number: Option<u16>) -> CommandError {
     let title = format!("no error code `{}`", text::printable(given));
-    let error = CommandError::new(Exit::NotFound, title);
+    let error = CommandError::new(Exit::NotFound, title).code(Code(1011));
     let mut near: Vec<u16> = PAGES.iter().map(|(number, _)| *number).collect();
     if let Some(number) = number {
         near.sort_by_key(|page| (page / 1000 != number / 1000, page.abs_diff(number)));

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tenantry::secret::{Key, write_key_file};
 
-use super::Context;
+use super::files::not_written;
+use super::{Context, Format, document};
 use crate::args::EngineName;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::text;
+use crate::render::{Invocation, text};
 use tenantry::Code;
 
 const CONFIG: &str = include_str!("init/tenantry.toml");
@@ -35,7 +36,7 @@ pub(super) fn run(
     let base = context.globals.dir.clone().unwrap_or_default();
     let folder = base.join(named.unwrap_or_else(|| PathBuf::from(".")));
     let created = scaffold(&folder, engine)?;
-    report(context, (&folder, engine), &created);
+    report(context, (&folder, engine), &created)?;
     Ok(Exit::Done)
 }
 
@@ -118,18 +119,12 @@ fn make_key(folder: &Path) -> Result<PathBuf, CommandError> {
     Ok(path)
 }
 
-fn not_written(path: &Path, error: &std::io::Error) -> CommandError {
-    let title = format!("{} cannot be written", text::path(path));
-    CommandError::new(Exit::Configuration, title).fact("cause", error.to_string())
-}
-
-fn report(context: &Context, (folder, engine): (&Path, EngineName), created: &[PathBuf]) {
-    let at = text::path(folder);
-    let inside = if at.is_empty() || at == "." {
-        String::new()
-    } else {
-        format!(" -C {at}")
-    };
+fn report(
+    context: &Context,
+    (folder, engine): (&Path, EngineName),
+    created: &[PathBuf],
+) -> Result<(), CommandError> {
+    let there = Invocation::in_folder(folder);
     let server = match engine {
         EngineName::Sqlite => "server add local --engine sqlite --jurisdiction uk --path data",
         EngineName::Postgres | EngineName::Mysql => "server add --help",
@@ -141,10 +136,15 @@ fn report(context: &Context, (folder, engine): (&Path, EngineName), created: &[P
         "tenant create acme",
     ];
     let next = commands
-        .map(|command| format!("tenantry{inside} {command}"))
+        .map(|command| there.fill(&format!("tenantry {command}")))
         .to_vec();
     let created: Vec<String> = created.iter().map(|path| text::path(path)).collect();
     let lines: Vec<String> = created.iter().map(|path| format!("  Created  {path}")).collect();
     let human = format!("{}\n\nNext:  {}", lines.join("\n"), next.join("\n       "));
-    context.answer(&human, &Created { created, next });
+    // The commands lead into the new folder already, wherever this one was given.
+    match context.format {
+        Format::Human if context.globals.quiet => Ok(()),
+        Format::Human => document(&human),
+        Format::Json | Format::Ndjson => context.answer("", &Created { created, next }),
+    }
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tenantry::TrackName;
 
-use super::Context;
+use super::files::not_written;
+use super::{Context, usage};
 use crate::args::Make;
 use crate::clock::Utc;
 use crate::config::{Project, nearest};
@@ -67,7 +68,7 @@ pub(super) fn run(context: &Context, make: &Make) -> Result<Exit, CommandError> 
             version,
             files: files.clone(),
         },
-    );
+    )?;
     let them = if files.len() == 1 { "it" } else { "them" };
     context.say(&format!("Next:  edit {them}, then  tenantry migrate plan"));
     Ok(Exit::Done)
@@ -81,7 +82,7 @@ fn checked_name(given: &str) -> Result<String, CommandError> {
         return Ok(name);
     }
     let title = format!("`{}` is no name for a migration", text::printable(given));
-    Err(CommandError::new(Exit::Usage, title)
+    Err(usage(title)
         .fact("rule", "letters, digits, _ and -, at most 150 of them")
         .fact("state", "nothing was written")
         .help("tenantry migrate make add_invoices"))
@@ -159,11 +160,6 @@ fn write_new(path: &Path, text: &str) -> Result<(), CommandError> {
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|error| not_written(path, &error))
-}
-
-fn not_written(path: &Path, error: &std::io::Error) -> CommandError {
-    let title = format!("{} cannot be written", text::path(path));
-    CommandError::new(Exit::Configuration, title).fact("cause", error.to_string())
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ pub(super) fn resume(
         };
         let Some(found) = found else {
             let nothing = serde_json::json!({ "resumed": null, "targets": 0 });
-            context.answer("There is no run yet: nothing to resume.", &nothing);
+            context.answer("There is no run yet: nothing to resume.", &nothing)?;
             return Ok(Exit::Done);
         };
         if found.direction == tenantry::Direction::Down {
@@ -126,7 +126,10 @@ pub(super) fn resume(
                 "{} went backwards; it is finished by the same rollback again",
                 found.id
             );
-            return Err(CommandError::new(Exit::Refused, title).help("tenantry migrate rollback --help"));
+            return Err(CommandError::new(Exit::Refused, title)
+                .code(tenantry::Code(4010))
+                .fact("state", "nothing ran")
+                .help("tenantry migrate rollback --help"));
         }
         let mut selected = fleet.select(&opened::selection(chosen), Tiers::Both).await?;
         let address = &project.settings.central()?.address;
@@ -138,7 +141,7 @@ pub(super) fn resume(
             context.answer(
                 &format!("Nothing is left of {}.", found.id),
                 &serde_json::json!({ "resumed": found.id, "targets": 0 }),
-            );
+            )?;
             return Ok(Exit::Done);
         }
         let asking = Asking::up(format!("migrate resume {}", found.id), limits);
@@ -153,7 +156,10 @@ fn not_active(tenant: &tenantry::Tenant) -> CommandError {
             Exit::Failed,
             format!("Tenant database not provisioned: {}", tenant.id),
         )
-        .help(format!("tenantry tenant create {}", tenant.slug)),
+        .help(format!(
+            "tenantry tenant create {} --jurisdiction {}",
+            tenant.slug, tenant.jurisdiction
+        )),
         tenantry::TenantStatus::Suspended | tenantry::TenantStatus::Active => CommandError::new(
             Exit::Refused,
             format!("`{}` is {}", tenant.slug, tenant.status.as_str()),

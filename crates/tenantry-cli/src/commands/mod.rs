@@ -5,10 +5,12 @@ mod config;
 mod demo;
 mod errors;
 mod explain;
+mod files;
 mod init;
 mod make;
 mod migrate;
 mod opened;
+mod planned;
 mod plans;
 mod product;
 mod rollback;
@@ -16,14 +18,16 @@ mod runs;
 mod server;
 mod status;
 mod tenant;
+mod unparsed;
 
 use std::ffi::OsString;
 
 use clap::Parser as _;
-use clap::error::ErrorKind;
 use serde::Serialize;
 
+use tenantry::Code;
 use tenantry::fleet::Tiers;
+use tenantry::migration::Warning;
 
 use crate::args::{
     Cli, Command, ConfigCommand, Globals, MigrateCommand, ProductCommand, ServerCommand, TenantCommand,
@@ -32,7 +36,9 @@ use crate::argv::{self, Argv};
 use crate::config::{Environment, Project};
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::{self, Canvas, Paint, Problem, out};
+use crate::render::{self, Canvas, Invocation, Paint, Problem, out};
+
+use unparsed::usage;
 
 /// What form the answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +70,7 @@ impl Context {
         let canvas = Canvas {
             width: render::width(),
             paint,
+            invocation: Invocation::of(&globals, &environment),
         };
         Self {
             globals,
@@ -81,35 +88,84 @@ impl Context {
         Project::load(&self.globals, self.environment.clone())
     }
 
-    /// Prints the answer: text for people, or the same as JSON.
-    pub(crate) fn answer(&self, human: &str, json: &impl Serialize) {
+    /// Prints the answer: text for people unless `--quiet`, or the same as JSON. Commands in the text get
+    /// the flags that lead to the project.
+    ///
+    /// # Errors
+    /// TN-1009 if it cannot be written.
+    pub(crate) fn answer(&self, human: &str, json: &impl Serialize) -> Result<(), CommandError> {
         match self.format {
-            Format::Human => out::answer(human),
-            Format::Json | Format::Ndjson => out::answer(&render::json(json)),
+            Format::Human if self.globals.quiet => Ok(()),
+            Format::Human => document(&self.fill(human)),
+            Format::Json | Format::Ndjson => document(&render::json(json)),
         }
     }
 
     /// Prints the answer; nothing at all for people where there is nothing to list.
-    pub(crate) fn answer_unless_empty(&self, human: &str, json: &impl Serialize) {
+    ///
+    /// # Errors
+    /// TN-1009 if it cannot be written.
+    pub(crate) fn answer_unless_empty(&self, human: &str, json: &impl Serialize) -> Result<(), CommandError> {
         if self.format != Format::Human || !human.is_empty() {
-            self.answer(human, json);
+            self.answer(human, json)?;
         }
+        Ok(())
+    }
+
+    /// The same command as if it had been given with `-C` and this folder.
+    pub(crate) fn in_folder(&self, folder: &std::path::Path) -> Self {
+        let globals = Globals {
+            dir: Some(folder.to_owned()),
+            config: None,
+            ..self.globals.clone()
+        };
+        Self::new(globals, self.environment.clone(), self.format)
+    }
+
+    /// Puts the flags that lead to the project into the commands of a text.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        self.canvas.invocation.fill(text)
     }
 
     /// Says something beside the answer, unless `--quiet`.
     pub(crate) fn say(&self, text: &str) {
         if !self.globals.quiet {
-            out::say(text);
+            out::say(&self.fill(text));
+        }
+    }
+
+    /// Says what may not do what its author thinks, unless `--quiet`.
+    pub(crate) fn warn(&self, warnings: &[Warning]) {
+        if let Some(drawn) = render::warnings(warnings, &self.canvas) {
+            self.say(&format!("{drawn}\n"));
         }
     }
 
     fn fail(&self, error: &CommandError) -> Exit {
-        out::say(&render::ending(&error.message, error.exit, self.canvas));
+        out::say(&render::ending(&error.message, error.exit, &self.canvas));
         if self.format != Format::Human {
-            out::answer(&render::json(&Problem::new(&error.message, error.exit)));
+            let problem = Problem::new(&error.message, error.exit, &self.canvas.invocation);
+            // The message above is on stderr already.
+            drop(out::answer(&render::json(&problem)));
         }
         error.exit
     }
+}
+
+/// Prints a text that was asked for as it is, `--quiet` or not: a script, a schema, a page.
+///
+/// # Errors
+/// TN-1009 if it cannot be written.
+pub(super) fn document(text: &str) -> Result<(), CommandError> {
+    out::answer(text).map_err(|error| unwritten(&error))
+}
+
+/// The answer did not reach stdout.
+pub(super) fn unwritten(error: &std::io::Error) -> CommandError {
+    CommandError::new(Exit::Internal, "the answer cannot be written")
+        .code(Code(1009))
+        .fact("cause", error.to_string())
+        .fact("state", "the command did its work; only its answer is lost")
 }
 
 /// Carries a command line out. The first argument is the program's name.
@@ -119,21 +175,26 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
     } else {
         Format::Human
     };
-    let early = |error: &CommandError| {
-        let globals = Globals::default();
-        Context::new(globals, Environment::of_process(), format).fail(error)
-    };
+    // What can be said before the flags are known.
+    let early = || Context::new(Globals::default(), Environment::of_process(), format);
     match argv::read(arguments) {
-        Argv::Foreign(word) => early(&foreign(&word)),
+        Argv::Foreign(word) => early().fail(&unparsed::foreign(&word)),
         Argv::ExitCodes => {
-            out::answer(&exit_codes());
-            Exit::Done
+            let context = early();
+            finish(&context, document(&exit_codes()).map(|()| Exit::Done))
         }
         Argv::Parse(arguments) => match Cli::try_parse_from(arguments) {
             Ok(cli) => parsed(cli),
-            Err(error) => unparsed(&error, format),
+            Err(error) => {
+                let context = early();
+                finish(&context, unparsed::answer(&context, &error))
+            }
         },
     }
+}
+
+fn finish(context: &Context, ended: Result<Exit, CommandError>) -> Exit {
+    ended.unwrap_or_else(|error| context.fail(&error))
 }
 
 fn parsed(cli: Cli) -> Exit {
@@ -144,20 +205,17 @@ fn parsed(cli: Cli) -> Exit {
     };
     crate::log::begin(cli.globals.verbose);
     let context = Context::new(cli.globals, Environment::of_process(), format);
-    match dispatch(&context, cli.command) {
-        Ok(exit) => exit,
-        Err(error) => context.fail(&error),
-    }
+    finish(&context, dispatch(&context, cli.command))
 }
 
 fn dispatch(context: &Context, command: Command) -> Result<Exit, CommandError> {
     match command {
         Command::Init { folder, engine } => init::run(context, folder, engine),
         Command::Explain { code } => explain::run(context, &code),
-        Command::Completions { shell } => Ok(completions::run(context, shell)),
+        Command::Completions { shell } => completions::run(context, shell),
         Command::Config(ConfigCommand::Show { origin }) => config::show(context, origin.into()),
         Command::Config(ConfigCommand::Check) => config::check(context),
-        Command::Config(ConfigCommand::Schema) => Ok(config::schema()),
+        Command::Config(ConfigCommand::Schema) => config::schema(context),
         Command::Demo { folder } => demo::run(context, folder),
         Command::Migrate(command) => migrate(context, command),
         Command::Server(ServerCommand::Add(add)) => server::add(context, &add),
@@ -229,31 +287,6 @@ fn pending((exit, is_pending): (Exit, bool), asked: Option<Exit>) -> Exit {
         (Exit::Done, Some(code)) if is_pending => code,
         (exit, _) => exit,
     }
-}
-
-/// Answers what clap did not accept, and the help and version that it prints itself.
-fn unparsed(error: &clap::Error, format: Format) -> Exit {
-    let text = error.render().to_string();
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        out::answer(text.trim_end());
-        return Exit::Done;
-    }
-    out::say(text.trim_end());
-    if format != Format::Human {
-        let title = text.lines().next().unwrap_or_default();
-        let title = title.strip_prefix("error: ").unwrap_or(title);
-        let refused = CommandError::new(Exit::Usage, title).help("tenantry --help");
-        out::answer(&render::json(&Problem::new(&refused.message, Exit::Usage)));
-    }
-    Exit::Usage
-}
-
-fn foreign(word: &str) -> CommandError {
-    let title = format!(
-        "no command \"{word}\". In tenantry this is:  {}",
-        argv::MIGRATE_EVERYONE
-    );
-    CommandError::new(Exit::Usage, title).help(argv::MIGRATE_EVERYONE)
 }
 
 fn exit_codes() -> String {

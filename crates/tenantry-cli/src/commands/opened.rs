@@ -22,7 +22,10 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -
         .enable_all()
         .build()
         .map_err(|error| {
-            CommandError::new(Exit::Internal, "no threads can be started").fact("cause", error.to_string())
+            CommandError::new(Exit::Internal, "no threads can be started")
+                .code(tenantry::Code(1008))
+                .fact("cause", error.to_string())
+                .fact("state", "nothing ran")
         })?;
     runtime.block_on(work)
 }

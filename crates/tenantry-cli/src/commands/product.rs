@@ -45,7 +45,7 @@ pub(super) fn provision(context: &Context, asked: &ProductProvision) -> Result<E
             asked.product,
             text::printable(&asked.tenant)
         );
-        context.answer(&human, &shown);
+        context.answer(&human, &shown)?;
         Ok(Exit::Done)
     })
 }
@@ -105,7 +105,7 @@ pub(super) fn list(context: &Context, chosen: &Chosen) -> Result<Exit, CommandEr
         } else {
             table.draw()
         };
-        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }));
+        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }))?;
         Ok(Exit::Done)
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
 use tenantry::fleet::{Fleet, Selected, Tiers, central_target};
 use tenantry::migration::destroys_data;
@@ -35,7 +36,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         }
         let Some((goal, reverts)) = goal(&fleet, &selected, back).await? else {
             let nothing = serde_json::json!({ "reverted": 0 });
-            context.answer("No run is there to take back.", &nothing);
+            context.answer("There is no run to take back.", &nothing)?;
             return Ok(Exit::Done);
         };
         selected.aim(&goal);
@@ -45,7 +46,10 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
             .iter()
             .all(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty()))
         {
-            context.answer("Nothing to take back.", &serde_json::json!({ "reverted": 0 }));
+            context.answer(
+                "There is nothing to take back.",
+                &serde_json::json!({ "reverted": 0 }),
+            )?;
             return Ok(Exit::Done);
         }
         if back.limits.dry_run {
@@ -137,11 +141,16 @@ fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {
         return Ok(());
     };
     let labels: Vec<String> = refused.iter().map(|(p, _)| p.target.label()).collect();
-    Err(CommandError::new(Exit::Refused, failure.what.clone())
+    let files: BTreeSet<&PathBuf> = refused.iter().filter_map(|(_, f)| f.file.as_ref()).collect();
+    let made = CommandError::new(Exit::Refused, failure.what.clone())
         .code(NO_WAY_BACK)
         .fact("where", text::names(labels.iter().map(String::as_str)))
-        .fact("state", "nothing was rolled back")
-        .help("write its .down.sql, or go forward:  tenantry migrate make <name>"))
+        .fact("state", "nothing was rolled back");
+    let made = files.iter().fold(made, |made, file| made.file(*file));
+    let made = files.iter().fold(made, |made, file| {
+        made.help(format!("write {}", text::path(&file.with_extension("down.sql"))))
+    });
+    Err(made.help("or go forwards:  tenantry migrate make <name>"))
 }
 
 /// Asks for the typed text where the way back destroys data.

@@ -6,13 +6,13 @@ use tenantry::run::{Control, RunReport};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::opened::actor;
-use super::{Context, plans};
+use super::{Context, plans, unwritten};
 use crate::args::Limits;
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::interrupt::{Asked, Signals};
-use crate::render::RunView;
+use crate::render::{Ending, Finished, RunView, Told};
 
 /// What a command wants of its run.
 pub(super) struct Asking<'a> {
@@ -55,11 +55,58 @@ pub(super) async fn carry_out(
     if asking.limits.dry_run {
         return plans::show(context, fleet, &selected).await.map(|_| Exit::Done);
     }
-    let (exit, _) = show(context, project, fleet, selected, asking).await?;
-    Ok(exit)
+    show(context, project, fleet, selected, asking).await?.tell()
 }
 
-/// Carries out and shows a run; returns its exit code and its report.
+/// A run that has ended, and what showed it.
+pub(super) struct Ended {
+    view: RunView,
+    warnings: Vec<Told>,
+    pub(super) exit: Exit,
+    pub(super) report: RunReport,
+}
+
+impl Ended {
+    /// Tells how the run ended, and returns how the process ends.
+    ///
+    /// # Errors
+    /// TN-1009 if that cannot be written. The exit code of a run that failed outranks it.
+    pub(super) fn tell(self) -> Result<Exit, CommandError> {
+        let ending = ending(&self.report, self.exit, &self.warnings);
+        self.view.end(&ending).map_err(|error| {
+            let made = unwritten(&error);
+            let exit = if self.exit == Exit::Done {
+                made.exit
+            } else {
+                self.exit
+            };
+            CommandError { exit, ..made }
+        })?;
+        Ok(self.exit)
+    }
+
+    /// Tells what went wrong, and returns the rest as a part of a document.
+    pub(super) fn into_part(mut self) -> Finished {
+        let ending = ending(&self.report, self.exit, &self.warnings);
+        self.view.trouble(&ending);
+        self.view.finished(&ending).with_targets(&self.report)
+    }
+}
+
+fn ending<'a>(report: &'a RunReport, exit: Exit, warnings: &'a [Told]) -> Ending<'a> {
+    let again = match report.direction {
+        Direction::Up => format!("tenantry migrate resume {}", report.run_id),
+        Direction::Down => "tenantry migrate rollback --help".to_owned(),
+    };
+    Ending {
+        report,
+        exit,
+        again: vec![again],
+        warnings,
+    }
+}
+
+/// Carries out a run and shows its progress; how it ended is left to tell.
 ///
 /// # Errors
 /// What the registry says.
@@ -69,7 +116,7 @@ pub(super) async fn show(
     fleet: &Fleet,
     selected: Selected,
     asking: Asking<'_>,
-) -> Result<(Exit, RunReport), CommandError> {
+) -> Result<Ended, CommandError> {
     let request = Request {
         command: asking.command,
         actor: actor(context),
@@ -79,11 +126,16 @@ pub(super) async fn show(
     let control = Control::default();
     let asked = Asked::default();
     let signals = Signals::listen().map_err(|error| {
-        CommandError::new(Exit::Internal, "signals cannot be received").fact("cause", error.to_string())
+        CommandError::new(Exit::Internal, "signals cannot be received")
+            .code(tenantry::Code(1008))
+            .fact("cause", error.to_string())
+            .fact("state", "nothing ran")
     })?;
     let (events, heard) = unbounded_channel();
     let (tell, notices) = unbounded_channel();
-    let mut view = RunView::new(&context.globals, context.canvas);
+    let warnings = selected.warnings();
+    context.warn(&warnings);
+    let mut view = RunView::new(&context.globals, &context.canvas);
     let stopping = signals.stop(control.clone(), asked.clone(), project.settings.grace, tell);
     let working = async {
         let (report, ()) = tokio::join!(
@@ -96,12 +148,18 @@ pub(super) async fn show(
         report = working => report?,
         exit = stopping => {
             let title = "left at once; whatever runs is finished or undone by its database";
-            return Err(CommandError::new(exit, title).help("tenantry migrate resume"));
+            return Err(CommandError::new(exit, title)
+                .code(tenantry::Code(4006))
+                .help("tenantry migrate resume"));
         }
     };
     let exit = Exit::of_report(&report, asked.exit());
-    view.end(&report, exit);
-    Ok((exit, report))
+    Ok(Ended {
+        view,
+        warnings: Told::all(&warnings),
+        exit,
+        report,
+    })
 }
 
 /// Says that nothing was selected.
@@ -110,7 +168,7 @@ pub(super) async fn show(
 /// TN-4003, unless `--allow-empty`.
 pub(super) fn empty(context: &Context, limits: &Limits) -> Result<Exit, CommandError> {
     if limits.allow_empty {
-        context.answer("Nothing is selected.", &serde_json::json!({ "targets": [] }));
+        context.answer("Nothing is selected.", &serde_json::json!({ "targets": [] }))?;
         return Ok(Exit::Done);
     }
     Err(

@@ -9,8 +9,8 @@ use tenantry::provision::administration;
 use tenantry::registry::{ListedServer, NewServer};
 use tenantry::{Server, ServerName};
 
-use super::Context;
 use super::opened::{self, block_on};
+use super::{Context, files, usage};
 use crate::args::{Limits, ServerAdd, TlsMode};
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -74,7 +74,7 @@ pub(super) fn add(context: &Context, add: &ServerAdd) -> Result<Exit, CommandErr
             "    Added  {} ({}, {}) at {}\nNext:  tenantry tenant create <slug> --jurisdiction {}",
             shown.name, listed.engine, shown.jurisdiction, shown.place, shown.jurisdiction
         );
-        context.answer(&human, &shown);
+        context.answer(&human, &shown)?;
         Ok(Exit::Done)
     })
 }
@@ -102,16 +102,13 @@ async fn describe(server: &Server) -> Result<String, CommandError> {
 }
 
 fn new_place(add: &ServerAdd, folder: &std::path::Path) -> Result<Place, CommandError> {
-    let usage = |title: &str| Err(CommandError::new(Exit::Usage, title).help("tenantry server add --help"));
+    let usage = |title: &str| Err(usage(title).help("tenantry server add --help"));
     let Some(port) = Engine::from(add.engine).default_port() else {
         let Some(path) = &add.path else {
             return usage("an SQLite server needs --path, the folder of its files");
         };
         let path = folder.join(path);
-        std::fs::create_dir_all(&path).map_err(|error| {
-            CommandError::new(Exit::Configuration, format!("{} cannot be made", path.display()))
-                .fact("cause", error.to_string())
-        })?;
+        std::fs::create_dir_all(&path).map_err(|error| files::not_written(&path, &error))?;
         return Ok(Place::Folder(path));
     };
     let Some(host) = &add.host else {
@@ -132,10 +129,7 @@ fn tls(add: &ServerAdd, host: &str) -> Result<Tls, CommandError> {
     let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let ca_pem = match &add.ca_file {
         None => None,
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-            CommandError::new(Exit::Configuration, format!("{} cannot be read", path.display()))
-                .fact("cause", error.to_string())
-        })?),
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| files::not_read(path, &error))?),
     };
     let mode = match add.tls {
         Some(mode) => mode,
@@ -153,8 +147,9 @@ fn tls(add: &ServerAdd, host: &str) -> Result<Tls, CommandError> {
     match (mode, ca_pem) {
         (TlsMode::VerifyFull, ca_pem) => Ok(Tls::VerifyFull { ca_pem }),
         (TlsMode::VerifyCa, Some(ca_pem)) => Ok(Tls::VerifyCa { ca_pem }),
-        (TlsMode::VerifyCa, None) => Err(CommandError::new(Exit::Usage, "--tls verify-ca needs --ca-file")
-            .help("tenantry server add --help")),
+        (TlsMode::VerifyCa, None) => {
+            Err(usage("--tls verify-ca needs --ca-file").help("tenantry server add --help"))
+        }
         (TlsMode::Require, _) => Ok(Tls::Require),
         (TlsMode::Disable, _) => Ok(Tls::Disable),
     }
@@ -166,26 +161,18 @@ fn admin(add: &ServerAdd) -> Result<Option<Login>, CommandError> {
         return Ok(None);
     };
     let text = match &add.admin_password_file {
-        Some(path) => std::fs::read_to_string(path).map_err(|error| {
-            CommandError::new(Exit::Configuration, format!("{} cannot be read", path.display()))
-                .fact("cause", error.to_string())
-        })?,
+        Some(path) => std::fs::read_to_string(path).map_err(|error| files::not_read(path, &error))?,
         None if add.admin_password_stdin => {
             let mut text = String::new();
             std::io::stdin()
                 .take(64 * 1024)
                 .read_to_string(&mut text)
-                .map_err(|error| {
-                    CommandError::new(Exit::Usage, "the password cannot be read from stdin")
-                        .fact("cause", error.to_string())
-                })?;
+                .map_err(|error| files::not_read(std::path::Path::new("stdin"), &error))?;
             text
         }
         None => {
-            return Err(
-                CommandError::new(Exit::Usage, "the administrator's password is missing")
-                    .help("--admin-password-file <file>  or  --admin-password-stdin"),
-            );
+            return Err(usage("the administrator's password is missing")
+                .help("--admin-password-file <file>  or  --admin-password-stdin"));
         }
     };
     let password = text.strip_suffix('\n').unwrap_or(&text);
@@ -225,7 +212,7 @@ pub(super) fn list(context: &Context) -> Result<Exit, CommandError> {
         } else {
             table.draw()
         };
-        context.answer_unless_empty(&human, &serde_json::json!({ "items": shown, "next": null }));
+        context.answer_unless_empty(&human, &serde_json::json!({ "items": shown, "next": null }))?;
         Ok(Exit::Done)
     })
 }
@@ -288,7 +275,7 @@ pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit
         } else {
             Exit::Failed
         };
-        context.answer(&human.join("\n"), &serde_json::json!({ "items": checked }));
+        context.answer(&human.join("\n"), &serde_json::json!({ "items": checked }))?;
         Ok(exit)
     })
 }

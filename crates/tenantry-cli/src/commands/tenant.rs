@@ -5,8 +5,8 @@ use tenantry::provision::{Naming, NewTenant, Provisioned, Tenants};
 use tenantry::registry::{self, Database};
 use tenantry::{Jurisdiction, Tenant, TenantId};
 
-use super::Context;
 use super::opened::{self, block_on};
+use super::{Context, usage};
 use crate::args::{Chosen, Limits, TenantCreate};
 use crate::clock::Utc;
 use crate::config::Project;
@@ -101,7 +101,10 @@ pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, C
         let tenants = Tenants::new(fleet.clone(), naming(&project)?);
         let (tenant, made) = tenants.create(&new).await?;
         let databases = fleet.registry.databases_of(&tenant.id).await?;
-        context.answer(&created(&tenant, &made), &Shown::of(&tenant, &databases));
+        context.answer(
+            &created(&tenant, &made, context.canvas.width),
+            &Shown::of(&tenant, &databases),
+        )?;
         Ok(Exit::Done)
     })
 }
@@ -130,20 +133,19 @@ async fn only_jurisdiction(
             .help("tenantry server add --help")),
         many => {
             let names: Vec<&str> = many.iter().map(Jurisdiction::as_str).collect();
-            Err(CommandError::new(
-                Exit::Usage,
-                "there are several jurisdictions; the tenant's must be named",
+            Err(
+                usage("there are several jurisdictions; the tenant's must be named")
+                    .fact("jurisdictions", names.join(", "))
+                    .help(format!(
+                        "tenantry tenant create {} --jurisdiction {}",
+                        create.slug, many[0]
+                    )),
             )
-            .fact("jurisdictions", names.join(", "))
-            .help(format!(
-                "tenantry tenant create {} --jurisdiction {}",
-                create.slug, many[0]
-            )))
         }
     }
 }
 
-fn created(tenant: &Tenant, made: &[Provisioned]) -> String {
+fn created(tenant: &Tenant, made: &[Provisioned], width: usize) -> String {
     let mut lines = Vec::new();
     for one in made {
         let what = one
@@ -151,12 +153,13 @@ fn created(tenant: &Tenant, made: &[Provisioned]) -> String {
             .as_ref()
             .map_or_else(String::new, |product| format!("product {product}: "));
         let took: u64 = one.migrations.iter().map(|m| m.duration_ms).sum();
-        lines.push(format!(
+        let line = format!(
             "  Created  {what}{} on {} ({}, {took} ms)",
             one.database,
             one.server,
             text::count(one.migrations.len(), "migration"),
-        ));
+        );
+        lines.push(text::wrap(&line, width, 11));
     }
     lines.push(format!("Tenant {} is ready. {}", tenant.slug, tenant.id));
     lines.push(format!("See it:  tenantry tenant show {}", tenant.slug));
@@ -194,7 +197,7 @@ pub(super) fn list(context: &Context, chosen: &Chosen) -> Result<Exit, CommandEr
         } else {
             table.draw()
         };
-        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }));
+        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }))?;
         Ok(Exit::Done)
     })
 }
@@ -225,15 +228,16 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
                 .map_or_else(|| "tenant".to_owned(), |p| format!("product {p}"));
             let version = database.version.as_deref().unwrap_or("nothing applied");
             let outcome = database.outcome.unwrap_or("never run");
-            lines.push(format!(
+            let line = format!(
                 "  {what:14} {:14} {version:16} {outcome:12} {}",
                 database.server, database.database
-            ));
+            );
+            lines.push(text::wrap(&line, context.canvas.width, 4));
         }
         for domain in &shown.domains {
             lines.push(format!("  domain         {}", text::printable(domain)));
         }
-        context.answer(&lines.join("\n"), &shown);
+        context.answer(&lines.join("\n"), &shown)?;
         Ok(Exit::Done)
     })
 }

@@ -5,8 +5,9 @@ use tenantry::engine::{DatabaseError, Holder, StateAfter};
 use tenantry::migration::Version;
 use tenantry::run::{Failure, RunReport, TargetReport};
 
+use super::advice::{self, Advice};
 use super::text;
-use crate::failure::{Location, Message};
+use crate::failure::{Location, Message, Severity};
 
 /// Targets that failed in the same way.
 #[derive(Debug)]
@@ -21,12 +22,13 @@ pub(crate) struct Group<'a> {
 ///
 /// Equal means: the same code, migration, statement and state afterwards.
 pub(crate) fn groups(report: &RunReport) -> Vec<Group<'_>> {
+    groups_of(&report.targets)
+}
+
+/// The same for any targets.
+pub(crate) fn groups_of(targets: &[TargetReport]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for target in report
-        .targets
-        .iter()
-        .filter(|target| !target.outcome.is_success())
-    {
+    for target in targets.iter().filter(|target| !target.outcome.is_success()) {
         let Some(failure) = &target.failure else { continue };
         match groups.iter_mut().find(|group| is_same(group.failure, failure)) {
             Some(group) => group.targets.push(target),
@@ -80,10 +82,23 @@ impl Group<'_> {
         self.targets.iter().map(|target| target.label.as_str())
     }
 
-    /// Returns the message of the group. `run_id` is what its help resumes.
-    pub(crate) fn message(&self, run_id: &str) -> Message {
+    /// Returns what helps: lines of text and commands. `again` are the commands that go on with the run.
+    pub(crate) fn help(&self, again: &[String]) -> Vec<String> {
+        let first = self.targets.first();
+        first.map_or_else(Vec::new, |target| advice::help(self.failure, target, again))
+    }
+
+    /// Returns what has to be done before another try, and whether one is needed then.
+    pub(crate) fn advice(&self) -> Advice {
+        let first = self.targets.first();
+        first.map_or_else(Advice::default, |target| advice::advice(self.failure, target))
+    }
+
+    /// Returns the message of the group. `again` are the commands that go on with the run.
+    pub(crate) fn message(&self, again: &[String]) -> Message {
         let failure = self.failure;
         let mut message = Message {
+            severity: Severity::Error,
             code: Some(failure.code),
             title: self.title(),
             at: self
@@ -95,7 +110,7 @@ impl Group<'_> {
             snippet: failure.snippet.clone(),
             caret: self.caret(),
             facts: Vec::new(),
-            help: vec![format!("tenantry migrate resume {run_id}")],
+            help: self.help(again),
         };
         if let Some(database) = &failure.database {
             message.facts.push(("database", words_of(database)));
@@ -198,6 +213,7 @@ impl Group<'_> {
         let same = self.targets.iter().all(|target| target.to == first);
         let who = match self.targets.as_slice() {
             [only] => format!("`{}` stays", only.label),
+            [_, _] => "both stay".to_owned(),
             many => format!("all {} stay", text::number(many.len())),
         };
         match (same, first) {

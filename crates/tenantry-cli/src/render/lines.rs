@@ -19,8 +19,6 @@ pub(crate) enum Detail {
     Usual,
     /// Every target.
     Every,
-    /// Nothing but failures.
-    Failures,
 }
 
 impl Detail {
@@ -32,7 +30,6 @@ impl Detail {
                 let cancelled = matches!(target.outcome, Outcome::Cancelled);
                 total <= FEW || cancelled || target.outcome.is_failure()
             }
-            Self::Failures => target.outcome.is_failure(),
         }
     }
 }
@@ -119,9 +116,10 @@ pub(crate) fn became(target: &TargetReport) -> String {
         }
         None if target.outcome.is_success() => {
             let version = failure::version(target.to);
-            match target.migrations.len() {
-                0 => format!("current at {version}"),
-                n => format!("{} to {version}", text::count(n, "migration")),
+            match (target.migrations.len(), target.to) {
+                (0, None) => "current, nothing to apply".to_owned(),
+                (0, Some(_)) => format!("current at {version}"),
+                (n, _) => format!("{} to {version}", text::count(n, "migration")),
             }
         }
         None => target.outcome.as_str().to_owned(),

@@ -165,7 +165,7 @@ fn finished_line(target: &TargetReport, paint: Paint) -> String {
         }
         None => became(target),
     };
-    let rest = format!("{:16}  {server:10}  {what}", target.label);
+    let rest = format!("{:20}  {server:10}  {what}", target.label);
     format!("{painted}  {age:>6}  {}", text::printable(&rest))
 }
 
@@ -215,12 +215,12 @@ mod tests {
         let line = finished_line(&sample::failed("globex", Code(2003)), Paint::Plain);
         assert_eq!(
             line,
-            "   FAIL    1.9s  globex            eu-db-2     20260314093000_add_invoices  TN-2003 unique violation"
+            "   FAIL    1.9s  globex                eu-db-2     20260314093000_add_invoices  TN-2003 unique violation"
         );
         let line = finished_line(&sample::applied("acme"), Paint::Plain);
         assert_eq!(
             line,
-            "     ok    1.9s  acme              eu-db-2     1 migration to 20260314093000"
+            "     ok    1.9s  acme                  eu-db-2     1 migration to 20260314093000"
         );
     }
 }

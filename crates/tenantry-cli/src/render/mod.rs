@@ -1,17 +1,20 @@
 //! What people and programs see. Nothing outside this folder prints.
 
-mod failure;
+pub(crate) mod advice;
+pub(crate) mod failure;
+mod invocation;
 mod lines;
 mod live;
 mod message;
 pub(crate) mod out;
 mod problem;
 mod style;
-mod summary;
+pub(crate) mod summary;
 mod table;
 mod tally;
 pub(crate) mod text;
 mod view;
+mod warning;
 mod wire;
 
 #[cfg(test)]
@@ -19,11 +22,14 @@ pub(crate) mod sample;
 
 use serde::Serialize;
 
+pub(crate) use invocation::Invocation;
 pub(crate) use message::{Canvas, ending};
 pub(crate) use problem::Problem;
 pub(crate) use style::Paint;
 pub(crate) use table::Table;
-pub(crate) use view::RunView;
+pub(crate) use view::{Ending, RunView, draw_groups};
+pub(crate) use warning::{Told, warnings};
+pub(crate) use wire::Finished;
 
 /// Returns how wide the terminal behind stderr is; as wide as can be where there is none.
 pub(crate) fn width() -> usize {

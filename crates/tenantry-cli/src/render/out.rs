@@ -1,19 +1,24 @@
 //! The one place that writes to stdout and stderr. A reader that has gone away is not an error.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 
 /// Writes the answer, on stdout.
-pub(crate) fn answer(text: &str) {
-    line(&mut std::io::stdout().lock(), text);
+///
+/// # Errors
+/// What the system says, but for a closed pipe: after `tenantry … | head` there is nobody left to tell.
+pub(crate) fn answer(text: &str) -> io::Result<()> {
+    match line(&mut io::stdout().lock(), text) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Writes progress or a message, on stderr.
 pub(crate) fn say(text: &str) {
-    line(&mut std::io::stderr().lock(), text);
+    // There is no third place to say that this failed.
+    drop(line(&mut io::stderr().lock(), text));
 }
 
-fn line(to: &mut impl Write, text: &str) {
-    let written = writeln!(to, "{text}").and_then(|()| to.flush());
-    // `tenantry … | head` closes the pipe; there is nobody left to tell.
-    drop(written);
+fn line(to: &mut impl Write, text: &str) -> io::Result<()> {
+    writeln!(to, "{text}").and_then(|()| to.flush())
 }

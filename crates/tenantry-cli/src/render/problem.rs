@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::Invocation;
 use crate::exit::Exit;
 use crate::failure::Message;
 
@@ -32,7 +33,7 @@ struct Detail {
 
 impl Problem {
     /// Takes a message apart.
-    pub(crate) fn new(message: &Message, exit: Exit) -> Self {
+    pub(crate) fn new(message: &Message, exit: Exit, invocation: &Invocation) -> Self {
         let at = message.at.first();
         let place = at.and_then(|at| at.place);
         let detail = |(name, text): &(&'static str, String)| Detail {
@@ -47,7 +48,7 @@ impl Problem {
             line: place.map(|place| place.line),
             column: place.map(|place| place.column),
             detail: message.facts.iter().map(detail).collect(),
-            help: message.help.clone(),
+            help: message.help.iter().map(|line| invocation.fill(line)).collect(),
             exit_code: exit.code(),
         }
     }

@@ -6,7 +6,16 @@ use std::time::Duration;
 use tenantry::engine::{DatabaseError, Recorded, StateAfter};
 use tenantry::migration::Place;
 use tenantry::run::{Failure, Outcome, RunReport, RunStatus, Snippet, TargetReport};
-use tenantry::{Code, TrackName};
+use tenantry::{Code, Owner, TrackName};
+
+/// A tenant.
+pub(crate) fn owner(slug: &str) -> Owner {
+    Owner {
+        id: tenantry::TenantId::from_text(slug.to_owned()),
+        slug: slug.parse().unwrap(),
+        name: slug.to_owned(),
+    }
+}
 
 /// A target that ended with an outcome.
 pub(crate) fn target(label: &str, outcome: Outcome) -> TargetReport {

@@ -4,19 +4,25 @@ use tenantry::engine::StateAfter;
 use tenantry::run::{Outcome, RunReport, RunStatus};
 use tenantry::{Direction, TrackName};
 
+use super::advice::Then;
 use super::failure::{Group, groups, place, short};
-use super::message::Canvas;
+use super::message::{Canvas, help_lines};
 use super::text;
+use super::view::Ending;
 use crate::exit::Exit;
 
 /// Where the text after the first word begins.
 const INDENT: usize = 9;
 
+/// A space that no line is broken at.
+const TIED: &str = "\u{a0}";
+
 /// The longest rule over the block.
 const RULE: usize = 78;
 
 /// Draws the last block of a run.
-pub(crate) fn summary(report: &RunReport, exit: Exit, canvas: Canvas) -> String {
+pub(crate) fn summary(ending: &Ending<'_>, canvas: &Canvas) -> String {
+    let (report, exit) = (ending.report, ending.exit);
     let mut lines = vec!["─".repeat(canvas.width.min(RULE)), headline(report, canvas)];
     let groups = groups(report);
     if !groups.is_empty() {
@@ -27,14 +33,17 @@ pub(crate) fn summary(report: &RunReport, exit: Exit, canvas: Canvas) -> String 
     }
     lines.push(String::new());
     lines.extend(state(&groups).map(|state| text::wrap(&state, canvas.width, 0)));
-    lines.extend(next(report, exit));
+    for (word, line) in next(ending, &groups) {
+        let line = canvas.invocation.fill(&line);
+        lines.extend(help_lines(&format!("{word:8}"), &line, canvas.width));
+    }
     if exit != Exit::Done {
         lines.push(format!("exit {} ({})", exit.code(), exit.name()));
     }
     lines.join("\n")
 }
 
-fn headline(report: &RunReport, canvas: Canvas) -> String {
+fn headline(report: &RunReport, canvas: &Canvas) -> String {
     let total = report.targets.len();
     let (applied, current) = (report.count(Outcome::Applied), report.count(Outcome::Current));
     let migrations: usize = report.targets.iter().map(|target| target.migrations.len()).sum();
@@ -76,8 +85,10 @@ fn headline(report: &RunReport, canvas: Canvas) -> String {
         (0, _) => canvas.paint.yellow(word),
         _ => canvas.paint.red(word),
     };
+    // A number stays with what it counts.
+    let parts: Vec<String> = parts.iter().map(|part| part.replace(' ', TIED)).collect();
     let text = text::wrap(&format!("{word:>7}  {}", parts.join(" · ")), canvas.width, INDENT);
-    text.replacen(word, &painted, 1)
+    text.replace(TIED, " ").replacen(word, &painted, 1)
 }
 
 /// Returns what the targets are, for a number of them: `tenants` if all of them are.
@@ -99,7 +110,8 @@ fn noun(report: &RunReport) -> &'static str {
     }
 }
 
-fn group_lines(group: &Group<'_>, canvas: Canvas) -> Vec<String> {
+/// Draws what targets have in common that failed in the same way, and who they are.
+pub(crate) fn group_lines(group: &Group<'_>, canvas: &Canvas) -> Vec<String> {
     let count = format!("{:>6}", text::number(group.targets.len()));
     let glyph = canvas.paint.red("✗");
     let place = place(group.failure).map_or(String::new(), |place| format!("  {place}"));
@@ -137,28 +149,62 @@ fn state(groups: &[Group<'_>]) -> Option<String> {
     Some(sentences.join(" "))
 }
 
-/// Returns the commands that come next: what resumes the run, or what shows that it is done.
-fn next(report: &RunReport, exit: Exit) -> Vec<String> {
-    let resume = format!("tenantry migrate resume {}", report.run_id);
-    let first = report.failed().next();
+/// Returns what comes next, each line with the word before it: what goes on with the run, or what shows that it is done.
+fn next(ending: &Ending<'_>, groups: &[Group<'_>]) -> Vec<(&'static str, String)> {
+    let exit = ending.exit;
     let mut lines = Vec::new();
-    if let Some(failure) = first.and_then(|target| target.failure.as_ref()) {
-        lines.push(format!("Why:    tenantry explain {}", failure.code));
+    if let Some(group) = groups.first() {
+        lines.push(("Why:", format!("tenantry explain {}", group.failure.code)));
     }
-    match exit {
-        Exit::Done => lines.push("Look:   tenantry migrate status".to_owned()),
-        Exit::Empty => lines.push("Look:   tenantry tenant list".to_owned()),
-        Exit::Interrupted | Exit::Terminated | Exit::Stopped => lines.push(format!("Go on:  {resume}")),
-        Exit::Failed
-        | Exit::Refused
-        | Exit::Internal
-        | Exit::Usage
-        | Exit::Configuration
-        | Exit::NotFound
-        | Exit::Pending
-        | Exit::Findings
-        | Exit::Held
-        | Exit::RegistryDown => lines.push(format!("Retry:  {resume}")),
+    let steps = Steps::of(ending, groups);
+    lines.extend(steps.first.iter().map(|first| ("First:", first.clone())));
+    for again in steps.again {
+        let stopped = matches!(exit, Exit::Interrupted | Exit::Terminated | Exit::Stopped);
+        let word = match (&steps.first, stopped) {
+            (Some(_), _) => "Then:",
+            (None, true) => "Go on:",
+            (None, false) => "Retry:",
+        };
+        lines.push((word, again));
+    }
+    if exit == Exit::Done {
+        lines.push(("Look:", "tenantry migrate status".to_owned()));
+    } else if exit == Exit::Empty {
+        lines.push(("Look:", "tenantry tenant list".to_owned()));
     }
     lines
+}
+
+/// What comes after a run that is not done.
+#[derive(Debug, Default)]
+struct Steps {
+    /// What has to be done before another try.
+    first: Option<String>,
+    /// The commands that go on with the run; none where there is nothing left to try.
+    again: Vec<String>,
+}
+
+impl Steps {
+    fn of(ending: &Ending<'_>, groups: &[Group<'_>]) -> Self {
+        if matches!(ending.exit, Exit::Done | Exit::Empty) {
+            return Self::default();
+        }
+        let all: Vec<_> = groups.iter().map(Group::advice).collect();
+        let waits = ending.report.not_run().next().is_some() || all.is_empty();
+        let is_tried = waits || all.iter().any(|advice| advice.then == Then::Again);
+        Self {
+            first: all.into_iter().find_map(|advice| advice.first.into_iter().next()),
+            again: if is_tried {
+                ending.again.clone()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+}
+
+/// Returns what comes next as lines for programs; empty after a run that is done.
+pub(crate) fn help(ending: &Ending<'_>) -> Vec<String> {
+    let Steps { first, again } = Steps::of(ending, &groups(ending.report));
+    first.into_iter().chain(again).collect()
 }

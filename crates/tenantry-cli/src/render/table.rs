@@ -43,7 +43,10 @@ impl Table {
             .set_header(&self.header)
             .add_rows(&self.rows);
         let drawn = table.to_string();
-        let lines: Vec<&str> = drawn.lines().map(str::trim_end).collect();
+        let lines = drawn
+            .lines()
+            .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+        let lines: Vec<&str> = lines.collect();
         lines.join("\n")
     }
 

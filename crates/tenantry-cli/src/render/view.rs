@@ -1,17 +1,18 @@
 //! Shows a run while it goes on and when it has ended, in the face that was asked for.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use tenantry::run::{RunEvent, RunReport};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::failure::groups;
+use super::failure::{Group, groups};
 use super::lines::{self, Detail};
 use super::live::Live;
 use super::message::{Canvas, message};
 use super::summary::summary;
 use super::tally::Tally;
+use super::warning::Told;
 use super::wire::{Event, Finished, Numbered, VersionLine};
 use super::{json, out, text};
 use crate::args::{Globals, Progress};
@@ -41,8 +42,23 @@ enum Face {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Block,
+    /// The block, but nothing after a run that went through.
+    Trouble,
     Json,
     Ndjson,
+}
+
+/// How a run ended, as it is told.
+#[derive(Debug)]
+pub(crate) struct Ending<'a> {
+    /// What became of the targets.
+    pub(crate) report: &'a RunReport,
+    /// How the process ends.
+    pub(crate) exit: Exit,
+    /// The commands that go on with what is left.
+    pub(crate) again: Vec<String>,
+    /// What was told about the files before it began.
+    pub(crate) warnings: &'a [Told],
 }
 
 /// Shows one run.
@@ -55,40 +71,43 @@ pub(crate) struct RunView {
     tally: Tally,
     seq: u64,
     spoke: Instant,
+    /// The first answer that could not be written; the run goes on all the same.
+    written: io::Result<()>,
 }
 
 impl RunView {
     /// Chooses the face: what the flags say, else a bar on a terminal and lines elsewhere.
-    pub(crate) fn new(globals: &Globals, canvas: Canvas) -> Self {
+    pub(crate) fn new(globals: &Globals, canvas: &Canvas) -> Self {
         let progress = globals.progress.unwrap_or_default();
         let face = match progress {
             _ if globals.ndjson => Face::Ndjson,
+            _ if globals.quiet => Face::Silent,
             Progress::None => Face::Silent,
-            Progress::Auto if globals.quiet => Face::Silent,
             Progress::Auto | Progress::Bar if std::io::stderr().is_terminal() => {
-                Face::Live(Live::new(canvas))
+                Face::Live(Live::new(canvas.clone()))
             }
             Progress::Auto | Progress::Bar | Progress::Lines => Face::Lines,
         };
-        let detail = match (globals.quiet, globals.verbose) {
-            (true, _) => Detail::Failures,
-            (false, 0) => Detail::Usual,
-            (false, _) => Detail::Every,
+        let detail = match globals.verbose {
+            0 => Detail::Usual,
+            _ => Detail::Every,
         };
-        let answer = match (globals.json, globals.ndjson) {
-            (true, _) => Answer::Json,
-            (false, true) => Answer::Ndjson,
-            (false, false) => Answer::Block,
+        let answer = match (globals.json, globals.ndjson, globals.quiet) {
+            (true, _, _) => Answer::Json,
+            (false, true, _) => Answer::Ndjson,
+            (false, false, true) => Answer::Trouble,
+            (false, false, false) => Answer::Block,
         };
         let now = Instant::now();
         Self {
             face,
             answer,
             detail,
-            canvas,
+            canvas: canvas.clone(),
             tally: Tally::new(now),
             seq: 0,
             spoke: now,
+            written: Ok(()),
         }
     }
 
@@ -99,7 +118,7 @@ impl RunView {
         mut notices: UnboundedReceiver<Notice>,
     ) {
         if self.answer == Answer::Ndjson {
-            out::answer(&json(&VersionLine::new()));
+            self.answer(&json(&VersionLine::new()));
         }
         let mut tick = tokio::time::interval(REDRAW);
         let mut listening = true;
@@ -171,34 +190,59 @@ impl RunView {
     fn stream(&mut self, event: &impl serde::Serialize) {
         self.spoke = Instant::now();
         self.seq += 1;
-        out::answer(&json(&Numbered::now(self.seq, event)));
+        self.answer(&json(&Numbered::now(self.seq, event)));
+    }
+
+    fn answer(&mut self, text: &str) {
+        if self.written.is_ok() {
+            self.written = out::answer(text);
+        }
     }
 
     /// Shows how the run ended: messages on stderr, the answer on stdout.
-    pub(crate) fn end(&mut self, report: &RunReport, exit: Exit) {
+    ///
+    /// # Errors
+    /// The first part of the answer that could not be written.
+    pub(crate) fn end(mut self, ending: &Ending<'_>) -> io::Result<()> {
+        self.trouble(ending);
+        match self.answer {
+            Answer::Trouble if ending.exit == Exit::Done => {}
+            Answer::Block | Answer::Trouble => self.answer(&summary(ending, &self.canvas)),
+            Answer::Json => self.answer(&json(&self.finished(ending).with_targets(ending.report))),
+            Answer::Ndjson => self.stream(&self.finished(ending)),
+        }
+        self.written
+    }
+
+    /// Shows what went wrong, on stderr; the answer is left to the caller.
+    pub(crate) fn trouble(&mut self, ending: &Ending<'_>) {
         if matches!(self.face, Face::Lines) {
-            let line = finish_line(report, exit);
+            let line = finish_line(ending.report, ending.exit);
             self.say(&line);
         }
-        let messages = messages(report, self.canvas);
+        let messages = messages(ending, &self.canvas);
         if !messages.is_empty() {
             out::say(&messages);
         }
-        match self.answer {
-            Answer::Block => out::answer(&summary(report, exit, self.canvas)),
-            Answer::Json => out::answer(&json(&Finished::of(report, exit).with_targets(report))),
-            Answer::Ndjson => self.stream(&Finished::of(report, exit)),
-        }
+    }
+
+    /// Returns how the run ended, for programs.
+    pub(crate) fn finished(&self, ending: &Ending<'_>) -> Finished {
+        Finished::of(ending, &self.canvas.invocation)
     }
 }
 
 /// Draws the messages of a run: equal failures once, the commonest first.
-pub(crate) fn messages(report: &RunReport, canvas: Canvas) -> String {
-    let groups = groups(report);
+pub(crate) fn messages(ending: &Ending<'_>, canvas: &Canvas) -> String {
+    draw_groups(&groups(ending.report), &ending.again, canvas)
+}
+
+/// Draws the first messages of failures; `again` are the commands that try once more.
+pub(crate) fn draw_groups(groups: &[Group<'_>], again: &[String], canvas: &Canvas) -> String {
     let drawn = groups
         .iter()
         .take(MESSAGES)
-        .map(|group| message(&group.message(&report.run_id), canvas));
+        .map(|group| message(&group.message(again), canvas));
     drawn.collect::<Vec<_>>().join("\n\n")
 }
 
@@ -218,16 +262,17 @@ fn finish_line(report: &RunReport, exit: Exit) -> String {
 /// Says what a signal leads to.
 pub(crate) fn notice_text(notice: Notice, tally: &Tally, now: Instant) -> String {
     let running = text::number(tally.running.len());
+    let verb = if tally.running.len() == 1 { "is" } else { "are" };
     let longest = tally.oldest(now).map_or(String::new(), |(_, age)| {
         format!(" (longest {})", text::elapsed_short(age))
     });
     match notice {
         Notice::Draining => format!(
-            "Pausing. Nothing new starts; {running} are finishing{longest}. \
+            "Pausing. Nothing new starts; {running} {verb} finishing{longest}. \
              Ctrl-C again stops waiting and cancels their statements."
         ),
         Notice::Closing(grace) => format!(
-            "Ending. Nothing new starts; {running} have {} to finish{longest}, then they are cancelled.",
+            "Ending. Nothing new starts; what runs ({running}) has {} to finish{longest}, then it is cancelled.",
             text::elapsed(grace)
         ),
         Notice::Cancelling => format!(

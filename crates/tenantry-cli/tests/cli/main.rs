@@ -11,9 +11,11 @@ mod docs;
 mod e2e;
 #[cfg(test)]
 mod kill;
+mod looks;
 mod platform;
 mod project;
 mod usage;
+mod words;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -4,6 +4,7 @@ mod central;
 mod folders;
 mod jobs;
 mod recorder;
+mod warnings;
 
 use std::collections::HashSet;
 use std::time::Duration;

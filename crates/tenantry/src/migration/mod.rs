@@ -13,6 +13,7 @@ mod script;
 mod split;
 mod text;
 mod version;
+mod warning;
 
 pub use checksum::Checksum;
 pub use destroys::{Destruction, destroys_data};
@@ -21,6 +22,7 @@ pub use read::ReadError;
 pub use script::{Directives, OnResume, Place, Script, Statement};
 pub use split::{Opened, SplitError, SplitErrorKind, split};
 pub use version::{Version, VersionError};
+pub use warning::{LineEnding, Warning, WarningKind};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,6 +61,8 @@ pub struct Track {
     pub folder: PathBuf,
     /// The migrations, oldest first.
     pub migrations: Vec<Arc<Migration>>,
+    /// What is to be told about their files, by version.
+    pub warnings: Vec<Warning>,
 }
 
 impl Track {

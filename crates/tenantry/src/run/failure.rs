@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::code::Code;
 use crate::engine::{ApplyError, DatabaseError, Holder, SessionError, StateAfter, Unit};
-use crate::migration::{Place, Script};
+use crate::migration::{Checksum, Place, Script, Track};
 use crate::plan::PlanError;
 
 /// The longest line of a snippet, in characters.
@@ -132,9 +132,27 @@ impl Failure {
         failure
     }
 
-    /// Describes a history that must not be continued.
-    pub fn of_plan(error: &PlanError) -> Self {
-        Self::bare(error.code(), error.to_string())
+    /// Describes a history that must not be continued with the files of this track.
+    ///
+    /// `file` is the first file that it is about, or the track's folder where that file is not there.
+    pub fn of_plan(error: &PlanError, track: &Track) -> Self {
+        let mut failure = Self::bare(error.code(), error.to_string());
+        failure.file = file_of(error, track);
+        if let PlanError::Modified {
+            applied,
+            file,
+            applied_at,
+            run_id,
+            ..
+        } = error
+        {
+            failure.causes.push(format!(
+                "{run_id} applied it on {applied_at} with the checksum {}, and now it has {}",
+                short(applied),
+                short(file)
+            ));
+        }
+        failure
     }
 
     /// Describes a unit that could not be carried out.
@@ -222,6 +240,30 @@ impl Failure {
     }
 }
 
+/// Returns the file or the folder that a refused history is about; `None` for a track in the binary.
+fn file_of(error: &PlanError, track: &Track) -> Option<PathBuf> {
+    if track.folder.as_os_str().is_empty() {
+        return None;
+    }
+    let file = |label: &str| {
+        let found = track.migrations.iter().find(|m| m.label() == label);
+        found.map(|migration| migration.up.path.clone())
+    };
+    match error {
+        PlanError::Modified { label, .. } | PlanError::HalfWay { label } => file(label),
+        PlanError::OutOfOrder { labels, .. } | PlanError::NoWayBack { labels } => file(labels.first()?),
+        PlanError::Missing { .. } | PlanError::Ahead { .. } | PlanError::UnknownVersion { .. } => {
+            Some(track.folder.clone())
+        }
+        PlanError::Occupied => None,
+    }
+}
+
+/// Returns the beginning of a checksum: enough to tell two of them apart.
+fn short(checksum: &Checksum) -> String {
+    checksum.to_string().chars().take(12).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,5 +284,37 @@ mod tests {
         let snippet = Snippet::around(&text, text.len() - 1);
         assert!(snippet.lines[0].chars().count() <= LINE_MAX);
         assert_eq!(snippet.lines[0].chars().nth(snippet.caret), Some('x'));
+    }
+
+    #[test]
+    fn a_refused_history_names_the_file_or_the_folder_it_is_about() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["1_a.sql", "2_b.sql"] {
+            std::fs::write(folder.path().join(name), "SELECT 1;").unwrap();
+        }
+        let name = crate::target::TrackName::Tenant;
+        let track = Track::read(folder.path(), name, crate::engine::Engine::Sqlite).unwrap();
+        let labels = vec!["2_b".to_owned()];
+        let version = "9".parse().unwrap();
+        for (error, file) in [
+            (
+                PlanError::NoWayBack {
+                    labels: labels.clone(),
+                },
+                "2_b.sql",
+            ),
+            (
+                PlanError::HalfWay {
+                    label: "1_a".to_owned(),
+                },
+                "1_a.sql",
+            ),
+            (PlanError::Missing { labels }, ""),
+            (PlanError::UnknownVersion { version }, ""),
+        ] {
+            let found = Failure::of_plan(&error, &track).file.unwrap();
+            assert_eq!(found, folder.path().join(file), "{error}");
+        }
+        assert_eq!(Failure::of_plan(&PlanError::Occupied, &track).file, None);
     }
 }

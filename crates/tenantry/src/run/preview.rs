@@ -6,8 +6,9 @@ use super::control::Control;
 use super::drive::{Ended, drive};
 use super::failure::Failure;
 use super::options::RunOptions;
+use super::report::{Outcome, TargetReport};
 use super::runner::{Job, machine_of};
-use super::target::{check_not_emptied, open_options};
+use super::target::{self, check_not_emptied, open_options};
 use crate::code::Code;
 use crate::engine;
 use crate::history::History;
@@ -21,6 +22,17 @@ pub struct Preview {
     pub target: Target,
     /// What would run, and the history it was planned on.
     pub planned: Result<(Plan, History), Failure>,
+    /// What a run would make of it that met the same failure; `None` if there is a plan.
+    pub outcome: Option<Outcome>,
+}
+
+impl Preview {
+    /// Returns the target as a run would report it that met the same failure; `None` if there is a plan.
+    pub fn report(&self) -> Option<TargetReport> {
+        let failure = self.planned.as_ref().err()?.clone();
+        let outcome = self.outcome.unwrap_or(Outcome::Failed);
+        Some(TargetReport::untried(&self.target, outcome, Some(failure)))
+    }
 }
 
 /// Reads every job's history, many at once, and plans on it. In the order of the jobs; targets that a stop
@@ -35,12 +47,13 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
         async move { look(&job, &options).await }
     };
     let settle = |index: usize, ended| {
-        let planned = match ended {
-            Ended::Done(planned) => planned,
-            Ended::Panicked => Err(Failure::bare(
-                Code(1008),
-                "an internal error ended the look".to_owned(),
-            )),
+        let (planned, outcome) = match ended {
+            Ended::Done(Ok(planned)) => (Ok(planned), None),
+            Ended::Done(Err((failure, outcome))) => (Err(failure), Some(outcome)),
+            Ended::Panicked => {
+                let what = "an internal error ended the look".to_owned();
+                (Err(Failure::bare(Code(1008), what)), Some(Outcome::Failed))
+            }
             Ended::Skipped => return false,
         };
         found.push((
@@ -48,6 +61,7 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
             Preview {
                 target: jobs[index].target.clone(),
                 planned,
+                outcome,
             },
         ));
         true
@@ -57,16 +71,18 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
     found.into_iter().map(|(_, preview)| preview).collect()
 }
 
-async fn look(job: &Job, options: &RunOptions) -> Result<(Plan, History), Failure> {
+async fn look(job: &Job, options: &RunOptions) -> Result<(Plan, History), (Failure, Outcome)> {
+    let looked = ask(job, options).await;
+    looked.map_err(|ended| (target::describe(&ended, &job.track), target::outcome_of(&ended)))
+}
+
+async fn ask(job: &Job, options: &RunOptions) -> Result<(Plan, History), target::Ended> {
     let options = open_options(&job.target, options, "preview");
     let mut reader = engine::read(&job.target.address, &options)
         .await
-        .map_err(|error| Failure::of_session(&error))?;
-    let history = reader
-        .history()
-        .await
-        .map_err(|error| Failure::of_session(&error))?;
-    check_not_emptied(&job.target, &history).map_err(|error| Failure::of_session(&error))?;
-    let plan = plan(&job.track, &history, &job.goal).map_err(|error| Failure::of_plan(&error))?;
+        .map_err(target::Ended::Session)?;
+    let history = reader.history().await.map_err(target::Ended::Session)?;
+    check_not_emptied(&job.target, &history).map_err(target::Ended::Session)?;
+    let plan = plan(&job.track, &history, &job.goal).map_err(target::Ended::Plan)?;
     Ok((plan, history))
 }

@@ -48,7 +48,7 @@ impl Shared {
 }
 
 /// Why an attempt ended without the goal.
-enum Ended {
+pub(super) enum Ended {
     Session(SessionError),
     Plan(PlanError),
     Apply(ApplyError, Box<Unit>),
@@ -254,7 +254,7 @@ impl Work<'_> {
     }
 
     fn tell_retry(&self, ended: &Ended, pause: Duration) {
-        let failure = describe(ended);
+        let failure = describe(ended, self.track);
         self.shared.tell(RunEvent::Retrying {
             label: self.target.label(),
             code: failure.code,
@@ -276,7 +276,11 @@ impl Work<'_> {
             attempts: self.attempts,
             duration: self.begun.elapsed(),
             migrations: self.recorded,
-            ..TargetReport::untried(target, outcome, ended.err().map(|ended| describe(&ended)))
+            ..TargetReport::untried(
+                target,
+                outcome,
+                ended.err().map(|ended| describe(&ended, self.track)),
+            )
         }
     }
 
@@ -316,16 +320,18 @@ pub(super) fn check_not_emptied(target: &Target, history: &History) -> Result<()
     }
 }
 
-fn describe(ended: &Ended) -> Failure {
+/// Says as facts why a target is not where it should be.
+pub(super) fn describe(ended: &Ended, track: &Track) -> Failure {
     match ended {
         Ended::Session(error) => Failure::of_session(error),
-        Ended::Plan(error) => Failure::of_plan(error),
+        Ended::Plan(error) => Failure::of_plan(error, track),
         Ended::Apply(error, unit) => Failure::of_apply(error, unit),
         Ended::Stopped => Failure::bare(Code(4006), "cancelled on request".to_owned()),
     }
 }
 
-fn outcome_of(ended: &Ended) -> Outcome {
+/// Returns the word for how a target ended.
+pub(super) fn outcome_of(ended: &Ended) -> Outcome {
     match ended {
         Ended::Stopped => Outcome::Cancelled,
         Ended::Plan(PlanError::Modified { .. }) => Outcome::Modified,

@@ -5,12 +5,13 @@ use tenantry::run::{Failure, Outcome, RunStatus, TargetReport};
 use tenantry::{Code, TrackName};
 
 use super::*;
-use crate::render::{Paint, sample};
+use crate::render::{Invocation, Paint, sample};
 
 fn canvas(width: usize) -> Canvas {
     Canvas {
         width,
         paint: Paint::Plain,
+        invocation: Invocation::default(),
     }
 }
 
@@ -50,9 +51,19 @@ fn mixed() -> RunReport {
     sample::report(RunStatus::Completed, targets)
 }
 
+fn ending(report: &RunReport, exit: Exit) -> Ending<'_> {
+    Ending {
+        report,
+        exit,
+        again: vec![format!("tenantry migrate resume {}", report.run_id)],
+        warnings: &[],
+    }
+}
+
 fn drawn(report: &RunReport, exit: Exit, width: usize) -> String {
-    let messages = messages(report, canvas(width));
-    format!("{messages}\n\n{}", summary(report, exit, canvas(width)))
+    let ending = ending(report, exit);
+    let messages = messages(&ending, &canvas(width));
+    format!("{messages}\n\n{}", summary(&ending, &canvas(width)))
 }
 
 #[test]
@@ -71,7 +82,7 @@ fn a_run_that_went_through() {
         RunStatus::Completed,
         vec![sample::applied("acme"), sample::target("hooli", Outcome::Current)],
     );
-    insta::assert_snapshot!(summary(&report, Exit::Done, canvas(80)));
+    insta::assert_snapshot!(summary(&ending(&report, Exit::Done), &canvas(80)));
 }
 
 #[test]
@@ -85,8 +96,8 @@ fn a_run_with_nothing_to_do_and_one_that_was_interrupted() {
         vec![sample::applied("acme"), sample::not_run("hooli")],
     );
     let both = [
-        summary(&current, Exit::Done, canvas(80)),
-        summary(&early, Exit::Interrupted, canvas(80)),
+        summary(&ending(&current, Exit::Done), &canvas(80)),
+        summary(&ending(&early, Exit::Interrupted), &canvas(80)),
     ];
     insta::assert_snapshot!(both.join("\n\n"));
 }
@@ -110,10 +121,10 @@ fn without_colour_there_is_no_escape_sequence_and_with_it_there_is() {
     let report = mixed();
     assert!(!drawn(&report, Exit::Failed, 80).contains('\u{1b}'));
     let colored = Canvas {
-        width: 80,
         paint: Paint::Colored,
+        ..canvas(80)
     };
-    assert!(summary(&report, Exit::Failed, colored).contains("\u{1b}[31;1mDone"));
+    assert!(summary(&ending(&report, Exit::Failed), &colored).contains("\u{1b}[31;1mDone"));
 }
 
 #[test]
@@ -134,7 +145,7 @@ fn the_words_of_a_database_cannot_paint_the_terminal() {
 #[test]
 fn json_has_the_targets_that_are_not_where_they_should_be() {
     let report = mixed();
-    let finished = Finished::of(&report, Exit::Failed).with_targets(&report);
+    let finished = Finished::of(&ending(&report, Exit::Failed), &Invocation::default()).with_targets(&report);
     let value: serde_json::Value = serde_json::from_str(&json(&finished)).unwrap();
     assert_eq!(value["type"], "run.finished");
     assert_eq!((&value["ok"], &value["failed"]), (&2.into(), &8.into()));
@@ -217,7 +228,7 @@ fn a_signal_is_answered_with_what_happens_now() {
     let text = notice_text(Notice::Draining, &tally, now);
     assert_eq!(
         text,
-        "Pausing. Nothing new starts; 1 are finishing (longest 41s). \
+        "Pausing. Nothing new starts; 1 is finishing (longest 41s). \
          Ctrl-C again stops waiting and cancels their statements."
     );
 }
@@ -228,7 +239,7 @@ async fn a_view_ends_when_the_run_closes_its_channel() {
         progress: Some(Progress::None),
         ..Globals::default()
     };
-    let mut view = RunView::new(&globals, canvas(80));
+    let mut view = RunView::new(&globals, &canvas(80));
     let (events, received) = tokio::sync::mpsc::unbounded_channel();
     let (signals, noticed) = tokio::sync::mpsc::unbounded_channel();
     drop(signals);

@@ -4,8 +4,9 @@ use serde::Serialize;
 use tenantry::run::{Outcome, RunReport};
 
 use super::{Target, millis};
-use crate::exit::Exit;
 use crate::render::failure::{groups, short};
+use crate::render::summary::help;
+use crate::render::{Ending, Invocation, Told};
 
 /// How a run ended: the last line of a stream, and all of `--json`.
 #[derive(Debug, Serialize)]
@@ -22,6 +23,9 @@ pub(crate) struct Finished {
     not_run: usize,
     elapsed_ms: u64,
     failures: Vec<Failures>,
+    /// What may not do what its author thinks, in the files that were to run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Told>,
     help: Vec<String>,
     /// The targets that are not where they should be; only with `--json`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,19 +42,17 @@ struct Failures {
 }
 
 impl Finished {
-    /// Converts a report.
-    pub(crate) fn of(report: &RunReport, exit: Exit) -> Self {
+    /// Converts the end of a run.
+    pub(crate) fn of(ending: &Ending<'_>, invocation: &Invocation) -> Self {
+        let (report, exit) = (ending.report, ending.exit);
         let failures = groups(report).into_iter().map(|group| Failures {
             code: group.failure.code.to_string(),
             title: short(group.failure),
             count: group.targets.len(),
             targets: group.labels().map(str::to_owned).collect(),
         });
-        let help = if matches!(exit, Exit::Done | Exit::Empty) {
-            Vec::new()
-        } else {
-            vec![format!("tenantry migrate resume {}", report.run_id)]
-        };
+        let help = help(ending);
+        let help = help.iter().map(|line| invocation.fill(line)).collect();
         Self {
             run: report.run_id.clone(),
             status: report.status.as_str(),
@@ -63,6 +65,7 @@ impl Finished {
             not_run: report.not_run().count(),
             elapsed_ms: millis(report.duration),
             failures: failures.collect(),
+            warnings: ending.warnings.to_vec(),
             help,
             targets: None,
         }

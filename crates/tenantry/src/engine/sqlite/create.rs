@@ -96,7 +96,7 @@ fn make_file(address: &SqliteAddress) -> Result<(), CreateError> {
     if !is_plain_name(&address.file) {
         return Err(conflict(address, "the name is not that of a file".to_owned()));
     }
-    fs::create_dir_all(&address.folder).map_err(failed(address.folder.clone()))?;
+    let folders = Made::folders(&address.folder).map_err(failed(address.folder.clone()))?;
     let made = FileOptions::new()
         .write(true)
         .create_new(true)
@@ -109,7 +109,36 @@ fn make_file(address: &SqliteAddress) -> Result<(), CreateError> {
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed(address.path())(error)),
+        Err(error) => {
+            folders.remove();
+            Err(failed(address.path())(error))
+        }
+    }
+}
+
+/// Folders that were not there before, innermost first.
+struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Makes a folder with those above it. What was made is gone again if that fails half-way.
+    fn folders(folder: &Path) -> Result<Self, std::io::Error> {
+        let above = folder.ancestors().filter(|above| !above.as_os_str().is_empty());
+        let missing = above.take_while(|above| !above.exists());
+        let made = Self(missing.map(Path::to_owned).collect());
+        match fs::create_dir_all(folder) {
+            Ok(()) => Ok(made),
+            Err(error) => {
+                made.remove();
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes the folders that are still empty; what somebody else put into one stays.
+    fn remove(self) {
+        for folder in self.0 {
+            drop(fs::remove_dir(folder));
+        }
     }
 }
 

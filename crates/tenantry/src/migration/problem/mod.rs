@@ -6,6 +6,7 @@ mod kind;
 mod snippet;
 
 pub use kind::FileProblemKind;
+pub(super) use snippet::around;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ const WIDTH: usize = 200;
 
 /// Returns the line of a byte offset, cut to 200 characters around it and escaped, and the column of the
 /// offset in it, from 1.
-pub(super) fn around(text: &str, offset: usize) -> (String, usize) {
+pub(in crate::migration) fn around(text: &str, offset: usize) -> (String, usize) {
     let offset = text.floor_char_boundary(offset);
     let (before, after) = text.split_at(offset);
     let before = before.rsplit('\n').next().unwrap_or("");

@@ -17,7 +17,7 @@ use std::{fs, io};
 
 use super::problem::{FileProblem, FileProblemKind as Kind};
 use super::script::Script;
-use super::{Checksum, Migration, Track, directive, refuse, split, text};
+use super::{Checksum, Migration, Track, Warning, directive, refuse, split, text, warning};
 use crate::engine::Engine;
 use crate::target::TrackName;
 
@@ -54,11 +54,12 @@ impl Track {
             .into_iter()
             .map(|(path, name)| (path, name, Content::Disk))
             .collect();
-        assemble(folder, engine, files).map(|migrations| Self {
+        assemble(folder, engine, files).map(|(migrations, warnings)| Self {
             name,
             engine,
             folder: folder.to_owned(),
             migrations,
+            warnings,
         })
     }
 
@@ -71,11 +72,12 @@ impl Track {
             .map(|(name, text)| (PathBuf::from(name), (*name).to_owned(), Content::Binary(text)))
             .collect();
         files.sort_by(|a, b| a.0.cmp(&b.0));
-        assemble(Path::new(""), engine, files).map(|migrations| Self {
+        assemble(Path::new(""), engine, files).map(|(migrations, warnings)| Self {
             name,
             engine,
             folder: PathBuf::new(),
             migrations,
+            warnings,
         })
     }
 }
@@ -96,8 +98,12 @@ fn list(folder: &Path) -> Result<Vec<(PathBuf, String)>, io::Error> {
 
 type Files<'a> = Vec<(PathBuf, String, Content<'a>)>;
 
-fn assemble(folder: &Path, engine: Engine, files: Files<'_>) -> Result<Vec<Arc<Migration>>, ReadError> {
+/// What was read: the migrations, and what is to be told about their files.
+type Assembled = (Vec<Arc<Migration>>, Vec<Warning>);
+
+fn assemble(folder: &Path, engine: Engine, files: Files<'_>) -> Result<Assembled, ReadError> {
     let mut problems = Vec::new();
+    let mut warnings = Vec::new();
     let mut versions: BTreeMap<_, Vec<Found<'_>>> = BTreeMap::new();
     for (path, name, content) in files {
         match name::parse(&name) {
@@ -111,10 +117,14 @@ fn assemble(folder: &Path, engine: Engine, files: Files<'_>) -> Result<Vec<Arc<M
     let mut migrations = Vec::new();
     for found in versions.values() {
         let pair = pair::choose(found, engine, &mut problems);
-        migrations.extend(pair.and_then(|pair| migration(&pair, engine, &mut problems)));
+        let read = pair.and_then(|pair| migration(&pair, engine, &mut problems));
+        if let Some((migration, told)) = read {
+            migrations.push(migration);
+            warnings.extend(told);
+        }
     }
     if problems.is_empty() {
-        return Ok(migrations);
+        return Ok((migrations, warnings));
     }
     problems.sort_by(|a, b| (&a.path, a.place).cmp(&(&b.path, b.place)));
     Err(ReadError::Files {
@@ -123,22 +133,37 @@ fn assemble(folder: &Path, engine: Engine, files: Files<'_>) -> Result<Vec<Arc<M
     })
 }
 
-fn migration(pair: &Pair<'_>, engine: Engine, problems: &mut Vec<FileProblem>) -> Option<Arc<Migration>> {
+fn migration(
+    pair: &Pair<'_>,
+    engine: Engine,
+    problems: &mut Vec<FileProblem>,
+) -> Option<(Arc<Migration>, Vec<Warning>)> {
     let up = script(pair.up, engine, problems);
     let down = pair.down.map(|down| script(down, engine, problems));
-    Some(Arc::new(Migration {
+    let (up, mut warnings) = up?;
+    let down = match down {
+        Some(read) => {
+            let (down, told) = read?;
+            warnings.extend(told);
+            Some(down)
+        }
+        None => None,
+    };
+    let migration = Migration {
         version: pair.up.name.version,
         name: pair.up.name.name().to_owned(),
-        up: up?,
-        down: match down {
-            Some(down) => Some(down?),
-            None => None,
-        },
-    }))
+        up,
+        down,
+    };
+    Some((Arc::new(migration), warnings))
 }
 
-/// Reads one file; adds its problems, if any, and then returns none.
-fn script(found: &Found<'_>, engine: Engine, problems: &mut Vec<FileProblem>) -> Option<Script> {
+/// Reads one file, and what is to be told about it; adds its problems, if any, and then returns none.
+fn script(
+    found: &Found<'_>,
+    engine: Engine,
+    problems: &mut Vec<FileProblem>,
+) -> Option<(Script, Vec<Warning>)> {
     let read;
     let bytes = match found.content {
         Content::Binary(text) => text.as_bytes(),
@@ -154,7 +179,12 @@ fn script(found: &Found<'_>, engine: Engine, problems: &mut Vec<FileProblem>) ->
         },
     };
     match text::decode(bytes) {
-        Ok(text) => parse(&found.path, text, engine, problems),
+        Ok(text) => {
+            let script = parse(&found.path, text, engine, problems)?;
+            let at = (found.name.version, found.name.direction);
+            let warnings = warning::check(&script, bytes, engine, at);
+            Some((script, warnings))
+        }
         Err(problem) => {
             problems.push(if bytes.is_empty() {
                 FileProblem::whole(&found.path, problem.kind)

@@ -137,6 +137,7 @@ fn track_with(scripts: Vec<(Script, Option<Script>)>) -> Track {
         engine: Engine::Sqlite,
         folder: PathBuf::new(),
         migrations: migrations.collect(),
+        warnings: Vec::new(),
     }
 }
 

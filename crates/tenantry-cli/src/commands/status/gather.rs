@@ -1,0 +1,203 @@
+//! The figures of a status: from what the registry remembers, or from what every database answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tenantry::fleet::{Fleet, Selected};
+use tenantry::migration::{Track, Version};
+use tenantry::registry::NotCurrent;
+use tenantry::run::{Control, Outcome, Preview, TargetReport};
+use tenantry::{Code, Selection, Standing, TrackName};
+
+use super::super::planned::failed;
+use crate::failure::CommandError;
+
+/// How the fleet stands.
+#[derive(Debug, Serialize)]
+pub(super) struct Shown {
+    pub(super) tracks: Vec<ShownTrack>,
+    pub(super) not_current: Vec<ShownTarget>,
+    /// How many tenants have which status.
+    pub(super) tenants: BTreeMap<&'static str, u64>,
+    pub(super) live: bool,
+    /// Whether there is a server that a database could stand on.
+    #[serde(skip)]
+    pub(super) has_server: bool,
+}
+
+/// How the databases of one track stand.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct ShownTrack {
+    pub(super) track: String,
+    pub(super) head: Option<String>,
+    pub(super) total: u64,
+    pub(super) current: u64,
+    pub(super) behind: u64,
+    pub(super) ahead: u64,
+    pub(super) failed: u64,
+    by_version: BTreeMap<String, u64>,
+}
+
+/// A database that needs somebody.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownTarget {
+    pub(super) target: String,
+    track: String,
+    pub(super) server: String,
+    version: Option<String>,
+    pub(super) outcome: Option<&'static str>,
+    pub(super) code: Option<String>,
+    #[serde(skip)]
+    pub(super) number: Option<Code>,
+    reason: Option<String>,
+}
+
+impl Shown {
+    /// Returns whether a database is not where its track ends.
+    pub(super) fn is_behind(&self) -> bool {
+        self.tracks.iter().any(|track| track.current < track.total)
+    }
+}
+
+impl ShownTrack {
+    fn add(&mut self, standing: Standing, version: Option<Version>, databases: u64) {
+        self.total += databases;
+        *match standing {
+            Standing::Current => &mut self.current,
+            Standing::Behind => &mut self.behind,
+            Standing::Ahead => &mut self.ahead,
+            Standing::Failed => &mut self.failed,
+        } += databases;
+        let version = version.map_or_else(|| "none".to_owned(), |v| v.to_string());
+        *self.by_version.entry(version).or_default() += databases;
+    }
+}
+
+/// The tracks of a status by name, the shared databases first: the products' databases wait for them.
+#[derive(Debug, Default)]
+struct ByTrack(BTreeMap<(bool, String), ShownTrack>);
+
+impl ByTrack {
+    fn of(&mut self, name: &TrackName, track: Option<&Track>) -> &mut ShownTrack {
+        let key = (*name != TrackName::Tenant, name.to_string());
+        self.0.entry(key).or_insert_with(|| ShownTrack {
+            track: name.to_string(),
+            head: track.and_then(|t| t.migrations.last()).map(|m| m.label()),
+            ..ShownTrack::default()
+        })
+    }
+}
+
+/// Returns what the registry remembers of everybody; connects to nobody.
+///
+/// # Errors
+/// What the registry says; a file that must not run.
+pub(super) async fn remembered(fleet: &Fleet) -> Result<Shown, CommandError> {
+    let status = fleet.registry.fleet_status().await?;
+    let engine = fleet
+        .registry
+        .servers()
+        .await?
+        .first()
+        .map(|server| server.engine);
+    let mut read: BTreeMap<String, Arc<Track>> = BTreeMap::new();
+    let mut tracks = ByTrack::default();
+    for group in &status.groups {
+        let name = group.track.to_string();
+        // Versions are the same for every engine, so that the files of any one tell the newest.
+        let Some(engine) = engine else { break };
+        let track = match read.get(&name) {
+            Some(track) => Arc::clone(track),
+            None => Arc::new(fleet.folders.read(&group.track, engine)?),
+        };
+        let standing = Standing::remembered(&track, group.version, group.outcome);
+        tracks
+            .of(&group.track, Some(&track))
+            .add(standing, group.version, group.databases);
+        read.insert(name, track);
+    }
+    let tenants = status.tenants.iter().map(|(s, count)| (s.as_str(), *count));
+    Ok(Shown {
+        tracks: tracks.0.into_values().collect(),
+        not_current: status.not_current.iter().map(known).collect(),
+        tenants: tenants.collect(),
+        live: false,
+        has_server: engine.is_some(),
+    })
+}
+
+/// Asks every selected database, and returns with it who could not answer.
+///
+/// # Errors
+/// What the registry says.
+pub(super) async fn asked(
+    fleet: &Fleet,
+    selection: &Selection,
+    selected: &Selected,
+) -> Result<(Shown, Vec<TargetReport>), CommandError> {
+    let previews = fleet.preview(selected, &Control::default()).await;
+    let failed = failed(selected, &previews);
+    let mut tracks = ByTrack::default();
+    for preview in &previews {
+        let name = &preview.target.track;
+        let track = selected.tracks.find(name, preview.target.address.engine());
+        tracks
+            .of(name, track.map(AsRef::as_ref))
+            .add(Standing::of_preview(preview), version(preview), 1);
+    }
+    for target in selected.left_out.iter().filter(|target| target.failure.is_some()) {
+        tracks.of(&target.track, None).add(Standing::Failed, None, 1);
+    }
+    let mut tenants: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for tenant in fleet.registry.tenants(selection).await? {
+        *tenants.entry(tenant.status.as_str()).or_default() += 1;
+    }
+    let shown = Shown {
+        tracks: tracks.0.into_values().collect(),
+        not_current: failed.iter().map(unanswered).collect(),
+        tenants,
+        live: true,
+        has_server: true,
+    };
+    Ok((shown, failed))
+}
+
+/// Returns the newest version that a database says it has; of one that did not answer, what is remembered.
+fn version(preview: &Preview) -> Option<Version> {
+    match &preview.planned {
+        Ok((plan, _)) => plan.current,
+        Err(_) => preview.target.known_version,
+    }
+}
+
+fn known(found: &NotCurrent) -> ShownTarget {
+    ShownTarget {
+        target: found.label.clone(),
+        track: found.track.to_string(),
+        server: found.server.to_string(),
+        version: found.version.map(|v| v.to_string()),
+        outcome: found.outcome.map(Outcome::as_str),
+        code: found.error_code.map(|code| code.to_string()),
+        number: found.error_code,
+        reason: None,
+    }
+}
+
+fn unanswered(target: &TargetReport) -> ShownTarget {
+    let failure = target.failure.as_ref();
+    ShownTarget {
+        target: target.label.clone(),
+        track: target.track.to_string(),
+        server: target
+            .server
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        version: target.to.map(|v| v.to_string()),
+        outcome: Some(target.outcome.as_str()),
+        code: failure.map(|failure| failure.code.to_string()),
+        number: failure.map(|failure| failure.code),
+        reason: failure.map(|failure| failure.what.clone()),
+    }
+}

@@ -1,0 +1,51 @@
+//! `migrate status`: how far the fleet or one tenant is, from the registry or from every database.
+
+mod gather;
+mod one;
+mod view;
+
+use tenantry::fleet::Tiers;
+
+use super::opened::{self, block_on};
+use super::{Context, plans, runs};
+use crate::args::{Chosen, Limits};
+use crate::exit::Exit;
+use crate::failure::CommandError;
+
+/// What is asked of `migrate status`.
+pub(super) struct Question<'a> {
+    pub(super) tenant: Option<&'a str>,
+    pub(super) chosen: &'a Chosen,
+    pub(super) live: bool,
+}
+
+/// Carries out `migrate status`; returns how the process ends, and whether something is behind.
+///
+/// # Errors
+/// TN-6002 for an unknown tenant; what opening the project says.
+pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, bool), CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, &Limits::default()).await?;
+        if let Some(tenant) = question.tenant {
+            return one::show(context, &fleet, tenant).await;
+        }
+        let (shown, failed) = if question.live || !question.chosen.is_everything() {
+            let selection = opened::selection(question.chosen);
+            let selected = fleet.select(&selection, Tiers::Both).await?;
+            if selected.is_empty() {
+                return runs::empty(context, &Limits::default()).map(|exit| (exit, false));
+            }
+            gather::asked(&fleet, &selection, &selected).await?
+        } else {
+            (gather::remembered(&fleet).await?, Vec::new())
+        };
+        let exit = plans::tell_failed(context, &failed, "tenantry migrate status --live");
+        let mut human = view::human(&shown);
+        if exit != Exit::Done {
+            human = format!("{human}\n\nexit {} ({})", exit.code(), exit.name());
+        }
+        context.answer(&human, &shown)?;
+        Ok((exit, shown.is_behind()))
+    })
+}

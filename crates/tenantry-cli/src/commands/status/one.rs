@@ -1,0 +1,193 @@
+//! `migrate status <tenant>`: every migration of one tenant's databases, as they say themselves.
+
+use serde::Serialize;
+use tenantry::fleet::{Fleet, Tiers};
+use tenantry::history::Phase;
+use tenantry::run::{Control, Preview};
+use tenantry::{Pattern, Selection, Tenant, TenantStatus};
+
+use super::super::planned::failed;
+use super::super::{Context, plans};
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::render::text;
+
+#[derive(Serialize)]
+struct ShownOne {
+    tenant: String,
+    id: String,
+    status: &'static str,
+    databases: Vec<ShownHistory>,
+}
+
+#[derive(Serialize)]
+struct ShownHistory {
+    track: String,
+    server: String,
+    database: String,
+    applied: Vec<ShownRow>,
+    pending: Vec<String>,
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ShownRow {
+    migration: String,
+    phase: &'static str,
+    done_at: Option<String>,
+    duration_ms: u64,
+    run: String,
+}
+
+/// Shows every migration of one tenant's databases; asks them.
+///
+/// # Errors
+/// TN-6002 for an unknown tenant; what the registry says.
+pub(super) async fn show(
+    context: &Context,
+    fleet: &Fleet,
+    given: &str,
+) -> Result<(Exit, bool), CommandError> {
+    let tenant = fleet.registry.find_tenant(given).await?;
+    let selection = Selection {
+        only: vec![Pattern::new(tenant.id.as_str())],
+        ..Selection::default()
+    };
+    let selected = fleet.select(&selection, Tiers::Both).await?;
+    let previews = fleet.preview(&selected, &Control::default()).await;
+    let failed = failed(&selected, &previews);
+    let mut databases: Vec<ShownHistory> = previews.iter().map(history).collect();
+    for left in selected.left_out.iter().filter(|left| left.failure.is_some()) {
+        databases.push(ShownHistory {
+            track: left.track.to_string(),
+            server: String::new(),
+            database: String::new(),
+            applied: Vec::new(),
+            pending: Vec::new(),
+            problem: left.failure.as_ref().map(|f| format!("{}  {}", f.code, f.what)),
+        });
+    }
+    let behind = databases
+        .iter()
+        .any(|d| !d.pending.is_empty() || d.problem.is_some());
+    let again = format!("tenantry migrate status {}", tenant.slug);
+    let exit = plans::tell_failed(context, &failed, &again);
+    let shown = ShownOne {
+        tenant: tenant.slug.to_string(),
+        id: tenant.id.to_string(),
+        status: tenant.status.as_str(),
+        databases,
+    };
+    let mut human = human(&shown);
+    human.extend(next(&shown, &tenant));
+    if exit != Exit::Done {
+        human.push(format!("\nexit {} ({})", exit.code(), exit.name()));
+    }
+    context.answer(&human.join("\n"), &shown)?;
+    Ok((exit, behind))
+}
+
+fn history(preview: &Preview) -> ShownHistory {
+    let (applied, pending, problem) = match &preview.planned {
+        Ok((plan, history)) => {
+            let rows = history.of_track(&preview.target.track).map(|row| ShownRow {
+                migration: format!("{}_{}", row.version, row.name),
+                phase: row.phase.as_str(),
+                done_at: row.done_at.clone(),
+                duration_ms: row.duration_ms,
+                run: row.run_id.clone(),
+            });
+            (
+                rows.collect(),
+                plan.steps.iter().map(|s| s.migration.label()).collect(),
+                None,
+            )
+        }
+        Err(failure) => (
+            Vec::new(),
+            Vec::new(),
+            Some(format!("{}  {}", failure.code, failure.what)),
+        ),
+    };
+    ShownHistory {
+        track: preview.target.track.to_string(),
+        server: preview
+            .target
+            .server
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        database: preview.target.address.database().to_owned(),
+        applied,
+        pending,
+        problem,
+    }
+}
+
+/// Writes a time to the second: `2026-03-21 10:31:00Z`.
+fn to_second(time: &str) -> String {
+    let whole = time.split_once('.').map_or(time, |(whole, _)| whole);
+    let zone = if whole.len() < time.len() { "Z" } else { "" };
+    format!("{}{zone}", whole.replacen('T', " ", 1))
+}
+
+/// Says what comes next: the migrations that are pending, or the rest of a creation.
+fn next(shown: &ShownOne, tenant: &Tenant) -> Option<String> {
+    match tenant.status {
+        TenantStatus::Provisioning => Some(format!(
+            "\nNext:  tenantry tenant create {} --jurisdiction {}",
+            tenant.slug, tenant.jurisdiction
+        )),
+        TenantStatus::Active if shown.databases.iter().any(|d| !d.pending.is_empty()) => {
+            Some(format!("\nNext:  {}", migrate(shown)))
+        }
+        TenantStatus::Active | TenantStatus::Suspended => None,
+    }
+}
+
+/// Returns the command for what is pending: the shared database, the products', or both.
+fn migrate(shown: &ShownOne) -> String {
+    let pending = || shown.databases.iter().filter(|d| !d.pending.is_empty());
+    let is_shared = |database: &&ShownHistory| database.track == "tenant";
+    if pending().all(|database| is_shared(&database)) {
+        format!("tenantry migrate tenant {}", shown.tenant)
+    } else if pending().any(|database| is_shared(&database)) {
+        format!("tenantry migrate all --only {}", shown.tenant)
+    } else {
+        format!("tenantry migrate products --only {}", shown.tenant)
+    }
+}
+
+fn human(shown: &ShownOne) -> Vec<String> {
+    let mut lines = vec![format!("{}   {}", shown.tenant, shown.id)];
+    if shown.status != TenantStatus::Active.as_str() {
+        lines.push(format!("{}: runs leave it out", shown.status));
+    }
+    let names = shown
+        .databases
+        .iter()
+        .flat_map(|d| d.applied.iter().map(|row| &row.migration).chain(&d.pending));
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    for database in &shown.databases {
+        lines.push(format!(
+            "\n{}   {}   {}",
+            database.track, database.server, database.database
+        ));
+        for row in &database.applied {
+            let done = row.phase == Phase::Done.as_str();
+            let time = row.done_at.as_deref().filter(|_| done).map(to_second);
+            let (mark, at) = match time {
+                Some(time) => ("●", time),
+                None => ("◪", row.phase.to_owned()),
+            };
+            lines.push(format!("  {mark} {:width$}  {at:20}  {}", row.migration, row.run));
+        }
+        for pending in &database.pending {
+            lines.push(format!("  ○ {pending:width$}  pending"));
+        }
+        if let Some(problem) = &database.problem {
+            lines.push(format!("  ✗ {}", text::printable(problem)));
+        }
+    }
+    lines
+}

@@ -1,0 +1,219 @@
+//! What to do about a target that failed, before its run is tried again.
+
+use tenantry::run::{Failure, TargetReport};
+use tenantry::{Code, TrackName};
+
+use super::text;
+
+/// What helps, the likeliest first.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Advice {
+    /// What has to be done first; empty where another try is enough.
+    pub(crate) first: Vec<String>,
+    /// Whether the run is to be taken up behind it.
+    pub(crate) then: Then,
+}
+
+/// What comes behind the advice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The run, which finishes what is left.
+    #[default]
+    Again,
+    /// Nothing: the advice is all there is to do.
+    Done,
+}
+
+/// Returns what to do about a failure of this target.
+pub(crate) fn advice(failure: &Failure, target: &TargetReport) -> Advice {
+    let (first, then) = match failure.code.0 {
+        3001..=3003 | 3007 => (about_files(failure, target), Then::Again),
+        3005 => (no_way_back(failure, target), Then::Done),
+        3010 => (vec![alone(target)], Then::Done),
+        4008 => (versions(failure), Then::Done),
+        3006 | 5005 | 6006 | 6007 => (about_database(failure, target), Then::Again),
+        6013 => (unfinished(target), Then::Done),
+        _ => (Vec::new(), Then::Again),
+    };
+    Advice { first, then }
+}
+
+/// Returns whether another try must fail again until something was done.
+pub(crate) fn is_first_to_mend(code: Code) -> bool {
+    matches!(code.0, 3001..=3003 | 3005..=3007 | 3010 | 4008 | 5005 | 6006 | 6007 | 6013)
+}
+
+/// Returns the lines of help about a failure: the advice, then the commands that go on with the run.
+pub(crate) fn help(failure: &Failure, target: &TargetReport, again: &[String]) -> Vec<String> {
+    let Advice { mut first, then } = advice(failure, target);
+    match (then, first.is_empty()) {
+        (Then::Again, true) => first.extend_from_slice(again),
+        (Then::Again, false) => first.extend(again.iter().map(|command| format!("then  {command}"))),
+        (Then::Done, _) => {}
+    }
+    first
+}
+
+fn about_files(failure: &Failure, target: &TargetReport) -> Vec<String> {
+    let make = make(target);
+    let at = failure.file.as_ref().map(|path| text::path(path));
+    let past = |how: &str| {
+        let at = at.as_deref().filter(|at| !at.is_empty());
+        at.map_or(String::new(), |at| format!(":  git log {how} -- {at}"))
+    };
+    match failure.code.0 {
+        3001 => vec![
+            format!("put the file back as it was; its past{}", past("-p")),
+            format!("what is to change comes into a new one:  {make}"),
+        ],
+        3002 => vec![format!(
+            "put the file back; where it was removed{}",
+            past("--diff-filter=D --summary")
+        )],
+        3003 => {
+            let newest = target.to.map_or_else(
+                || "the newest one that is applied".to_owned(),
+                |version| version.to_string(),
+            );
+            vec![format!(
+                "rename the file, and its .down.sql, to a version above {newest}"
+            )]
+        }
+        _ => vec!["bring the folder up to date; it lacks what was applied:  git pull".to_owned()],
+    }
+}
+
+fn no_way_back(failure: &Failure, target: &TargetReport) -> Vec<String> {
+    let down = failure.file.as_ref().map(|path| path.with_extension("down.sql"));
+    let name = down.map_or_else(|| "the .down.sql beside it".to_owned(), |path| text::path(&path));
+    vec![
+        format!("write {name}"),
+        format!("or go forwards:  {}", make(target)),
+    ]
+}
+
+/// A version that is not there: the folder shows which ones are.
+fn versions(failure: &Failure) -> Vec<String> {
+    let folder = failure.file.as_ref().map(|path| text::path(path));
+    vec![match folder {
+        Some(folder) => format!("the versions that there are:  ls {folder}"),
+        None => "tenantry migrate plan".to_owned(),
+    }]
+}
+
+fn about_database(failure: &Failure, target: &TargetReport) -> Vec<String> {
+    let Some(owner) = &target.owner else {
+        return vec!["is it the right database?  tenantry config show --origin".to_owned()];
+    };
+    let show = format!("tenantry tenant show {}", owner.slug);
+    match (failure.code.0, &target.server) {
+        (5005, Some(server)) => vec![format!("tenantry server check {server}")],
+        (3006, _) => vec![
+            format!("is it the right database?  {show}"),
+            "a history that was dropped comes back with a backup".to_owned(),
+        ],
+        (6006, _) => vec![format!(
+            "bring the database back; what is expected where:  {show}"
+        )],
+        _ => vec![format!("put the right database in its place:  {show}")],
+    }
+}
+
+fn unfinished(target: &TargetReport) -> Vec<String> {
+    let slug = target
+        .owner
+        .as_ref()
+        .map_or("<slug>", |owner| owner.slug.as_str());
+    vec![
+        format!("what it has:  tenantry tenant show {slug}"),
+        format!("go on with what was begun:  tenantry product provision <type> --tenant {slug}"),
+    ]
+}
+
+/// Returns the command that migrates this one target.
+fn alone(target: &TargetReport) -> String {
+    let slug = target
+        .owner
+        .as_ref()
+        .map_or("<slug>", |owner| owner.slug.as_str());
+    match &target.track {
+        TrackName::Product(product) => {
+            format!("tenantry migrate products --only {slug} --product {product}")
+        }
+        TrackName::Tenant => format!("tenantry migrate tenant {slug}"),
+        TrackName::Central | TrackName::Registry => "tenantry migrate central".to_owned(),
+    }
+}
+
+/// Returns the command that makes a new migration on the target's track.
+fn make(target: &TargetReport) -> String {
+    let flag = match &target.track {
+        TrackName::Product(product) => format!(" --product {product}"),
+        TrackName::Central | TrackName::Registry => " --central".to_owned(),
+        TrackName::Tenant => String::new(),
+    };
+    format!("tenantry migrate make <name>{flag}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::sample;
+
+    fn help_of(code: u16, change: impl FnOnce(&mut TargetReport)) -> Vec<String> {
+        let mut target = sample::failed("globex", Code(code));
+        target.owner = Some(sample::owner("globex"));
+        change(&mut target);
+        let failure = target.failure.clone().unwrap();
+        help(
+            &failure,
+            &target,
+            &["tenantry migrate resume run_7f3a".to_owned()],
+        )
+    }
+
+    #[test]
+    fn what_another_try_mends_is_tried_again_at_once() {
+        for code in [2003, 4001, 5001] {
+            assert!(!is_first_to_mend(Code(code)));
+            assert_eq!(help_of(code, |_| ()), ["tenantry migrate resume run_7f3a"]);
+        }
+    }
+
+    #[test]
+    fn what_must_fail_again_names_something_to_do_before() {
+        for code in [3001, 3002, 3003, 3006, 3007, 5005, 6006, 6007] {
+            let lines = help_of(code, |_| ());
+            assert!(!lines[0].contains("migrate resume"), "{code} {lines:?}");
+            assert!(is_first_to_mend(Code(code)), "{code}");
+            let last = lines.last().unwrap();
+            assert_eq!(last, "then  tenantry migrate resume run_7f3a", "{code}");
+        }
+        for code in [3005, 3010, 4008, 6013] {
+            let lines = help_of(code, |_| ());
+            assert!(!lines.is_empty() && is_first_to_mend(Code(code)), "{code}");
+            assert!(
+                lines.iter().all(|line| !line.contains("resume")),
+                "{code} {lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_advice_is_about_the_track_of_the_target() {
+        let lines = help_of(3001, |target| {
+            target.track = TrackName::Product("kira".parse().unwrap());
+        });
+        assert!(lines[1].ends_with("tenantry migrate make <name> --product kira"));
+        let lines = help_of(3010, |target| {
+            target.track = TrackName::Product("kira".parse().unwrap());
+        });
+        assert_eq!(lines, ["tenantry migrate products --only globex --product kira"]);
+        assert!(help_of(3003, |_| ())[0].ends_with("above 20260301090100"));
+        let lines = help_of(6007, |target| target.owner = None);
+        assert_eq!(
+            lines[0],
+            "is it the right database?  tenantry config show --origin"
+        );
+    }
+}

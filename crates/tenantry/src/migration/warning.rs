@@ -1,0 +1,305 @@
+//! What in a file runs, and may not do what its author thinks: told, never refused.
+
+use std::path::PathBuf;
+
+use super::cursor::Cursor;
+use super::problem::around;
+use super::script::{Place, Script};
+use super::split::{Kind as TokenKind, Lexer};
+use super::version::Version;
+use crate::code::Code;
+use crate::direction::Direction;
+use crate::engine::Engine;
+
+/// The most warnings that are listed for one file: more help nobody.
+const MOST: usize = 20;
+
+/// How much of a comment is shown, in characters.
+const SHOWN: usize = 60;
+
+/// Something in a file that runs, and may not do what its author thinks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The migration's version.
+    pub version: Version,
+    /// Which of its files it is: the way forwards or the way back.
+    pub direction: Direction,
+    /// The file.
+    pub path: PathBuf,
+    /// Where in it.
+    pub place: Place,
+    /// The line of that place, cut to at most 200 characters around it, control characters escaped.
+    pub snippet: String,
+    /// The column of the place within the snippet, in characters from 1.
+    pub caret: usize,
+    /// What it is.
+    pub kind: WarningKind,
+}
+
+/// How a line ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineEnding {
+    /// A line feed, as on Unix.
+    Lf,
+    /// A carriage return and a line feed, as on Windows.
+    CrLf,
+    /// A carriage return alone.
+    Cr,
+}
+
+impl LineEnding {
+    /// Returns the name that editors use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lf => "LF",
+            Self::CrLf => "CRLF",
+            Self::Cr => "CR",
+        }
+    }
+}
+
+/// What a warning is about.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WarningKind {
+    /// MySQL, MariaDB: a comment that the server executes.
+    #[error("this comment is executed{}: {text}", from_version(*.from))]
+    ConditionalComment {
+        /// The lowest server version that executes it, as the comment writes it; `None` for every one.
+        from: Option<u32>,
+        /// What is executed, cut to 60 characters.
+        text: String,
+    },
+    /// MySQL, MariaDB: several tables are dropped, each by itself.
+    #[error("{0} tables are dropped one after the other; an interruption leaves some of them")]
+    SeveralTables(usize),
+    /// Lines end in different ways.
+    #[error("lines end in different ways: {} at first, {} here", .first.as_str(), .here.as_str())]
+    MixedLineEndings {
+        /// The ending of the first line.
+        first: LineEnding,
+        /// The ending of this line.
+        here: LineEnding,
+    },
+}
+
+/// Writes `80013` as servers name themselves: ` from 8.0.13`.
+fn from_version(from: Option<u32>) -> String {
+    from.map_or_else(String::new, |n| {
+        format!(" from {}.{}.{} on", n / 10_000, n / 100 % 100, n % 100)
+    })
+}
+
+impl Warning {
+    /// Returns the stable code.
+    pub fn code(&self) -> Code {
+        Code(match self.kind {
+            WarningKind::ConditionalComment { .. } => 3101,
+            WarningKind::SeveralTables(_) => 3102,
+            WarningKind::MixedLineEndings { .. } => 3103,
+        })
+    }
+
+    /// Returns the one thing to do.
+    pub fn help(&self) -> &'static str {
+        match self.kind {
+            WarningKind::ConditionalComment { .. } => {
+                "write it as a statement if it is to run, as a plain comment if it is not"
+            }
+            WarningKind::SeveralTables(_) => "give each table a DROP TABLE of its own",
+            WarningKind::MixedLineEndings { .. } => {
+                "save the file with one kind of line ending; its checksum stays the same"
+            }
+        }
+    }
+}
+
+/// Returns what is to be told about a file that may run; `bytes` is the file as it was read.
+pub(super) fn check(
+    script: &Script,
+    bytes: &[u8],
+    engine: Engine,
+    (version, direction): (Version, Direction),
+) -> Vec<Warning> {
+    let mut found: Vec<(usize, WarningKind)> = mixed_line_endings(bytes).into_iter().collect();
+    if engine == Engine::MySql {
+        for (index, statement) in script.statements.iter().enumerate() {
+            let start = statement.range().start;
+            let text = script.statement(index);
+            found.extend(several_tables(text).map(|kind| (start, kind)));
+            found.extend(
+                conditional_comments(text)
+                    .into_iter()
+                    .map(|(at, kind)| (start + at, kind)),
+            );
+        }
+    }
+    found.sort_by_key(|(offset, _)| *offset);
+    found.truncate(MOST);
+    found
+        .into_iter()
+        .map(|(offset, kind)| {
+            let (snippet, caret) = around(&script.text, offset);
+            Warning {
+                version,
+                direction,
+                path: script.path.clone(),
+                place: script.place(offset),
+                snippet,
+                caret,
+                kind,
+            }
+        })
+        .collect()
+}
+
+/// Returns the first line that ends in another way than the first one, by its offset in the text.
+fn mixed_line_endings(bytes: &[u8]) -> Option<(usize, WarningKind)> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut first = None;
+    let mut line = 0;
+    let mut at = 0;
+    while let Some(found) = text.get(at..)?.iter().position(|b| matches!(b, b'\r' | b'\n')) {
+        let end = at + found;
+        let (here, length) = match (text.get(end), text.get(end + 1)) {
+            (Some(b'\n'), _) => (LineEnding::Lf, 1),
+            (_, Some(b'\n')) => (LineEnding::CrLf, 2),
+            (_, _) => (LineEnding::Cr, 1),
+        };
+        match first {
+            None => first = Some(here),
+            Some(first) if first != here => {
+                return Some((line, WarningKind::MixedLineEndings { first, here }));
+            }
+            Some(_) => {}
+        }
+        at = end + length;
+        line = at;
+    }
+    None
+}
+
+/// The servers drop the tables of one statement one by one; MySQL before 8.0 and every MariaDB commit each.
+fn several_tables(text: &str) -> Option<WarningKind> {
+    let mut cursor = Cursor::new(text, Engine::MySql);
+    if !cursor.eat("DROP") {
+        return None;
+    }
+    cursor.eat("TEMPORARY");
+    cursor.eat_any(&["TABLE", "TABLES"])?;
+    let mut tables = 1;
+    while let Some(token) = cursor.bump() {
+        tables += usize::from(token.is_symbol(text, b','));
+    }
+    (tables > 1).then_some(WarningKind::SeveralTables(tables))
+}
+
+fn conditional_comments(text: &str) -> Vec<(usize, WarningKind)> {
+    let mut found = Vec::new();
+    let mut open: Option<(usize, usize)> = None;
+    for token in Lexer::new(text, Engine::MySql).map_while(Result::ok) {
+        match (token.kind, open) {
+            (TokenKind::CodeOpen, _) => open = Some((token.start as usize, token.end as usize)),
+            (TokenKind::CodeClose, Some((start, end))) => {
+                let marks = text.get(start..end).unwrap_or_default();
+                let inside = text.get(end..token.start as usize).unwrap_or_default();
+                found.push((start, conditional_comment(marks, inside)));
+                open = None;
+            }
+            (_, _) => {}
+        }
+    }
+    found
+}
+
+fn conditional_comment(marks: &str, inside: &str) -> WarningKind {
+    let digits: String = marks.chars().filter(char::is_ascii_digit).collect();
+    let words = inside.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text: String = words.chars().take(SHOWN).collect();
+    if text.len() < words.len() {
+        text.push('…');
+    }
+    WarningKind::ConditionalComment {
+        from: digits.parse().ok(),
+        text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migration::Track;
+    use crate::target::TrackName;
+
+    /// Returns code, place and text of each warning of one file.
+    fn told(engine: Engine, text: &str) -> Vec<(u16, usize, usize, String)> {
+        let track = Track::from_files(TrackName::Tenant, engine, &[("1_a.sql", text)]).unwrap();
+        let shown = |w: &Warning| (w.code().0, w.place.line, w.place.column, w.kind.to_string());
+        track.warnings.iter().map(shown).collect()
+    }
+
+    fn one(engine: Engine, text: &str) -> (u16, usize, usize, String) {
+        let mut all = told(engine, text);
+        assert_eq!(all.len(), 1, "{text:?} {all:?}");
+        all.remove(0)
+    }
+
+    #[test]
+    fn a_comment_that_is_executed_is_shown_with_what_it_does() {
+        let text = "CREATE TABLE a (id INT)\n  /*!80013 COMMENT  'x' */;\n";
+        let expect = "this comment is executed from 8.0.13 on: COMMENT 'x'".to_owned();
+        assert_eq!(one(Engine::MySql, text), (3101, 2, 3, expect));
+        let text = "/*! CREATE TABLE a (id INT) */;\n";
+        let expect = "this comment is executed: CREATE TABLE a (id INT)".to_owned();
+        assert_eq!(one(Engine::MySql, text), (3101, 1, 1, expect));
+        let text = "CREATE TABLE a (id INT) /*M!100100 COMMENT 'x' */;\n";
+        assert!(one(Engine::MySql, text).3.contains("from 10.1.0 on"));
+        assert_eq!(told(Engine::MySql, "SELECT '/*! x */'; -- /*! y */\n"), []);
+        assert_eq!(told(Engine::Sqlite, "CREATE TABLE a (id INT) /*! x */;\n"), []);
+    }
+
+    #[test]
+    fn several_tables_of_one_statement_are_told_on_mysql_only() {
+        let text = "SELECT 1;\nDROP TABLE IF EXISTS `a`, b;\n";
+        let (code, line, column, what) = one(Engine::MySql, text);
+        assert_eq!((code, line, column), (3102, 2, 1));
+        assert!(what.starts_with("2 tables"), "{what}");
+        assert_eq!(told(Engine::MySql, "DROP TABLE a; DROP TABLE b;"), []);
+        assert_eq!(told(Engine::Postgres, "DROP TABLE a, b;"), []);
+    }
+
+    #[test]
+    fn the_first_line_that_ends_in_another_way_is_named() {
+        for (text, line, what) in [
+            ("SELECT 1;\nSELECT 2;\r\n", 2, "LF at first, CRLF here"),
+            (
+                "SELECT 1;\r\nSELECT 2;\r\n\nSELECT 3;",
+                3,
+                "CRLF at first, LF here",
+            ),
+            ("\u{feff}SELECT 1;\rSELECT 2;\n", 2, "CR at first, LF here"),
+        ] {
+            let found = one(Engine::Postgres, text);
+            assert_eq!((found.0, found.1, found.2), (3103, line, 1), "{text:?}");
+            assert!(found.3.ends_with(what), "{text:?} {found:?}");
+        }
+        for same in [
+            "SELECT 1;\nSELECT 2;\n",
+            "SELECT 1;\r\nSELECT 2;\r\n",
+            "SELECT 1;\rSELECT 2;",
+        ] {
+            assert_eq!(told(Engine::Postgres, same), [], "{same:?}");
+        }
+    }
+
+    #[test]
+    fn a_warning_says_which_way_its_file_leads() {
+        let files = [
+            ("1_a.sql", "CREATE TABLE a (id INT);"),
+            ("1_a.down.sql", "DROP TABLE a, b;"),
+        ];
+        let track = Track::from_files(TrackName::Tenant, Engine::MySql, &files).unwrap();
+        let ways: Vec<Direction> = track.warnings.iter().map(|w| w.direction).collect();
+        assert_eq!(ways, [Direction::Down]);
+    }
+}
