@@ -8,9 +8,13 @@ mod database;
 #[expect(dead_code, reason = "its `main` is for the command line")]
 mod embed;
 #[cfg(test)]
+mod emptied;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod generated;
+#[cfg(test)]
+mod isolation;
 #[cfg(test)]
 mod mysql;
 #[cfg(test)]

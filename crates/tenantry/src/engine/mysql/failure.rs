@@ -1,5 +1,7 @@
 //! What a refused statement leaves behind, and what the history says about it afterwards.
 
+use std::sync::atomic::Ordering;
+
 use mysql_async::{Error, ServerError};
 
 use super::apply::{Worker, lost_or_refused};
@@ -51,6 +53,11 @@ impl Worker<'_> {
         }
     }
 
+    /// Whether an interruption is the answer to our own request; an administrator's `KILL QUERY` is not.
+    fn cancel_asked(&self) -> bool {
+        self.around.cancel_asked.load(Ordering::SeqCst)
+    }
+
     async fn own_failed(&mut self, error: &Error, role: Option<Role>, index: usize) -> ApplyError {
         let source = session_error(error);
         let Error::Server(server) = error else {
@@ -62,7 +69,7 @@ impl Worker<'_> {
         // The error that counts is the first one.
         drop(send(self.conn, &[Part::new(Role::Own, "ROLLBACK")]).await);
         match (server.code, role) {
-            (INTERRUPTED, _) => ApplyError::Cancelled {
+            (INTERRUPTED, _) if self.cancel_asked() => ApplyError::Cancelled {
                 step: index,
                 state: StateAfter::Unknown,
             },
@@ -100,7 +107,7 @@ impl Worker<'_> {
             Ok(state) => state,
             Err(error) => return error,
         };
-        if server.code == INTERRUPTED {
+        if server.code == INTERRUPTED && self.cancel_asked() {
             return ApplyError::Cancelled { step: index, state };
         }
         let Some(step) = self.steps().get(index) else {

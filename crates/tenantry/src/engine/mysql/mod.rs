@@ -1,27 +1,35 @@
 //! MySQL and MariaDB: dedicated connections, `GET_LOCK`, and statements that can be taken up again.
 
 mod apply;
+mod clean;
 mod connect;
 mod create;
 mod error;
 mod failure;
 mod fingerprint;
+mod foresee;
 mod lock;
 mod mark;
+mod objects;
 mod place;
 mod queue;
 mod quote;
+mod read_back;
 mod resume;
+mod rows;
 mod tables;
 mod wire;
 mod writes;
 
 pub(crate) use self::create::{create_database, describe};
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use mysql_async::Conn;
 
-use self::apply::{Ddl, Worker};
+use self::apply::{Around, Ddl, Worker};
 use self::connect::{Dial, connect};
 use self::queue::{Queue, Queued};
 use self::tables::{Names, take_history, text};
@@ -42,7 +50,7 @@ pub(crate) async fn open(
 ) -> Result<Box<dyn Session>, SessionError> {
     let names = names(address, options)?;
     let mut conn = dial(address, options).await?;
-    let mut parts = settings(options);
+    let mut parts = clean::settings(options);
     let facts = parts.len();
     parts.push(Part::new(
         Role::Question,
@@ -66,6 +74,7 @@ pub(crate) async fn open(
         server,
         epoch: None,
         history,
+        cancel_asked: Arc::default(),
         address: address.clone(),
         options: options.clone(),
     }))
@@ -98,33 +107,6 @@ async fn dial(address: &NetworkAddress, options: &OpenOptions) -> Result<Conn, S
         options.connect_timeout,
     ))
     .await
-}
-
-/// The settings of our sessions. `sql_mode` stays the server's: a migration means what it means there.
-fn settings(options: &OpenOptions) -> Vec<Part> {
-    let lock_timeout = options.lock_timeout.as_secs().max(1);
-    vec![
-        Part::new(
-            Role::Own,
-            format!(
-                "SET SESSION lock_wait_timeout = {lock_timeout}, \
-                 innodb_lock_wait_timeout = {lock_timeout}, wait_timeout = 120, autocommit = 1"
-            ),
-        ),
-        Part::new(Role::Own, "SET NAMES utf8mb4"),
-    ]
-}
-
-/// What sets a session that a migration has changed back to how it was.
-fn reset(names: &Names, options: &OpenOptions) -> Vec<Part> {
-    let mut parts = vec![Part::new(
-        Role::Own,
-        "SET SESSION sql_mode = DEFAULT, foreign_key_checks = DEFAULT, unique_checks = DEFAULT, \
-         time_zone = DEFAULT, sql_safe_updates = DEFAULT, sql_notes = DEFAULT",
-    )];
-    parts.extend(settings(options));
-    parts.push(Part::new(Role::Own, format!("USE {}", names.quoted)));
-    parts
 }
 
 /// What we need to know of a server.
@@ -213,6 +195,8 @@ struct MySqlSession {
     /// Our claim, once one was committed.
     epoch: Option<i64>,
     history: History,
+    /// Whether we asked the server to stop a statement; otherwise somebody else did.
+    cancel_asked: Arc<AtomicBool>,
     address: NetworkAddress,
     options: OpenOptions,
 }
@@ -256,13 +240,18 @@ impl Session for MySqlSession {
             self.make_tables().await?;
         }
         let (epoch, queue) = self.claim();
-        let reset = reset(&self.names, &self.options);
+        let reset = clean::common(&self.names, &self.options);
         let writer = Writer {
             names: &self.names,
             epoch,
             unit,
         };
-        let mut worker = Worker::new(&mut self.conn, writer, &reset, self.server.ddl, queue);
+        let around = Around {
+            ddl: self.server.ddl,
+            reset: &reset,
+            cancel_asked: &self.cancel_asked,
+        };
+        let mut worker = Worker::new(&mut self.conn, writer, around, queue);
         let outcome = worker.run().await;
         // A unit may fail behind the claim, which then holds all the same.
         if !worker.queue.claims() {
@@ -273,9 +262,11 @@ impl Session for MySqlSession {
 
     fn canceller(&self) -> Canceller {
         let id = self.conn.id();
+        let flag = Arc::clone(&self.cancel_asked);
         let (address, options) = (self.address.clone(), self.options.clone());
         Canceller::new(move || {
             let (address, options) = (address.clone(), options.clone());
+            flag.store(true, Ordering::SeqCst);
             async move {
                 // Whoever asks can do nothing about a server that does not answer.
                 if let Ok(mut conn) = dial(&address, &options).await {

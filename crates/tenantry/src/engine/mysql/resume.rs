@@ -113,7 +113,7 @@ impl Worker<'_> {
             .await
             .map_err(lost_or_refused)?;
         let verdict = compare(step.script().statement(next), before, &now, &class);
-        if verdict == Verdict::Applied && self.ddl == Ddl::Divisible {
+        if verdict == Verdict::Applied && self.around.ddl == Ddl::Divisible {
             return Ok(Verdict::Unclear("this server's DDL is not atomic"));
         }
         Ok(verdict)

@@ -14,13 +14,16 @@ use tokio_postgres::{CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::auth::{Guarded, GuardedTls, REFUSED};
-use super::error::{database_error, root_cause};
+use super::error::{Failure, database_error, root_cause};
 use crate::engine::text::clean;
 use crate::engine::{Canceller, NetworkAddress, OpenOptions, SessionError, Tls, tls};
 
 /// The oldest server whose session settings we rely on: `client_connection_check_interval` and
 /// `idle_session_timeout` came with 14.
 const OLDEST_SERVER: u32 = 14;
+
+/// SQLSTATE of a statement that was stopped, by whomever.
+const QUERY_CANCELED: &str = "57014";
 
 /// A connection and the task that moves its bytes.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ pub(super) struct Connection {
     /// A message was sent whose answer has not been read to its end.
     pub(super) in_flight: bool,
     /// Whether we asked the server to stop a statement; otherwise a stop is the file's own time limit.
-    pub(super) cancel_asked: Arc<AtomicBool>,
+    cancel_asked: Arc<AtomicBool>,
     address: NetworkAddress,
 }
 
@@ -85,6 +88,13 @@ impl Connection {
     /// Returns `host:port`, for messages.
     pub(super) fn endpoint(&self) -> String {
         endpoint(&self.address)
+    }
+
+    /// Returns whether a failure is the answer to our own request to stop. A file's own time limit and an
+    /// administrator's `pg_cancel_backend` end a statement with the same SQLSTATE.
+    pub(super) fn stopped_on_request(&self, failure: &Failure) -> bool {
+        let stopped = matches!(failure, Failure::Refused { sqlstate, .. } if sqlstate == QUERY_CANCELED);
+        stopped && self.cancel_asked.load(Ordering::SeqCst)
     }
 
     /// Returns what stops the running statement: a second connection that asks the server to.

@@ -17,6 +17,8 @@ pub(super) enum Failure {
         sqlstate: String,
         /// The position in the message, in characters from 1.
         position: Option<usize>,
+        /// Whether the server was inside a function or procedure.
+        inside_routine: bool,
     },
     /// The connection broke.
     Lost(String),
@@ -34,8 +36,41 @@ impl Failure {
                     Some(ErrorPosition::Original(at)) => usize::try_from(*at).ok(),
                     Some(ErrorPosition::Internal { .. }) | None => None,
                 },
+                inside_routine: db.where_().is_some(),
             },
             None => Self::Lost(root_cause(error)),
+        }
+    }
+
+    /// Returns whether a statement by itself was refused before it did anything: it cannot be read, or what
+    /// it names is not there or not allowed (class 42 and 3F000, "PostgreSQL Error Codes"). Inside a
+    /// procedure that proves nothing, because the procedure may have committed before.
+    pub(super) fn proves_nothing_done(&self) -> bool {
+        match self {
+            Self::Refused {
+                sqlstate,
+                inside_routine,
+                ..
+            } => !inside_routine && (sqlstate.starts_with("42") || sqlstate == "3F000"),
+            Self::Lost(_) => false,
+        }
+    }
+
+    /// Returns the same failure without its position, which is not one in a file.
+    pub(super) fn without_place(self) -> Self {
+        match self {
+            Self::Refused {
+                error,
+                sqlstate,
+                inside_routine,
+                ..
+            } => Self::Refused {
+                error,
+                sqlstate,
+                position: None,
+                inside_routine,
+            },
+            lost @ Self::Lost(_) => lost,
         }
     }
 

@@ -1,11 +1,12 @@
 //! The history row of a step outside a transaction: written before it as an intent, closed after it.
 
+use super::clean::OWN_RIGHTS;
+use super::connect::Connection;
 use super::error::Failure;
 use super::history;
-use super::session::{Locked, begin};
+use super::session::{BEGIN, Locked};
 use super::unit::{
-    DIVISION_BY_ZERO, DUPLICATE_TABLE, QUERY_CANCELED, UNIQUE_VIOLATION, confirm, new_meta, read_back,
-    read_row,
+    DIVISION_BY_ZERO, DUPLICATE_TABLE, UNIQUE_VIOLATION, confirm, new_meta, read_back, read_row,
 };
 use crate::direction::Direction;
 use crate::engine::text::literal;
@@ -37,7 +38,7 @@ pub(super) async fn write(
     message.push("COMMIT".to_owned());
     let answer = session.connection.exchange(&message.join(";\n"), |_, _| {}).await;
     if let Some(failure) = answer.failure {
-        return Err(own(failure, StateAfter::RolledBack));
+        return Err(own(&session.connection, failure, StateAfter::RolledBack));
     }
     session.epoch = epoch;
     Ok(())
@@ -65,7 +66,7 @@ pub(super) async fn close(
         })
         .await;
     match answer.failure {
-        Some(failure) => Err(own(failure, StateAfter::HalfWay { done: 0 })),
+        Some(failure) => Err(own(&session.connection, failure, StateAfter::HalfWay { done: 0 })),
         None => confirm(unit, &recorded),
     }
 }
@@ -73,11 +74,10 @@ pub(super) async fn close(
 /// Begins a transaction that fails with a division by zero unless the lock is still ours. A session that
 /// holds the session lock gets the transaction lock on the same key as well.
 fn opening(session: &Locked) -> Vec<String> {
-    let mut message: Vec<String> = begin(&session.connection, &session.options)
-        .split(";\n")
-        .map(ToOwned::to_owned)
-        .collect();
-    message.push("SELECT pg_catalog.set_config('search_path', 'public', false)".to_owned());
+    let mut message = vec![BEGIN.to_owned()];
+    message.extend(OWN_RIGHTS.map(ToOwned::to_owned));
+    // A step outside a transaction has a direct connection, whose start packet holds our settings.
+    message.push("RESET ALL".to_owned());
     message.push(format!(
         "SELECT 1 / pg_catalog.pg_try_advisory_xact_lock({})::integer",
         session.key
@@ -87,11 +87,9 @@ fn opening(session: &Locked) -> Vec<String> {
 
 /// Turns the failure of a message of ours into what happened; if the connection broke, a COMMIT in it may
 /// have taken effect.
-pub(super) fn own(failure: Failure, state: StateAfter) -> ApplyError {
+pub(super) fn own(connection: &Connection, failure: Failure, state: StateAfter) -> ApplyError {
     match failure {
-        Failure::Refused { sqlstate, .. } if sqlstate == QUERY_CANCELED => {
-            ApplyError::Cancelled { step: 0, state }
-        }
+        _ if connection.stopped_on_request(&failure) => ApplyError::Cancelled { step: 0, state },
         Failure::Refused { sqlstate, .. }
             if matches!(
                 sqlstate.as_str(),
@@ -163,12 +161,7 @@ fn update(unit: &Unit, step: &Step, epoch: i64, before: &str) -> String {
 }
 
 fn finish(unit: &Unit, step: &Step, epoch: i64) -> String {
-    let ours = format!(
-        "{} AND attempt_id = '{}' AND epoch = {epoch} \
-         AND EXISTS (SELECT FROM public._tenantry_meta m WHERE m.epoch = {epoch})",
-        row_of(unit, step),
-        unit.attempt_id
-    );
+    let ours = ours(unit, step, epoch);
     exactly_one(&match unit.direction {
         Direction::Up => format!(
             "UPDATE public._tenantry_history SET phase = 'done', next_stmt = total_stmts, pre_fp = NULL, \
@@ -180,6 +173,36 @@ fn finish(unit: &Unit, step: &Step, epoch: i64) -> String {
             format!("DELETE FROM public._tenantry_history WHERE {ours} AND phase = 'reverting'")
         }
     })
+}
+
+/// Takes back the intent of an attempt that did nothing.
+pub(super) async fn withdraw(session: &mut Locked, unit: &Unit, step: &Step) -> Result<(), ApplyError> {
+    let ours = ours(unit, step, session.epoch);
+    let statements = step.migration.up.statements.len();
+    let mut message = opening(session);
+    message.push(exactly_one(&match unit.direction {
+        Direction::Up => {
+            format!("DELETE FROM public._tenantry_history WHERE {ours} AND phase = 'running'")
+        }
+        Direction::Down => format!(
+            "UPDATE public._tenantry_history SET phase = 'done', next_stmt = {statements}, \
+             total_stmts = {statements}, pre_fp = NULL WHERE {ours} AND phase = 'reverting'"
+        ),
+    }));
+    message.push("COMMIT".to_owned());
+    let answer = session.connection.exchange(&message.join(";\n"), |_, _| {}).await;
+    let own = |failure| own(&session.connection, failure, StateAfter::HalfWay { done: 0 });
+    answer.failure.map(own).map_or(Ok(()), Err)
+}
+
+/// The condition of the row that this attempt wrote, under its claim.
+fn ours(unit: &Unit, step: &Step, epoch: i64) -> String {
+    format!(
+        "{} AND attempt_id = '{}' AND epoch = {epoch} \
+         AND EXISTS (SELECT FROM public._tenantry_meta m WHERE m.epoch = {epoch})",
+        row_of(unit, step),
+        unit.attempt_id
+    )
 }
 
 fn row_of(unit: &Unit, step: &Step) -> String {

@@ -149,6 +149,13 @@ impl Outlines {
         self.present.pieces.push(Piece::Ours(part, sql));
     }
 
+    /// Adds several statements of ours, each for the same end.
+    pub(super) fn push_all(&mut self, part: Part, statements: impl IntoIterator<Item = impl Into<String>>) {
+        for sql in statements {
+            self.push(part, sql);
+        }
+    }
+
     /// Adds a script, cut between statements where a message would become too large.
     pub(super) fn push_script(&mut self, step: usize, script: &Script) {
         let mut from = 0;

@@ -5,6 +5,7 @@
 //! A step that cannot run in a transaction is alone in its unit and goes the way of `outside.rs`.
 
 mod auth;
+mod clean;
 mod connect;
 mod create;
 mod error;

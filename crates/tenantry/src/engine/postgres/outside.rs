@@ -3,12 +3,13 @@
 //! The intent is committed before the statement runs, so that a later session knows whose half-made
 //! object it finds; the evidence is read before the intent, so that an undecided step changes nothing.
 
+use super::clean::{OWN_RIGHTS, traces};
+use super::connect::Connection;
 use super::error::Failure;
 use super::hold::hold;
 use super::intent;
 use super::session::{Locked, roll_back};
 use super::sight::{Seen, Sight, Wanted};
-use super::unit::QUERY_CANCELED;
 use crate::code::Code;
 use crate::engine::{ApplyError, DatabaseError, Recorded, StateAfter, Unit};
 use crate::migration::postgres_class::{Class, classify, is_concurrent};
@@ -25,6 +26,10 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
     };
     hold(session).await?;
     let script = step.script();
+    if session.touched {
+        clean(session).await?;
+    }
+    session.touched = true;
     let evidence = Evidence::gather(session, step).await?;
     let next = evidence.decide(step)?;
     let before = evidence.fingerprint(step);
@@ -36,10 +41,11 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
         Next::Run { removal } => {
             if let Some(removal) = removal {
                 let answer = alone(session, &removal).await;
-                answer.map_err(|failure| intent::own(failure, HALF_WAY))?;
+                answer.map_err(|failure| intent::own(&session.connection, failure, HALF_WAY))?;
             }
-            let answer = alone(session, &text_of(script)).await;
-            answer.map_err(|failure| refused(failure, script))?;
+            if let Err(failure) = alone(session, &text_of(script)).await {
+                return Err(evidence.refused(session, unit, step, failure).await);
+            }
             evidence.prove(session, script).await?;
         }
     }
@@ -79,7 +85,7 @@ impl Evidence {
         let seen = match &sight {
             Some(sight) => {
                 let looked = sight.look(&mut session.connection).await;
-                looked.map_err(|failure| intent::own(failure, state))?
+                looked.map_err(|failure| intent::own(&session.connection, failure, state))?
             }
             None => None,
         };
@@ -159,6 +165,28 @@ impl Evidence {
         }
     }
 
+    /// Returns the failure of the step's statement. Where nothing can have been done the intent is taken
+    /// back, so that a corrected file just runs.
+    async fn refused(&self, session: &mut Locked, unit: &Unit, step: &Step, failure: Failure) -> ApplyError {
+        let did_nothing = failure.proves_nothing_done()
+            && step.interrupted.is_none()
+            && self.is_as_before(session).await
+            && intent::withdraw(session, unit, step).await.is_ok();
+        let state = if did_nothing {
+            StateAfter::RolledBack
+        } else {
+            HALF_WAY
+        };
+        refused(&session.connection, failure, (step.script(), state))
+    }
+
+    /// Returns whether the object is still as it was; `true` for a statement that names none.
+    async fn is_as_before(&self, session: &mut Locked) -> bool {
+        let Some(sight) = &self.sight else { return true };
+        let now = sight.look(&mut session.connection).await;
+        now.is_ok_and(|now| sight.fingerprint(now.as_ref()) == sight.fingerprint(self.seen.as_ref()))
+    }
+
     /// Requires that the statement, which went through, took effect. Drops nothing.
     async fn prove(&self, session: &mut Locked, script: &Script) -> Result<(), ApplyError> {
         if let Some(query) = &script.directives.verify
@@ -173,7 +201,7 @@ impl Evidence {
             return Ok(());
         };
         let looked = sight.look(&mut session.connection).await;
-        let seen = looked.map_err(|failure| intent::own(failure, HALF_WAY))?;
+        let seen = looked.map_err(|failure| intent::own(&session.connection, failure, HALF_WAY))?;
         if sight.is_done(seen.as_ref()) {
             return Ok(());
         }
@@ -185,6 +213,18 @@ impl Evidence {
             },
         ))
     }
+}
+
+/// Takes away what an earlier file left in the session.
+async fn clean(session: &mut Locked) -> Result<(), ApplyError> {
+    let mut statements = OWN_RIGHTS.map(ToOwned::to_owned).to_vec();
+    statements.extend(traces(session.connection.settings));
+    let answer = session
+        .connection
+        .exchange(&statements.join(";\n"), |_, _| {})
+        .await;
+    let own = |failure| intent::own(&session.connection, failure, StateAfter::RolledBack);
+    answer.failure.map(own).map_or(Ok(()), Err)
 }
 
 /// Returns the whole SQL, so that a second statement, which the reader refuses, could not be lost here.
@@ -220,7 +260,7 @@ async fn verify(session: &mut Locked, script: &Script, query: &str) -> Result<bo
     let text = format!("BEGIN READ ONLY;\n{query}");
     let row = connection.first_row(&text).await;
     let rolled_back = roll_back(connection).await;
-    let row = row.map_err(|failure| refused_query(failure, script))?;
+    let row = row.map_err(|failure| refused_query(connection, failure, script))?;
     rolled_back.map_err(|source| ApplyError::Session {
         commit_sent: false,
         source,
@@ -229,31 +269,26 @@ async fn verify(session: &mut Locked, script: &Script, query: &str) -> Result<bo
     Ok(matches!(answer.as_deref(), Some("t" | "true")))
 }
 
-fn refused_query(failure: Failure, script: &Script) -> ApplyError {
-    let without_place = match failure {
-        Failure::Refused { error, sqlstate, .. } => Failure::Refused {
-            error,
-            sqlstate,
-            position: None,
-        },
-        lost @ Failure::Lost(_) => lost,
-    };
-    refused(without_place, script)
+fn refused_query(connection: &Connection, failure: Failure, script: &Script) -> ApplyError {
+    refused(connection, failure.without_place(), (script, HALF_WAY))
 }
 
-fn refused(failure: Failure, script: &Script) -> ApplyError {
+fn refused(connection: &Connection, failure: Failure, (script, state): (&Script, StateAfter)) -> ApplyError {
+    if connection.stopped_on_request(&failure) {
+        return ApplyError::Cancelled { step: 0, state };
+    }
     match failure {
-        Failure::Refused {
-            error,
-            sqlstate,
-            position,
-        } if sqlstate != QUERY_CANCELED => failed(script, position, error),
-        other @ (Failure::Refused { .. } | Failure::Lost(_)) => intent::own(other, HALF_WAY),
+        Failure::Refused { error, position, .. } => failed((script, state), position, error),
+        lost @ Failure::Lost(_) => intent::own(connection, lost, state),
     }
 }
 
 /// Returns the failure of the step's statement; `position` is in characters from 1.
-fn failed(script: &Script, position: Option<usize>, source: DatabaseError) -> ApplyError {
+fn failed(
+    (script, state): (&Script, StateAfter),
+    position: Option<usize>,
+    source: DatabaseError,
+) -> ApplyError {
     let text = text_of(script);
     let start = script.statements.first().map_or(0, |s| s.range().start);
     let at = position.and_then(|at| at.checked_sub(1));
@@ -264,7 +299,7 @@ fn failed(script: &Script, position: Option<usize>, source: DatabaseError) -> Ap
         statements: script.statements.len(),
         offset: start + inside.unwrap_or(0),
         exact: inside.is_some(),
-        state: HALF_WAY,
+        state,
         source,
     }
 }
@@ -278,5 +313,5 @@ fn unproved(script: &Script, message: &str) -> ApplyError {
         class: Code(2007),
         transient: false,
     };
-    failed(script, None, source)
+    failed((script, HALF_WAY), None, source)
 }

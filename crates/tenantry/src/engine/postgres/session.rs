@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::connect::{Connection, Settings, session_settings};
+use super::clean::local_settings;
+use super::connect::Connection;
 use super::error::Failure;
 use super::{history, outside, unit};
 use crate::engine::identity::{check_identity, lock_key};
-use crate::engine::text::literal;
 use crate::engine::{
     ApplyError, Canceller, Holder, NetworkAddress, OpenOptions, Reader, Recorded, Session, SessionError,
     Unit, poll,
@@ -66,6 +66,8 @@ pub(super) struct Locked {
     pub(super) in_transaction: bool,
     /// Whether the lock is held at the level of the session as well, until the connection closes.
     pub(super) holds_session_lock: bool,
+    /// Whether a file has run in this session, whose traces must be taken away before the next one.
+    pub(super) touched: bool,
 }
 
 /// Connects and takes the lock, trying until the window ends.
@@ -75,7 +77,7 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
     let begun = Instant::now();
     let mut expect = Look::Known;
     loop {
-        let head = begin(&connection, options);
+        let head = begin(&connection, options).join(";\n");
         match look(&mut connection, &head, Some(key), expect).await? {
             None => {
                 expect = Look::Probe;
@@ -99,6 +101,7 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
                     epoch,
                     in_transaction: true,
                     holds_session_lock: false,
+                    touched: false,
                 });
             }
             Some(_) => {
@@ -116,19 +119,15 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
     }
 }
 
-/// Returns the statement that begins a transaction, with the settings in it where a pooler refused them
-/// in the start packet.
-pub(super) fn begin(connection: &Connection, options: &OpenOptions) -> String {
-    let mut text = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE".to_owned();
-    if connection.settings == Settings::PerTransaction {
-        for (name, value) in session_settings(options) {
-            text.push_str(";\nSET LOCAL ");
-            text.push_str(name);
-            text.push_str(" = ");
-            text.push_str(&literal(&value));
-        }
-    }
-    text
+/// Begins a transaction in which files are carried out.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// Returns the statements that begin a transaction, with the settings in it where a pooler refused them in
+/// the start packet.
+pub(super) fn begin(connection: &Connection, options: &OpenOptions) -> Vec<String> {
+    let mut statements = vec![BEGIN.to_owned()];
+    statements.extend(local_settings(connection, options));
+    statements
 }
 
 pub(super) async fn roll_back(connection: &mut Connection) -> Result<(), SessionError> {

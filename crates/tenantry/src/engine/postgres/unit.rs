@@ -1,13 +1,12 @@
 //! Carries a unit out: claim, files, history rows, COMMIT and read-back.
 
-use std::sync::atomic::Ordering;
-
-use super::connect::Connection;
+use super::clean::{OWN_RIGHTS, between_files, local_settings, traces};
+use super::connect::{Connection, Settings};
 use super::error::Failure;
 use super::exchange::Answer;
 use super::history;
 use super::message::{Message, Outlines, Part};
-use super::session::{Locked, begin};
+use super::session::{BEGIN, Locked};
 use crate::direction::Direction;
 use crate::engine::text::literal;
 use crate::engine::{ApplyError, DatabaseError, Recorded, SessionError, StateAfter, Unit};
@@ -19,8 +18,6 @@ use crate::plan::Step;
 pub(super) const DIVISION_BY_ZERO: &str = "22012";
 pub(super) const UNIQUE_VIOLATION: &str = "23505";
 pub(super) const DUPLICATE_TABLE: &str = "42P07";
-/// SQLSTATE of a statement that was stopped on request.
-pub(super) const QUERY_CANCELED: &str = "57014";
 
 /// Carries the unit out in one transaction.
 pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
@@ -44,6 +41,7 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
         }
     }
     session.in_transaction = false;
+    session.touched = true;
     session.epoch += 1;
     confirm(unit, &recorded)
 }
@@ -52,11 +50,10 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
 /// list of parts: whatever comes after the last part is its answer.
 fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
     let mut outlines = Outlines::default();
+    let (connection, options) = (&session.connection, &session.options);
     if !session.in_transaction {
-        let begin = begin(&session.connection, &session.options);
-        for sql in begin.split(";\n") {
-            outlines.push(Part::Own, sql);
-        }
+        outlines.push(Part::Own, BEGIN);
+        outlines.push_all(Part::Own, opening(session));
         let key = session.key;
         outlines.push(
             Part::Lock,
@@ -64,22 +61,38 @@ fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
         );
     }
     if session.history.meta.is_none() && session.epoch == 0 {
-        for sql in history::CREATE_TABLES.split(";\n") {
-            outlines.push(Part::Claim, sql);
-        }
+        outlines.push_all(Part::Claim, history::CREATE_TABLES.split(";\n"));
         outlines.push(Part::Own, history::insert_meta(&new_meta(session)));
     } else {
         outlines.push(Part::Claim, history::claim(session.epoch));
     }
     for (index, (step, script)) in unit.steps.iter().zip(scripts).enumerate() {
+        if index > 0 {
+            outlines.push_all(Part::Own, between_files(connection, options));
+        }
         outlines.push(Part::Own, MARK);
         outlines.push_script(index, script);
-        for sql in record(unit, step, session.epoch + 1) {
-            outlines.push(Part::Record { step: index }, sql);
-        }
+        outlines.push_all(
+            Part::Record { step: index },
+            record(unit, step, session.epoch + 1),
+        );
+    }
+    // A pooler lends the connection to somebody else behind the COMMIT.
+    if connection.settings == Settings::PerTransaction {
+        outlines.push_all(Part::Own, traces(connection.settings));
     }
     outlines.push(Part::Commit, format!("COMMIT;\n{}", read_back(unit)));
     outlines
+}
+
+/// What follows the BEGIN: where a file has run in the session, its traces go.
+fn opening(session: &Locked) -> Vec<String> {
+    let (connection, options) = (&session.connection, &session.options);
+    if session.touched {
+        between_files(connection, options)
+    } else {
+        local_settings(connection, options)
+    }
 }
 
 pub(super) fn new_meta(session: &Locked) -> Meta {
@@ -96,10 +109,13 @@ pub(super) fn new_meta(session: &Locked) -> Meta {
 const MARK: &str = "SELECT pg_catalog.set_config('tenantry.xid', pg_catalog.pg_current_xact_id()::text, true), \
  pg_catalog.set_config('tenantry.begun', pg_catalog.clock_timestamp()::text, true)";
 
-/// Restores what a file may have changed, and asserts that the transaction is still the marked one.
+/// Asserts that the transaction is still the marked one, and restores the settings of a file that would
+/// reach our own statements behind it.
 const STILL_MARKED: &str = "SELECT 1 / (pg_catalog.current_setting('tenantry.xid', true) \
  OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id()::text)::integer, \
- pg_catalog.set_config('search_path', 'public', false)";
+ pg_catalog.set_config('search_path', 'public', false), \
+ pg_catalog.set_config('statement_timeout', '0', false), \
+ pg_catalog.set_config('standard_conforming_strings', 'on', false)";
 
 fn record(unit: &Unit, step: &Step, epoch: i64) -> Vec<String> {
     let track = literal(&unit.track.to_string());
@@ -124,7 +140,9 @@ fn record(unit: &Unit, step: &Step, epoch: i64) -> Vec<String> {
             )
         }
     };
-    vec![STILL_MARKED.to_owned(), write]
+    let mut statements: Vec<String> = OWN_RIGHTS.map(ToOwned::to_owned).to_vec();
+    statements.extend([STILL_MARKED.to_owned(), write]);
+    statements
 }
 
 /// Reads what the unit must have left: its rows after an apply; after a revert, those that must be gone.
@@ -165,13 +183,9 @@ pub(super) fn confirm(unit: &Unit, recorded: &[Recorded]) -> Result<Vec<Recorded
     ordered.ok_or(ApplyError::NotReadBack)
 }
 
-/// Returns the end of a unit that the server stopped because we asked; a file's own time limit stops a
-/// statement with the same SQLSTATE.
+/// Returns the end of a unit that the server stopped because we asked.
 fn stopped_on_request(connection: &Connection, answer: &Answer, message: &Message) -> Option<ApplyError> {
-    let Some(Failure::Refused { sqlstate, .. }) = &answer.failure else {
-        return None;
-    };
-    let asked = sqlstate == QUERY_CANCELED && connection.cancel_asked.load(Ordering::SeqCst);
+    let asked = connection.stopped_on_request(answer.failure.as_ref()?);
     let step = match message.parts.get(answer.completed) {
         Some(Part::Migration { step, .. } | Part::Record { step }) => *step,
         Some(Part::Own | Part::Lock | Part::Claim | Part::Commit) | None => 0,
@@ -197,6 +211,7 @@ fn outcome(answer: Answer, message: &Message, scripts: &[&Script]) -> Result<(),
             error,
             sqlstate,
             position,
+            inside_routine: _,
         } => {
             let place = position.and_then(|at| message.place(at));
             Err(refused(part, place, error, &sqlstate, scripts))

@@ -7,7 +7,7 @@ use rusqlite::limits::Limit;
 
 use super::database::Database;
 use super::error::{database_error, is, is_busy, offset};
-use super::{history, record};
+use super::{clean, history, record};
 use crate::direction::Direction;
 use crate::engine::{ApplyError, Recorded, SessionError, StateAfter, Unit};
 use crate::history::{FORMAT, Meta, Phase};
@@ -134,6 +134,9 @@ impl Work<'_> {
             }
         }
         self.database.mode.leave();
+        if self.database.mode.was_touched() {
+            self.own(clean::traces(&self.database.connection))?;
+        }
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use rusqlite::config::DbConfig;
 use rusqlite::ffi;
@@ -122,7 +122,14 @@ fn refusal(metadata: &Metadata) -> Option<&'static str> {
 
 /// Whose statements are being prepared: the authorizer looks at ours and theirs with different eyes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ScriptMode(Arc<AtomicU8>);
+pub(super) struct ScriptMode(Arc<Watch>);
+
+#[derive(Debug, Default)]
+struct Watch {
+    mode: AtomicU8,
+    /// Whether a migration has set something for its connection or made a temporary object.
+    touched: AtomicBool,
+}
 
 const OURS: u8 = 0;
 const INSIDE: u8 = 1;
@@ -131,24 +138,35 @@ const OUTSIDE: u8 = 2;
 impl ScriptMode {
     /// From now on statements come from a migration inside our transaction.
     pub(super) fn enter_inside(&self) {
-        self.0.store(INSIDE, Ordering::Relaxed);
+        self.0.mode.store(INSIDE, Ordering::Relaxed);
     }
 
     /// From now on statements come from a migration that runs outside a transaction.
     pub(super) fn enter_outside(&self) {
-        self.0.store(OUTSIDE, Ordering::Relaxed);
+        self.0.mode.store(OUTSIDE, Ordering::Relaxed);
     }
 
     /// From now on statements are our own.
     pub(super) fn leave(&self) {
-        self.0.store(OURS, Ordering::Relaxed);
+        self.0.mode.store(OURS, Ordering::Relaxed);
+    }
+
+    /// Returns whether a migration has left traces in its session since this was last asked.
+    pub(super) fn was_touched(&self) -> bool {
+        self.0.touched.swap(false, Ordering::Relaxed)
     }
 
     fn allows(&self, action: &AuthAction<'_>) -> bool {
-        let mode = self.0.load(Ordering::Relaxed);
+        let mode = self.0.mode.load(Ordering::Relaxed);
         // VACUUM begins a transaction of its own.
         let transaction = mode != OUTSIDE && matches!(action, AuthAction::Transaction { .. });
-        mode == OURS || !(transaction || is_forbidden(action))
+        if mode == OURS {
+            return true;
+        }
+        if leaves_traces(action) {
+            self.0.touched.store(true, Ordering::Relaxed);
+        }
+        !(transaction || is_forbidden(action))
     }
 }
 
@@ -185,6 +203,20 @@ fn set_up(connection: &Connection, mode: &ScriptMode) -> rusqlite::Result<()> {
             Authorization::Deny
         }
     }))
+}
+
+/// Returns whether this outlasts the file in its connection.
+fn leaves_traces(action: &AuthAction<'_>) -> bool {
+    matches!(
+        action,
+        AuthAction::Pragma {
+            pragma_value: Some(_),
+            ..
+        } | AuthAction::CreateTempTable { .. }
+            | AuthAction::CreateTempTrigger { .. }
+            | AuthAction::CreateTempView { .. }
+            | AuthAction::CreateVtable { .. }
+    )
 }
 
 /// Returns whether a migration must never do this: leave its file, load code, reach the whole process.

@@ -1,6 +1,7 @@
 //! SQLite: the write lock is the migration lock, and a unit with its history is one transaction.
 
 mod apply;
+mod clean;
 mod connect;
 mod create;
 mod database;

@@ -1,11 +1,13 @@
 //! What a MySQL statement is when it is interrupted: can its effect be seen, and may it run again?
 
 mod object;
+mod session;
 
 #[cfg(test)]
 mod tests;
 
 pub use object::{Object, ObjectKind};
+pub(crate) use session::SessionChanges;
 
 use std::borrow::Cow;
 

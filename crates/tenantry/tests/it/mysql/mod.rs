@@ -5,4 +5,5 @@ mod create;
 mod fixture;
 mod interrupted;
 mod proxy;
+mod resumed;
 mod session;

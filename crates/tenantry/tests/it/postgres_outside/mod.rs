@@ -2,6 +2,7 @@
 
 mod interrupted;
 mod lock;
+mod refused;
 
 use std::sync::Arc;
 use std::time::Duration;

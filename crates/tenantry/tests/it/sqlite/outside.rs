@@ -1,10 +1,14 @@
 //! Statements that SQLite refuses inside a transaction.
 
+use std::time::Duration;
+
 use tenantry::engine::{ApplyError, StateAfter};
 use tenantry::history::Phase;
-use tenantry::migration::{Directives, Script};
+use tenantry::migration::{Directives, OnResume, Script, Track};
+use tenantry::plan::Goal;
+use tokio::task::JoinSet;
 
-use super::{Bench, CUSTOMERS, VAT, script, track_with, version};
+use super::{Bench, CUSTOMERS, VAT, script, track_with, unit, version};
 
 fn outside(text: &str) -> Script {
     Script {
@@ -61,4 +65,56 @@ async fn vacuum_into_another_file_is_refused() {
     let error = bench.apply(&track_with(vec![(outside(&sql), None)])).await;
     assert!(matches!(error, Err(ApplyError::Statement { .. })), "{error:?}");
     assert!(!copy.exists());
+}
+
+/// Runs until the intent of the second file is written, and dies there.
+async fn killed_in_the_second_file(bench: &Bench, files: &Track) {
+    let mut session = bench.open().await;
+    let unit = unit(files, session.history(), &Goal::Head);
+    let mut task = JoinSet::new();
+    task.spawn(async move { session.carry_out(&unit).await });
+    let intent = async {
+        while bench.history().await.rows.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), intent)
+        .await
+        .unwrap();
+    task.abort_all();
+    while task.join_next().await.is_some() {}
+    let phases: Vec<Phase> = bench.history().await.rows.iter().map(|row| row.phase).collect();
+    assert_eq!(phases, [Phase::Done, Phase::Running]);
+}
+
+#[tokio::test]
+async fn what_may_not_be_repeated_is_ambiguous_after_a_kill() {
+    let bench = Bench::new();
+    let endless =
+        "INSERT INTO customers (name) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+        SELECT 'x' FROM n";
+    let files = track_with(vec![(script(CUSTOMERS), None), (outside(endless), None)]);
+    killed_in_the_second_file(&bench, &files).await;
+    let short = || outside("INSERT INTO customers (name) VALUES ('x')");
+    let files = track_with(vec![(script(CUSTOMERS), None), (short(), None)]);
+    for _ in 0..2 {
+        let error = bench.apply(&files).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ApplyError::Ambiguous {
+                    step: 0,
+                    statement: 0,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+    }
+    assert_eq!(bench.number("SELECT count(*) FROM customers"), 0);
+    let mut again = short();
+    again.directives.on_resume = OnResume::Rerun;
+    let files = track_with(vec![(script(CUSTOMERS), None), (again, None)]);
+    bench.apply(&files).await.unwrap();
+    assert_eq!(bench.number("SELECT count(*) FROM customers"), 1);
 }

@@ -1,5 +1,7 @@
 //! Which statements of a script take data away for good: their rollback must be confirmed by hand.
 
+mod body;
+
 use super::cursor::Cursor;
 use super::script::Script;
 use crate::engine::Engine;
@@ -13,14 +15,17 @@ pub struct Destruction {
     pub word: &'static str,
 }
 
-/// Returns the statements that drop tables, columns, schemas or databases, or delete rows.
+/// Returns the statements that drop tables, columns, schemas or databases, or delete rows, and those that
+/// may: `CALL`, and whatever runs a text that cannot be seen.
 ///
-/// The bodies of routines, `DO` blocks and strings are not looked into.
+/// `DO` blocks and the strings that are executed are looked into. What a function does that is called in a
+/// query, or by a trigger, is not seen.
 pub fn destroys_data(script: &Script, engine: Engine) -> Vec<Destruction> {
     let texts = (0..script.statements.len()).map(|index| (index, script.statement(index)));
     texts
         .filter_map(|(statement, text)| {
-            let word = destroyer(Cursor::new(text, engine), engine)?;
+            let cursor = Cursor::new(text, engine);
+            let word = destroyer(cursor.clone(), engine).or_else(|| body::hidden(cursor, engine))?;
             Some(Destruction { statement, word })
         })
         .collect()
@@ -78,6 +83,8 @@ fn altered(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     }
     cursor.eat_all(&["IF", "EXISTS"]);
     cursor.eat("ONLY");
+    // `format('ALTER TABLE %I …')` fills the name in later.
+    cursor.eat_symbol(b'%');
     cursor.qualified()?;
     cursor.eat_symbol(b'*');
     loop {
@@ -111,6 +118,8 @@ fn to_next_action(cursor: &mut Cursor<'_>) -> Option<()> {
             "(" => depth += 1,
             ")" => depth = depth.saturating_sub(1),
             "," if depth == 0 => return Some(()),
+            // In a body the next statement begins here.
+            ";" => return None,
             _ => {}
         }
     }
@@ -158,6 +167,52 @@ mod tests {
         );
         check(MySql, "ALTER TABLE a DROP PARTITION p", &[(0, "DROP PARTITION")]);
         check(Sqlite, "ALTER TABLE a DROP COLUMN b", &[(0, "DROP COLUMN")]);
+    }
+
+    #[test]
+    fn bodies_and_executed_strings_are_looked_into() {
+        for (body, word) in [
+            ("BEGIN DELETE FROM a; END", "DELETE"),
+            ("BEGIN IF true THEN DROP TABLE a; END IF; END", "DROP TABLE"),
+            ("BEGIN ALTER TABLE a DROP COLUMN b; END", "DROP COLUMN"),
+            ("BEGIN EXECUTE 'TRUNCATE a'; END", "TRUNCATE"),
+            (
+                "BEGIN EXECUTE format('ALTER TABLE %I DROP COLUMN b', n); END",
+                "DROP COLUMN",
+            ),
+            ("BEGIN EXECUTE 'SELECT ''x'''; EXECUTE wanted; END", "EXECUTE"),
+            ("BEGIN EXECUTE 'DROP ' || kind; END", "DROP"),
+            ("BEGIN CALL other(); END", "CALL"),
+        ] {
+            check(Postgres, &format!("DO $x$ {body} $x$"), &[(0, word)]);
+        }
+        check(Postgres, "CALL tidy()", &[(0, "CALL")]);
+        check(Postgres, "DO LANGUAGE plpython3u $$ pass $$", &[(0, "DO")]);
+        check(Postgres, "DO 'BEGIN DELETE FROM a; END'", &[(0, "DELETE")]);
+        check(Postgres, "PREPARE p AS DELETE FROM a", &[(0, "DELETE")]);
+        check(MySql, "CALL tidy()", &[(0, "CALL")]);
+        check(
+            MySql,
+            "PREPARE p FROM 'DROP TABLE a'; EXECUTE p",
+            &[(0, "DROP TABLE")],
+        );
+        check(MySql, "SET @x = 1; PREPARE p FROM @x", &[(1, "PREPARE")]);
+        check(MySql, "EXECUTE IMMEDIATE 'TRUNCATE TABLE a'", &[(0, "TRUNCATE")]);
+    }
+
+    #[test]
+    fn bodies_that_keep_the_data_need_no_confirmation() {
+        for body in [
+            "BEGIN PERFORM 1; UPDATE a SET b = 'DELETE'; END",
+            "BEGIN CREATE TRIGGER t AFTER DELETE OR TRUNCATE ON a EXECUTE FUNCTION f(); END",
+            "BEGIN ALTER TABLE a ADD b int REFERENCES c ON DELETE CASCADE; DROP INDEX i; END",
+            "BEGIN GRANT SELECT, DELETE ON a TO b; EXECUTE 'ALTER TABLE a ADD c int'; END",
+            "BEGIN EXECUTE format('CREATE INDEX ON %I (n)', t); END",
+        ] {
+            check(Postgres, &format!("DO $$ {body} $$"), &[]);
+        }
+        check(MySql, "PREPARE p FROM 'SELECT TRUNCATE(1.5, 1)'; EXECUTE p", &[]);
+        check(Sqlite, "UPDATE a SET b = 'DROP TABLE c'", &[]);
     }
 
     #[test]

@@ -1,0 +1,98 @@
+//! Statements that change objects, and those that are sent alone: intent, statement, checkpoint.
+
+use super::apply::Worker;
+use super::mark::Open;
+use super::queue::{Progress, Queue, Queued};
+use super::wire::{Part, Role, send};
+use crate::engine::error::ApplyError;
+use crate::migration::mysql_class::Object;
+use crate::plan::Step;
+
+impl Worker<'_> {
+    /// Runs one statement that changes objects: intent, statement, and what can ride behind it.
+    pub(super) async fn objects(
+        &mut self,
+        index: usize,
+        step: &Step,
+        at: usize,
+        objects: &[Object],
+    ) -> Result<usize, ApplyError> {
+        let before = self.fingerprint(index, at, objects).await?;
+        self.queue.note(Progress {
+            step: index,
+            next: at,
+            open: Open::seen(before),
+        });
+        let mut parts = self.prelude();
+        parts.push(Part::new(Role::Work(at), step.script().statement(at)));
+        let closing = self.closes(index, at);
+        if closing {
+            let mut last = Queue::default();
+            last.push(Queued::Finish(index));
+            parts.extend(last.transaction(self.writer, self.steps()));
+            parts.push(self.writer.read_back());
+        } else {
+            parts.extend(self.foresee(index, at + 1));
+        }
+        let sent = send(self.conn, &parts).await;
+        if sent.failure.is_some() {
+            return Err(self.failed(sent, &parts, index, at).await);
+        }
+        self.committed();
+        if closing {
+            self.read_back = Some(sent);
+        } else {
+            self.remember(index, at + 1, &sent, parts.len());
+            self.after(index, step, at + 1);
+        }
+        Ok(at + 1)
+    }
+
+    /// Runs one statement by itself; `open` is the intent it needs, if it needs one.
+    pub(super) async fn alone(
+        &mut self,
+        index: usize,
+        step: &Step,
+        at: usize,
+        open: Option<Open>,
+    ) -> Result<usize, ApplyError> {
+        if let Some(open) = open {
+            self.queue.note(Progress {
+                step: index,
+                next: at,
+                open,
+            });
+        }
+        let parts = self.prelude();
+        if !parts.is_empty() {
+            let sent = send(self.conn, &parts).await;
+            self.accept(&sent, &parts, index).await?;
+        }
+        // It may give any number of results, so nothing shares its message.
+        let parts = [Part::new(Role::Work(at), step.script().statement(at))];
+        let sent = send(self.conn, &parts).await;
+        if sent.failure.is_some() {
+            return Err(self.failed(sent, &parts, index, at).await);
+        }
+        self.after(index, step, at + 1);
+        Ok(at + 1)
+    }
+
+    /// Notes that statements have run; the last one's checkpoint is the row's end.
+    fn after(&mut self, index: usize, step: &Step, next: usize) {
+        if next < step.script().statements.len() {
+            self.queue.note(Progress {
+                step: index,
+                next,
+                open: Open::Nothing,
+            });
+        }
+    }
+
+    /// Returns whether this statement is the unit's last, so that its end can ride in the same message.
+    fn closes(&self, index: usize, at: usize) -> bool {
+        index + 1 == self.steps().len()
+            && self.classes.get(index).is_some_and(|c| at + 1 == c.len())
+            && !self.changes_session(index)
+    }
+}

@@ -1,0 +1,88 @@
+//! Statements that change rows: many in one message, with their checkpoint in one transaction.
+
+use mysql_async::consts::StatusFlags;
+
+use super::apply::Worker;
+use super::mark::Open;
+use super::queue::{Progress, Queued};
+use super::wire::{Part, Role, Sent, send};
+use crate::engine::error::ApplyError;
+use crate::migration::mysql_class::Class;
+use crate::plan::Step;
+
+/// A message of rows is closed behind this many bytes or statements; the checkpoint follows it.
+const MESSAGE_BYTES: usize = 1 << 20;
+const MESSAGE_STATEMENTS: usize = 500;
+
+impl Worker<'_> {
+    /// Runs statements that change rows, and their checkpoint, in one transaction that stays open.
+    pub(super) async fn rows(&mut self, index: usize, step: &Step, from: usize) -> Result<usize, ApplyError> {
+        if self.in_transaction {
+            let parts = self.prelude();
+            let sent = send(self.conn, &parts).await;
+            self.accept(&sent, &parts, index).await?;
+        }
+        let until = self.end_of_rows(index, step, from);
+        let mut parts = vec![Part::new(Role::Own, "START TRANSACTION")];
+        parts.extend(self.queue.parts(self.writer, self.steps()));
+        for at in from..until {
+            parts.push(Part::new(Role::Work(at), step.script().statement(at)));
+        }
+        // A session that the file has changed is set back before its row says that it is done.
+        let ends = until == step.script().statements.len() && !self.changes_session(index);
+        let mut after = self.queue.clone();
+        after.committed();
+        if ends {
+            after.push(Queued::Finish(index));
+        } else {
+            after.note(Progress {
+                step: index,
+                next: until,
+                open: Open::Nothing,
+            });
+        }
+        parts.extend(after.parts(self.writer, self.steps()));
+        let checkpoint = parts.len().saturating_sub(2);
+        parts.extend(self.foresee(index, until));
+        let sent = send(self.conn, &parts).await;
+        if sent.failure.is_some() {
+            return Err(self.failed(sent, &parts, index, from).await);
+        }
+        still_open(&sent, checkpoint, index)?;
+        after.committed();
+        self.queue = after;
+        self.in_transaction = true;
+        self.finished = ends.then_some(index);
+        self.remember(index, until, &sent, parts.len());
+        Ok(until)
+    }
+
+    fn end_of_rows(&self, index: usize, step: &Step, from: usize) -> usize {
+        let total = step.script().statements.len();
+        let mut bytes = 0;
+        let mut at = from;
+        while at < total && *self.class(index, at) == Class::Dml {
+            bytes += step.script().statement(at).len();
+            if at > from && (bytes > MESSAGE_BYTES || at - from >= MESSAGE_STATEMENTS) {
+                break;
+            }
+            at += 1;
+        }
+        at
+    }
+}
+
+/// Requires that the server was still inside the transaction at the checkpoint.
+fn still_open(sent: &Sent, checkpoint: usize, index: usize) -> Result<(), ApplyError> {
+    let inside = sent
+        .answers
+        .get(checkpoint)
+        .is_some_and(|answer| answer.status.contains(StatusFlags::SERVER_STATUS_IN_TRANS));
+    if inside {
+        return Ok(());
+    }
+    Err(ApplyError::SessionChanged {
+        step: index,
+        reason: "a statement that changes rows closed the transaction around it".to_owned(),
+    })
+}
