@@ -10,7 +10,7 @@ use super::error::{database_error, is, is_busy, offset};
 use super::{clean, history, record};
 use crate::direction::Direction;
 use crate::engine::{ApplyError, Recorded, SessionError, StateAfter, Unit};
-use crate::history::{FORMAT, Meta, Phase};
+use crate::history::{FORMAT, Meta};
 use crate::migration::OnResume;
 use crate::plan::Step;
 
@@ -198,7 +198,7 @@ impl Work<'_> {
         }
         let connection = &self.database.connection;
         let marked = match step.direction {
-            Direction::Up => record::write(connection, (self.unit, step), (Phase::Running, self.epoch), 0),
+            Direction::Up => record::intend(connection, self.unit, step, self.epoch),
             Direction::Down => record::mark_reverting(connection, self.unit, step),
         };
         if !self.own(marked)? {
@@ -241,12 +241,7 @@ impl Work<'_> {
         let connection = &self.database.connection;
         for (step, done) in self.unit.steps.iter().zip(done).skip(first) {
             let written = match step.direction {
-                Direction::Up => record::write(
-                    connection,
-                    (self.unit, step),
-                    (Phase::Done, self.epoch),
-                    done.duration_ms,
-                ),
+                Direction::Up => record::finish(connection, (self.unit, step), self.epoch, done.duration_ms),
                 Direction::Down => record::delete(connection, self.unit, step),
             };
             if !self.own(written)? {

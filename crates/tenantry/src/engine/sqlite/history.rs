@@ -1,7 +1,6 @@
 //! Reading our two tables in an SQLite file.
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::error::session_error;
 use crate::engine::SessionError;
@@ -15,12 +14,11 @@ const LOOK: &str = "SELECT
     coalesce(max(name NOT IN ('_tenantry_meta', '_tenantry_history')), 0)
     FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'";
 
-/// The history's columns, and behind them those of the meta row: one statement for both tables, as each
-/// costs a parse and a plan in a connection that is new.
-const BOTH: &str = "SELECT h.track, h.version, h.name, h.checksum, h.phase, h.attempt_id, h.run_id, h.epoch,
-    h.next_stmt, h.total_stmts, h.pre_fp, h.started_at, h.done_at, h.duration_ms,
-    m.database_id, m.tenant_id, m.registry_id, m.epoch, m.format
-    FROM main._tenantry_meta AS m LEFT JOIN main._tenantry_history AS h";
+const META: &str = "SELECT * FROM main._tenantry_meta";
+
+/// All columns in the order of the table, as the format that the meta row names has them: looking names up
+/// is a large part of planning this, which every file has to do anew.
+const ROWS: &str = "SELECT * FROM main._tenantry_history";
 
 /// Which of our tables a file has, and whether it has others.
 struct Found {
@@ -43,23 +41,14 @@ fn look(connection: &Connection) -> rusqlite::Result<Found> {
 /// snapshot.
 pub(super) fn read(connection: &Connection, endpoint: &str) -> Result<History, SessionError> {
     let refused = |error: &rusqlite::Error| session_error(endpoint, error);
-    let mut statement = match connection.prepare(BOTH) {
-        Ok(statement) => statement,
+    let meta = match connection.prepare(META) {
+        Ok(mut statement) => statement
+            .query_row([], meta)
+            .optional()
+            .map_err(|e| refused(&e))?,
         Err(error) => return absent(connection, endpoint, &error),
     };
-    let mut history = History::default();
-    let mut found = statement.query([]).map_err(|e| refused(&e))?;
-    while let Some(row) = found.next().map_err(|e| refused(&e))? {
-        if history.meta.is_none() {
-            history.meta = Some(meta(row).map_err(|e| refused(&e))?);
-        }
-        // A meta row alone comes with an empty one beside it.
-        let empty = row.get_ref(0).map_err(|e| refused(&e))? == ValueRef::Null;
-        if !empty {
-            history.rows.push(applied(row).map_err(|e| refused(&e))??);
-        }
-    }
-    let Some(meta) = &history.meta else {
+    let Some(meta) = meta else {
         return Err(damaged("`_tenantry_meta` is empty"));
     };
     if meta.format > FORMAT {
@@ -71,10 +60,21 @@ pub(super) fn read(connection: &Connection, endpoint: &str) -> Result<History, S
             ),
         });
     }
-    history
-        .rows
-        .sort_by(|a, b| (&a.track, a.version).cmp(&(&b.track, b.version)));
-    Ok(history)
+    let mut statement = match connection.prepare(ROWS) {
+        Ok(statement) => statement,
+        Err(error) => return absent(connection, endpoint, &error),
+    };
+    let mut rows = Vec::new();
+    let mut found = statement.query([]).map_err(|e| refused(&e))?;
+    while let Some(row) = found.next().map_err(|e| refused(&e))? {
+        rows.push(applied(row).map_err(|e| refused(&e))??);
+    }
+    rows.sort_by(|a: &Applied, b| (&a.track, a.version).cmp(&(&b.track, b.version)));
+    Ok(History {
+        meta: Some(meta),
+        rows,
+        occupied: false,
+    })
 }
 
 /// Says why our tables could not be read: they are not there, or one of them, or something else.
@@ -99,11 +99,11 @@ fn damaged(reason: &str) -> SessionError {
 
 fn meta(row: &Row<'_>) -> rusqlite::Result<Meta> {
     Ok(Meta {
-        database_id: row.get(14)?,
-        tenant_id: row.get(15)?,
-        registry_id: row.get(16)?,
-        epoch: row.get(17)?,
-        format: row.get(18)?,
+        database_id: row.get(1)?,
+        tenant_id: row.get(2)?,
+        registry_id: row.get(3)?,
+        epoch: row.get(4)?,
+        format: row.get(5)?,
     })
 }
 

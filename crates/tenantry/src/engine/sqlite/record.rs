@@ -37,32 +37,36 @@ CREATE TABLE _tenantry_history (
     PRIMARY KEY (track, version)
 ) STRICT, WITHOUT ROWID;";
 
-/// Writes a row, up to what happens if it is there. `started_at` is reckoned back from now, which saves a
-/// statement.
-macro_rules! insert {
-    () => {
-        "INSERT INTO main._tenantry_history (track, version, name, checksum, phase, attempt_id, run_id,
-            epoch, next_stmt, total_stmts, started_at, done_at, duration_ms, tool_version)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, iif(?5 = 'done', ?9, 0), ?9,
-            strftime('%Y-%m-%dT%H:%M:%fZ', 'now', format('-%.3f seconds', ?10 / 1000.0)),
-            iif(?5 = 'done', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), NULL), ?10, ?11)
-        ON CONFLICT (track, version) DO "
-    };
-}
+/// Writes the row of what is done. `started_at` is reckoned back from now, which saves a statement. Short,
+/// because every file has to plan it anew.
+const DONE: &str = "INSERT INTO main._tenantry_history (track, version, name, checksum, phase, attempt_id,
+    run_id, epoch, next_stmt, total_stmts, duration_ms, tool_version, started_at, done_at)
+    VALUES (?1, ?2, ?3, ?4, 'done', ?5, ?6, ?7, ?8, ?8, ?9, ?10,
+        strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?11), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+    ON CONFLICT (track, version) DO NOTHING";
 
-/// Writes a row that must not be there.
-const NEW: &str = concat!(insert!(), "NOTHING");
-
-/// Writes a row over that of an intent. The longer statement costs a longer plan, in every file anew.
-const OVER_INTENT: &str = concat!(
-    insert!(),
-    "UPDATE SET name = excluded.name, checksum = excluded.checksum,
+/// As [`DONE`], over the row of an intent.
+const DONE_AFTER_INTENT: &str = "INSERT INTO main._tenantry_history (track, version, name, checksum, phase,
+    attempt_id, run_id, epoch, next_stmt, total_stmts, duration_ms, tool_version, started_at, done_at)
+    VALUES (?1, ?2, ?3, ?4, 'done', ?5, ?6, ?7, ?8, ?8, ?9, ?10,
+        strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?11), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+    ON CONFLICT (track, version) DO UPDATE SET name = excluded.name, checksum = excluded.checksum,
         phase = excluded.phase, attempt_id = excluded.attempt_id, run_id = excluded.run_id,
         epoch = excluded.epoch, next_stmt = excluded.next_stmt, total_stmts = excluded.total_stmts,
         started_at = excluded.started_at, done_at = excluded.done_at,
         duration_ms = excluded.duration_ms, tool_version = excluded.tool_version
-    WHERE phase = 'running'"
-);
+    WHERE phase = 'running'";
+
+/// Writes the row of what is about to run outside a transaction.
+const INTENT: &str = "INSERT INTO main._tenantry_history (track, version, name, checksum, phase, attempt_id,
+    run_id, epoch, next_stmt, total_stmts, duration_ms, tool_version, started_at)
+    VALUES (?1, ?2, ?3, ?4, 'running', ?5, ?6, ?7, 0, ?8, ?9, ?10,
+        strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?11))
+    ON CONFLICT (track, version) DO UPDATE SET name = excluded.name, checksum = excluded.checksum,
+        attempt_id = excluded.attempt_id, run_id = excluded.run_id, epoch = excluded.epoch, next_stmt = 0,
+        total_stmts = excluded.total_stmts, started_at = excluded.started_at,
+        tool_version = excluded.tool_version
+    WHERE phase = 'running'";
 
 /// Makes both tables, with the one row that says whose database it is.
 pub(super) fn create(connection: &Connection, meta: &Meta) -> rusqlite::Result<()> {
@@ -100,29 +104,48 @@ pub(super) fn holds(connection: &Connection, epoch: i64) -> rusqlite::Result<boo
     )
 }
 
-/// Writes the row of one migration on its way forwards; returns `false` if it was done before.
-pub(super) fn write(
+/// Writes the row of what is about to run outside a transaction; returns `false` if it was done before.
+pub(super) fn intend(
+    connection: &Connection,
+    unit: &Unit,
+    step: &Step,
+    epoch: i64,
+) -> rusqlite::Result<bool> {
+    write(connection, INTENT, (unit, step), (epoch, 0))
+}
+
+/// Writes the row of what is done; returns `false` if it was done before.
+pub(super) fn finish(
     connection: &Connection,
     (unit, step): (&Unit, &Step),
-    (phase, epoch): (Phase, i64),
+    epoch: i64,
     duration_ms: u64,
+) -> rusqlite::Result<bool> {
+    let has_intent = step.interrupted.is_some() || step.script().directives.no_transaction;
+    let sql = if has_intent { DONE_AFTER_INTENT } else { DONE };
+    write(connection, sql, (unit, step), (epoch, duration_ms))
+}
+
+fn write(
+    connection: &Connection,
+    sql: &str,
+    (unit, step): (&Unit, &Step),
+    (epoch, duration_ms): (i64, u64),
 ) -> rusqlite::Result<bool> {
     let migration = &step.migration;
     let statements = i64::try_from(migration.up.statements.len()).unwrap_or(i64::MAX);
-    let has_intent = step.interrupted.is_some() || step.script().directives.no_transaction;
-    let sql = if has_intent { OVER_INTENT } else { NEW };
     let changed = connection.prepare_cached(sql)?.execute(params![
         unit.track.to_string(),
         migration.version.number(),
         migration.name,
         migration.up.checksum.to_string(),
-        phase.as_str(),
         unit.attempt_id,
         unit.run_id,
         epoch,
         statements,
         i64::try_from(duration_ms).unwrap_or(i64::MAX),
         env!("CARGO_PKG_VERSION"),
+        format!("-{}.{:03} seconds", duration_ms / 1000, duration_ms % 1000),
     ])?;
     Ok(changed == 1)
 }
