@@ -15,6 +15,7 @@ mod tls;
 pub use address::{Address, Login, NetworkAddress, Place, SqliteAddress, Tls};
 pub use create::{CreateError, NewDatabase};
 pub use error::{ApplyError, DatabaseError, Holder, SessionError, StateAfter};
+pub(crate) use poll::random;
 pub use session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
 
 use std::fmt;

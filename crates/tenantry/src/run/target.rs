@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
+use super::backoff::pause;
 use super::control::{Control, Stop};
 use super::event::RunEvent;
 use super::failure::Failure;
@@ -13,7 +14,7 @@ use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::units::units;
 use crate::code::Code;
-use crate::engine::{self, ApplyError, OpenOptions, Recorded, Session, SessionError, Unit};
+use crate::engine::{self, ApplyError, OpenOptions, Recorded, Session, SessionError, Unit, random};
 use crate::history::{History, Phase};
 use crate::migration::Track;
 use crate::plan::{Goal, PlanError, Step, plan};
@@ -223,8 +224,7 @@ impl Work<'_> {
             Ended::Apply(ApplyError::Fenced, _) => in_window,
             Ended::Plan(_) | Ended::Apply(_, _) | Ended::Stopped => false,
         };
-        // Doubling from 0.25 s to 8 s; the engines' own polling adds the jitter.
-        again.then(|| Duration::from_millis(250 << self.attempts.min(5)))
+        again.then(|| pause(self.attempts, random()))
     }
 
     fn is_worth_another(&self, error: &SessionError) -> bool {
