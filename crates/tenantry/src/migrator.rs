@@ -58,6 +58,7 @@ impl From<FleetError> for MigrateError {
             }
             other @ (FleetError::Registry(_)
             | FleetError::Files(_)
+            | FleetError::UnknownVersion { .. }
             | FleetError::Central(_)
             | FleetError::Create(_)
             | FleetError::Schema(_)) => Self::Fleet(other),
@@ -195,6 +196,7 @@ fn request(command: &str) -> Request {
         actor: "library".to_owned(),
         direction: Direction::Up,
         reverts: None,
+        continues: None,
     }
 }
 

@@ -122,7 +122,7 @@ async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, Comman
     let selected = fleet
         .unfinished(&report.run_id, Unfinished::OfRun, selected)
         .await?;
-    let asking = Asking::up(format!("migrate resume {}", report.run_id), &limits);
+    let asking = Asking::up(format!("migrate resume {}", report.run_id), &limits).continuing(&report.run_id);
     let (exit, _) = runs::show(context, &project, &fleet, selected, asking).await?;
     finish(context, &fleet, at, exit).await
 }

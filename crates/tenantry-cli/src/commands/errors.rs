@@ -22,7 +22,7 @@ fn exit_of(code: Code) -> Exit {
         3000..=3999 | 6001 | 6003 | 6005 | 6008 | 6014 | 7004 => Exit::Refused,
         4001 => Exit::Held,
         4003 => Exit::Empty,
-        4009 | 6002 | 6010 => Exit::NotFound,
+        4008 | 4009 | 6002 | 6010 => Exit::NotFound,
         6009 => Exit::RegistryDown,
         _ => Exit::Failed,
     }
@@ -121,6 +121,15 @@ impl From<FleetError> for CommandError {
         match error {
             FleetError::Registry(error) => error.into(),
             FleetError::Files(error) => error.into(),
+            FleetError::UnknownVersion { ref nearest, .. } => {
+                let made = bare(error.code(), &error).fact("state", "nothing ran; no target was touched");
+                let made = if nearest.is_empty() {
+                    made
+                } else {
+                    made.help(format!("did you mean  {} ?", nearest.join("  or  ")))
+                };
+                made.help("tenantry migrate plan")
+            }
             FleetError::Central(error) => of_central(&error),
             FleetError::Schema(failure) => of_failure(&failure),
             FleetError::Create(error) => of_create(&error),

@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
             return runs::empty(context, &Limits::default()).map(|exit| (exit, false));
         }
         if let Some(version) = question.to {
-            selected.aim(&Goal::UpTo(version));
+            selected.aim(&Goal::UpTo(version))?;
         }
         show(context, &fleet, &selected).await
     })

@@ -6,9 +6,11 @@ use std::io::IsTerminal as _;
 use tenantry::fleet::{Fleet, Selected, Tiers, central_target};
 use tenantry::migration::destroys_data;
 use tenantry::plan::Goal;
+use tenantry::registry::Run;
 use tenantry::run::{Control, Failure, Preview};
 use tenantry::{Code, Direction, Pattern, Selection, TrackName};
 
+use super::again::{self, Again};
 use super::opened::{self, block_on};
 use super::runs::{self, Asking};
 use super::{Context, plans};
@@ -33,12 +35,12 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         if selected.jobs.is_empty() {
             return runs::empty(context, &back.limits);
         }
-        let Some((goal, reverts)) = goal(&fleet, &selected, back).await? else {
+        let Some(unit) = unit(&fleet, &selected, back).await? else {
             let nothing = serde_json::json!({ "reverted": 0 });
             context.answer("No run is there to take back.", &nothing);
             return Ok(Exit::Done);
         };
-        selected.aim(&goal);
+        selected.aim(&unit.goal)?;
         let previews = fleet.preview(&selected, &Control::default()).await;
         refuse_without_way_back(&previews)?;
         if previews
@@ -56,9 +58,14 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         confirm(context, back, &previews)?;
         selected.left_out.clear();
         let asking = Asking {
-            command: "migrate rollback".to_owned(),
+            command: unit.command.clone(),
             direction: Direction::Down,
-            reverts,
+            reverts: unit.reverts,
+            continues: None,
+            again: Again::Rollback {
+                command: unit.command,
+                goal: unit.goal,
+            },
             limits: &back.limits,
         };
         runs::carry_out(context, &project, &fleet, selected, asking).await
@@ -97,22 +104,45 @@ async fn choose(project: &Project, fleet: &Fleet, back: &Back) -> Result<Selecte
     Ok(fleet.select(&selection, tiers).await?)
 }
 
-/// Returns where to, and the run that is taken back; `None` if there is no run to take back.
-async fn goal(
-    fleet: &Fleet,
-    selected: &Selected,
-    back: &Back,
-) -> Result<Option<(Goal, Option<String>)>, CommandError> {
+/// What is taken back.
+struct Unit {
+    goal: Goal,
+    /// The run, by the first of its chain, if it is one.
+    reverts: Option<String>,
+    /// The rollback as it can be typed again.
+    command: String,
+}
+
+/// Returns what is taken back; `None` if there is no run to take back.
+async fn unit(fleet: &Fleet, selected: &Selected, back: &Back) -> Result<Option<Unit>, CommandError> {
+    let plain = |goal, flag: String| Unit {
+        goal,
+        reverts: None,
+        command: again::rollback(back, &flag),
+    };
     if let Some(steps) = back.step {
-        return Ok(Some((Goal::BackSteps(steps), None)));
+        return Ok(Some(plain(Goal::BackSteps(steps), format!("--step {steps}"))));
     }
     if let Some(version) = back.to {
-        return Ok(Some((Goal::BackTo(Some(version)), None)));
+        let goal = Goal::BackTo(Some(version));
+        return Ok(Some(plain(goal, format!("--to {version}"))));
     }
-    if let Some(id) = &back.run {
-        let run = fleet.registry.find_run(id).await?;
-        return Ok(Some((Goal::BackRun(run.id.clone()), Some(run.id))));
-    }
+    let run = match &back.run {
+        Some(id) => Some(fleet.registry.find_run(id).await?),
+        None => last_run(fleet, selected).await?,
+    };
+    let Some(run) = run else { return Ok(None) };
+    let chain = fleet.registry.chain_of(&run.id).await?;
+    let first = run.first_of_chain();
+    Ok(Some(Unit {
+        goal: Goal::BackRuns(chain),
+        reverts: Some(first.to_owned()),
+        command: again::rollback(back, &format!("--run {first}")),
+    }))
+}
+
+/// Returns the newest run that changed one of the selected databases and was not taken back.
+async fn last_run(fleet: &Fleet, selected: &Selected) -> Result<Option<Run>, CommandError> {
     let tracks: BTreeSet<&TrackName> = selected.jobs.iter().map(|job| &job.target.track).collect();
     let ids: Vec<String> = selected
         .jobs
@@ -124,7 +154,7 @@ async fn goal(
         let run = fleet.registry.last_run_with_changes(track, &ids).await?;
         newest = newest.into_iter().chain(run).max_by_key(|run| run.started_at);
     }
-    Ok(newest.map(|run| (Goal::BackRun(run.id.clone()), Some(run.id))))
+    Ok(newest)
 }
 
 fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {

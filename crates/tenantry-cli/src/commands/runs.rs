@@ -2,9 +2,11 @@
 
 use tenantry::Direction;
 use tenantry::fleet::{Fleet, Request, Selected};
+use tenantry::registry::RunTarget;
 use tenantry::run::{Control, RunReport};
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::again::Again;
 use super::opened::actor;
 use super::{Context, plans};
 use crate::args::Limits;
@@ -12,7 +14,7 @@ use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::interrupt::{Asked, Signals};
-use crate::render::RunView;
+use crate::render::{Ending, RunView};
 
 /// What a command wants of its run.
 pub(super) struct Asking<'a> {
@@ -22,6 +24,10 @@ pub(super) struct Asking<'a> {
     pub(super) direction: Direction,
     /// The run that is taken back.
     pub(super) reverts: Option<String>,
+    /// The run whose work this one goes on with.
+    pub(super) continues: Option<String>,
+    /// How it is gone on with if something is left.
+    pub(super) again: Again,
     /// The flags.
     pub(super) limits: &'a Limits,
 }
@@ -33,7 +39,17 @@ impl<'a> Asking<'a> {
             command: command.into(),
             direction: Direction::Up,
             reverts: None,
+            continues: None,
+            again: Again::Resume,
             limits,
+        }
+    }
+
+    /// Says which run this one goes on with, by the first of its chain.
+    pub(super) fn continuing(self, first_of_chain: &str) -> Self {
+        Self {
+            continues: Some(first_of_chain.to_owned()),
+            ..self
         }
     }
 }
@@ -75,6 +91,7 @@ pub(super) async fn show(
         actor: actor(context),
         direction: asking.direction,
         reverts: asking.reverts,
+        continues: asking.continues,
     };
     let control = Control::default();
     let asked = Asked::default();
@@ -96,11 +113,16 @@ pub(super) async fn show(
         report = working => report?,
         exit = stopping => {
             let title = "left at once; whatever runs is finished or undone by its database";
-            return Err(CommandError::new(exit, title).help("tenantry migrate resume"));
+            return Err(CommandError::new(exit, title).help(asking.again.blind()));
         }
     };
     let exit = Exit::of_report(&report, asked.exit());
-    view.end(&report, exit);
+    let targets: Vec<RunTarget> = report.targets.iter().map(RunTarget::reported).collect();
+    view.end(&Ending {
+        report: &report,
+        exit,
+        again: asking.again.commands(&report.run_id, &targets),
+    });
     Ok((exit, report))
 }
 

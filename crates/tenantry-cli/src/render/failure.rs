@@ -80,8 +80,8 @@ impl Group<'_> {
         self.targets.iter().map(|target| target.label.as_str())
     }
 
-    /// Returns the message of the group. `run_id` is what its help resumes.
-    pub(crate) fn message(&self, run_id: &str) -> Message {
+    /// Returns the message of the group. `again` are the commands that go on with the run.
+    pub(crate) fn message(&self, again: &[String]) -> Message {
         let failure = self.failure;
         let mut message = Message {
             code: Some(failure.code),
@@ -95,7 +95,7 @@ impl Group<'_> {
             snippet: failure.snippet.clone(),
             caret: self.caret(),
             facts: Vec::new(),
-            help: vec![format!("tenantry migrate resume {run_id}")],
+            help: again.to_vec(),
         };
         if let Some(database) = &failure.database {
             message.facts.push(("database", words_of(database)));

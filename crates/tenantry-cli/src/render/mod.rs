@@ -23,7 +23,7 @@ pub(crate) use message::{Canvas, ending};
 pub(crate) use problem::Problem;
 pub(crate) use style::Paint;
 pub(crate) use table::Table;
-pub(crate) use view::RunView;
+pub(crate) use view::{Ending, RunView};
 
 /// Returns how wide the terminal behind stderr is; as wide as can be where there is none.
 pub(crate) fn width() -> usize {

@@ -7,6 +7,7 @@ use tenantry::{Direction, TrackName};
 use super::failure::{Group, groups, place, short};
 use super::message::Canvas;
 use super::text;
+use super::view::Ending;
 use crate::exit::Exit;
 
 /// Where the text after the first word begins.
@@ -16,7 +17,8 @@ const INDENT: usize = 9;
 const RULE: usize = 78;
 
 /// Draws the last block of a run.
-pub(crate) fn summary(report: &RunReport, exit: Exit, canvas: Canvas) -> String {
+pub(crate) fn summary(ending: &Ending<'_>, canvas: Canvas) -> String {
+    let (report, exit) = (ending.report, ending.exit);
     let mut lines = vec!["─".repeat(canvas.width.min(RULE)), headline(report, canvas)];
     let groups = groups(report);
     if !groups.is_empty() {
@@ -27,7 +29,7 @@ pub(crate) fn summary(report: &RunReport, exit: Exit, canvas: Canvas) -> String 
     }
     lines.push(String::new());
     lines.extend(state(&groups).map(|state| text::wrap(&state, canvas.width, 0)));
-    lines.extend(next(report, exit));
+    lines.extend(next(ending));
     if exit != Exit::Done {
         lines.push(format!("exit {} ({})", exit.code(), exit.name()));
     }
@@ -137,18 +139,24 @@ fn state(groups: &[Group<'_>]) -> Option<String> {
     Some(sentences.join(" "))
 }
 
-/// Returns the commands that come next: what resumes the run, or what shows that it is done.
-fn next(report: &RunReport, exit: Exit) -> Vec<String> {
-    let resume = format!("tenantry migrate resume {}", report.run_id);
-    let first = report.failed().next();
+/// Returns the commands that come next: what goes on with the run, or what shows that it is done.
+fn next(ending: &Ending<'_>) -> Vec<String> {
+    let first = ending.report.failed().next();
+    let again = |word: &str| {
+        ending
+            .again
+            .iter()
+            .map(|command| format!("{word:8}{command}"))
+            .collect::<Vec<_>>()
+    };
     let mut lines = Vec::new();
     if let Some(failure) = first.and_then(|target| target.failure.as_ref()) {
         lines.push(format!("Why:    tenantry explain {}", failure.code));
     }
-    match exit {
+    match ending.exit {
         Exit::Done => lines.push("Look:   tenantry migrate status".to_owned()),
         Exit::Empty => lines.push("Look:   tenantry tenant list".to_owned()),
-        Exit::Interrupted | Exit::Terminated | Exit::Stopped => lines.push(format!("Go on:  {resume}")),
+        Exit::Interrupted | Exit::Terminated | Exit::Stopped => lines.extend(again("Go on:")),
         Exit::Failed
         | Exit::Refused
         | Exit::Internal
@@ -158,7 +166,7 @@ fn next(report: &RunReport, exit: Exit) -> Vec<String> {
         | Exit::Pending
         | Exit::Findings
         | Exit::Held
-        | Exit::RegistryDown => lines.push(format!("Retry:  {resume}")),
+        | Exit::RegistryDown => lines.extend(again("Retry:")),
     }
     lines
 }

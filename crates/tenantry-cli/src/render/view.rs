@@ -45,6 +45,17 @@ enum Answer {
     Ndjson,
 }
 
+/// How a run ended, as it is told.
+#[derive(Debug)]
+pub(crate) struct Ending<'a> {
+    /// What became of the targets.
+    pub(crate) report: &'a RunReport,
+    /// How the process ends.
+    pub(crate) exit: Exit,
+    /// The commands that go on with what is left.
+    pub(crate) again: Vec<String>,
+}
+
 /// Shows one run.
 #[derive(Debug)]
 pub(crate) struct RunView {
@@ -175,30 +186,31 @@ impl RunView {
     }
 
     /// Shows how the run ended: messages on stderr, the answer on stdout.
-    pub(crate) fn end(&mut self, report: &RunReport, exit: Exit) {
+    pub(crate) fn end(&mut self, ending: &Ending<'_>) {
+        let (report, exit) = (ending.report, ending.exit);
         if matches!(self.face, Face::Lines) {
             let line = finish_line(report, exit);
             self.say(&line);
         }
-        let messages = messages(report, self.canvas);
+        let messages = messages(ending, self.canvas);
         if !messages.is_empty() {
             out::say(&messages);
         }
         match self.answer {
-            Answer::Block => out::answer(&summary(report, exit, self.canvas)),
-            Answer::Json => out::answer(&json(&Finished::of(report, exit).with_targets(report))),
-            Answer::Ndjson => self.stream(&Finished::of(report, exit)),
+            Answer::Block => out::answer(&summary(ending, self.canvas)),
+            Answer::Json => out::answer(&json(&Finished::of(ending).with_targets(report))),
+            Answer::Ndjson => self.stream(&Finished::of(ending)),
         }
     }
 }
 
 /// Draws the messages of a run: equal failures once, the commonest first.
-pub(crate) fn messages(report: &RunReport, canvas: Canvas) -> String {
-    let groups = groups(report);
+pub(crate) fn messages(ending: &Ending<'_>, canvas: Canvas) -> String {
+    let groups = groups(ending.report);
     let drawn = groups
         .iter()
         .take(MESSAGES)
-        .map(|group| message(&group.message(&report.run_id), canvas));
+        .map(|group| message(&group.message(&ending.again), canvas));
     drawn.collect::<Vec<_>>().join("\n\n")
 }
 

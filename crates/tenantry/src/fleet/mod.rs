@@ -17,10 +17,10 @@ pub use jobs::{Selected, Tiers};
 
 use crate::code::Code;
 use crate::direction::Direction;
-use crate::migration::ReadError;
-use crate::plan::Goal;
+use crate::migration::{ReadError, Version};
 use crate::registry::{NewRun, Registry, RegistryError, RunTarget};
-use crate::run::{Control, Job, Preview, RunEvent, RunOptions, RunReport, new_run_id, preview, run};
+use crate::run::{Control, Preview, RunEvent, RunOptions, RunReport, new_run_id, preview, run};
+use crate::target::TrackName;
 
 /// A run could not be carried on at all.
 #[derive(Debug, Error)]
@@ -32,6 +32,16 @@ pub enum FleetError {
     /// A track's files must not run.
     #[error(transparent)]
     Files(#[from] ReadError),
+    /// The goal names a version that a track does not have.
+    #[error("there is no migration {version} on the track {track}")]
+    UnknownVersion {
+        /// The version asked for.
+        version: Version,
+        /// The track.
+        track: TrackName,
+        /// Versions of that track that may have been meant, at most three.
+        nearest: Vec<String>,
+    },
     /// The central database could not be prepared.
     #[error("the central database could not be prepared")]
     Central(#[source] crate::engine::SessionError),
@@ -49,6 +59,7 @@ impl FleetError {
         match self {
             Self::Registry(error) => error.code(),
             Self::Files(error) => error.code(),
+            Self::UnknownVersion { .. } => Code(4008),
             Self::Central(error) => error.code(),
             Self::Create(error) => error.code(),
             Self::Schema(failure) => failure.code,
@@ -65,8 +76,10 @@ pub struct Request {
     pub actor: String,
     /// Forwards or backwards.
     pub direction: Direction,
-    /// The run that is taken back.
+    /// The run that is taken back: the first of its chain.
     pub reverts: Option<String>,
+    /// The run whose work this one goes on with: the first of its chain.
+    pub continues: Option<String>,
 }
 
 /// A registry with the folders of its tracks and the settings of its runs.
@@ -104,6 +117,8 @@ impl Fleet {
             command: request.command.clone(),
             direction: request.direction,
             reverts: request.reverts.clone(),
+            goal: selected.goal.clone(),
+            continues: request.continues.clone(),
             actor: request.actor.clone(),
             targets: rows,
         };
@@ -150,8 +165,7 @@ impl Fleet {
                     .map(|t| (t.database_id, t.track.to_string())),
             );
         }
-        let keep =
-            |id: &str, track: &crate::target::TrackName| keys.contains(&(id.to_owned(), track.to_string()));
+        let keep = |id: &str, track: &TrackName| keys.contains(&(id.to_owned(), track.to_string()));
         selected.retain(|job| keep(&job.target.database_id, &job.target.track));
         selected
             .left_out
@@ -171,10 +185,3 @@ pub enum Unfinished {
 
 /// How long an answer of the registry is waited for when it is opened.
 pub const REGISTRY_TIMEOUT: Duration = Duration::from_secs(8);
-
-/// Sets every job's goal.
-pub(crate) fn aim(jobs: &mut [Job], goal: &Goal) {
-    for job in jobs {
-        job.goal = goal.clone();
-    }
-}

@@ -94,7 +94,8 @@ impl From<FleetError> for ProvisionError {
     fn from(error: FleetError) -> Self {
         match error {
             FleetError::Registry(error) => Self::Registry(error),
-            other @ (FleetError::Files(_)
+            other @ (FleetError::UnknownVersion { .. }
+            | FleetError::Files(_)
             | FleetError::Central(_)
             | FleetError::Create(_)
             | FleetError::Schema(_)) => Self::Fleet(other),

@@ -10,6 +10,8 @@ mod embed;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod mysql;

@@ -50,9 +50,18 @@ fn mixed() -> RunReport {
     sample::report(RunStatus::Completed, targets)
 }
 
+fn ending(report: &RunReport, exit: Exit) -> Ending<'_> {
+    Ending {
+        report,
+        exit,
+        again: vec![format!("tenantry migrate resume {}", report.run_id)],
+    }
+}
+
 fn drawn(report: &RunReport, exit: Exit, width: usize) -> String {
-    let messages = messages(report, canvas(width));
-    format!("{messages}\n\n{}", summary(report, exit, canvas(width)))
+    let ending = ending(report, exit);
+    let messages = messages(&ending, canvas(width));
+    format!("{messages}\n\n{}", summary(&ending, canvas(width)))
 }
 
 #[test]
@@ -71,7 +80,7 @@ fn a_run_that_went_through() {
         RunStatus::Completed,
         vec![sample::applied("acme"), sample::target("hooli", Outcome::Current)],
     );
-    insta::assert_snapshot!(summary(&report, Exit::Done, canvas(80)));
+    insta::assert_snapshot!(summary(&ending(&report, Exit::Done), canvas(80)));
 }
 
 #[test]
@@ -85,8 +94,8 @@ fn a_run_with_nothing_to_do_and_one_that_was_interrupted() {
         vec![sample::applied("acme"), sample::not_run("hooli")],
     );
     let both = [
-        summary(&current, Exit::Done, canvas(80)),
-        summary(&early, Exit::Interrupted, canvas(80)),
+        summary(&ending(&current, Exit::Done), canvas(80)),
+        summary(&ending(&early, Exit::Interrupted), canvas(80)),
     ];
     insta::assert_snapshot!(both.join("\n\n"));
 }
@@ -113,7 +122,7 @@ fn without_colour_there_is_no_escape_sequence_and_with_it_there_is() {
         width: 80,
         paint: Paint::Colored,
     };
-    assert!(summary(&report, Exit::Failed, colored).contains("\u{1b}[31;1mDone"));
+    assert!(summary(&ending(&report, Exit::Failed), colored).contains("\u{1b}[31;1mDone"));
 }
 
 #[test]
@@ -134,7 +143,7 @@ fn the_words_of_a_database_cannot_paint_the_terminal() {
 #[test]
 fn json_has_the_targets_that_are_not_where_they_should_be() {
     let report = mixed();
-    let finished = Finished::of(&report, Exit::Failed).with_targets(&report);
+    let finished = Finished::of(&ending(&report, Exit::Failed)).with_targets(&report);
     let value: serde_json::Value = serde_json::from_str(&json(&finished)).unwrap();
     assert_eq!(value["type"], "run.finished");
     assert_eq!((&value["ok"], &value["failed"]), (&2.into(), &8.into()));

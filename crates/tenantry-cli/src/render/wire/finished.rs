@@ -5,6 +5,7 @@ use tenantry::run::{Outcome, RunReport};
 
 use super::{Target, millis};
 use crate::exit::Exit;
+use crate::render::Ending;
 use crate::render::failure::{groups, short};
 
 /// How a run ended: the last line of a stream, and all of `--json`.
@@ -38,8 +39,9 @@ struct Failures {
 }
 
 impl Finished {
-    /// Converts a report.
-    pub(crate) fn of(report: &RunReport, exit: Exit) -> Self {
+    /// Converts the end of a run.
+    pub(crate) fn of(ending: &Ending<'_>) -> Self {
+        let (report, exit) = (ending.report, ending.exit);
         let failures = groups(report).into_iter().map(|group| Failures {
             code: group.failure.code.to_string(),
             title: short(group.failure),
@@ -49,7 +51,7 @@ impl Finished {
         let help = if matches!(exit, Exit::Done | Exit::Empty) {
             Vec::new()
         } else {
-            vec![format!("tenantry migrate resume {}", report.run_id)]
+            ending.again.clone()
         };
         Self {
             run: report.run_id.clone(),
