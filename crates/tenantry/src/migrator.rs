@@ -57,6 +57,7 @@ impl From<FleetError> for MigrateError {
                 Self::TenantNotFound { id: given, nearest }
             }
             other @ (FleetError::Registry(_)
+            | FleetError::NotBegun(_)
             | FleetError::Files(_)
             | FleetError::UnknownVersion { .. }
             | FleetError::Central(_)

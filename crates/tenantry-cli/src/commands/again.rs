@@ -35,6 +35,15 @@ impl Again {
         }
     }
 
+    /// Returns the commands for a run that did everything and was not recorded.
+    pub(super) fn telling_the_registry(&self, run_id: &str) -> Vec<String> {
+        match self {
+            // It asks every target that has no outcome, and records what it finds.
+            Self::Resume => vec![format!("tenantry migrate resume {run_id}")],
+            Self::Rollback { .. } => vec!["tenantry migrate status --live".to_owned()],
+        }
+    }
+
     /// Returns the command where nothing is known of the targets.
     pub(super) fn blind(&self) -> String {
         match self {

@@ -131,7 +131,14 @@ impl From<FleetError> for CommandError {
                 made.help("tenantry migrate plan")
             }
             FleetError::Central(error) => of_central(&error),
-            FleetError::Schema(failure) => of_failure(&failure),
+            FleetError::NotBegun(ref cause) => {
+                let made = bare(error.code(), &error).fact("state", "nothing ran; no target was touched");
+                match help_for(cause) {
+                    Some(help) => made.help(help),
+                    None => made.help("tenantry config show --origin"),
+                }
+            }
+            FleetError::Schema(failure) => of_schema(&failure),
             FleetError::Create(error) => of_create(&error),
             error => bare(error.code(), &error),
         }
@@ -146,6 +153,16 @@ fn of_central(error: &SessionError) -> CommandError {
         .causes(error)
         .fact("state", "nothing was changed")
         .help("check [central] in tenantry.toml:  tenantry config show --origin")
+}
+
+/// Our tables could not be migrated. Whether the database is away or somebody keeps it locked, it cannot be
+/// used now.
+fn of_schema(failure: &Failure) -> CommandError {
+    let mut made = of_failure(failure);
+    if matches!(failure.code.0, 4001 | 5000..=5999) {
+        made.exit = Exit::RegistryDown;
+    }
+    made.fact("where", "the registry's own tables in the central database")
 }
 
 fn of_create(error: &CreateError) -> CommandError {

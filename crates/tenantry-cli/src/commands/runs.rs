@@ -121,7 +121,11 @@ pub(super) async fn show(
     view.end(&Ending {
         report: &report,
         exit,
-        again: asking.again.commands(&report.run_id, &targets),
+        again: if exit == Exit::RegistryDown {
+            asking.again.telling_the_registry(&report.run_id)
+        } else {
+            asking.again.commands(&report.run_id, &targets)
+        },
     });
     Ok((exit, report))
 }

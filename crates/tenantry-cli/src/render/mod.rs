@@ -11,6 +11,7 @@ mod summary;
 mod table;
 mod tally;
 pub(crate) mod text;
+mod unrecorded;
 mod view;
 mod wire;
 

@@ -13,7 +13,7 @@ use super::message::{Canvas, message};
 use super::summary::summary;
 use super::tally::Tally;
 use super::wire::{Event, Finished, Numbered, VersionLine};
-use super::{json, out, text};
+use super::{json, out, text, unrecorded};
 use crate::args::{Globals, Progress};
 use crate::clock::Utc;
 use crate::exit::Exit;
@@ -204,13 +204,15 @@ impl RunView {
     }
 }
 
-/// Draws the messages of a run: equal failures once, the commonest first.
+/// Draws the messages of a run: equal failures once, the commonest first, then what was not recorded.
 pub(crate) fn messages(ending: &Ending<'_>, canvas: Canvas) -> String {
     let groups = groups(ending.report);
-    let drawn = groups
-        .iter()
-        .take(MESSAGES)
-        .map(|group| message(&group.message(&ending.again), canvas));
+    let failures = groups.iter().take(MESSAGES);
+    let mut all: Vec<_> = failures.map(|group| group.message(&ending.again)).collect();
+    let report = ending.report;
+    let unrecorded = report.unrecorded.as_ref();
+    all.extend(unrecorded.map(|unrecorded| unrecorded::message(report, unrecorded, &ending.again)));
+    let drawn = all.iter().map(|of_one| message(of_one, canvas));
     drawn.collect::<Vec<_>>().join("\n\n")
 }
 

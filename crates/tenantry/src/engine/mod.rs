@@ -17,6 +17,7 @@ pub use create::{CreateError, NewDatabase};
 pub use error::{ApplyError, DatabaseError, Holder, SessionError, StateAfter};
 pub(crate) use poll::random;
 pub use session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
+pub(crate) use sqlite::File as SqliteFile;
 
 use std::fmt;
 

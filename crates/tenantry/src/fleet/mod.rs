@@ -15,11 +15,13 @@ pub use central::{central_target, prepare_central};
 pub use folders::Folders;
 pub use jobs::{Selected, Tiers};
 
+use self::recorder::NotRecorded;
+
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::migration::{ReadError, Version};
 use crate::registry::{NewRun, Registry, RegistryError, RunTarget};
-use crate::run::{Control, Preview, RunEvent, RunOptions, RunReport, new_run_id, preview, run};
+use crate::run::{Control, Preview, RunEvent, RunOptions, RunReport, Unrecorded, new_run_id, preview, run};
 use crate::target::TrackName;
 
 /// A run could not be carried on at all.
@@ -29,6 +31,9 @@ pub enum FleetError {
     /// The registry failed.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The run could not be written into the registry, so that it was not begun.
+    #[error("the run could not be recorded, so nothing ran")]
+    NotBegun(#[source] RegistryError),
     /// A track's files must not run.
     #[error(transparent)]
     Files(#[from] ReadError),
@@ -57,7 +62,7 @@ impl FleetError {
     /// Returns the stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Registry(error) => error.code(),
+            Self::Registry(error) | Self::NotBegun(error) => error.code(),
             Self::Files(error) => error.code(),
             Self::UnknownVersion { .. } => Code(4008),
             Self::Central(error) => error.code(),
@@ -97,7 +102,10 @@ impl Fleet {
     /// Carries out what was selected and records it: the run before it begins, every outcome as it comes.
     ///
     /// A target's failure is in the report. If the registry goes away in mid-run, the targets' own
-    /// histories stay right; the error then names how many outcomes were not recorded.
+    /// histories stay right, and [`RunReport::unrecorded`] says how many outcomes it does not have.
+    ///
+    /// # Errors
+    /// [`FleetError::NotBegun`] if the run could not be written down before it begins: nothing ran then.
     pub async fn execute(
         &self,
         selected: Selected,
@@ -122,15 +130,24 @@ impl Fleet {
             actor: request.actor.clone(),
             targets: rows,
         };
-        self.registry.begin_run(&new).await?;
+        self.registry
+            .begin_run(&new)
+            .await
+            .map_err(FleetError::NotBegun)?;
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let (report, recorded) = tokio::join!(
             run(&id, selected.jobs, self.options.clone(), control.clone(), sender),
             recorder::record(&self.registry, &id, receiver, events),
         );
-        recorded?;
-        self.registry.finish_run(&id, report.status).await?;
+        let recorded = match recorded {
+            Ok(()) => {
+                let finished = self.registry.finish_run(&id, report.status).await;
+                finished.map_err(|error| NotRecorded { outcomes: 0, error })
+            }
+            Err(not_recorded) => Err(not_recorded),
+        };
         let mut report = report;
+        report.unrecorded = recorded.err().map(Unrecorded::from);
         report.targets.extend(selected.left_out);
         Ok(report)
     }

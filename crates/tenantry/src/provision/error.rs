@@ -94,7 +94,8 @@ impl From<FleetError> for ProvisionError {
     fn from(error: FleetError) -> Self {
         match error {
             FleetError::Registry(error) => Self::Registry(error),
-            other @ (FleetError::UnknownVersion { .. }
+            other @ (FleetError::NotBegun(_)
+            | FleetError::UnknownVersion { .. }
             | FleetError::Files(_)
             | FleetError::Central(_)
             | FleetError::Create(_)

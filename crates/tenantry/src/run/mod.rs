@@ -22,5 +22,5 @@ pub use failure::{Failure, Snippet};
 pub use id::new_run_id;
 pub use options::{DEFAULT_CONCURRENCY, RunOptions, TransactionScope};
 pub use preview::{Preview, preview};
-pub use report::{Outcome, RunReport, RunStatus, TargetReport};
+pub use report::{Outcome, RunReport, RunStatus, TargetReport, Unrecorded};
 pub use runner::{Job, Tracks, run};

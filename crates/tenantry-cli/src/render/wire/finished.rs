@@ -24,6 +24,9 @@ pub(crate) struct Finished {
     elapsed_ms: u64,
     failures: Vec<Failures>,
     help: Vec<String>,
+    /// What the registry does not have of the run; left out if it has everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unrecorded: Option<Missing>,
     /// The targets that are not where they should be; only with `--json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     targets: Option<Vec<Target>>,
@@ -36,6 +39,14 @@ struct Failures {
     title: String,
     count: usize,
     targets: Vec<String>,
+}
+
+/// Outcomes that the registry did not take.
+#[derive(Debug, Serialize)]
+struct Missing {
+    outcomes: usize,
+    code: String,
+    reason: String,
 }
 
 impl Finished {
@@ -66,6 +77,11 @@ impl Finished {
             elapsed_ms: millis(report.duration),
             failures: failures.collect(),
             help,
+            unrecorded: report.unrecorded.as_ref().map(|unrecorded| Missing {
+                outcomes: unrecorded.outcomes,
+                code: unrecorded.code.to_string(),
+                reason: unrecorded.reason.clone(),
+            }),
             targets: None,
         }
     }

@@ -4,6 +4,7 @@ mod central;
 mod create;
 mod failure;
 mod fleet;
+mod lost;
 mod rollback;
 mod signals;
 

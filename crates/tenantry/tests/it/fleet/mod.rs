@@ -1,6 +1,7 @@
 //! Runs over a fleet of SQLite files with a registry: what is recorded, resumed and taken back.
 
 mod chains;
+mod lost;
 mod upgrade;
 
 use std::fs;
@@ -11,9 +12,9 @@ use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Request, Selected, Tiers
 use tenantry::plan::Goal;
 use tenantry::provision::{Naming, NewTenant, Tenants};
 use tenantry::registry::{self, NewServer, Registry};
-use tenantry::run::{Control, RunOptions, RunReport};
+use tenantry::run::{Control, RunEvent, RunOptions, RunReport};
 use tenantry::{Direction, Selection, TenantId};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// A fleet in a folder of its own.
 struct Platform {
@@ -79,6 +80,10 @@ impl Platform {
         fs::write(self.folder.path().join("tenant").join(name), sql).unwrap();
     }
 
+    fn central(&self) -> SqliteAddress {
+        central(&self.folder)
+    }
+
     /// Selects every tenant's shared database.
     async fn select(&self) -> Selected {
         let everybody = Selection::default();
@@ -133,5 +138,14 @@ fn up() -> Request {
         direction: Direction::Up,
         reverts: None,
         continues: None,
+    }
+}
+
+/// Waits until as many events of a kind have come.
+async fn heard(events: &mut UnboundedReceiver<RunEvent>, count: usize, kind: impl Fn(&RunEvent) -> bool) {
+    let mut seen = 0;
+    while seen < count {
+        let event = events.recv().await.expect("the run ended before it told enough");
+        seen += usize::from(kind(&event));
     }
 }

@@ -76,3 +76,18 @@ async fn an_older_registry_keeps_its_runs_when_it_is_migrated() {
     let again = prepare_central(&address, &RunOptions::default()).await.unwrap();
     assert_eq!(again, (id, false));
 }
+
+#[tokio::test]
+async fn a_current_registry_is_prepared_while_somebody_writes_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let central = SqliteAddress {
+        folder: folder.path().to_owned(),
+        file: "central.db".to_owned(),
+    };
+    let address = Address::Sqlite(central.clone());
+    let (id, _) = prepare_central(&address, &RunOptions::default()).await.unwrap();
+    let holder = Connection::open(central.path()).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let again = prepare_central(&address, &RunOptions::default()).await.unwrap();
+    assert_eq!(again, (id, false));
+}
