@@ -280,7 +280,10 @@ fn pending(track: &Track, history: &History, last: Option<Version>) -> Result<Ve
             Some(Phase::Done) => continue,
             Some(Phase::Reverting) => {
                 steps.push(step(migration, Direction::Down, row));
-                steps.push(step(migration, Direction::Up, None));
+                // Beyond the goal the way back is finished, and that is all.
+                if last.is_none_or(|last| migration.version <= last) {
+                    steps.push(step(migration, Direction::Up, None));
+                }
                 continue;
             }
             Some(Phase::Running) | None => {}
@@ -349,3 +352,6 @@ fn reverts(track: &Track, history: &History, goal: &Goal) -> Result<Vec<Step>, P
         Err(PlanError::NoWayBack { labels: no_way_back })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! One target: open, plan under the lock, carry out unit after unit, and say what became of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -14,9 +14,10 @@ use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::units::units;
 use crate::code::Code;
+use crate::direction::Direction;
 use crate::engine::{self, ApplyError, OpenOptions, Recorded, Session, SessionError, Unit, random};
 use crate::history::{History, Phase};
-use crate::migration::Track;
+use crate::migration::{Track, Version};
 use crate::plan::{Goal, PlanError, Step, plan};
 use crate::target::Target;
 
@@ -67,7 +68,10 @@ struct Work<'a> {
     attempt_ids: HashSet<String>,
     first_seen: Option<History>,
     last_seen: Option<History>,
-    recorded: Vec<Recorded>,
+    /// What was carried out, in order, and which way it led.
+    recorded: Vec<(Direction, Recorded)>,
+    /// What was taken back with a COMMIT whose answer was lost: its rows tell by being gone.
+    in_doubt: Vec<Version>,
 }
 
 /// Brings one target to the goal. Never fails: what goes wrong is in the report.
@@ -83,6 +87,7 @@ pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared:
         first_seen: None,
         last_seen: None,
         recorded: Vec::new(),
+        in_doubt: Vec::new(),
     };
     shared.tell(RunEvent::TargetStarted {
         label: target.label(),
@@ -133,8 +138,13 @@ impl Work<'_> {
                 return Err(Ended::Stopped);
             }
             let unit = self.unit(steps);
-            let recorded = self.carry_out(session.as_mut(), &unit).await;
-            self.finish_unit(recorded.map_err(|error| Ended::Apply(error, Box::new(unit)))?);
+            match self.carry_out(session.as_mut(), &unit).await {
+                Ok(recorded) => self.finish_unit(unit.direction, recorded),
+                Err(error) => {
+                    self.doubt(&error, &unit);
+                    return Err(Ended::Apply(error, Box::new(unit)));
+                }
+            }
         }
         Ok(())
     }
@@ -188,18 +198,46 @@ impl Work<'_> {
     fn see(&mut self, history: History) {
         for row in history.of_track(&self.track.name) {
             let ours = row.phase == Phase::Done && self.attempt_ids.contains(&row.attempt_id);
-            if ours && !self.recorded.iter().any(|r| r.version == row.version) {
-                self.recorded.push(Recorded {
+            let up = |(direction, r): &(Direction, Recorded)| {
+                *direction == Direction::Up && r.version == row.version
+            };
+            if ours && !self.recorded.iter().any(up) {
+                let recorded = Recorded {
                     version: row.version,
                     duration_ms: row.duration_ms,
-                });
+                };
+                self.recorded.push((Direction::Up, recorded));
+            }
+        }
+        for version in std::mem::take(&mut self.in_doubt) {
+            if history.find(&self.track.name, version).is_none() {
+                // How long it took stood in the answer.
+                let recorded = Recorded {
+                    version,
+                    duration_ms: 0,
+                };
+                self.recorded.push((Direction::Down, recorded));
             }
         }
         self.first_seen.get_or_insert_with(|| history.clone());
         self.last_seen = Some(history);
     }
 
-    fn finish_unit(&mut self, recorded: Vec<Recorded>) {
+    /// Remembers what may have been taken back: a revert leaves no row that could carry our attempt.
+    fn doubt(&mut self, error: &ApplyError, unit: &Unit) {
+        let commit_sent = matches!(
+            error,
+            ApplyError::Session {
+                commit_sent: true,
+                ..
+            }
+        );
+        if commit_sent && unit.direction == Direction::Down {
+            self.in_doubt = unit.steps.iter().map(|step| step.migration.version).collect();
+        }
+    }
+
+    fn finish_unit(&mut self, direction: Direction, recorded: Vec<Recorded>) {
         for done in recorded {
             self.shared.tell(RunEvent::MigrationFinished {
                 label: self.target.label(),
@@ -207,7 +245,7 @@ impl Work<'_> {
                 version: done.version,
                 duration_ms: done.duration_ms,
             });
-            self.recorded.push(done);
+            self.recorded.push((direction, done));
         }
     }
 
@@ -268,23 +306,23 @@ impl Work<'_> {
             to: self.version_now(),
             attempts: self.attempts,
             duration: self.begun.elapsed(),
-            migrations: self.recorded,
+            migrations: self.recorded.into_iter().map(|(_, recorded)| recorded).collect(),
             ..TargetReport::untried(target, outcome, ended.err().map(|ended| describe(&ended)))
         }
     }
 
-    fn version_now(&self) -> Option<crate::migration::Version> {
+    fn version_now(&self) -> Option<Version> {
         let history = self.last_seen.as_ref()?;
-        let done: HashSet<_> = self.recorded.iter().map(|r| r.version).collect();
-        let before = history
-            .of_track(&self.track.name)
-            .filter(|row| row.phase == Phase::Done);
-        match self.goal.direction() {
-            crate::direction::Direction::Up => before.map(|row| row.version).chain(done).max(),
-            crate::direction::Direction::Down => {
-                before.map(|row| row.version).filter(|v| !done.contains(v)).max()
-            }
+        let rows = history.of_track(&self.track.name);
+        let done = rows.filter(|row| row.phase == Phase::Done);
+        let mut done: BTreeSet<Version> = done.map(|row| row.version).collect();
+        for (direction, recorded) in &self.recorded {
+            match direction {
+                Direction::Up => done.insert(recorded.version),
+                Direction::Down => done.remove(&recorded.version),
+            };
         }
+        done.last().copied()
     }
 }
 

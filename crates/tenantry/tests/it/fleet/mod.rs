@@ -1,6 +1,7 @@
 //! Runs over a fleet of SQLite files with a registry: what is recorded, resumed and taken back.
 
 mod chains;
+mod half_way;
 mod lost;
 mod upgrade;
 
