@@ -84,11 +84,17 @@ impl Selected {
     }
 
     fn check_version(&self, version: Version) -> Result<(), FleetError> {
-        let has = |job: &Job| job.track.find(version).is_some();
-        let is_known = self.jobs.iter().any(has);
-        let may_lack = |job: &Job| is_known && job.track.migrations.is_empty();
-        let lacking = self.jobs.iter().find(|job| !has(job) && !may_lack(job));
-        let Some(job) = lacking else { return Ok(()) };
+        let lacks = |job: &&Job| job.track.find(version).is_none();
+        let has_files = |job: &&Job| !job.track.migrations.is_empty();
+        let lacking = self.jobs.iter().filter(has_files).find(lacks);
+        // Where no track has files, nobody knows the version.
+        let unknown = self
+            .jobs
+            .first()
+            .filter(|_| !self.jobs.iter().any(|job| has_files(&job)));
+        let Some(job) = lacking.or(unknown) else {
+            return Ok(());
+        };
         let known: Vec<String> = job
             .track
             .migrations

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tenantry::Code;
+use tenantry::engine::{Address, Engine};
 use tenantry::fleet::FleetError;
 use tenantry::run::{Control, Outcome, RunEvent, RunReport};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::{Platform, heard, up};
+use crate::database::{fresh, query, server};
 
 const FIRST: (&str, &str) = ("001_first.sql", "CREATE TABLE first (id INTEGER);\n");
 const SECOND: (&str, &str) = ("002_second.sql", "CREATE TABLE second (id INTEGER);\n");
@@ -18,7 +20,7 @@ const SECOND: (&str, &str) = ("002_second.sql", "CREATE TABLE second (id INTEGER
 async fn broken_in_mid_run<T>(
     platform: &Platform,
     tenants: &[&str],
-    break_it: impl FnOnce() -> T,
+    break_it: impl Future<Output = T>,
 ) -> (RunReport, T) {
     let mut locks: Vec<Connection> = Vec::new();
     for tenant in tenants {
@@ -33,7 +35,7 @@ async fn broken_in_mid_run<T>(
     let meddle = async {
         let started = |event: &RunEvent| matches!(event, RunEvent::TargetStarted { .. });
         heard(&mut told, tenants.len(), started).await;
-        let broken = break_it();
+        let broken = break_it.await;
         drop(locks);
         broken
     };
@@ -52,7 +54,8 @@ async fn a_registry_that_is_removed_in_mid_run_costs_only_the_record() {
     let platform = Platform::with(&[FIRST], &tenants).await;
     platform.write(SECOND.0, SECOND.1);
     let file = platform.central().path();
-    let (report, ()) = broken_in_mid_run(&platform, &tenants, || fs::remove_file(&file).unwrap()).await;
+    let (report, ()) =
+        broken_in_mid_run(&platform, &tenants, async { fs::remove_file(&file).unwrap() }).await;
     is_all_applied(&report, 3);
     let lost = report.unrecorded.unwrap();
     assert_eq!((lost.outcomes, lost.code), (3, Code(6009)), "{lost:?}");
@@ -65,7 +68,7 @@ async fn a_registry_that_is_locked_in_mid_run_is_told_by_a_resume() {
     let platform = Platform::with(&[FIRST], &["acme", "globex"]).await;
     platform.write(SECOND.0, SECOND.1);
     let holder = Connection::open(platform.central().path()).unwrap();
-    let (report, ()) = broken_in_mid_run(&platform, &["acme", "globex"], || {
+    let (report, ()) = broken_in_mid_run(&platform, &["acme", "globex"], async {
         holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     })
     .await;
@@ -94,20 +97,53 @@ async fn a_registry_that_is_locked_in_mid_run_is_told_by_a_resume() {
 }
 
 #[tokio::test]
+async fn a_server_that_throws_us_out_in_mid_run_costs_only_the_record() {
+    let (Some(central), Some(server)) = (fresh(Engine::Postgres).await, server(Engine::Postgres)) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let platform = Platform::on(central.address.clone(), folder, &[FIRST], &["acme", "globex"]).await;
+    platform.write(SECOND.0, SECOND.1);
+    let name = central.address.database();
+    let admin = Address::Network(server.address(Engine::Postgres, "postgres"));
+    let close = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
+    let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+    let (report, ()) = broken_in_mid_run(&platform, &["acme", "globex"], async {
+        query(&admin, &close).await;
+        query(&admin, &cut).await;
+    })
+    .await;
+    is_all_applied(&report, 2);
+    let lost = report.unrecorded.unwrap();
+    assert_eq!(lost.outcomes, 2, "{lost:?}");
+    assert!(
+        lost.reason.contains("not currently accepting connections"),
+        "{lost:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_registry_that_is_free_again_in_time_has_everything() {
     let platform = Platform::with(&[FIRST], &["acme"]).await;
     platform.write(SECOND.0, SECOND.1);
-    let holder = Connection::open(platform.central().path()).unwrap();
-    let free = || {
-        holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-        std::thread::spawn(move || {
-            // Longer than an outcome waits for others, shorter than a writer waits for the file.
-            std::thread::sleep(Duration::from_secs(1));
-            drop(holder);
+    let (central, acme) = (platform.central().path(), platform.open("acme").await);
+    acme.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let selected = platform.select().await;
+    let (events, mut told) = unbounded_channel();
+    let (request, control) = (up(), Control::default());
+    let run = platform.fleet.execute(selected, &request, &control, events);
+    let meddle = async {
+        heard(&mut told, 1, |event| {
+            matches!(event, RunEvent::TargetStarted { .. })
         })
+        .await;
+        let holder = Connection::open(central).unwrap();
+        holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+        drop(acme);
+        heard(&mut told, 1, |event| matches!(event, RunEvent::TargetFinished(_))).await;
     };
-    let (report, freeing) = broken_in_mid_run(&platform, &["acme"], free).await;
-    freeing.join().unwrap();
+    let (report, ()) = tokio::join!(run, meddle);
+    let report = report.unwrap();
     assert_eq!(report.unrecorded, None);
     let recorded = platform.fleet.registry.targets_of(&report.run_id).await.unwrap();
     assert_eq!(recorded[0].outcome, Outcome::Applied);

@@ -3,6 +3,7 @@
 mod chains;
 mod half_way;
 mod lost;
+mod stopped;
 mod upgrade;
 
 use std::fs;
@@ -28,6 +29,11 @@ impl Platform {
     async fn with(files: &[(&str, &str)], tenants: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let central = Address::Sqlite(central(&folder));
+        Self::on(central, folder, files, tenants).await
+    }
+
+    /// The same with the registry somewhere else.
+    async fn on(central: Address, folder: TempDir, files: &[(&str, &str)], tenants: &[&str]) -> Self {
         fs::create_dir_all(folder.path().join("data")).unwrap();
         fs::create_dir_all(folder.path().join("tenant")).unwrap();
         prepare_central(&central, &RunOptions::default()).await.unwrap();
