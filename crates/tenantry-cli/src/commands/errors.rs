@@ -22,7 +22,7 @@ fn exit_of(code: Code) -> Exit {
         3000..=3999 | 6001 | 6003 | 6005 | 6008 | 6014 | 7004 => Exit::Refused,
         4001 => Exit::Held,
         4003 => Exit::Empty,
-        4008 | 4009 | 6002 | 6010 => Exit::NotFound,
+        4008 | 4009 | 6002 | 6010 | 6015 => Exit::NotFound,
         6009 => Exit::RegistryDown,
         _ => Exit::Failed,
     }
@@ -212,6 +212,7 @@ impl From<ProvisionError> for CommandError {
                 .help(AGAIN),
             ProvisionError::Create { .. } => bare(error.code(), &error).fact("state", CONTINUES).help(AGAIN),
             ProvisionError::NoServer { .. } => bare(error.code(), &error)
+                .fact("state", "nothing was created")
                 .help("tenantry server add --help")
                 .help("all of them:  tenantry server list"),
             ProvisionError::UnknownProduct { ref known, .. } => {

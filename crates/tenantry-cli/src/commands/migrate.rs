@@ -39,7 +39,7 @@ pub(super) fn tenant(context: &Context, tenant: &str, ahead: &Ahead) -> Result<E
 /// Migrates many databases: the shared ones, the products', or the central one and then both.
 ///
 /// # Errors
-/// TN-4003 if nothing is selected; what the registry says.
+/// TN-4003 if nothing is selected, TN-6013 if a named tenant is not active; what the registry says.
 pub(super) fn many(
     context: &Context,
     chosen: &Chosen,
@@ -52,7 +52,9 @@ pub(super) fn many(
             prepare_central(&project.settings.central()?.address, &project.settings.run).await?;
         }
         let fleet = opened::fleet(&project, &ahead.limits).await?;
-        let mut selected = fleet.select(&opened::selection(chosen), tiers).await?;
+        let selection = opened::selection(chosen);
+        let mut selected = fleet.select(&selection, tiers).await?;
+        refuse_not_active(&fleet, &selection).await?;
         if tiers == Tiers::Both {
             let address = &project.settings.central()?.address;
             let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
@@ -171,6 +173,21 @@ async fn went_back(fleet: &Fleet, found: &Run) -> Result<CommandError, CommandEr
         refused = refused.help(command);
     }
     Ok(refused)
+}
+
+/// Refuses a selection that names a tenant which is not active. Those that a pattern takes are skipped.
+async fn refuse_not_active(fleet: &Fleet, selection: &Selection) -> Result<(), CommandError> {
+    let only: Vec<Pattern> = selection.only.iter().filter(|p| p.is_exact()).cloned().collect();
+    if only.is_empty() {
+        return Ok(());
+    }
+    let named = Selection {
+        only,
+        ..selection.clone()
+    };
+    let tenants = fleet.registry.tenants(&named).await?;
+    let inactive = tenants.iter().find(|t| t.status != TenantStatus::Active);
+    inactive.map_or(Ok(()), |tenant| Err(not_active(tenant)))
 }
 
 /// A tenant that was named must not be passed over with success.

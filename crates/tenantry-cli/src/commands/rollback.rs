@@ -43,6 +43,9 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         selected.aim(&unit.goal)?;
         let previews = fleet.preview(&selected, &Control::default()).await;
         refuse_without_way_back(&previews)?;
+        if back.run.is_none() {
+            refuse_beneath_another(back, &unit, &previews)?;
+        }
         if previews
             .iter()
             .all(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty()))
@@ -172,6 +175,30 @@ fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {
         .fact("where", text::names(labels.iter().map(String::as_str)))
         .fact("state", "nothing was rolled back")
         .help("write its .down.sql, or go forward:  tenantry migrate make <name>"))
+}
+
+/// Refuses to guess the last run where a database's own history knows a newer one: its process died, or the
+/// registry was away, before what it did was recorded.
+fn refuse_beneath_another(back: &Back, unit: &Unit, previews: &[Preview]) -> Result<(), CommandError> {
+    let Goal::BackRuns(chain) = &unit.goal else {
+        return Ok(());
+    };
+    let newer = |preview: &Preview| {
+        let (plan, history) = preview.planned.as_ref().ok()?;
+        let rows = history.of_track(&preview.target.track);
+        let newest = rows.max_by_key(|row| row.version)?;
+        let is_beneath = !plan.steps.is_empty() && !chain.contains(&newest.run_id);
+        is_beneath.then(|| (preview.target.label(), newest.run_id.clone()))
+    };
+    let Some((label, run)) = previews.iter().find_map(newer) else {
+        return Ok(());
+    };
+    let title =
+        format!("`{label}` has migrations of {run}, which the registry does not know as the last run");
+    let named = again::rollback(back, &format!("--run {run}"));
+    Err(CommandError::new(Exit::Refused, title)
+        .fact("state", "nothing was rolled back")
+        .help(format!("tenantry {named}")))
 }
 
 /// Asks for the typed text where the way back destroys data.

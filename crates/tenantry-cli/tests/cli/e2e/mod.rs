@@ -7,6 +7,7 @@ mod fleet;
 mod lost;
 mod rollback;
 mod signals;
+mod units;
 
 /// Makes a test of each case on each engine.
 macro_rules! on_each_engine {
