@@ -27,7 +27,7 @@ pub(crate) enum Exit {
     Empty,
     /// Another run holds the targets.
     Held,
-    /// The central database does not answer.
+    /// The central database does not answer, or stopped answering while a run went well.
     RegistryDown,
     /// A confirmation is missing, a rule says no, or a file or history must not run.
     Refused,
@@ -83,7 +83,11 @@ impl Exit {
                 "the selection matches nothing (--allow-empty makes it 0)",
             ),
             Self::Held => (30, "held", "another run holds the targets"),
-            Self::RegistryDown => (31, "registry down", "the central database does not answer"),
+            Self::RegistryDown => (
+                31,
+                "registry down",
+                "the central database does not answer, or did not take what a run did",
+            ),
             Self::Refused => (
                 40,
                 "refused",
@@ -112,8 +116,16 @@ impl Exit {
     /// Returns how a run ended, from what was recorded about its targets.
     ///
     /// `asked` is the exit code of the signal that asked the run to stop, if one did. It counts only if the
-    /// run really ended early.
+    /// run really ended early. A run that did everything is still not done if the registry does not know it:
+    /// what `status` and a rollback say of it would be wrong. What went wrong in the databases goes first.
     pub(crate) fn of_report(report: &RunReport, asked: Option<Self>) -> Self {
+        match (Self::of_targets(report, asked), &report.unrecorded) {
+            (Self::Done, Some(_)) => Self::RegistryDown,
+            (exit, _) => exit,
+        }
+    }
+
+    fn of_targets(report: &RunReport, asked: Option<Self>) -> Self {
         match (report.status, asked) {
             (RunStatus::Stopped, _) | (RunStatus::Interrupted, None) => return Self::Stopped,
             (RunStatus::Interrupted, Some(signal)) => return signal,
@@ -194,6 +206,23 @@ mod tests {
         assert_eq!(Exit::of_report(&early, None), Exit::Stopped);
         let done = sample::report(RunStatus::Completed, vec![sample::applied("acme")]);
         assert_eq!(Exit::of_report(&done, Some(Exit::Interrupted)), Exit::Done);
+    }
+
+    #[test]
+    fn a_run_that_the_registry_lost_is_never_green_and_a_failed_target_outranks_it() {
+        let unrecorded = Some(tenantry::run::Unrecorded {
+            outcomes: 1,
+            code: Code(6009),
+            reason: "gone".to_owned(),
+        });
+        let lost = |targets| tenantry::run::RunReport {
+            unrecorded: unrecorded.clone(),
+            ..sample::report(RunStatus::Completed, targets)
+        };
+        let ok = sample::applied("acme");
+        assert_eq!(Exit::of_report(&lost(vec![ok.clone()]), None), Exit::RegistryDown);
+        let failing = failed("globex", Code(2003));
+        assert_eq!(Exit::of_report(&lost(vec![ok, failing]), None), Exit::Failed);
     }
 
     #[test]

@@ -57,7 +57,9 @@ impl From<FleetError> for MigrateError {
                 Self::TenantNotFound { id: given, nearest }
             }
             other @ (FleetError::Registry(_)
+            | FleetError::NotBegun(_)
             | FleetError::Files(_)
+            | FleetError::UnknownVersion { .. }
             | FleetError::Central(_)
             | FleetError::Create(_)
             | FleetError::Schema(_)) => Self::Fleet(other),
@@ -195,6 +197,7 @@ fn request(command: &str) -> Request {
         actor: "library".to_owned(),
         direction: Direction::Up,
         reverts: None,
+        continues: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `plan`, `status`, `--dry-run` and the runner all call it; nothing else decides.
 
+use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -12,9 +13,10 @@ use crate::history::{Applied, History, Phase};
 use crate::migration::{Checksum, Migration, Script, Track, Version};
 
 /// Where a plan shall lead.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Goal {
     /// Apply everything pending.
+    #[default]
     Head,
     /// Apply what is pending up to and including a version.
     UpTo(Version),
@@ -22,8 +24,8 @@ pub enum Goal {
     BackSteps(usize),
     /// Revert everything newer than a version; `None` for everything.
     BackTo(Option<Version>),
-    /// Revert what a run applied.
-    BackRun(String),
+    /// Revert what these runs applied: one, and those that went on with it.
+    BackRuns(Vec<String>),
 }
 
 impl Goal {
@@ -31,7 +33,42 @@ impl Goal {
     pub fn direction(&self) -> Direction {
         match self {
             Self::Head | Self::UpTo(_) => Direction::Up,
-            Self::BackSteps(_) | Self::BackTo(_) | Self::BackRun(_) => Direction::Down,
+            Self::BackSteps(_) | Self::BackTo(_) | Self::BackRuns(_) => Direction::Down,
+        }
+    }
+
+    /// Returns the version that it names; `None` if it names none.
+    pub fn version(&self) -> Option<Version> {
+        match self {
+            Self::UpTo(version) => Some(*version),
+            Self::BackTo(version) => *version,
+            Self::Head | Self::BackSteps(_) | Self::BackRuns(_) => None,
+        }
+    }
+
+    /// Reads what [`fmt::Display`] writes, as the registry keeps it; `None` for any other text.
+    pub fn from_text(text: &str) -> Option<Self> {
+        match text.split_once(' ').unwrap_or((text, "")) {
+            ("head", "") => Some(Self::Head),
+            ("up_to", version) => version.parse().ok().map(Self::UpTo),
+            ("back_steps", steps) => steps.parse().ok().map(Self::BackSteps),
+            ("back_to", "nothing") => Some(Self::BackTo(None)),
+            ("back_to", version) => version.parse().ok().map(|version| Self::BackTo(Some(version))),
+            ("back_runs", runs) => Some(Self::BackRuns(runs.split(' ').map(str::to_owned).collect())),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head => f.write_str("head"),
+            Self::UpTo(version) => write!(f, "up_to {version}"),
+            Self::BackSteps(steps) => write!(f, "back_steps {steps}"),
+            Self::BackTo(Some(version)) => write!(f, "back_to {version}"),
+            Self::BackTo(None) => f.write_str("back_to nothing"),
+            Self::BackRuns(runs) => write!(f, "back_runs {}", runs.join(" ")),
         }
     }
 }
@@ -176,18 +213,25 @@ pub fn plan(track: &Track, history: &History, goal: &Goal) -> Result<Plan, PlanE
     let steps = match goal {
         Goal::Head => pending(track, history, None)?,
         Goal::UpTo(version) => {
-            track
-                .find(*version)
-                .ok_or(PlanError::UnknownVersion { version: *version })?;
+            check_version(track, *version)?;
             pending(track, history, Some(*version))?
         }
-        Goal::BackSteps(_) | Goal::BackTo(_) | Goal::BackRun(_) => reverts(track, history, goal)?,
+        Goal::BackSteps(_) | Goal::BackTo(_) | Goal::BackRuns(_) => reverts(track, history, goal)?,
     };
     Ok(Plan {
         current: history.current(&track.name),
         steps,
         fresh: history.meta.is_none(),
     })
+}
+
+/// Refuses a version that the track does not have. A track without files has nothing to do, whatever the
+/// version: `migrate all --to` must not stop at a platform without migrations of its own.
+fn check_version(track: &Track, version: Version) -> Result<(), PlanError> {
+    if track.migrations.is_empty() || track.find(version).is_some() {
+        return Ok(());
+    }
+    Err(PlanError::UnknownVersion { version })
 }
 
 /// Checks that every applied migration is in the folder, unedited.
@@ -236,7 +280,10 @@ fn pending(track: &Track, history: &History, last: Option<Version>) -> Result<Ve
             Some(Phase::Done) => continue,
             Some(Phase::Reverting) => {
                 steps.push(step(migration, Direction::Down, row));
-                steps.push(step(migration, Direction::Up, None));
+                // Beyond the goal the way back is finished, and that is all.
+                if last.is_none_or(|last| migration.version <= last) {
+                    steps.push(step(migration, Direction::Up, None));
+                }
                 continue;
             }
             Some(Phase::Running) | None => {}
@@ -270,13 +317,14 @@ fn reverts(track: &Track, history: &History, goal: &Goal) -> Result<Vec<Step>, P
         Goal::Head | Goal::UpTo(_) => Vec::new(),
         Goal::BackSteps(n) => rows.into_iter().take(*n).collect(),
         Goal::BackTo(Some(version)) => {
-            track
-                .find(*version)
-                .ok_or(PlanError::UnknownVersion { version: *version })?;
+            check_version(track, *version)?;
             rows.into_iter().filter(|row| row.version > *version).collect()
         }
         Goal::BackTo(None) => rows,
-        Goal::BackRun(run) => rows.into_iter().filter(|row| row.run_id == *run).collect(),
+        Goal::BackRuns(runs) => rows
+            .into_iter()
+            .filter(|row| runs.contains(&row.run_id))
+            .collect(),
     };
     let mut steps = Vec::new();
     let mut no_way_back = Vec::new();
@@ -304,3 +352,6 @@ fn reverts(track: &Track, history: &History, goal: &Goal) -> Result<Vec<Step>, P
         Err(PlanError::NoWayBack { labels: no_way_back })
     }
 }
+
+#[cfg(test)]
+mod tests;

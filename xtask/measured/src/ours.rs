@@ -62,6 +62,7 @@ pub(crate) async fn run(job: &Job) -> anyhow::Result<Vec<(String, String)>> {
         actor: "bench".to_owned(),
         direction: Direction::Up,
         reverts: None,
+        continues: None,
     };
     let selected_after = cost.elapsed();
     let (events, mut listener) = unbounded_channel();

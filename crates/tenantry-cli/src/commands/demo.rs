@@ -125,7 +125,7 @@ async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, Comman
     context.say(&format!("\n$ tenantry -C {at} migrate resume {run_id}"));
     let selected = fleet.select(&Selection::default(), Tiers::Tenant).await?;
     let selected = fleet.unfinished(&run_id, Unfinished::OfRun, selected).await?;
-    let asking = Asking::up(format!("migrate resume {run_id}"), &limits);
+    let asking = Asking::up(format!("migrate resume {run_id}"), &limits).continuing(&run_id);
     let mended = runs::show(&there, &project, &fleet, selected, asking).await?;
     runs.extend(tell_run(context, mended)?);
     finish(context, &fleet, at, runs).await

@@ -22,7 +22,7 @@ fn exit_of(code: Code) -> Exit {
         3000..=3999 | 6001 | 6003 | 6005 | 6008 | 6014 | 7004 => Exit::Refused,
         4001 => Exit::Held,
         4003 => Exit::Empty,
-        4009 | 6002 | 6010 => Exit::NotFound,
+        4008 | 4009 | 6002 | 6010 | 6015 => Exit::NotFound,
         6009 => Exit::RegistryDown,
         _ => Exit::Failed,
     }
@@ -121,8 +121,24 @@ impl From<FleetError> for CommandError {
         match error {
             FleetError::Registry(error) => error.into(),
             FleetError::Files(error) => error.into(),
+            FleetError::UnknownVersion { ref nearest, .. } => {
+                let made = bare(error.code(), &error).fact("state", "nothing ran; no target was touched");
+                let made = if nearest.is_empty() {
+                    made
+                } else {
+                    made.help(format!("did you mean  {} ?", nearest.join("  or  ")))
+                };
+                made.help("tenantry migrate plan")
+            }
             FleetError::Central(error) => of_central(&error),
-            FleetError::Schema(failure) => of_failure(&failure),
+            FleetError::NotBegun(ref cause) => {
+                let made = bare(error.code(), &error).fact("state", "nothing ran; no target was touched");
+                match help_for(cause) {
+                    Some(help) => made.help(help),
+                    None => made.help("tenantry config show --origin"),
+                }
+            }
+            FleetError::Schema(failure) => of_schema(&failure),
             FleetError::Create(error) => of_create(&error),
             error => bare(error.code(), &error),
         }
@@ -137,6 +153,16 @@ fn of_central(error: &SessionError) -> CommandError {
         .causes(error)
         .fact("state", "nothing was changed")
         .help("check [central] in tenantry.toml:  tenantry config show --origin")
+}
+
+/// Our tables could not be migrated. Whether the database is away or somebody keeps it locked, it cannot be
+/// used now.
+fn of_schema(failure: &Failure) -> CommandError {
+    let mut made = of_failure(failure);
+    if matches!(failure.code.0, 4001 | 5000..=5999) {
+        made.exit = Exit::RegistryDown;
+    }
+    made.fact("where", "the registry's own tables in the central database")
 }
 
 fn of_create(error: &CreateError) -> CommandError {
@@ -186,6 +212,7 @@ impl From<ProvisionError> for CommandError {
                 .help(AGAIN),
             ProvisionError::Create { .. } => bare(error.code(), &error).fact("state", CONTINUES).help(AGAIN),
             ProvisionError::NoServer { .. } => bare(error.code(), &error)
+                .fact("state", "nothing was created")
                 .help("tenantry server add --help")
                 .help("all of them:  tenantry server list"),
             ProvisionError::UnknownProduct {

@@ -1,10 +1,12 @@
 //! `migrate tenant | all-tenants | products | central | all | resume`: runs forwards.
 
-use tenantry::TrackName;
-use tenantry::fleet::{Selected, Tiers, Unfinished, central_target, prepare_central};
+use tenantry::fleet::{Fleet, Selected, Tiers, Unfinished, central_target, prepare_central};
 use tenantry::plan::Goal;
+use tenantry::registry::Run;
+use tenantry::{Direction, Pattern, Selection, TenantStatus, TrackName};
 
 use super::Context;
+use super::again::Again;
 use super::opened::{self, block_on, tier_word};
 use super::runs::{self, Asking};
 use crate::args::{Ahead, Chosen, Limits};
@@ -20,15 +22,15 @@ pub(super) fn tenant(context: &Context, tenant: &str, ahead: &Ahead) -> Result<E
         let project = context.project()?;
         let fleet = opened::fleet(&project, &ahead.limits).await?;
         let found = fleet.registry.find_tenant(tenant).await?;
-        let selection = tenantry::Selection {
-            only: vec![tenantry::Pattern::new(found.id.as_str())],
-            ..tenantry::Selection::default()
+        let selection = Selection {
+            only: vec![Pattern::new(found.id.as_str())],
+            ..Selection::default()
         };
         let mut selected = fleet.select(&selection, Tiers::Tenant).await?;
-        if found.status != tenantry::TenantStatus::Active {
+        if found.status != TenantStatus::Active {
             return Err(not_active(&found));
         }
-        aim(&mut selected, ahead);
+        aim(&mut selected, ahead)?;
         let asking = Asking::up(format!("migrate tenant {}", found.slug), &ahead.limits);
         runs::carry_out(context, &project, &fleet, selected, asking).await
     })
@@ -37,7 +39,7 @@ pub(super) fn tenant(context: &Context, tenant: &str, ahead: &Ahead) -> Result<E
 /// Migrates many databases: the shared ones, the products', or the central one and then both.
 ///
 /// # Errors
-/// TN-4003 if nothing is selected; what the registry says.
+/// TN-4003 if nothing is selected, TN-6013 if a named tenant is not active; what the registry says.
 pub(super) fn many(
     context: &Context,
     chosen: &Chosen,
@@ -50,14 +52,16 @@ pub(super) fn many(
             prepare_central(&project.settings.central()?.address, &project.settings.run).await?;
         }
         let fleet = opened::fleet(&project, &ahead.limits).await?;
-        let mut selected = fleet.select(&opened::selection(chosen), tiers).await?;
+        let selection = opened::selection(chosen);
+        let mut selected = fleet.select(&selection, tiers).await?;
+        refuse_not_active(&fleet, &selection).await?;
         if tiers == Tiers::Both {
             let address = &project.settings.central()?.address;
             let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
             let first = fleet.job(&mut selected, target)?;
             selected.begin_with(first);
         }
-        aim(&mut selected, ahead);
+        aim(&mut selected, ahead)?;
         let asking = Asking::up(format!("migrate {}", tier_word(tiers)), &ahead.limits);
         runs::carry_out(context, &project, &fleet, selected, asking).await
     })
@@ -82,7 +86,7 @@ pub(super) fn central(context: &Context, ahead: &Ahead) -> Result<Exit, CommandE
         let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
         let job = fleet.job(&mut selected, target)?;
         selected.jobs.push(job);
-        aim(&mut selected, ahead);
+        aim(&mut selected, ahead)?;
         runs::carry_out(
             context,
             &project,
@@ -97,7 +101,7 @@ pub(super) fn central(context: &Context, ahead: &Ahead) -> Result<Exit, CommandE
 /// Finishes what a run did not: targets that failed or were not reached.
 ///
 /// # Errors
-/// TN-4009 for an unknown run; exit 40 for a run that went back.
+/// TN-4009 for an unknown run; exit 40 for a run that went back, with the rollback that finishes it.
 pub(super) fn resume(
     context: &Context,
     run: Option<&str>,
@@ -111,32 +115,27 @@ pub(super) fn resume(
             Some(id) => Some(fleet.registry.find_run(id).await?),
             None => fleet.registry.latest_run().await?,
         };
-        let scope = if run.is_some() {
-            Unfinished::OfRun
-        } else {
-            Unfinished::Anywhere
-        };
         let Some(found) = found else {
             let nothing = serde_json::json!({ "resumed": null, "targets": 0 });
             context.answer("There is no run yet: nothing to resume.", &nothing)?;
             return Ok(Exit::Done);
         };
-        if found.direction == tenantry::Direction::Down {
-            let title = format!(
-                "{} went backwards; it is finished by the same rollback again",
-                found.id
-            );
-            return Err(CommandError::new(Exit::Refused, title)
-                .code(tenantry::Code(4010))
-                .fact("state", "nothing ran")
-                .help("tenantry migrate rollback --help"));
+        if found.direction == Direction::Down {
+            return Err(went_back(&fleet, &found).await?);
         }
         let mut selected = fleet.select(&opened::selection(chosen), Tiers::Both).await?;
         let address = &project.settings.central()?.address;
         let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
         let first = fleet.job(&mut selected, target)?;
         selected.begin_with(first);
-        let selected = fleet.unfinished(&found.id, scope, selected).await?;
+        let goal = found.goal.clone().unwrap_or_default();
+        // What other runs left over was not told to stop where this one was.
+        let scope = if run.is_some() || goal != Goal::Head {
+            Unfinished::OfRun
+        } else {
+            Unfinished::Anywhere
+        };
+        let mut selected = fleet.unfinished(&found.id, scope, selected).await?;
         if selected.jobs.is_empty() {
             context.answer(
                 &format!("Nothing is left of {}.", found.id),
@@ -144,15 +143,57 @@ pub(super) fn resume(
             )?;
             return Ok(Exit::Done);
         }
-        let asking = Asking::up(format!("migrate resume {}", found.id), limits);
+        selected.aim(&goal)?;
+        if let Goal::UpTo(version) = goal {
+            context.say(&format!("{} goes up to {version}, as it was told.", found.id));
+        }
+        let asking =
+            Asking::up(format!("migrate resume {}", found.id), limits).continuing(found.first_of_chain());
         runs::carry_out(context, &project, &fleet, selected, asking).await
     })
+}
+
+/// Says which rollback finishes a run that went backwards.
+async fn went_back(fleet: &Fleet, found: &Run) -> Result<CommandError, CommandError> {
+    let again = Again::Rollback {
+        command: found.command.clone(),
+        goal: found.goal.clone().unwrap_or_default(),
+    };
+    let title = format!(
+        "{} went backwards; it is finished by the same rollback again",
+        found.id
+    );
+    let mut refused = CommandError::new(Exit::Refused, title).fact("state", "nothing ran");
+    if found.finished_at.is_none() {
+        // Its process died: the registry does not know how many steps were taken where.
+        return Ok(refused.help(again.blind()));
+    }
+    let targets = fleet.registry.targets_of(&found.id).await?;
+    for command in again.commands(&found.id, &targets) {
+        refused = refused.help(command);
+    }
+    Ok(refused)
+}
+
+/// Refuses a selection that names a tenant which is not active. Those that a pattern takes are skipped.
+async fn refuse_not_active(fleet: &Fleet, selection: &Selection) -> Result<(), CommandError> {
+    let only: Vec<Pattern> = selection.only.iter().filter(|p| p.is_exact()).cloned().collect();
+    if only.is_empty() {
+        return Ok(());
+    }
+    let named = Selection {
+        only,
+        ..selection.clone()
+    };
+    let tenants = fleet.registry.tenants(&named).await?;
+    let inactive = tenants.iter().find(|t| t.status != TenantStatus::Active);
+    inactive.map_or(Ok(()), |tenant| Err(not_active(tenant)))
 }
 
 /// A tenant that was named must not be passed over with success.
 fn not_active(tenant: &tenantry::Tenant) -> CommandError {
     let made = match tenant.status {
-        tenantry::TenantStatus::Provisioning => CommandError::new(
+        TenantStatus::Provisioning => CommandError::new(
             Exit::Failed,
             format!("Tenant database not provisioned: {}", tenant.id),
         )
@@ -160,7 +201,7 @@ fn not_active(tenant: &tenantry::Tenant) -> CommandError {
             "tenantry tenant create {} --jurisdiction {}",
             tenant.slug, tenant.jurisdiction
         )),
-        tenantry::TenantStatus::Suspended | tenantry::TenantStatus::Active => CommandError::new(
+        TenantStatus::Suspended | TenantStatus::Active => CommandError::new(
             Exit::Refused,
             format!("`{}` is {}", tenant.slug, tenant.status.as_str()),
         ),
@@ -168,8 +209,9 @@ fn not_active(tenant: &tenantry::Tenant) -> CommandError {
     made.code(tenantry::Code(6013)).fact("state", "nothing ran")
 }
 
-fn aim(selected: &mut Selected, ahead: &Ahead) {
+fn aim(selected: &mut Selected, ahead: &Ahead) -> Result<(), CommandError> {
     if let Some(version) = ahead.to {
-        selected.aim(&Goal::UpTo(version));
+        selected.aim(&Goal::UpTo(version))?;
     }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! From arguments to an exit code: parses, dispatches, and says what went wrong.
 
+mod again;
 mod completions;
 mod config;
 mod demo;

@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
             return runs::empty(context, &Limits::default()).map(|exit| (exit, false));
         }
         if let Some(version) = question.to {
-            selected.aim(&Goal::UpTo(version));
+            selected.aim(&Goal::UpTo(version))?;
         }
         show_with(context, &fleet, &selected, |planned| carry_out(planned, question)).await
     })

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use tenantry::fleet::{Fleet, Selected, Tiers, central_target};
 use tenantry::migration::destroys_data;
 use tenantry::plan::Goal;
+use tenantry::registry::Run;
 use tenantry::run::{Control, Failure, Preview};
 use tenantry::{Code, Direction, Pattern, Selection, TrackName};
 
+use super::again::{self, Again};
 use super::opened::{self, block_on};
 use super::runs::{self, Asking};
 use super::{Context, plans};
@@ -34,14 +36,17 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         if selected.jobs.is_empty() {
             return runs::empty(context, &back.limits);
         }
-        let Some((goal, reverts)) = goal(&fleet, &selected, back).await? else {
+        let Some(unit) = unit(&fleet, &selected, back).await? else {
             let nothing = serde_json::json!({ "reverted": 0 });
             context.answer("There is no run to take back.", &nothing)?;
             return Ok(Exit::Done);
         };
-        selected.aim(&goal);
+        selected.aim(&unit.goal)?;
         let previews = fleet.preview(&selected, &Control::default()).await;
         refuse_without_way_back(&previews)?;
+        if back.run.is_none() {
+            refuse_beneath_another(back, &unit, &previews)?;
+        }
         if previews
             .iter()
             .all(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty()))
@@ -60,9 +65,14 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         confirm(context, back, &previews)?;
         selected.left_out.clear();
         let asking = Asking {
-            command: "migrate rollback".to_owned(),
+            command: unit.command.clone(),
             direction: Direction::Down,
-            reverts,
+            reverts: unit.reverts,
+            continues: None,
+            again: Again::Rollback {
+                command: unit.command,
+                goal: unit.goal,
+            },
             limits: &back.limits,
         };
         runs::carry_out(context, &project, &fleet, selected, asking).await
@@ -101,22 +111,45 @@ async fn choose(project: &Project, fleet: &Fleet, back: &Back) -> Result<Selecte
     Ok(fleet.select(&selection, tiers).await?)
 }
 
-/// Returns where to, and the run that is taken back; `None` if there is no run to take back.
-async fn goal(
-    fleet: &Fleet,
-    selected: &Selected,
-    back: &Back,
-) -> Result<Option<(Goal, Option<String>)>, CommandError> {
+/// What is taken back.
+struct Unit {
+    goal: Goal,
+    /// The run, by the first of its chain, if it is one.
+    reverts: Option<String>,
+    /// The rollback as it can be typed again.
+    command: String,
+}
+
+/// Returns what is taken back; `None` if there is no run to take back.
+async fn unit(fleet: &Fleet, selected: &Selected, back: &Back) -> Result<Option<Unit>, CommandError> {
+    let plain = |goal, flag: String| Unit {
+        goal,
+        reverts: None,
+        command: again::rollback(back, &flag),
+    };
     if let Some(steps) = back.step {
-        return Ok(Some((Goal::BackSteps(steps), None)));
+        return Ok(Some(plain(Goal::BackSteps(steps), format!("--step {steps}"))));
     }
     if let Some(version) = back.to {
-        return Ok(Some((Goal::BackTo(Some(version)), None)));
+        let goal = Goal::BackTo(Some(version));
+        return Ok(Some(plain(goal, format!("--to {version}"))));
     }
-    if let Some(id) = &back.run {
-        let run = fleet.registry.find_run(id).await?;
-        return Ok(Some((Goal::BackRun(run.id.clone()), Some(run.id))));
-    }
+    let run = match &back.run {
+        Some(id) => Some(fleet.registry.find_run(id).await?),
+        None => last_run(fleet, selected).await?,
+    };
+    let Some(run) = run else { return Ok(None) };
+    let chain = fleet.registry.chain_of(&run.id).await?;
+    let first = run.first_of_chain();
+    Ok(Some(Unit {
+        goal: Goal::BackRuns(chain),
+        reverts: Some(first.to_owned()),
+        command: again::rollback(back, &format!("--run {first}")),
+    }))
+}
+
+/// Returns the newest run that changed one of the selected databases and was not taken back.
+async fn last_run(fleet: &Fleet, selected: &Selected) -> Result<Option<Run>, CommandError> {
     let tracks: BTreeSet<&TrackName> = selected.jobs.iter().map(|job| &job.target.track).collect();
     let ids: Vec<String> = selected
         .jobs
@@ -128,7 +161,7 @@ async fn goal(
         let run = fleet.registry.last_run_with_changes(track, &ids).await?;
         newest = newest.into_iter().chain(run).max_by_key(|run| run.started_at);
     }
-    Ok(newest.map(|run| (Goal::BackRun(run.id.clone()), Some(run.id))))
+    Ok(newest)
 }
 
 fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {
@@ -151,6 +184,30 @@ fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {
         made.help(format!("write {}", text::path(&file.with_extension("down.sql"))))
     });
     Err(made.help("or go forwards:  tenantry migrate make <name>"))
+}
+
+/// Refuses to guess the last run where a database's own history knows a newer one: its process died, or the
+/// registry was away, before what it did was recorded.
+fn refuse_beneath_another(back: &Back, unit: &Unit, previews: &[Preview]) -> Result<(), CommandError> {
+    let Goal::BackRuns(chain) = &unit.goal else {
+        return Ok(());
+    };
+    let newer = |preview: &Preview| {
+        let (plan, history) = preview.planned.as_ref().ok()?;
+        let rows = history.of_track(&preview.target.track);
+        let newest = rows.max_by_key(|row| row.version)?;
+        let is_beneath = !plan.steps.is_empty() && !chain.contains(&newest.run_id);
+        is_beneath.then(|| (preview.target.label(), newest.run_id.clone()))
+    };
+    let Some((label, run)) = previews.iter().find_map(newer) else {
+        return Ok(());
+    };
+    let title =
+        format!("`{label}` has migrations of {run}, which the registry does not know as the last run");
+    let named = again::rollback(back, &format!("--run {run}"));
+    Err(CommandError::new(Exit::Refused, title)
+        .fact("state", "nothing was rolled back")
+        .help(format!("tenantry {named}")))
 }
 
 /// Asks for the typed text where the way back destroys data.

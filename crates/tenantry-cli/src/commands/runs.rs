@@ -2,9 +2,11 @@
 
 use tenantry::Direction;
 use tenantry::fleet::{Fleet, Request, Selected};
+use tenantry::registry::RunTarget;
 use tenantry::run::{Control, RunReport};
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::again::Again;
 use super::opened::actor;
 use super::{Context, plans, unwritten};
 use crate::args::Limits;
@@ -22,6 +24,10 @@ pub(super) struct Asking<'a> {
     pub(super) direction: Direction,
     /// The run that is taken back.
     pub(super) reverts: Option<String>,
+    /// The run whose work this one goes on with.
+    pub(super) continues: Option<String>,
+    /// How it is gone on with if something is left.
+    pub(super) again: Again,
     /// The flags.
     pub(super) limits: &'a Limits,
 }
@@ -33,7 +39,17 @@ impl<'a> Asking<'a> {
             command: command.into(),
             direction: Direction::Up,
             reverts: None,
+            continues: None,
+            again: Again::Resume,
             limits,
+        }
+    }
+
+    /// Says which run this one goes on with, by the first of its chain.
+    pub(super) fn continuing(self, first_of_chain: &str) -> Self {
+        Self {
+            continues: Some(first_of_chain.to_owned()),
+            ..self
         }
     }
 }
@@ -64,6 +80,8 @@ pub(super) struct Ended {
     warnings: Vec<Told>,
     pub(super) exit: Exit,
     pub(super) report: RunReport,
+    /// The commands that go on with what is left.
+    again: Vec<String>,
 }
 
 impl Ended {
@@ -72,7 +90,12 @@ impl Ended {
     /// # Errors
     /// TN-1009 if that cannot be written. The exit code of a run that failed outranks it.
     pub(super) fn tell(self) -> Result<Exit, CommandError> {
-        let ending = ending(&self.report, self.exit, &self.warnings);
+        let ending = Ending {
+            report: &self.report,
+            exit: self.exit,
+            again: self.again,
+            warnings: &self.warnings,
+        };
         self.view.end(&ending).map_err(|error| {
             let made = unwritten(&error);
             let exit = if self.exit == Exit::Done {
@@ -87,22 +110,14 @@ impl Ended {
 
     /// Tells what went wrong, and returns the rest as a part of a document.
     pub(super) fn into_part(mut self) -> Finished {
-        let ending = ending(&self.report, self.exit, &self.warnings);
+        let ending = Ending {
+            report: &self.report,
+            exit: self.exit,
+            again: self.again,
+            warnings: &self.warnings,
+        };
         self.view.trouble(&ending);
         self.view.finished(&ending).with_targets(&self.report)
-    }
-}
-
-fn ending<'a>(report: &'a RunReport, exit: Exit, warnings: &'a [Told]) -> Ending<'a> {
-    let again = match report.direction {
-        Direction::Up => format!("tenantry migrate resume {}", report.run_id),
-        Direction::Down => "tenantry migrate rollback --help".to_owned(),
-    };
-    Ending {
-        report,
-        exit,
-        again: vec![again],
-        warnings,
     }
 }
 
@@ -122,6 +137,7 @@ pub(super) async fn show(
         actor: actor(context),
         direction: asking.direction,
         reverts: asking.reverts,
+        continues: asking.continues,
     };
     let control = Control::default();
     let asked = Asked::default();
@@ -150,15 +166,22 @@ pub(super) async fn show(
             let title = "left at once; whatever runs is finished or undone by its database";
             return Err(CommandError::new(exit, title)
                 .code(tenantry::Code(4006))
-                .help("tenantry migrate resume"));
+                .help(asking.again.blind()));
         }
     };
     let exit = Exit::of_report(&report, asked.exit());
+    let targets: Vec<RunTarget> = report.targets.iter().map(RunTarget::reported).collect();
+    let again = if exit == Exit::RegistryDown {
+        asking.again.telling_the_registry(&report.run_id)
+    } else {
+        asking.again.commands(&report.run_id, &targets)
+    };
     Ok(Ended {
         view,
         warnings: Told::all(&warnings),
         exit,
         report,
+        again,
     })
 }
 

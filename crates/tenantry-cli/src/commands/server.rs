@@ -97,6 +97,7 @@ async fn describe(server: &Server) -> Result<String, CommandError> {
             .code(error.code())
             .causes(&error)
             .fact("where", server.name.to_string())
+            .fact("state", "nothing was added")
             .help(format!("tenantry explain {}", error.code()))
     })
 }

@@ -127,7 +127,7 @@ async fn only_jurisdiction(
     found.dedup();
     match found.as_slice() {
         [one] => Ok(one.clone()),
-        [] => Err(CommandError::new(Exit::Failed, "there is no server yet")
+        [] => Err(CommandError::new(Exit::NotFound, "there is no server yet")
             .code(tenantry::Code(6015))
             .fact("state", "nothing was created")
             .help("tenantry server add --help")),

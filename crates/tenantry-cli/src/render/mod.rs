@@ -13,6 +13,7 @@ pub(crate) mod summary;
 mod table;
 mod tally;
 pub(crate) mod text;
+mod unrecorded;
 mod view;
 mod warning;
 mod wire;

@@ -99,5 +99,6 @@ pub(crate) fn report(status: RunStatus, targets: Vec<TargetReport>) -> RunReport
         status,
         targets,
         duration: Duration::from_secs(238),
+        unrecorded: None,
     }
 }

@@ -14,7 +14,7 @@ use super::summary::summary;
 use super::tally::Tally;
 use super::warning::Told;
 use super::wire::{Event, Finished, Numbered, VersionLine};
-use super::{json, out, text};
+use super::{json, out, text, unrecorded};
 use crate::args::{Globals, Progress};
 use crate::clock::Utc;
 use crate::exit::Exit;
@@ -232,9 +232,19 @@ impl RunView {
     }
 }
 
-/// Draws the messages of a run: equal failures once, the commonest first.
+/// Draws the messages of a run: equal failures once, the commonest first, then what was not recorded.
 pub(crate) fn messages(ending: &Ending<'_>, canvas: &Canvas) -> String {
-    draw_groups(&groups(ending.report), &ending.again, canvas)
+    let report = ending.report;
+    let mut drawn = draw_groups(&groups(report), &ending.again, canvas);
+    if let Some(unrecorded) = &report.unrecorded {
+        let told = message(&unrecorded::message(report, unrecorded, &ending.again), canvas);
+        drawn = [drawn, told]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n\n");
+    }
+    drawn
 }
 
 /// Draws the first messages of failures; `again` are the commands that try once more.

@@ -162,3 +162,50 @@ fn a_refused_file_leaves_no_tenant_behind() {
     let output = run(&["tenant", "create", "acme"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
+
+#[test]
+fn a_server_that_does_not_answer_is_not_added_and_without_one_no_tenant_is_created() {
+    let folder = initialised();
+    let run = |arguments: &[&str]| tenantry(folder.path(), arguments);
+    assert_eq!(run(&["migrate", "central"]).status.code(), Some(0));
+    fs::write(folder.path().join("password"), "sesame\n").unwrap();
+    // A port that nobody listens on: it was free a moment ago.
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .unwrap()
+        .port()
+        .to_string();
+    let place = ["--host", "127.0.0.1", "--port", &port];
+    let admin = ["--admin-user", "admin", "--admin-password-file", "password"];
+    let add = [
+        "server",
+        "add",
+        "dead",
+        "--engine",
+        "postgres",
+        "--jurisdiction",
+        "uk",
+    ];
+    let added = run(&[&add[..], &place, &admin].concat());
+    assert_eq!(added.status.code(), Some(20), "{added:?}");
+    let said = stderr(&added);
+    assert!(
+        said.contains("error[TN-5001]") && said.contains("nothing was added"),
+        "{said}"
+    );
+    assert_eq!(stdout(&run(&["server", "list"])), "");
+
+    for words in [
+        &["tenant", "create", "acme"][..],
+        &["tenant", "create", "acme", "--jurisdiction", "uk"],
+    ] {
+        let created = run(words);
+        assert_eq!(created.status.code(), Some(4), "{created:?}");
+        let said = stderr(&created);
+        assert!(
+            said.contains("error[TN-6015]") && said.contains("nothing was created"),
+            "{said}"
+        );
+    }
+    assert_eq!(run(&["tenant", "show", "acme"]).status.code(), Some(4));
+}

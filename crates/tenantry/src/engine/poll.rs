@@ -4,11 +4,16 @@ use std::time::Duration;
 
 /// Sleeps a random 0.2 to 2 s, so that many waiters do not come back together; never longer than `left`.
 pub(crate) async fn pause(left: Duration) {
+    let millis = 200 + u64::from(random()) * 1800 / u64::from(u16::MAX);
+    tokio::time::sleep(Duration::from_millis(millis).min(left)).await;
+}
+
+/// Returns a random number of the system's; the middle one if it gives none.
+pub(crate) fn random() -> u16 {
     let mut random = [0; 2];
     // Without randomness the waiters merely keep step.
     if getrandom::fill(&mut random).is_err() {
         random = [128, 0];
     }
-    let millis = 200 + u64::from(u16::from_be_bytes(random)) * 1800 / u64::from(u16::MAX);
-    tokio::time::sleep(Duration::from_millis(millis).min(left)).await;
+    u16::from_be_bytes(random)
 }

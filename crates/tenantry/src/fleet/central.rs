@@ -7,11 +7,14 @@ use uuid::Uuid;
 
 use super::FleetError;
 use crate::engine::{self, Address, CreateError, NewDatabase, OpenOptions, SessionError};
-use crate::plan::Goal;
+use crate::history::History;
+use crate::plan::{Goal, plan};
 use crate::registry::track;
 use crate::run::{Control, Job, Outcome, RunOptions, new_run_id, run};
 use crate::target::{Target, TrackName};
 
+/// How long another process may hold the central database's lock while our tables wait to be migrated.
+const LOCKED_AT_MOST: Duration = Duration::from_secs(8);
 /// How often two first runs at once may get into each other's way before we give up.
 const TRIES: usize = 3;
 
@@ -35,14 +38,21 @@ pub async fn prepare_central(address: &Address, options: &RunOptions) -> Result<
     let mut tries = 0;
     loop {
         tries += 1;
-        let known = registry_id(address, options).await?;
+        let own = track(address.engine()).map_err(FleetError::from)?;
+        let history = look(address, options).await?;
+        let known = registry_id(&history);
+        // Whoever finds nothing to do takes no lock: the platform's own migrations may hold it for long.
+        let nothing = plan(&own, &history, &Goal::Head).is_ok_and(|plan| plan.steps.is_empty());
+        if let (Some(id), true) = (&known, nothing) {
+            return Ok((id.clone(), false));
+        }
         let id = known.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
         if known.is_none() {
             make_file(address, &id).await?;
         }
         let job = Job {
             target: central_target(address, &id, TrackName::Registry),
-            track: track(address.engine()).map_err(FleetError::from)?.into(),
+            track: own.into(),
             goal: Goal::Head,
             after: None,
         };
@@ -50,7 +60,10 @@ pub async fn prepare_central(address: &Address, options: &RunOptions) -> Result<
         let report = run(
             &new_run_id(),
             vec![job],
-            options.clone(),
+            RunOptions {
+                lock_window: options.lock_window.min(LOCKED_AT_MOST),
+                ..options.clone()
+            },
             Control::default(),
             events,
         )
@@ -67,8 +80,8 @@ pub async fn prepare_central(address: &Address, options: &RunOptions) -> Result<
     }
 }
 
-/// Reads the registry's id from the central database; `None` if our tables are not there yet.
-async fn registry_id(address: &Address, options: &RunOptions) -> Result<Option<String>, FleetError> {
+/// Reads the history of the central database; an empty one if its file is not there yet.
+async fn look(address: &Address, options: &RunOptions) -> Result<History, FleetError> {
     let options = OpenOptions {
         application_name: "tenantry central".to_owned(),
         connect_timeout: options.connect_timeout.min(Duration::from_secs(8)),
@@ -80,14 +93,18 @@ async fn registry_id(address: &Address, options: &RunOptions) -> Result<Option<S
     };
     let mut reader = match engine::read(address, &options).await {
         Ok(reader) => reader,
-        Err(SessionError::NoDatabase { .. }) if matches!(address, Address::Sqlite(_)) => return Ok(None),
+        Err(SessionError::NoDatabase { .. }) if matches!(address, Address::Sqlite(_)) => {
+            return Ok(History::default());
+        }
         Err(error) => return Err(FleetError::Central(error)),
     };
-    let history = reader.history().await.map_err(FleetError::Central)?;
-    Ok(history
-        .meta
-        .map(|meta| meta.registry_id)
-        .filter(|id| !id.is_empty()))
+    reader.history().await.map_err(FleetError::Central)
+}
+
+/// Returns the registry's id; `None` if our tables are not there yet.
+fn registry_id(history: &History) -> Option<String> {
+    let meta = history.meta.as_ref()?;
+    (!meta.registry_id.is_empty()).then(|| meta.registry_id.clone())
 }
 
 /// Makes the file of a central database on SQLite; on a server the database has to be there.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::{Fleet, FleetError};
 use crate::code::Code;
 use crate::engine::Engine;
-use crate::migration::Track;
+use crate::migration::{Track, Version};
 use crate::plan::Goal;
 use crate::registry::{LockedTarget, Targets, Tier};
 use crate::run::{Failure, Job, Outcome, TargetReport, Tracks};
-use crate::selection::Selection;
+use crate::selection::{Selection, nearest};
 use crate::target::{Owner, Target, TrackName};
 use crate::tenant::{Tenant, TenantStatus};
 
@@ -34,6 +34,8 @@ pub struct Selected {
     pub left_out: Vec<TargetReport>,
     /// The tracks that were read.
     pub tracks: Tracks,
+    /// Where the jobs shall come to, as the registry keeps it; set by [`Self::aim`].
+    pub goal: Goal,
 }
 
 impl Selected {
@@ -66,9 +68,44 @@ impl Selected {
         self.jobs.insert(0, first);
     }
 
-    /// Sets every job's goal.
-    pub fn aim(&mut self, goal: &Goal) {
-        super::aim(&mut self.jobs, goal);
+    /// Sets every job's goal, also that of jobs that are only known by name. Opens no connection.
+    ///
+    /// Fails with [`FleetError::UnknownVersion`], and sets nothing, if the goal names a version that one of
+    /// the jobs' tracks does not have; a track without files has nothing to do and is passed over.
+    pub fn aim(&mut self, goal: &Goal) -> Result<(), FleetError> {
+        if let Some(version) = goal.version() {
+            self.check_version(version)?;
+        }
+        for job in &mut self.jobs {
+            job.goal = goal.clone();
+        }
+        self.goal = goal.clone();
+        Ok(())
+    }
+
+    fn check_version(&self, version: Version) -> Result<(), FleetError> {
+        let lacks = |job: &&Job| job.track.find(version).is_none();
+        let has_files = |job: &&Job| !job.track.migrations.is_empty();
+        let lacking = self.jobs.iter().filter(has_files).find(lacks);
+        // Where no track has files, nobody knows the version.
+        let unknown = self
+            .jobs
+            .first()
+            .filter(|_| !self.jobs.iter().any(|job| has_files(&job)));
+        let Some(job) = lacking.or(unknown) else {
+            return Ok(());
+        };
+        let known: Vec<String> = job
+            .track
+            .migrations
+            .iter()
+            .map(|migration| migration.version.to_string())
+            .collect();
+        Err(FleetError::UnknownVersion {
+            version,
+            track: job.track.name.clone(),
+            nearest: nearest(&version.to_string(), known.iter().map(String::as_str)),
+        })
     }
 }
 

@@ -16,12 +16,14 @@ pub use central::{central_target, prepare_central};
 pub use folders::Folders;
 pub use jobs::{Selected, Tiers};
 
+use self::recorder::NotRecorded;
+
 use crate::code::Code;
 use crate::direction::Direction;
-use crate::migration::ReadError;
-use crate::plan::Goal;
+use crate::migration::{ReadError, Version};
 use crate::registry::{NewRun, Registry, RegistryError, RunTarget};
-use crate::run::{Control, Job, Preview, RunEvent, RunOptions, RunReport, new_run_id, preview, run};
+use crate::run::{Control, Preview, RunEvent, RunOptions, RunReport, Unrecorded, new_run_id, preview, run};
+use crate::target::TrackName;
 
 /// A run could not be carried on at all.
 #[derive(Debug, Error)]
@@ -30,9 +32,22 @@ pub enum FleetError {
     /// The registry failed.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The run could not be written into the registry, so that it was not begun.
+    #[error("the run could not be recorded, so nothing ran")]
+    NotBegun(#[source] RegistryError),
     /// A track's files must not run.
     #[error(transparent)]
     Files(#[from] ReadError),
+    /// The goal names a version that a track does not have.
+    #[error("there is no migration {version} on the track {track}")]
+    UnknownVersion {
+        /// The version asked for.
+        version: Version,
+        /// The track.
+        track: TrackName,
+        /// Versions of that track that may have been meant, at most three.
+        nearest: Vec<String>,
+    },
     /// The central database could not be prepared.
     #[error("the central database could not be prepared")]
     Central(#[source] crate::engine::SessionError),
@@ -48,8 +63,9 @@ impl FleetError {
     /// Returns the stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Registry(error) => error.code(),
+            Self::Registry(error) | Self::NotBegun(error) => error.code(),
             Self::Files(error) => error.code(),
+            Self::UnknownVersion { .. } => Code(4008),
             Self::Central(error) => error.code(),
             Self::Create(error) => error.code(),
             Self::Schema(failure) => failure.code,
@@ -66,8 +82,10 @@ pub struct Request {
     pub actor: String,
     /// Forwards or backwards.
     pub direction: Direction,
-    /// The run that is taken back.
+    /// The run that is taken back: the first of its chain.
     pub reverts: Option<String>,
+    /// The run whose work this one goes on with: the first of its chain.
+    pub continues: Option<String>,
 }
 
 /// A registry with the folders of its tracks and the settings of its runs.
@@ -85,7 +103,10 @@ impl Fleet {
     /// Carries out what was selected and records it: the run before it begins, every outcome as it comes.
     ///
     /// A target's failure is in the report. If the registry goes away in mid-run, the targets' own
-    /// histories stay right; the error then names how many outcomes were not recorded.
+    /// histories stay right, and [`RunReport::unrecorded`] says how many outcomes it does not have.
+    ///
+    /// # Errors
+    /// [`FleetError::NotBegun`] if the run could not be written down before it begins: nothing ran then.
     pub async fn execute(
         &self,
         selected: Selected,
@@ -105,18 +126,29 @@ impl Fleet {
             command: request.command.clone(),
             direction: request.direction,
             reverts: request.reverts.clone(),
+            goal: selected.goal.clone(),
+            continues: request.continues.clone(),
             actor: request.actor.clone(),
             targets: rows,
         };
-        self.registry.begin_run(&new).await?;
+        self.registry
+            .begin_run(&new)
+            .await
+            .map_err(FleetError::NotBegun)?;
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let (report, recorded) = tokio::join!(
             run(&id, selected.jobs, self.options.clone(), control.clone(), sender),
             recorder::record(&self.registry, &id, receiver, events),
         );
-        recorded?;
-        self.registry.finish_run(&id, report.status).await?;
+        let recorded = match recorded {
+            Ok(()) => {
+                let finished = self.registry.finish_run(&id, report.status).await;
+                finished.map_err(|error| NotRecorded { outcomes: 0, error })
+            }
+            Err(not_recorded) => Err(not_recorded),
+        };
         let mut report = report;
+        report.unrecorded = recorded.err().map(Unrecorded::from);
         report.targets.extend(selected.left_out);
         Ok(report)
     }
@@ -151,8 +183,7 @@ impl Fleet {
                     .map(|t| (t.database_id, t.track.to_string())),
             );
         }
-        let keep =
-            |id: &str, track: &crate::target::TrackName| keys.contains(&(id.to_owned(), track.to_string()));
+        let keep = |id: &str, track: &TrackName| keys.contains(&(id.to_owned(), track.to_string()));
         selected.retain(|job| keep(&job.target.database_id, &job.target.track));
         selected
             .left_out
@@ -172,10 +203,3 @@ pub enum Unfinished {
 
 /// How long an answer of the registry is waited for when it is opened.
 pub const REGISTRY_TIMEOUT: Duration = Duration::from_secs(8);
-
-/// Sets every job's goal.
-pub(crate) fn aim(jobs: &mut [Job], goal: &Goal) {
-    for job in jobs {
-        job.goal = goal.clone();
-    }
-}

@@ -2,58 +2,123 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::{Instant, sleep_until};
 
 use crate::registry::{Registry, RegistryError, RunTarget};
-use crate::run::RunEvent;
+use crate::run::{RunEvent, Unrecorded};
 
-/// How many outcomes go into one transaction at most.
+/// How many outcomes are written without waiting for more.
 const BATCH: usize = 256;
 /// How long an outcome may wait for others to be written with it. Each transaction costs the central
 /// database a sync; what a killed run did not record is in the histories.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// How long a registry that failed is left alone.
+const RECOVERY: Duration = Duration::from_secs(2);
 
-/// Takes a run's events until the run ends. Every event is passed on at once; outcomes are written
-/// together, a fast run's in few transactions.
+/// Outcomes that the registry did not take.
+pub(super) struct NotRecorded {
+    /// How many.
+    pub(super) outcomes: usize,
+    /// Why the last try failed.
+    pub(super) error: RegistryError,
+}
+
+impl From<NotRecorded> for Unrecorded {
+    fn from(not: NotRecorded) -> Self {
+        let mut reason = not.error.to_string();
+        let mut next = std::error::Error::source(&not.error);
+        while let Some(cause) = next {
+            reason = format!("{reason}: {cause}");
+            next = cause.source();
+        }
+        Self {
+            outcomes: not.outcomes,
+            code: not.error.code(),
+            reason,
+        }
+    }
+}
+
+/// The outcomes that are not in the registry yet.
+#[derive(Default)]
+struct Waiting {
+    outcomes: Vec<RunTarget>,
+    error: Option<RegistryError>,
+}
+
+impl Waiting {
+    /// Takes the end of a write in; what was not written waits again. Returns whether it was written.
+    fn settle(&mut self, (batch, written): (Vec<RunTarget>, Result<(), RegistryError>)) -> bool {
+        let Err(error) = written else { return true };
+        tracing::error!(%error, "outcomes could not be recorded");
+        self.error = Some(error);
+        self.outcomes.splice(0..0, batch);
+        false
+    }
+}
+
+/// Takes a run's events until the run ends. Every event is passed on at once, also while the registry is
+/// slow; outcomes are written together, a fast run's in few transactions. The histories in the databases
+/// stay right without the registry: the run is not stopped, and what was not written is tried again.
 pub(super) async fn record(
     registry: &Registry,
     run_id: &str,
     mut from: UnboundedReceiver<RunEvent>,
     to: UnboundedSender<RunEvent>,
-) -> Result<(), RegistryError> {
-    let mut waiting: Vec<RunTarget> = Vec::new();
+) -> Result<(), NotRecorded> {
+    let mut kept = Waiting::default();
     let mut due = Instant::now();
-    let mut failed = None;
+    // At most one at a time: a target's newest outcome must be written last.
+    let mut in_flight = FuturesUnordered::new();
     loop {
-        let event = tokio::select! {
-            event = from.recv() => event,
-            () = sleep_until(due), if !waiting.is_empty() => {
-                failed = write(registry, run_id, &mut waiting).await.or(failed);
-                continue;
+        tokio::select! {
+            event = from.recv() => {
+                let Some(event) = event else { break };
+                if let RunEvent::TargetFinished(report) = &event {
+                    match kept.outcomes.len() {
+                        0 => due = Instant::now() + PATIENCE,
+                        BATCH => due = Instant::now(),
+                        _ => {}
+                    }
+                    kept.outcomes.push(RunTarget::reported(report));
+                }
+                // Without a listener the run goes on all the same.
+                drop(to.send(event));
             }
-        };
-        let Some(event) = event else { break };
-        if let RunEvent::TargetFinished(report) = &event {
-            if waiting.is_empty() {
-                due = Instant::now() + PATIENCE;
+            Some(ended) = in_flight.next(), if !in_flight.is_empty() => {
+                let pause = if kept.settle(ended) { PATIENCE } else { RECOVERY };
+                due = Instant::now() + pause;
             }
-            waiting.push(RunTarget::reported(report));
-        }
-        // Without a listener the run goes on all the same.
-        drop(to.send(event));
-        if waiting.len() >= BATCH {
-            failed = write(registry, run_id, &mut waiting).await.or(failed);
+            () = sleep_until(due), if in_flight.is_empty() && !kept.outcomes.is_empty() => {
+                in_flight.push(write(registry, run_id, std::mem::take(&mut kept.outcomes)));
+            }
         }
     }
-    failed = write(registry, run_id, &mut waiting).await.or(failed);
-    failed.map_or(Ok(()), Err)
+    let is_alive = match in_flight.next().await {
+        Some(ended) => kept.settle(ended),
+        None => true,
+    };
+    if is_alive && !kept.outcomes.is_empty() {
+        let last = std::mem::take(&mut kept.outcomes);
+        kept.settle(write(registry, run_id, last).await);
+    }
+    match kept.error {
+        Some(error) if !kept.outcomes.is_empty() => Err(NotRecorded {
+            outcomes: kept.outcomes.len(),
+            error,
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
-/// Writes what waits, and returns why that failed. The histories in the databases stay right without the
-/// registry: the run is not stopped.
-async fn write(registry: &Registry, run_id: &str, waiting: &mut Vec<RunTarget>) -> Option<RegistryError> {
-    let error = registry.record(run_id, &std::mem::take(waiting)).await.err()?;
-    tracing::error!(%error, "outcomes could not be recorded");
-    Some(error)
+async fn write(
+    registry: &Registry,
+    run_id: &str,
+    batch: Vec<RunTarget>,
+) -> (Vec<RunTarget>, Result<(), RegistryError>) {
+    let written = registry.record(run_id, &batch).await;
+    (batch, written)
 }

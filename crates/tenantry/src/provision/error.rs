@@ -94,7 +94,9 @@ impl From<FleetError> for ProvisionError {
     fn from(error: FleetError) -> Self {
         match error {
             FleetError::Registry(error) => Self::Registry(error),
-            other @ (FleetError::Files(_)
+            other @ (FleetError::NotBegun(_)
+            | FleetError::UnknownVersion { .. }
+            | FleetError::Files(_)
             | FleetError::Central(_)
             | FleetError::Create(_)
             | FleetError::Schema(_)) => Self::Fleet(other),

@@ -14,7 +14,6 @@ use crate::engine::{
     self, Address, Engine, Login, NetworkAddress, NewDatabase, Place, Recorded, SqliteAddress,
 };
 use crate::fleet::{Fleet, Request, Selected};
-use crate::plan::Goal;
 use crate::registry::{self, Database, DatabaseStatus, RegistryError};
 use crate::run::{Control, Job, RunReport, Tracks};
 use crate::server::Server;
@@ -278,12 +277,12 @@ impl Tenants {
         };
         let job: Job = self.fleet.job(&mut selected, target)?;
         selected.jobs.push(job);
-        selected.aim(&Goal::Head);
         let request = Request {
             command: format!("{}{label}", registry::PROVISION),
             actor: "provision".to_owned(),
             direction: crate::direction::Direction::Up,
             reverts: None,
+            continues: None,
         };
         let (events, _ignored) = unbounded_channel();
         let report: RunReport = self

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 use super::{Registry, RegistryError, schema};
 use crate::code::Code;
-use crate::engine::{Address, DatabaseError, Engine, NetworkAddress, SqliteAddress, Tls};
+use crate::engine::{Address, DatabaseError, Engine, NetworkAddress, SqliteAddress, SqliteFile, Tls};
 
 /// However long a caller wants to wait, a registry that does not answer is reported by then.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -25,8 +25,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 5;
 /// Connections of one process to an SQLite file: one writes, the others read beside it.
 const SQLITE_CONNECTIONS: u32 = 4;
-/// How long a statement waits for another process that writes to the same SQLite file.
-const SQLITE_BUSY: Duration = Duration::from_secs(10);
+/// How long a statement waits for another process that writes to the same SQLite file: shorter than what
+/// a command waits for the registry, so that it can say what it waited for.
+const SQLITE_BUSY: Duration = Duration::from_secs(7);
 
 impl Registry {
     /// Opens the registry in the central database at `address`; nothing is written.
@@ -53,6 +54,10 @@ impl Registry {
             endpoint,
             id,
             keys: None,
+            file: match address {
+                Address::Sqlite(sqlite) => SqliteFile::find(sqlite).ok(),
+                Address::Network(_) => None,
+            },
         })
     }
 }
@@ -249,23 +254,37 @@ fn classify(endpoint: &str, error: &DriverError) -> RegistryError {
         format!("SQLSTATE {number}")
     };
     let message = said.message().replace(char::is_control, " ");
-    if is_refused_login(&code) {
+    let unusable = code.strip_prefix("SQLite ").and_then(unusable_file);
+    if is_refused_login(&code) || unusable.is_some() {
+        let why = unusable.map_or(String::new(), |why| format!("{why}: "));
         return RegistryError::Unreachable {
             endpoint: endpoint.to_owned(),
-            reason: format!("{message} ({code})"),
+            reason: format!("{why}{message} ({code})"),
         };
     }
     RegistryError::Database(DatabaseError {
         message,
         transient: matches!(
             code.as_str(),
-            "SQLSTATE 40001" | "SQLSTATE 40P01" | "SQLSTATE 55P03" | "errno 1205" | "errno 1213" | "SQLite 5"
+            "SQLSTATE 40001" | "SQLSTATE 40P01" | "SQLSTATE 55P03" | "errno 1205" | "errno 1213"
         ),
         code,
         detail: None,
         hint: None,
         class: Code(6012),
     })
+}
+
+/// Returns why a file cannot be used at all, by SQLite's result code; `None` if it refused one statement.
+fn unusable_file(code: &str) -> Option<&'static str> {
+    // The lower byte of an extended code is its primary one (manual, "Result and Error Codes").
+    match code.parse::<u32>().ok()? & 0xff {
+        5 | 6 => Some("the file is locked by another program"),
+        10 => Some("the file cannot be read or written"),
+        11 | 26 => Some("the file is damaged, or is no SQLite database"),
+        14 => Some("the file cannot be opened"),
+        _ => None,
+    }
 }
 
 /// Returns whether the server does not let us in at all: login, database, too many connections, shutdown.
@@ -285,7 +304,6 @@ fn is_refused_login(code: &str) -> bool {
             "errno 1045",
             "errno 1049",
             "errno 1698",
-            "SQLite 14",
         ]
         .contains(&code)
 }

@@ -36,7 +36,7 @@ pub use status::{FleetStatus, NotCurrent, StatusGroup};
 pub use targets::{LockedTarget, Targets, Tier};
 pub use tenants::NewTenant;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, SqliteFile};
 use crate::secret::KeyRing;
 
 /// An open registry. Clones share its connections.
@@ -47,6 +47,8 @@ pub struct Registry {
     endpoint: String,
     id: String,
     keys: Option<Arc<KeyRing>>,
+    /// The central database's file on SQLite.
+    file: Option<SqliteFile>,
 }
 
 impl Registry {
@@ -86,6 +88,13 @@ impl Registry {
     }
 
     async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), RegistryError> {
+        // SQLite goes on writing to a file that nobody will ever see again, and reports no error.
+        if self.file.as_ref().is_some_and(|file| !file.is_in_place()) {
+            return Err(RegistryError::Unreachable {
+                endpoint: self.endpoint.clone(),
+                reason: "the file is gone, or another one is in its place".to_owned(),
+            });
+        }
         transaction.commit().await.map_err(|e| self.refused(&e))
     }
 

@@ -121,10 +121,22 @@ impl Registry {
     }
 
     /// Returns the targets of a run that are not as they were asked to be, by name: what a resume is
-    /// about. Empty if all are, or if there is no such run.
+    /// about. What another run of its chain did to a target later is what counts. Empty if all are done,
+    /// or if there is no such run.
     pub async fn unfinished_of(&self, run_id: &str) -> Result<Vec<RunTarget>, RegistryError> {
-        let targets = self.targets_of(run_id).await?;
-        Ok(targets.into_iter().filter(|t| !t.outcome.is_success()).collect())
+        let mut newest = BTreeMap::new();
+        for id in self.chain_of(run_id).await? {
+            for target in self.targets_of(&id).await? {
+                let key = (
+                    target.label.clone(),
+                    target.track.clone(),
+                    target.database_id.clone(),
+                );
+                newest.insert(key, target);
+            }
+        }
+        let targets = newest.into_values();
+        Ok(targets.filter(|target| !target.outcome.is_success()).collect())
     }
 
     /// Counts a run's targets by outcome.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, IntoTableRef as _, Query, SelectStatement};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Func, IntoTableRef as _, Query, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 
 use super::entities::{run, run_target};
@@ -12,6 +13,7 @@ use super::rows::{Row, shorten};
 use super::run_targets::{self, RunTarget};
 use super::{Registry, RegistryError, now};
 use crate::direction::Direction;
+use crate::plan::Goal;
 use crate::run::{Outcome, RunStatus};
 use crate::selection::nearest;
 use crate::target::TrackName;
@@ -36,8 +38,12 @@ pub struct NewRun {
     pub command: String,
     /// Forwards or backwards.
     pub direction: Direction,
-    /// The run that it takes back, if it takes back one.
+    /// The run that it takes back, if it takes back one: the first of a chain.
     pub reverts: Option<String>,
+    /// Where it was told to lead.
+    pub goal: Goal,
+    /// The run whose work it goes on with, if it is a resume: the first of a chain.
+    pub continues: Option<String>,
     /// Who began it.
     pub actor: String,
     /// What it will work on, usually each [`RunTarget::not_run`]: a run that is killed can then be resumed.
@@ -53,8 +59,12 @@ pub struct Run {
     pub command: String,
     /// Forwards or backwards.
     pub direction: Direction,
-    /// The run that it takes back, if it takes back one.
+    /// The run that it takes back, if it takes back one: the first of a chain.
     pub reverts: Option<String>,
+    /// Where it was told to lead; `None` for a run that was recorded before this was kept.
+    pub goal: Option<Goal>,
+    /// The run whose work it goes on with, if it is a resume: the first of a chain.
+    pub continues: Option<String>,
     /// When it began, in microseconds since 1970-01-01 UTC.
     pub started_at: i64,
     /// When it ended; `None` while it is running.
@@ -67,6 +77,13 @@ pub struct Run {
     pub counts: BTreeMap<Outcome, u64>,
 }
 
+impl Run {
+    /// Returns the first run of the chain that it belongs to: itself, unless it is a resume.
+    pub fn first_of_chain(&self) -> &str {
+        self.continues.as_deref().unwrap_or(&self.id)
+    }
+}
+
 impl Registry {
     /// Writes a run and its targets in one transaction; returns the run's id.
     pub async fn begin_run(&self, new: &NewRun) -> Result<String, RegistryError> {
@@ -76,6 +93,8 @@ impl Registry {
             command: Set(new.command.clone()),
             direction: Set(new.direction.to_string()),
             reverts: Set(new.reverts.clone()),
+            goal: Set(Some(new.goal.to_string())),
+            continues: Set(new.continues.clone()),
             started_at: Set(now()),
             finished_at: Set(None),
             status: Set(RUNNING.to_owned()),
@@ -154,8 +173,32 @@ impl Registry {
         }
     }
 
-    /// Returns the newest run that applied migrations of a track and was not taken back: what a
-    /// rollback without further words is about. `None` if there is none.
+    /// Returns a run and those that went on with its work, oldest first: what a rollback takes for one.
+    /// Any run of the chain may be given; empty if there is no such run.
+    pub async fn chain_of(&self, run_id: &str) -> Result<Vec<String>, RegistryError> {
+        let row = run::Entity::find_by_id(run_id).one(&self.db).await;
+        let Some(row) = row.map_err(|e| self.refused(&e))? else {
+            return Ok(Vec::new());
+        };
+        let first = row.continues.unwrap_or(row.id);
+        let chain = Condition::any()
+            .add(run::Column::Id.eq(&first))
+            .add(run::Column::Continues.eq(&first));
+        run::Entity::find()
+            .select_only()
+            .column(run::Column::Id)
+            .filter(chain)
+            .order_by_asc(run::Column::StartedAt)
+            .order_by_asc(run::Column::Id)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))
+    }
+
+    /// Returns the newest run over the fleet that applied migrations of a track and was not taken back:
+    /// what a rollback without further words is about, with the rest of its chain. `None` if there is
+    /// none. What a new database got while it was created is part of creating it.
     ///
     /// It must have changed one of `databases`; with none given, any. What a database still holds of
     /// the run is in its own history.
@@ -188,6 +231,7 @@ impl Registry {
     ) -> Result<Option<run::Model>, RegistryError> {
         run::Entity::find()
             .filter(run::Column::Direction.eq(Direction::Up.to_string()))
+            .filter(run::Column::Command.starts_with(PROVISION).not())
             .filter(run::Column::Id.in_subquery(changed(track, databases)))
             .order_by_desc(run::Column::StartedAt)
             .order_by_desc(run::Column::Id)
@@ -223,6 +267,8 @@ impl Registry {
             command: row.command.clone(),
             direction: at.read("direction", direction)?,
             reverts: row.reverts.clone(),
+            goal: at.read_opt("goal", row.goal.as_deref(), Goal::from_text)?,
+            continues: row.continues.clone(),
             started_at: row.started_at,
             finished_at: row.finished_at,
             status: at.read_opt("status", ended, status_of)?,
@@ -233,12 +279,17 @@ impl Registry {
 }
 
 /// Selects the runs that changed one of these databases, or any if none is given, by migrations that
-/// no later run took back there.
+/// no later run took back there; a run that takes back a chain names its first run.
 fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
     use run_target::Column;
-    let (changed, back, back_run) = (Alias::new("changed"), Alias::new("back"), Alias::new("back_run"));
+    let (changed, changed_run) = (Alias::new("changed"), Alias::new("changed_run"));
+    let (back, back_run) = (Alias::new("back"), Alias::new("back_run"));
     let of_changed = |column: Column| Expr::col((changed.clone(), column));
     let of_back = |column: Column| Expr::col((back.clone(), column));
+    let first_of_chain = Func::coalesce([
+        Expr::col((changed_run.clone(), run::Column::Continues)),
+        Expr::col((changed_run.clone(), run::Column::Id)),
+    ]);
     let taken_back = Query::select()
         .expr(Expr::value(1))
         .from_as(run_target::Entity, back.clone())
@@ -246,7 +297,7 @@ fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
             run::Entity.into_table_ref().alias(back_run.clone()),
             Expr::col((back_run.clone(), run::Column::Id)).equals((back.clone(), Column::RunId)),
         )
-        .and_where(Expr::col((back_run, run::Column::Reverts)).equals((changed.clone(), Column::RunId)))
+        .and_where(Expr::col((back_run, run::Column::Reverts)).eq(first_of_chain))
         .and_where(of_back(Column::DatabaseId).equals((changed.clone(), Column::DatabaseId)))
         .and_where(of_back(Column::Track).equals((changed.clone(), Column::Track)))
         .and_where(of_back(Column::Migrations).gt(0))
@@ -254,6 +305,10 @@ fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
     let mut select = Query::select()
         .column((changed.clone(), Column::RunId))
         .from_as(run_target::Entity, changed.clone())
+        .inner_join(
+            run::Entity.into_table_ref().alias(changed_run.clone()),
+            Expr::col((changed_run, run::Column::Id)).equals((changed.clone(), Column::RunId)),
+        )
         .and_where(of_changed(Column::Track).eq(track.to_string()))
         .and_where(of_changed(Column::Migrations).gt(0))
         .and_where(Expr::exists(taken_back).not())

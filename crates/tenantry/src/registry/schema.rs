@@ -24,6 +24,18 @@ const FILES: &[(&str, &str)] = &[
         "20260301000000_registry.sqlite.sql",
         include_str!("schema/20260301000000_registry.sqlite.sql"),
     ),
+    (
+        "20260302000000_run_chains.postgres.sql",
+        include_str!("schema/20260302000000_run_chains.postgres.sql"),
+    ),
+    (
+        "20260302000000_run_chains.mysql.sql",
+        include_str!("schema/20260302000000_run_chains.mysql.sql"),
+    ),
+    (
+        "20260302000000_run_chains.sqlite.sql",
+        include_str!("schema/20260302000000_run_chains.sqlite.sql"),
+    ),
 ];
 
 /// Returns the registry's schema for one engine, which is in this binary.
@@ -101,7 +113,7 @@ mod tests {
         for engine in Engine::ALL {
             let track = track(engine).unwrap();
             let versions: Vec<_> = track.migrations.iter().map(|m| m.version.number()).collect();
-            assert_eq!(versions, [20_260_301_000_000], "{engine}");
+            assert_eq!(versions, [20_260_301_000_000, 20_260_302_000_000], "{engine}");
         }
     }
 }

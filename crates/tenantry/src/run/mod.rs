@@ -2,6 +2,7 @@
 //!
 //! One tenant's failure is data in the report, never the run's error.
 
+mod backoff;
 mod control;
 mod drive;
 mod event;
@@ -21,5 +22,5 @@ pub use failure::{Failure, Snippet};
 pub use id::new_run_id;
 pub use options::{DEFAULT_CONCURRENCY, RunOptions, TransactionScope};
 pub use preview::{Preview, preview};
-pub use report::{Outcome, RunReport, RunStatus, TargetReport};
+pub use report::{Outcome, RunReport, RunStatus, TargetReport, Unrecorded};
 pub use runner::{Job, Tracks, run};

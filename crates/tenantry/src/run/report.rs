@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::failure::Failure;
+use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::Recorded;
 use crate::migration::Version;
@@ -167,6 +168,20 @@ pub struct RunReport {
     pub targets: Vec<TargetReport>,
     /// How long it took.
     pub duration: Duration,
+    /// What the registry does not have of this run; `None` if it has everything, or if it was not told.
+    pub unrecorded: Option<Unrecorded>,
+}
+
+/// What the registry does not have of a run, because it failed in the middle of it. The databases' own
+/// histories are right all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrecorded {
+    /// How many targets' outcomes it does not have; 0 if it only does not know that the run has ended.
+    pub outcomes: usize,
+    /// The stable code of the registry's error.
+    pub code: Code,
+    /// The registry's error with its causes, in one line.
+    pub reason: String,
 }
 
 impl RunReport {

@@ -109,6 +109,7 @@ pub async fn run(
         status,
         targets,
         duration: begun.elapsed(),
+        unrecorded: None,
     }
 }
 

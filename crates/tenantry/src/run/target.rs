@@ -1,11 +1,12 @@
 //! One target: open, plan under the lock, carry out unit after unit, and say what became of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
+use super::backoff::pause;
 use super::control::{Control, Stop};
 use super::event::RunEvent;
 use super::failure::Failure;
@@ -14,7 +15,7 @@ use super::report::{Outcome, TargetReport};
 use super::units::units;
 use crate::code::Code;
 use crate::direction::Direction;
-use crate::engine::{self, ApplyError, OpenOptions, Recorded, Session, SessionError, Unit};
+use crate::engine::{self, ApplyError, OpenOptions, Recorded, Session, SessionError, Unit, random};
 use crate::history::{History, Phase};
 use crate::migration::{Track, Version};
 use crate::plan::{Goal, PlanError, Step, plan};
@@ -68,8 +69,11 @@ struct Work<'a> {
     /// The newest version when the history was first read.
     from: Option<Version>,
     /// What was done when the history was last read; `None` before it was.
-    seen: Option<HashSet<Version>>,
-    recorded: Vec<Recorded>,
+    seen: Option<BTreeSet<Version>>,
+    /// What was carried out, in order, and which way it led.
+    recorded: Vec<(Direction, Recorded)>,
+    /// What was taken back with a COMMIT whose answer was lost: its rows tell by being gone.
+    in_doubt: Vec<Version>,
 }
 
 /// Brings one target to the goal. Never fails: what goes wrong is in the report.
@@ -85,6 +89,7 @@ pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared:
         from: None,
         seen: None,
         recorded: Vec::new(),
+        in_doubt: Vec::new(),
     };
     shared.tell(RunEvent::TargetStarted {
         label: target.label(),
@@ -135,8 +140,13 @@ impl Work<'_> {
                 return Err(Ended::Stopped);
             }
             let unit = self.unit(steps);
-            let recorded = self.carry_out(session.as_mut(), &unit).await;
-            self.finish_unit(recorded.map_err(|error| Ended::Apply(error, Box::new(unit)))?);
+            match self.carry_out(session.as_mut(), &unit).await {
+                Ok(recorded) => self.finish_unit(unit.direction, recorded),
+                Err(error) => {
+                    self.doubt(&error, &unit);
+                    return Err(Ended::Apply(error, Box::new(unit)));
+                }
+            }
         }
         Ok(())
     }
@@ -190,24 +200,52 @@ impl Work<'_> {
     fn see(&mut self, history: &History) {
         for row in history.of_track(&self.track.name) {
             let ours = row.phase == Phase::Done && self.attempt_ids.contains(&row.attempt_id);
-            if ours && !self.recorded.iter().any(|r| r.version == row.version) {
-                self.recorded.push(Recorded {
+            let up = |(direction, r): &(Direction, Recorded)| {
+                *direction == Direction::Up && r.version == row.version
+            };
+            if ours && !self.recorded.iter().any(up) {
+                let recorded = Recorded {
                     version: row.version,
                     duration_ms: row.duration_ms,
-                });
+                };
+                self.recorded.push((Direction::Up, recorded));
+            }
+        }
+        for version in std::mem::take(&mut self.in_doubt) {
+            if history.find(&self.track.name, version).is_none() {
+                // How long it took stood in the answer.
+                let recorded = Recorded {
+                    version,
+                    duration_ms: 0,
+                };
+                self.recorded.push((Direction::Down, recorded));
             }
         }
         let done = history
             .of_track(&self.track.name)
             .filter(|row| row.phase == Phase::Done);
-        let done: HashSet<Version> = done.map(|row| row.version).collect();
+        let done: BTreeSet<Version> = done.map(|row| row.version).collect();
         if self.seen.is_none() {
-            self.from = done.iter().copied().max();
+            self.from = done.last().copied();
         }
         self.seen = Some(done);
     }
 
-    fn finish_unit(&mut self, recorded: Vec<Recorded>) {
+    /// Remembers what may have been taken back: a revert leaves no row that could carry our attempt.
+    fn doubt(&mut self, error: &ApplyError, unit: &Unit) {
+        let commit_sent = matches!(
+            error,
+            ApplyError::Session {
+                commit_sent: true,
+                ..
+            }
+        );
+        if commit_sent && unit.direction == Direction::Down {
+            self.in_doubt = unit.steps.iter().map(|step| step.migration.version).collect();
+        }
+    }
+
+    fn finish_unit(&mut self, direction: Direction, recorded: Vec<Recorded>) {
         for done in recorded {
             self.shared.tell(RunEvent::MigrationFinished {
                 label: self.target.label(),
@@ -215,7 +253,7 @@ impl Work<'_> {
                 version: done.version,
                 duration_ms: done.duration_ms,
             });
-            self.recorded.push(done);
+            self.recorded.push((direction, done));
         }
     }
 
@@ -232,8 +270,7 @@ impl Work<'_> {
             Ended::Apply(ApplyError::Fenced, _) => in_window,
             Ended::Plan(_) | Ended::Apply(_, _) | Ended::Stopped => false,
         };
-        // Doubling from 0.25 s to 8 s; the engines' own polling adds the jitter.
-        again.then(|| Duration::from_millis(250 << self.attempts.min(5)))
+        again.then(|| pause(self.attempts, random()))
     }
 
     fn is_worth_another(&self, error: &SessionError) -> bool {
@@ -275,7 +312,7 @@ impl Work<'_> {
             to: self.version_now(),
             attempts: self.attempts,
             duration: self.begun.elapsed(),
-            migrations: self.recorded,
+            migrations: self.recorded.into_iter().map(|(_, recorded)| recorded).collect(),
             ..TargetReport::untried(
                 target,
                 outcome,
@@ -285,12 +322,14 @@ impl Work<'_> {
     }
 
     fn version_now(&self) -> Option<Version> {
-        let seen = self.seen.as_ref()?;
-        let done: HashSet<Version> = self.recorded.iter().map(|r| r.version).collect();
-        match self.goal.direction() {
-            Direction::Up => seen.union(&done).copied().max(),
-            Direction::Down => seen.difference(&done).copied().max(),
+        let mut done = self.seen.clone()?;
+        for (direction, recorded) in &self.recorded {
+            match direction {
+                Direction::Up => done.insert(recorded.version),
+                Direction::Down => done.remove(&recorded.version),
+            };
         }
+        done.last().copied()
     }
 }
 

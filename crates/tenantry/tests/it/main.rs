@@ -12,6 +12,8 @@ mod emptied;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod isolation;

@@ -27,6 +27,9 @@ pub(crate) struct Finished {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Told>,
     help: Vec<String>,
+    /// What the registry does not have of the run; left out if it has everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unrecorded: Option<Missing>,
     /// The targets that are not where they should be; only with `--json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     targets: Option<Vec<Target>>,
@@ -39,6 +42,14 @@ struct Failures {
     title: String,
     count: usize,
     targets: Vec<String>,
+}
+
+/// Outcomes that the registry did not take.
+#[derive(Debug, Serialize)]
+struct Missing {
+    outcomes: usize,
+    code: String,
+    reason: String,
 }
 
 impl Finished {
@@ -67,6 +78,11 @@ impl Finished {
             failures: failures.collect(),
             warnings: ending.warnings.to_vec(),
             help,
+            unrecorded: report.unrecorded.as_ref().map(|unrecorded| Missing {
+                outcomes: unrecorded.outcomes,
+                code: unrecorded.code.to_string(),
+                reason: unrecorded.reason.clone(),
+            }),
             targets: None,
         }
     }

@@ -4,8 +4,10 @@ mod central;
 mod create;
 mod failure;
 mod fleet;
+mod lost;
 mod rollback;
 mod signals;
+mod units;
 
 /// Makes a test of each case on each engine.
 macro_rules! on_each_engine {

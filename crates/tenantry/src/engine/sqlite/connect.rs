@@ -22,7 +22,7 @@ use crate::engine::{SessionError, SqliteAddress};
 /// It is only ever looked at by its metadata: opening and closing it a second time in this process would
 /// drop SQLite's locks (the manual, "How To Corrupt An SQLite Database File", 2.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct File {
+pub(crate) struct File {
     /// Its path; the folder's own symbolic links are resolved.
     pub(super) path: PathBuf,
     device: u64,
@@ -31,7 +31,7 @@ pub(super) struct File {
 
 impl File {
     /// Finds the file of an address; refuses what is not a plain file directly in the folder.
-    pub(super) fn find(address: &SqliteAddress) -> Result<Self, SessionError> {
+    pub(crate) fn find(address: &SqliteAddress) -> Result<Self, SessionError> {
         if !is_plain_name(&address.file) {
             return Err(unsuitable(
                 address,
@@ -65,7 +65,7 @@ impl File {
     }
 
     /// Returns whether its path still leads to the same file.
-    pub(super) fn is_in_place(&self) -> bool {
+    pub(crate) fn is_in_place(&self) -> bool {
         fs::symlink_metadata(&self.path)
             .is_ok_and(|now| now.dev() == self.device && now.ino() == self.inode && now.is_file())
     }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+pub(crate) use connect::File;
 pub(crate) use create::{create_database, describe};
 pub(crate) use read::read;
 

@@ -10,6 +10,8 @@ pub struct Model {
     pub command: String,
     pub direction: String,
     pub reverts: Option<String>,
+    pub goal: Option<String>,
+    pub continues: Option<String>,
     pub started_at: i64,
     pub finished_at: Option<i64>,
     pub status: String,

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use tenantry::plan::Goal;
 use tenantry::registry::{NewRun, RegistryError, RunTarget, Tier};
 use tenantry::run::Outcome;
 use tenantry::{Direction, Pattern, Selection, TenantStatus};
@@ -165,6 +166,8 @@ async fn ten_thousand_tenants_are_no_trouble(central: Central) {
         command: "migrate tenants".to_owned(),
         direction: Direction::Up,
         reverts: None,
+        goal: Goal::Head,
+        continues: None,
         actor: "deploy".to_owned(),
         targets: targets.clone(),
     };

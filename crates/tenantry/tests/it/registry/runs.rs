@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tenantry::plan::Goal;
 use tenantry::registry::{NewRun, Registry, RunTarget, Tier};
 use tenantry::run::{Outcome, RunStatus};
 use tenantry::{Code, Direction, Selection, TrackName};
@@ -36,6 +37,8 @@ fn up(targets: Vec<RunTarget>) -> NewRun {
         command: "migrate tenants".to_owned(),
         direction: Direction::Up,
         reverts: None,
+        goal: Goal::Head,
+        continues: None,
         actor: "deploy".to_owned(),
         targets,
     }

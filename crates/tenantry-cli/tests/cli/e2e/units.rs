@@ -1,0 +1,192 @@
+//! What counts as one run: with its goal, its resumes, and the rollback that takes it back.
+
+use tenantry::engine::Engine;
+
+use super::{THINGS, THINGS_BACK, on_each_engine};
+use crate::platform::Platform;
+use crate::{stderr, stdout};
+
+on_each_engine!(
+    a_resume_goes_no_further_than_its_run_and_says_so,
+    a_rollback_takes_a_run_and_its_resume_back,
+    a_failed_rollback_says_how_it_is_repeated,
+    creating_tenants_is_no_run_to_resume_or_to_take_back,
+    a_named_tenant_that_is_not_active_is_refused,
+    an_unknown_version_is_refused_before_anything_runs,
+    a_run_that_was_not_recorded_is_not_passed_over_by_a_rollback,
+);
+
+const MORE: &str = "CREATE TABLE more (id INTEGER);\n";
+const VERSIONS: &str = "SELECT max(version) FROM _tenantry_history";
+
+/// Two tenants at 001; 002 and 003 are there, and fail in `globex` until its table `more` goes.
+fn two(engine: Engine) -> Option<Platform> {
+    let platform = Platform::with_tenants(engine, &[THINGS, THINGS_BACK], &["acme", "globex"])?;
+    for (name, sql) in [
+        ("002_more", MORE),
+        ("002_more.down", "DROP TABLE more;\n"),
+        ("003_rows", "INSERT INTO more VALUES (1);\n"),
+        ("003_rows.down", "UPDATE more SET id = 2;\n"),
+    ] {
+        platform.write(&format!("migrations/tenant/{name}.sql"), sql);
+    }
+    let globex = platform.database("globex");
+    platform.query(&globex, MORE);
+    Some(platform)
+}
+
+fn mend(platform: &Platform) {
+    platform.query(&platform.database("globex"), "DROP TABLE more");
+}
+
+fn versions(platform: &Platform) -> [String; 2] {
+    ["acme", "globex"].map(|tenant| platform.one(&platform.database(tenant), VERSIONS))
+}
+
+fn a_resume_goes_no_further_than_its_run_and_says_so(engine: Engine) {
+    let Some(platform) = two(engine) else { return };
+    platform.ends(20, &["migrate", "all-tenants", "--to", "2"]);
+    mend(&platform);
+    let dry = platform.ends(0, &["migrate", "resume", "--dry-run"]);
+    let shown = stdout(&dry);
+    assert!(
+        shown.contains("  2_more ") && !shown.contains("  3_rows "),
+        "{shown}"
+    );
+    assert!(stderr(&dry).contains("goes up to 2, as it was told"), "{dry:?}");
+    let resumed = platform.json(0, &["migrate", "resume"]);
+    assert_eq!(resumed["applied"], 1, "{resumed}");
+    assert_eq!(versions(&platform), ["2", "2"]);
+}
+
+fn a_rollback_takes_a_run_and_its_resume_back(engine: Engine) {
+    let Some(platform) = two(engine) else { return };
+    platform.ends(20, &["migrate", "all-tenants"]);
+    mend(&platform);
+    assert_eq!(platform.json(0, &["migrate", "resume"])["applied"], 1);
+    assert_eq!(versions(&platform), ["3", "3"]);
+    let words = ["migrate", "rollback", "--all-tenants", "--confirm", "2 tenants"];
+    let back = platform.json(0, &words);
+    assert_eq!(back["applied"], 2, "{back}");
+    assert_eq!(versions(&platform), ["1", "1"]);
+    let nothing = platform.ends(0, &words);
+    assert!(stdout(&nothing).contains("No run is there"), "{nothing:?}");
+}
+
+fn a_failed_rollback_says_how_it_is_repeated(engine: Engine) {
+    let Some(platform) = two(engine) else { return };
+    mend(&platform);
+    let run = platform.json(0, &["migrate", "all-tenants"]);
+    let run = run["run"].as_str().unwrap();
+    let globex = platform.database("globex");
+    platform.query(&globex, "DROP TABLE more");
+
+    let failed = platform.ends(20, &["migrate", "rollback", "--all-tenants", "--step", "1"]);
+    let again = "tenantry migrate rollback globex --step 1";
+    assert!(
+        stdout(&failed).contains(&format!("Retry:  {again}\n")),
+        "{failed:?}"
+    );
+    let all = format!("{}{}", stdout(&failed), stderr(&failed));
+    assert!(!all.contains("migrate resume"), "{all}");
+    let refused = platform.ends(40, &["migrate", "resume"]);
+    assert!(stderr(&refused).contains(again), "{refused:?}");
+
+    let words = ["migrate", "rollback", "--all-tenants", "--run", run, "--confirm"];
+    let failed = platform.json(20, &[&words[..], &["2 tenants"]].concat());
+    let again = format!("tenantry migrate rollback --all-tenants --run {run}");
+    assert_eq!(failed["help"][0], again, "{failed}");
+    assert_eq!(versions(&platform), ["1", "3"]);
+    platform.query(&globex, MORE);
+    if engine == Engine::Postgres {
+        platform.query(&globex, "GRANT ALL ON more TO PUBLIC");
+    }
+    platform.json(0, &[&words[..], &["globex"]].concat());
+    assert_eq!(versions(&platform), ["1", "1"]);
+}
+
+fn creating_tenants_is_no_run_to_resume_or_to_take_back(engine: Engine) {
+    let Some(platform) = Platform::with_tenants(engine, &[THINGS, THINGS_BACK], &["acme"]) else {
+        return;
+    };
+    let resumed = platform.ends(0, &["migrate", "resume"]);
+    assert!(stdout(&resumed).contains("Nothing is left"), "{resumed:?}");
+    let back = platform.ends(0, &["migrate", "rollback", "acme", "--confirm", "acme"]);
+    assert!(stdout(&back).contains("No run is there"), "{back:?}");
+    assert_eq!(platform.one(&platform.database("acme"), VERSIONS), "1");
+
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "INSERT INTO nowhere VALUES (1);\n",
+    );
+    let failed = platform.json(20, &["migrate", "all-tenants"]);
+    platform.write("migrations/tenant/002_more.sql", MORE);
+    platform.ends(0, &["tenant", "create", "globex"]);
+    let resumed = platform.json(0, &["migrate", "resume"]);
+    assert_eq!(resumed["applied"], 1, "{failed} {resumed}");
+}
+
+fn a_named_tenant_that_is_not_active_is_refused(engine: Engine) {
+    let Some(platform) = two(engine) else { return };
+    mend(&platform);
+    let central = match &platform.central.address {
+        tenantry::engine::Address::Network(at) => at.database.clone(),
+        tenantry::engine::Address::Sqlite(at) => at.file.clone(),
+    };
+    let suspend = "UPDATE tenantry_tenants SET status = 'suspended' WHERE slug = 'globex'";
+    platform.query(&central, suspend);
+    for words in [
+        &["migrate", "tenant", "globex"][..],
+        &["migrate", "all-tenants", "--only", "globex"],
+        &["migrate", "all-tenants", "--only", "acme,globex"],
+    ] {
+        let refused = platform.json(40, words);
+        assert_eq!(refused["code"], "TN-6013", "{words:?} {refused}");
+        assert!(refused.to_string().contains("nothing ran"), "{refused}");
+    }
+    assert_eq!(versions(&platform), ["1", "1"]);
+    let pattern = platform.json(0, &["migrate", "all-tenants", "--only", "*e*"]);
+    assert_eq!((&pattern["applied"], &pattern["skipped"]), (&1.into(), &1.into()));
+}
+
+fn an_unknown_version_is_refused_before_anything_runs(engine: Engine) {
+    let Some(platform) = two(engine) else { return };
+    for words in [
+        &["migrate", "all-tenants", "--to", "12"][..],
+        &["migrate", "all", "--to", "12"],
+        &["migrate", "plan", "--to", "12"],
+        &["migrate", "rollback", "--all-tenants", "--to", "12"],
+    ] {
+        let refused = platform.json(4, words);
+        assert_eq!(refused["code"], "TN-4008", "{words:?} {refused}");
+        let help = refused["help"][0].as_str().unwrap();
+        assert!(help.starts_with("did you mean  1  or  2"), "{refused}");
+    }
+    assert_eq!(versions(&platform), ["1", "1"]);
+    let none = platform.ends(0, &["migrate", "resume"]);
+    assert!(stdout(&none).contains("Nothing is left"), "{none:?}");
+}
+
+fn a_run_that_was_not_recorded_is_not_passed_over_by_a_rollback(engine: Engine) {
+    let Some(platform) = two(engine) else { return };
+    mend(&platform);
+    platform.ends(0, &["migrate", "all-tenants", "--to", "2"]);
+    let second = platform.json(0, &["migrate", "all-tenants"]);
+    let second = second["run"].as_str().unwrap();
+    let central = match &platform.central.address {
+        tenantry::engine::Address::Network(at) => at.database.clone(),
+        tenantry::engine::Address::Sqlite(at) => at.file.clone(),
+    };
+    // So a process leaves it that is killed before it has recorded anything.
+    let forget = format!(
+        "UPDATE tenantry_run_targets SET outcome = 'not_run', migrations = 0 WHERE run_id = '{second}'"
+    );
+    platform.query(&central, &forget);
+    let refused = platform.ends(40, &["migrate", "rollback", "--all-tenants"]);
+    let named = format!("tenantry migrate rollback --all-tenants --run {second}");
+    assert!(stderr(&refused).contains(&named), "{refused:?}");
+    assert_eq!(versions(&platform), ["3", "3"]);
+    let words = ["migrate", "rollback", "--all-tenants", "--run", second];
+    platform.ends(0, &words);
+    assert_eq!(versions(&platform), ["2", "2"]);
+}
