@@ -4,8 +4,8 @@ use serde::Serialize;
 use tenantry::provision::Products;
 use tenantry::registry::Tier;
 
+use super::Context;
 use super::opened::{self, block_on};
-use super::{Context, tenant};
 use crate::args::{Chosen, Limits, ProductProvision};
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -28,7 +28,7 @@ pub(super) fn provision(context: &Context, asked: &ProductProvision) -> Result<E
     block_on(async {
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
-        let products = Products::new(fleet, tenant::naming(&project)?);
+        let products = Products::new(fleet, project.settings.naming.clone());
         let made = products.provision(&asked.tenant, &asked.product).await?;
         let shown = Provisioned {
             tenant: asked.tenant.clone(),

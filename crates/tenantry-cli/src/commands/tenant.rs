@@ -1,7 +1,7 @@
 //! `tenant create | list | show`.
 
 use serde::Serialize;
-use tenantry::provision::{Naming, NewTenant, Provisioned, Tenants};
+use tenantry::provision::{NewTenant, Provisioned, Tenants};
 use tenantry::registry::{self, Database};
 use tenantry::{Jurisdiction, Tenant, TenantId};
 
@@ -9,7 +9,6 @@ use super::Context;
 use super::opened::{self, block_on};
 use crate::args::{Chosen, Limits, TenantCreate};
 use crate::clock::Utc;
-use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::{Table, text};
@@ -64,16 +63,6 @@ impl ShownDatabase {
     }
 }
 
-/// Returns the templates for names from the configuration.
-///
-/// # Errors
-/// TN-6014 for a template that gives no names of its own.
-pub(super) fn naming(project: &Project) -> Result<Naming, CommandError> {
-    let naming = &project.settings.naming;
-    Naming::new(&naming.tenant, &naming.product)
-        .map_err(|error| CommandError::new(Exit::Configuration, error.to_string()).code(tenantry::Code(6014)))
-}
-
 /// Creates a tenant with its databases, migrated.
 ///
 /// # Errors
@@ -98,7 +87,7 @@ pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, C
             server: create.server.clone(),
             products: create.product.clone(),
         };
-        let tenants = Tenants::new(fleet.clone(), naming(&project)?);
+        let tenants = Tenants::new(fleet.clone(), project.settings.naming.clone());
         let (tenant, made) = tenants.create(&new).await?;
         let databases = fleet.registry.databases_of(&tenant.id).await?;
         context.answer(&created(&tenant, &made), &Shown::of(&tenant, &databases));

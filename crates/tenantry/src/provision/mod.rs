@@ -188,7 +188,8 @@ impl Tenants {
         server: &Server,
         tracks: &Tracks,
     ) -> Result<Provisioned, ProvisionError> {
-        let names = self.naming.names(server.engine, tenant, product)?;
+        let owner = (&tenant.id, &tenant.slug);
+        let names = self.naming.names(server.engine, owner, product)?;
         let login = match names.user {
             Some(user) => Some(Login {
                 user,
