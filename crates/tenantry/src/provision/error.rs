@@ -28,6 +28,8 @@ pub enum ProvisionError {
     NoServer {
         /// The jurisdiction.
         jurisdiction: Jurisdiction,
+        /// Jurisdictions with servers that may have been meant, at most three.
+        nearest: Vec<String>,
     },
     /// The server stands elsewhere than the tenant belongs.
     #[error("`{slug}` belongs to {tenant}; {server} stands in {stands}")]

@@ -1,5 +1,6 @@
 //! Whole platforms on real databases: set up, migrated, broken, mended, reverted.
 
+mod again;
 mod central;
 mod create;
 mod failure;
