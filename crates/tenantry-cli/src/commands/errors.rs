@@ -72,6 +72,9 @@ fn help_for(error: &RegistryError) -> Option<String> {
     {
         return Some(format!("tenantry tenant show {slug}"));
     }
+    if let RegistryError::Inherited { variable } = error {
+        return Some(format!("unset {variable}"));
+    }
     let help = if matches!(error, RegistryError::NotMigrated { .. }) {
         "tenantry migrate central"
     } else if matches!(error, RegistryError::KeyNeeded { .. }) {

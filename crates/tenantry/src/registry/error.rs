@@ -20,6 +20,18 @@ pub enum RegistryError {
         /// Why, in the system's or the server's words.
         reason: String,
     },
+    /// The driver of the central database cannot check a certificate's issuer without the host's name.
+    #[error("`verify-ca` is not possible for the central database at {endpoint}")]
+    NoVerifyCa {
+        /// `host:port`.
+        endpoint: String,
+    },
+    /// The driver of the central database would obey a variable of the environment.
+    #[error("{variable} is set in the environment; the driver of the central database would obey it")]
+    Inherited {
+        /// The variable.
+        variable: &'static str,
+    },
     /// Our tables are not there, or are older than this binary. Help: `tenantry migrate central`.
     #[error("the registry at {endpoint} is not migrated: {}", behind_text(*at, *head))]
     NotMigrated {
@@ -161,6 +173,7 @@ impl RegistryError {
     pub fn code(&self) -> Code {
         match self {
             Self::Unreachable { .. } => Code(6009),
+            Self::NoVerifyCa { .. } | Self::Inherited { .. } => Code(1007),
             Self::NotMigrated { .. } | Self::Newer { .. } | Self::Schema(_) => Code(1002),
             Self::Taken { .. } | Self::SlugTaken { .. } => Code(6001),
             Self::Begun { .. } => Code(6016),
