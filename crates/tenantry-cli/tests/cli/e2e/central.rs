@@ -108,6 +108,23 @@ fn variables_of_postgres_clients_do_not_decide_how_the_registry_is_opened() {
     assert_eq!(refused["code"], "TN-1007");
     assert!(refused.to_string().contains("unset PGOPTIONS"), "{refused}");
 
+    let opened = platform.command(&[]);
+    let url = opened
+        .get_envs()
+        .find(|(name, _)| *name == "CENTRAL_DATABASE_URL");
+    let url = url.unwrap().1.unwrap().to_str().unwrap();
+    let authority = super::create::variable("TENANTRY_TEST_POSTGRES_CA_FILE");
+    let verified = format!("{url}?sslmode=verify-full");
+    let output = list(&[("CENTRAL_DATABASE_URL", &verified), ("PGSSLROOTCERT", &authority)]);
+    assert_eq!(
+        output.status.code(),
+        Some(31),
+        "the variable was trusted: {output:?}"
+    );
+    let given = format!("{verified}&sslrootcert={authority}");
+    let output = list(&[("CENTRAL_DATABASE_URL", &given), ("PGSSLROOTCERT", "/nowhere")]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+
     let protected = "postgres://u@127.0.0.1:1/central?sslmode=require";
     for variable in ["PGSSLCERT", "PGSSLKEY"] {
         let output = list(&[("CENTRAL_DATABASE_URL", protected), (variable, "/nowhere")]);
