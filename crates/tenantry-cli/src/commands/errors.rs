@@ -46,17 +46,15 @@ fn meant(made: CommandError, nearest: &[String]) -> CommandError {
 
 impl From<RegistryError> for CommandError {
     fn from(error: RegistryError) -> Self {
-        // The tenant was written before its database's name turned out to be another's.
-        let state = if let RegistryError::Taken { what: "database", .. } = error {
-            CONTINUES
-        } else {
-            "nothing was changed"
-        };
-        let made = meant(bare(error.code(), &error).fact("state", state), error.nearest());
-        match help_for(&error) {
-            Some(help) => made.help(help),
-            None => made,
-        }
+        of_registry(&error, "nothing was changed")
+    }
+}
+
+fn of_registry(error: &RegistryError, state: &str) -> CommandError {
+    let made = meant(bare(error.code(), error).fact("state", state), error.nearest());
+    match help_for(error) {
+        Some(help) => made.help(help),
+        None => made,
     }
 }
 
@@ -209,6 +207,7 @@ impl From<ProvisionError> for CommandError {
     fn from(error: ProvisionError) -> Self {
         match error {
             ProvisionError::Registry(error) => error.into(),
+            ProvisionError::HalfWay(error) => of_registry(&error, CONTINUES),
             ProvisionError::Fleet(error) => error.into(),
             ProvisionError::Migrate { label, failure } => {
                 of_failure(&failure).fact("where", label).fact("state", CONTINUES)
@@ -249,7 +248,7 @@ impl From<ProvisionError> for CommandError {
 pub(super) fn of_provision(error: ProvisionError, again: &str) -> CommandError {
     let begun = matches!(
         error,
-        ProvisionError::Create { .. } | ProvisionError::Migrate { .. }
+        ProvisionError::Create { .. } | ProvisionError::Migrate { .. } | ProvisionError::HalfWay(_)
     );
     let made = CommandError::from(error);
     if begun {

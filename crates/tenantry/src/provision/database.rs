@@ -39,27 +39,39 @@ impl Tenants {
             login,
         };
         let database = self.fleet.registry.reserve_database(&reserved).await?;
+        let finished = self.finish(tenant, &database, server, tracks).await;
+        finished.map_err(ProvisionError::half_way)
+    }
+
+    /// Creates and migrates a reserved database, and marks it ready.
+    async fn finish(
+        &self,
+        tenant: &Tenant,
+        database: &Database,
+        server: &Server,
+        tracks: &Tracks,
+    ) -> Result<Provisioned, ProvisionError> {
+        let registry = &self.fleet.registry;
         // Somebody else may have reserved it elsewhere since the server was chosen.
         let found;
         let server = if database.server == server.name {
             server
         } else {
-            found = self.fleet.registry.find_server(database.server.as_str()).await?;
+            found = registry.find_server(database.server.as_str()).await?;
             &found
         };
         if database.status == DatabaseStatus::Creating {
-            self.create_database(tenant, server, &database).await?;
+            self.create_database(tenant, server, database).await?;
         }
-        let report = self.migrate(tenant, &database, tracks).await?;
-        let migrations = report.migrations.clone();
+        let report = self.migrate(tenant, database, tracks).await?;
         if database.status == DatabaseStatus::Creating {
-            self.fleet.registry.mark_ready(&database.id, report.to).await?;
+            registry.mark_ready(&database.id, report.to).await?;
         }
         Ok(Provisioned {
             database: database.address.database().to_owned(),
             server: server.name.clone(),
-            product: product.cloned(),
-            migrations,
+            product: database.product.clone(),
+            migrations: report.migrations,
             was_there: database.status == DatabaseStatus::Ready,
         })
     }

@@ -110,9 +110,11 @@ impl Tenants {
         let tenant = self.fleet.registry.create_tenant(&new.tenant).await?;
         let mut made = Vec::new();
         for product in parts() {
-            made.push(self.provision((&tenant, product), &server, &tracks).await?);
+            let one = self.provision((&tenant, product), &server, &tracks).await;
+            made.push(one.map_err(ProvisionError::half_way)?);
         }
-        self.fleet.registry.activate_tenant(&tenant.id).await?;
+        let activated = self.fleet.registry.activate_tenant(&tenant.id).await;
+        activated.map_err(ProvisionError::HalfWay)?;
         Ok((
             Tenant {
                 status: TenantStatus::Active,

@@ -14,6 +14,7 @@ on_each_engine!(
     names_that_are_no_host_names_or_are_taken_create_nothing,
     somebody_elses_user_of_the_same_name_is_refused_by_name,
     a_name_that_is_too_long_creates_nothing,
+    a_database_name_of_another_tenant_leaves_the_creation_half_way_and_says_so,
 );
 
 /// Leaves `acme` half-made: its shared database is there, its product's cannot be migrated.
@@ -124,6 +125,7 @@ fn somebody_elses_user_of_the_same_name_is_refused_by_name(engine: Engine) {
 fn under_its_slug(platform: &Platform, words: &[&str]) -> Output {
     let mut command = platform.command(words);
     command.env("TENANTRY_NAMING__TENANT", "{slug}");
+    command.env("TENANTRY_NAMING__PRODUCT", "{slug}_{product}");
     command.output().unwrap()
 }
 
@@ -140,4 +142,32 @@ fn a_name_that_is_too_long_creates_nothing(engine: Engine) {
     assert_eq!(output.status.code(), Some(40), "{output:?}");
     assert_eq!(only_json(&output)["code"], "TN-6014");
     platform.ends(4, &["tenant", "show", "acme"]);
+}
+
+fn a_database_name_of_another_tenant_leaves_the_creation_half_way_and_says_so(engine: Engine) {
+    let Some(platform) = Platform::start(engine) else {
+        return;
+    };
+    platform.write(
+        "migrations/products/kira/001_b.sql",
+        "CREATE TABLE b (id INTEGER);\n",
+    );
+    // The server is shared with other tests, and the slug is most of the name.
+    let slug = format!("half-{}", std::process::id());
+    let create = |exit: i32, words: &[&str]| {
+        let output = under_its_slug(&platform, &[&["tenant", "create"], words, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(exit), "{output:?}");
+        only_json(&output)
+    };
+    create(0, &[&format!("{slug}_kira")]);
+    let refused = create(40, &[&slug, "--product", "kira"]);
+    assert_eq!(refused["code"], "TN-6001");
+    let said = refused.to_string();
+    assert!(said.contains("what was made is kept"), "{said}");
+    assert!(
+        said.contains(&format!("tenantry tenant create {slug} --product kira")),
+        "{said}"
+    );
+    let shown = platform.json(0, &["tenant", "show", &slug]);
+    assert_eq!(shown["status"], "provisioning");
 }
