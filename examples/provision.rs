@@ -39,7 +39,7 @@ pub(crate) async fn provision(project: &Path, slug: &str) -> Result<Vec<Provisio
         tenant: registry::NewTenant {
             id: TenantId::generate(),
             slug: slug.parse()?,
-            name: slug.to_owned(),
+            name: None,
             jurisdiction: "uk".parse()?,
             external_id: None,
             domains: Vec::new(),

@@ -35,6 +35,7 @@
 
 mod code;
 mod direction;
+mod domain;
 pub mod engine;
 pub mod fleet;
 pub mod history;
@@ -53,6 +54,7 @@ mod tenant;
 
 pub use code::Code;
 pub use direction::Direction;
+pub use domain::Domain;
 pub use migrator::{MigrateError, ProductMigrator, TenantMigrator, TenantProduct};
 pub use selection::{Pattern, Selection, nearest};
 pub use server::{DEFAULT_PER_SERVER, Server};

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::domain::Domain;
+
 /// The longest slug in bytes.
 ///
 /// `tenant_{id}_shared` with a 32-digit id leaves room in every engine; a template with `{slug}` must
@@ -15,7 +17,7 @@ pub const SLUG_MAX: usize = 40;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{what} `{}` {rule}", given.escape_debug())]
 pub struct NameError {
-    /// What was being named: `slug`, `product type`, `jurisdiction`, `server name`.
+    /// What was being named: `slug`, `product type`, `jurisdiction`, `server name`, `domain`.
     pub what: &'static str,
     /// The text as given.
     pub given: String,
@@ -174,7 +176,7 @@ pub struct Tenant {
     /// Its id in another system, if it has one.
     pub external_id: Option<String>,
     /// The host names that lead to it.
-    pub domains: Vec<String>,
+    pub domains: Vec<Domain>,
     /// When it was created, in microseconds since 1970-01-01 UTC.
     pub created_at: i64,
 }

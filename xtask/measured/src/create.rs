@@ -68,7 +68,7 @@ async fn reserve(job: &Job, fleet: &Fleet, number: usize) -> anyhow::Result<Stri
     let new = NewTenant {
         id: TenantId::generate(),
         slug: format!("tenant-{number}").parse()?,
-        name: format!("Tenant {number}"),
+        name: Some(format!("Tenant {number}")),
         jurisdiction: "eu".parse()?,
         external_id: None,
         domains: Vec::new(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use tenantry::engine::Engine;
-use tenantry::{Jurisdiction, ProductType, ServerName, Slug};
+use tenantry::{Domain, Jurisdiction, ProductType, ServerName, Slug};
 
 use super::select::Selection;
 use super::values;
@@ -147,9 +147,9 @@ pub(crate) struct TenantCreate {
     /// Products to create as well
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     pub(crate) product: Vec<ProductType>,
-    /// Host names that lead to it
+    /// Host names that lead to it, no two tenants the same
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
-    pub(crate) domain: Vec<String>,
+    pub(crate) domain: Vec<Domain>,
     /// Its id in another system
     #[arg(long, value_name = "ID")]
     pub(crate) external_id: Option<String>,

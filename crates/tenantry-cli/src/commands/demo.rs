@@ -276,7 +276,7 @@ async fn populate(fleet: &Fleet, folder: &Path) -> Result<usize, CommandError> {
             tenant: registry::NewTenant {
                 id: TenantId::generate(),
                 slug: slug.parse().map_err(bad_name)?,
-                name: name.to_owned(),
+                name: Some(name.to_owned()),
                 jurisdiction: jurisdiction.parse().map_err(bad_name)?,
                 external_id: None,
                 domains: Vec::new(),

@@ -6,7 +6,7 @@ use tenantry::migration::{FileProblem, ReadError};
 use tenantry::provision::ProvisionError;
 use tenantry::registry::RegistryError;
 use tenantry::run::Failure;
-use tenantry::{Code, MigrateError};
+use tenantry::{Code, MigrateError, ProductType, nearest};
 
 use crate::exit::Exit;
 use crate::failure::{CommandError, Location};
@@ -19,10 +19,11 @@ const FURTHER: usize = 20;
 fn exit_of(code: Code) -> Exit {
     match code.0 {
         1000..=1999 => Exit::Configuration,
-        3000..=3999 | 6001 | 6003 | 6005 | 6008 | 6014 | 7004 => Exit::Refused,
+        3000..=3999 | 6001 | 6003 | 6008 | 6014 | 6016 | 7004 => Exit::Refused,
         4001 => Exit::Held,
         4003 => Exit::Empty,
-        4008 | 4009 | 6002 | 6010 | 6015 => Exit::NotFound,
+        4008 | 4009 | 6002 | 6005 | 6010 | 6015 => Exit::NotFound,
+        6011 => Exit::Usage,
         6009 => Exit::RegistryDown,
         _ => Exit::Failed,
     }
@@ -34,32 +35,59 @@ fn bare(code: Code, error: &dyn std::error::Error) -> CommandError {
         .causes(error)
 }
 
+/// Adds the names that may have been meant.
+fn meant(made: CommandError, nearest: &[String]) -> CommandError {
+    if nearest.is_empty() {
+        made
+    } else {
+        made.help(format!("did you mean  {} ?", nearest.join("  or  ")))
+    }
+}
+
 impl From<RegistryError> for CommandError {
     fn from(error: RegistryError) -> Self {
-        let nearest = error.nearest().to_vec();
-        let mut made = bare(error.code(), &error).fact("state", "nothing was changed");
-        if !nearest.is_empty() {
-            made = made.help(format!("did you mean  {} ?", nearest.join("  or  ")));
-        }
-        match help_for(&error) {
-            Some(help) => made.help(help),
-            None => made,
-        }
+        of_registry(&error, "nothing was changed")
+    }
+}
+
+fn of_registry(error: &RegistryError, state: &str) -> CommandError {
+    let made = meant(bare(error.code(), error).fact("state", state), error.nearest());
+    match help_for(error) {
+        Some(help) => made.help(help),
+        None => made,
     }
 }
 
 /// Returns what to do about an error of the registry, where that is always the same.
-fn help_for(error: &RegistryError) -> Option<&'static str> {
-    if matches!(error, RegistryError::NotMigrated { .. }) {
-        return Some("tenantry migrate central");
+fn help_for(error: &RegistryError) -> Option<String> {
+    if let RegistryError::Begun { slug, what, has, .. } = error {
+        return Some(format!("tenantry tenant create {slug} --{what} {has}"));
     }
-    if matches!(error, RegistryError::KeyNeeded { .. }) {
-        return Some("set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml");
+    if let RegistryError::SlugTaken { slug, .. }
+    | RegistryError::Taken {
+        owner: Some(slug), ..
+    } = error
+    {
+        return Some(format!("tenantry tenant show {slug}"));
     }
-    if matches!(error, RegistryError::TenantNotFound { .. }) {
-        return Some("all of them:  tenantry tenant list");
+    if let RegistryError::Inherited { variable } = error {
+        return Some(format!("unset {variable}"));
     }
-    matches!(error, RegistryError::ServerNotFound { .. }).then_some("all of them:  tenantry server list")
+    let help = if matches!(error, RegistryError::NotMigrated { .. }) {
+        "tenantry migrate central"
+    } else if matches!(error, RegistryError::KeyNeeded { .. }) {
+        "set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml"
+    } else if matches!(error, RegistryError::TenantNotFound { .. }) {
+        "all of them:  tenantry tenant list"
+    } else if matches!(
+        error,
+        RegistryError::ServerNotFound { .. } | RegistryError::Taken { what: "server", .. }
+    ) {
+        "all of them:  tenantry server list"
+    } else {
+        return None;
+    };
+    Some(help.to_owned())
 }
 
 impl From<ReadError> for CommandError {
@@ -205,37 +233,57 @@ impl From<ProvisionError> for CommandError {
     fn from(error: ProvisionError) -> Self {
         match error {
             ProvisionError::Registry(error) => error.into(),
+            ProvisionError::HalfWay(error) => of_registry(&error, CONTINUES),
             ProvisionError::Fleet(error) => error.into(),
-            ProvisionError::Migrate { label, failure } => of_failure(&failure)
-                .fact("where", label)
-                .fact("state", CONTINUES)
-                .help(AGAIN),
-            ProvisionError::Create { .. } => bare(error.code(), &error).fact("state", CONTINUES).help(AGAIN),
-            ProvisionError::NoServer { .. } => bare(error.code(), &error)
-                .fact("state", "nothing was created")
-                .help("tenantry server add --help")
-                .help("all of them:  tenantry server list"),
+            ProvisionError::Migrate { label, failure } => {
+                of_failure(&failure).fact("where", label).fact("state", CONTINUES)
+            }
+            ProvisionError::Create { .. } => bare(error.code(), &error).fact("state", CONTINUES),
+            ProvisionError::NoServer { ref nearest, .. } => meant(
+                bare(error.code(), &error).fact("state", "nothing was created"),
+                nearest,
+            )
+            .help("tenantry server add --help")
+            .help("all of them:  tenantry server list"),
             ProvisionError::UnknownProduct {
                 ref product,
                 ref known,
             } => {
-                let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+                let known: Vec<&str> = known.iter().map(ProductType::as_str).collect();
                 let made = bare(error.code(), &error).fact("state", "nothing was created");
                 if known.is_empty() {
-                    made.help(format!(
+                    return made.help(format!(
                         "make its folder:  mkdir -p migrations/products/{product}"
-                    ))
-                } else {
-                    made.fact("products", known.join(", "))
+                    ));
                 }
+                let near = nearest(product.as_str(), known.iter().copied());
+                meant(made.fact("products", known.join(", ")), &near)
             }
-            error @ (ProvisionError::Naming(_)
-            | ProvisionError::WrongJurisdiction { .. }
-            | ProvisionError::Random(_)
-            | _) => bare(error.code(), &error).fact("state", "nothing was created"),
+            ProvisionError::WrongJurisdiction { .. } => bare(error.code(), &error)
+                .fact("state", "nothing was created")
+                .help("all of them:  tenantry server list"),
+            ProvisionError::Naming(_) => bare(error.code(), &error)
+                .fact("state", "nothing was created")
+                .help("change the templates under [naming]:  tenantry config show --origin"),
+            error @ (ProvisionError::Random(_) | _) => {
+                bare(error.code(), &error).fact("state", "nothing was created")
+            }
         }
     }
 }
 
+/// Describes why a tenant or product was not provisioned; `again` is the command that continues it.
+pub(super) fn of_provision(error: ProvisionError, again: &str) -> CommandError {
+    let begun = matches!(
+        error,
+        ProvisionError::Create { .. } | ProvisionError::Migrate { .. } | ProvisionError::HalfWay(_)
+    );
+    let made = CommandError::from(error);
+    if begun {
+        made.help(format!("then it goes on:  {again}"))
+    } else {
+        made
+    }
+}
+
 const CONTINUES: &str = "what was made is kept and belongs to this tenant; nobody else can get the name";
-const AGAIN: &str = "the same command continues where it stopped";

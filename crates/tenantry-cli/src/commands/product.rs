@@ -5,7 +5,7 @@ use tenantry::provision::Products;
 use tenantry::registry::Tier;
 
 use super::opened::{self, block_on};
-use super::{Context, tenant};
+use super::{Context, errors, tenant};
 use crate::args::{Chosen, Limits, ProductProvision};
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -28,8 +28,16 @@ pub(super) fn provision(context: &Context, asked: &ProductProvision) -> Result<E
     block_on(async {
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
-        let products = Products::new(fleet, tenant::naming(&project)?);
-        let made = products.provision(&asked.tenant, &asked.product).await?;
+        let products = Products::new(fleet, project.settings.naming.clone());
+        let again = format!(
+            "tenantry product provision {} --tenant {}",
+            asked.product,
+            text::printable(&asked.tenant)
+        );
+        let made = products
+            .provision(&asked.tenant, &asked.product)
+            .await
+            .map_err(|error| errors::of_provision(error, &again))?;
         let shown = Provisioned {
             tenant: asked.tenant.clone(),
             product: asked.product.to_string(),
@@ -38,7 +46,8 @@ pub(super) fn provision(context: &Context, asked: &ProductProvision) -> Result<E
             migrations: made.migrations.len(),
         };
         let human = format!(
-            "  Created  {} on {} ({})\nProduct {} is ready for {}.",
+            "  {}  {} on {} ({})\nProduct {} is ready for {}.",
+            tenant::made_or_found(&made),
             made.database,
             made.server,
             text::count(made.migrations.len(), "migration"),

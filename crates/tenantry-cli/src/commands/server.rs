@@ -98,7 +98,7 @@ async fn describe(server: &Server) -> Result<String, CommandError> {
             .causes(&error)
             .fact("where", server.name.to_string())
             .fact("state", "nothing was added")
-            .help(format!("tenantry explain {}", error.code()))
+            .help("correct --host, --port, --admin-user or the password, and give the command again")
     })
 }
 
@@ -262,12 +262,14 @@ pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit
                     ok: false,
                     version: None,
                     code: Some(error.code().to_string()),
-                    problem: Some(error.to_string()),
+                    problem: Some(with_causes(&error)),
                 },
             });
         }
         let line = |c: &Checked| match (&c.version, &c.code, &c.problem) {
-            (_, Some(code), Some(problem)) => format!("✗ {}  {code}  {problem}", c.name),
+            (_, Some(code), Some(problem)) => {
+                format!("✗ {}  {code}  {problem}\n  tenantry explain {code}", c.name)
+            }
             (version, _, _) => format!("✓ {}  {}", c.name, version.as_deref().unwrap_or("")),
         };
         let human: Vec<String> = checked.iter().map(line).collect();
@@ -279,4 +281,15 @@ pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit
         context.answer(&human.join("\n"), &serde_json::json!({ "items": checked }))?;
         Ok(exit)
     })
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    words
 }

@@ -1,15 +1,14 @@
 //! `tenant create | list | show`.
 
 use serde::Serialize;
-use tenantry::provision::{Naming, NewTenant, Provisioned, Tenants};
-use tenantry::registry::{self, Database};
+use tenantry::provision::{NewTenant, Provisioned, Tenants};
+use tenantry::registry::{self, Database, RegistryError};
 use tenantry::{Jurisdiction, Tenant, TenantId};
 
 use super::opened::{self, block_on};
-use super::{Context, usage};
+use super::{Context, errors, usage};
 use crate::args::{Chosen, Limits, TenantCreate};
 use crate::clock::Utc;
-use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::{Table, text};
@@ -45,7 +44,7 @@ impl Shown {
             jurisdiction: tenant.jurisdiction.to_string(),
             status: tenant.status.as_str(),
             external_id: tenant.external_id.clone(),
-            domains: tenant.domains.clone(),
+            domains: tenant.domains.iter().map(ToString::to_string).collect(),
             created_at: Utc::of_micros(tenant.created_at).rfc3339(),
             databases: databases.iter().map(ShownDatabase::of).collect(),
         }
@@ -64,16 +63,6 @@ impl ShownDatabase {
     }
 }
 
-/// Returns the templates for names from the configuration.
-///
-/// # Errors
-/// TN-6014 for a template that gives no names of its own.
-pub(super) fn naming(project: &Project) -> Result<Naming, CommandError> {
-    let naming = &project.settings.naming;
-    Naming::new(&naming.tenant, &naming.product)
-        .map_err(|error| CommandError::new(Exit::Configuration, error.to_string()).code(tenantry::Code(6014)))
-}
-
 /// Creates a tenant with its databases, migrated.
 ///
 /// # Errors
@@ -84,13 +73,13 @@ pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, C
         let fleet = opened::fleet(&project, &Limits::default()).await?;
         let jurisdiction = match &create.jurisdiction {
             Some(jurisdiction) => jurisdiction.clone(),
-            None => only_jurisdiction(&fleet.registry, create).await?,
+            None => jurisdiction(&fleet.registry, create).await?,
         };
         let new = NewTenant {
             tenant: registry::NewTenant {
                 id: TenantId::generate(),
                 slug: create.slug.clone(),
-                name: create.name.clone().unwrap_or_else(|| create.slug.to_string()),
+                name: create.name.clone(),
                 jurisdiction,
                 external_id: create.external_id.clone(),
                 domains: create.domain.clone(),
@@ -98,8 +87,11 @@ pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, C
             server: create.server.clone(),
             products: create.product.clone(),
         };
-        let tenants = Tenants::new(fleet.clone(), naming(&project)?);
-        let (tenant, made) = tenants.create(&new).await?;
+        let tenants = Tenants::new(fleet.clone(), project.settings.naming.clone());
+        let (tenant, made) = tenants
+            .create(&new)
+            .await
+            .map_err(|error| errors::of_provision(error, &again(create)))?;
         let databases = fleet.registry.databases_of(&tenant.id).await?;
         context.answer(
             &created(&tenant, &made, context.canvas.width),
@@ -109,13 +101,18 @@ pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, C
     })
 }
 
-/// Returns the one jurisdiction in which servers stand, or the named server's.
-async fn only_jurisdiction(
+/// Returns the jurisdiction of the named server, of the tenant if its creation goes on, or the only one.
+async fn jurisdiction(
     registry: &registry::Registry,
     create: &TenantCreate,
 ) -> Result<Jurisdiction, CommandError> {
     if let Some(server) = &create.server {
         return Ok(registry.listed_server(server.as_str()).await?.jurisdiction);
+    }
+    match registry.find_tenant(create.slug.as_str()).await {
+        Ok(begun) if begun.slug == create.slug => return Ok(begun.jurisdiction),
+        Ok(_) | Err(RegistryError::TenantNotFound { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
     let mut found: Vec<Jurisdiction> = registry
         .servers()
@@ -145,6 +142,21 @@ async fn only_jurisdiction(
     }
 }
 
+/// Says in one word whether a database was created now or was there before.
+pub(super) const fn made_or_found(database: &Provisioned) -> &'static str {
+    if database.was_there { "  Found" } else { "Created" }
+}
+
+/// Returns the command that continues a creation: what the registry knows of it need not be said again.
+fn again(create: &TenantCreate) -> String {
+    let mut command = format!("tenantry tenant create {}", create.slug);
+    for product in &create.product {
+        command.push_str(" --product ");
+        command.push_str(product.as_str());
+    }
+    command
+}
+
 fn created(tenant: &Tenant, made: &[Provisioned], width: usize) -> String {
     let mut lines = Vec::new();
     for one in made {
@@ -154,7 +166,8 @@ fn created(tenant: &Tenant, made: &[Provisioned], width: usize) -> String {
             .map_or_else(String::new, |product| format!("product {product}: "));
         let took: u64 = one.migrations.iter().map(|m| m.duration_ms).sum();
         let line = format!(
-            "  Created  {what}{} on {} ({}, {took} ms)",
+            "  {}  {what}{} on {} ({}, {took} ms)",
+            made_or_found(one),
             one.database,
             one.server,
             text::count(one.migrations.len(), "migration"),

@@ -4,7 +4,6 @@ mod environment;
 mod file;
 mod key;
 mod layers;
-mod naming;
 mod settings;
 mod url;
 

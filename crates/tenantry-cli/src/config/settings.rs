@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tenantry::ProductType;
 use tenantry::engine::Address;
+use tenantry::provision::{Naming, NamingError};
 use tenantry::run::{RunOptions, TransactionScope};
 
 use super::environment::Environment;
 use super::key::KeySource;
 use super::layers::{Layers, PRODUCTS};
-use super::naming::{self, Naming};
 use super::url;
 use crate::args::{Limits, duration, parallel};
 use crate::exit::Exit;
@@ -193,14 +193,16 @@ fn check_domains(layers: &Layers) -> Result<(), CommandError> {
 
 fn naming(layers: &Layers, folders: &Folders) -> Result<Naming, CommandError> {
     let text = |key| layers.find(key).map_or("", |setting| setting.value.as_str());
-    let (tenant, product) = (text("naming.tenant"), text("naming.product"));
-    naming::check_tenant(tenant).map_err(|why| layers.refuse("naming.tenant", &why))?;
-    naming::check_product(product, tenant, folders.products.keys())
-        .map_err(|why| layers.refuse("naming.product", &why))?;
-    Ok(Naming {
-        tenant: tenant.to_owned(),
-        product: product.to_owned(),
-    })
+    let refuse = |key, error: &NamingError| layers.refuse(key, &error.to_string());
+    let naming = Naming::default()
+        .with_tenant(text("naming.tenant"))
+        .map_err(|error| refuse("naming.tenant", &error))?
+        .with_product(text("naming.product"))
+        .map_err(|error| refuse("naming.product", &error))?;
+    naming
+        .check_products(folders.products.keys())
+        .map_err(|error| refuse("naming.product", &error))?;
+    Ok(naming)
 }
 
 fn run(layers: &Layers) -> Result<RunOptions, CommandError> {

@@ -4,6 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 use tenantry::engine::Engine;
+use tenantry::provision::Naming;
 
 use super::key::KeySource;
 use super::layers::Origin;
@@ -51,7 +52,7 @@ fn an_empty_file_gives_the_defaults() {
         .map(tenantry::ProductType::as_str)
         .collect();
     assert_eq!(products, ["kira"]);
-    assert_eq!(settings.naming.tenant, "tenant_{id}_shared");
+    assert_eq!(settings.naming, Naming::default());
     assert_eq!(settings.run.lock_timeout.as_secs(), 3);
     assert_eq!(settings.grace.as_secs(), 30);
     assert_eq!(settings.run.concurrency, None);
@@ -152,6 +153,7 @@ fn values_that_cannot_be_used_are_refused_by_name() {
         ("[run]\nconcurrency = 0\n", "run.concurrency"),
         ("[naming]\ntenant = \"x\"\n", "naming.tenant"),
         ("[naming]\nproduct = \"{id}\"\n", "naming.product"),
+        ("[migrations.products]\nshared = \"x\"\n", "naming.product"),
         ("[migrations]\ntenant = \"\"\n", "migrations.tenant"),
         (
             "[migrations.products]\nKira = \"x\"\n",

@@ -168,16 +168,19 @@ fn tls_of(host: &str, query: &str, folder: &Path) -> Result<Tls, String> {
     }
     let ca_pem = root.map(|path| read_roots(&folder.join(path))).transpose()?;
     match (mode.as_deref(), ca_pem) {
-        (Some("verify-ca"), Some(ca_pem)) => Ok(Tls::VerifyCa { ca_pem }),
-        (Some("verify-ca"), None) => Err("sslmode=verify-ca needs sslrootcert".to_owned()),
+        // Its driver adds the given authorities to the public ones, so that the name must be checked.
+        (Some("verify-ca"), _) => Err(
+            "sslmode=verify-ca is not possible for the central database; verify-full checks the name too"
+                .to_owned(),
+        ),
         (Some("require"), None) => Ok(Tls::Require),
         (Some("disable"), None) => Ok(Tls::Disable),
         (Some("require" | "disable"), Some(_)) => {
-            Err("sslrootcert has no effect with this sslmode; verify-ca or verify-full check it".to_owned())
+            Err("sslrootcert has no effect with this sslmode; verify-full checks it".to_owned())
         }
         (None, None) if is_loopback(host) => Ok(Tls::Disable),
         (Some("verify-full") | None, ca_pem) => Ok(Tls::VerifyFull { ca_pem }),
-        (Some(_), _) => Err("sslmode is none of verify-full, verify-ca, require and disable".to_owned()),
+        (Some(_), _) => Err("sslmode is none of verify-full, require and disable".to_owned()),
     }
 }
 

@@ -111,6 +111,20 @@ impl Platform {
         output
     }
 
+    /// Registers another folder of files in the jurisdiction of the first server.
+    pub(crate) fn add_folder(&self, name: &str) -> Output {
+        let words = [
+            "server",
+            "add",
+            name,
+            "--jurisdiction",
+            "uk",
+            "--engine",
+            "sqlite",
+        ];
+        self.ends(0, &[&words[..], &["--path", name]].concat())
+    }
+
     /// The binary with the project's folder and environment; stdout and stderr are kept.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));

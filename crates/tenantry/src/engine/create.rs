@@ -26,11 +26,13 @@ pub struct NewDatabase {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// There is one already, and it is not the one we began to create.
-    #[error("`{database}` exists at {endpoint} and is not ours: {reason}")]
+    /// There is one of that name already, and it is not the one we began to create. It stays as it is.
+    #[error("{what} `{name}` exists at {endpoint} and is not ours: {reason}")]
     Conflict {
-        /// The database.
-        database: String,
+        /// What it is: `database`, `role`, `user`, `file`.
+        what: &'static str,
+        /// Its name.
+        name: String,
         /// `host:port` or folder.
         endpoint: String,
         /// How that is known.

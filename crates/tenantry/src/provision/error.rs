@@ -14,9 +14,12 @@ use crate::tenant::{Jurisdiction, ProductType, ServerName};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProvisionError {
-    /// The registry failed.
+    /// The registry failed before anything was written.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The registry failed when tenant or database were already written; the same call continues.
+    #[error(transparent)]
+    HalfWay(RegistryError),
     /// A run could not be carried on.
     #[error(transparent)]
     Fleet(FleetError),
@@ -28,6 +31,8 @@ pub enum ProvisionError {
     NoServer {
         /// The jurisdiction.
         jurisdiction: Jurisdiction,
+        /// Jurisdictions with servers that may have been meant, at most three.
+        nearest: Vec<String>,
     },
     /// The server stands elsewhere than the tenant belongs.
     #[error("`{slug}` belongs to {tenant}; {server} stands in {stands}")]
@@ -77,7 +82,7 @@ impl ProvisionError {
     /// Returns the stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Registry(error) => error.code(),
+            Self::Registry(error) | Self::HalfWay(error) => error.code(),
             Self::Fleet(error) => error.code(),
             Self::Naming(_) => Code(6014),
             Self::NoServer { .. } => Code(6015),
@@ -86,6 +91,17 @@ impl ProvisionError {
             Self::Create { source, .. } => source.code(),
             Self::Migrate { failure, .. } => failure.code,
             Self::Random(_) => Code(1008),
+        }
+    }
+}
+
+impl ProvisionError {
+    /// Says the same of a creation that has begun.
+    pub(super) fn half_way(self) -> Self {
+        if let Self::Registry(error) = self {
+            Self::HalfWay(error)
+        } else {
+            self
         }
     }
 }

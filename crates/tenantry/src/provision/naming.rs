@@ -4,17 +4,20 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::engine::Engine;
-use crate::tenant::{ProductType, Tenant};
+use crate::tenant::{ProductType, Slug, TenantId};
 
 /// The longest user name of MySQL and MariaDB that both accept ("Identifier Length Limits").
 const MYSQL_USER_MAX: usize = 32;
+
+/// The word for a product in a template.
+const PRODUCT: &str = "{product}";
 
 /// A template that gives no usable name.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NamingError {
     /// The template has a word in braces that we do not know.
-    #[error("the template `{template}` has an unknown word `{word}`")]
+    #[error("the template `{}` has an unknown word `{}`", template.escape_debug(), word.escape_debug())]
     UnknownWord {
         /// The template.
         template: String,
@@ -33,8 +36,28 @@ pub enum NamingError {
         /// The template.
         template: String,
     },
+    /// The template of the shared database has a product in it.
+    #[error("the template `{template}` is of a database that products share: it has no {{product}}")]
+    SharedByProducts {
+        /// The template.
+        template: String,
+    },
+    /// A product's database would get the name of the tenant's shared one.
+    #[error("the template `{template}` gives product `{product}` the name of the shared database")]
+    Clash {
+        /// The product's template.
+        template: String,
+        /// The product.
+        product: ProductType,
+    },
+    /// The template has a brace without its counterpart.
+    #[error("the template `{}` has a brace that is not closed or not opened", template.escape_debug())]
+    Brace {
+        /// The template.
+        template: String,
+    },
     /// The template has a character that a name may not have.
-    #[error("the template `{template}` may hold only a-z, 0-9, `_`, `-` and words in braces")]
+    #[error("the template `{}` may hold only a-z, 0-9, `_`, `-` and words in braces", template.escape_debug())]
     BadCharacter {
         /// The template.
         template: String,
@@ -78,24 +101,49 @@ pub(super) struct Names {
 impl Naming {
     /// Takes templates for shared and product databases, if they give every database its own name.
     pub fn new(tenant: &str, product: &str) -> Result<Self, NamingError> {
-        check(tenant)?;
-        check(product)?;
-        if !product.contains("{product}") {
-            return Err(NamingError::NoProduct {
-                template: product.to_owned(),
-            });
+        Self::default().with_tenant(tenant)?.with_product(product)
+    }
+
+    /// Takes another template for shared databases: it needs `{id}` or `{slug}`, and has no `{product}`.
+    pub fn with_tenant(self, template: &str) -> Result<Self, NamingError> {
+        check(template)?;
+        let tenant = template.to_owned();
+        if template.contains(PRODUCT) {
+            return Err(NamingError::SharedByProducts { template: tenant });
         }
-        Ok(Self {
-            tenant: tenant.to_owned(),
-            product: product.to_owned(),
-        })
+        Ok(Self { tenant, ..self })
+    }
+
+    /// Takes another template for products' databases: it needs `{product}`, and `{id}` or `{slug}`.
+    pub fn with_product(self, template: &str) -> Result<Self, NamingError> {
+        check(template)?;
+        let product = template.to_owned();
+        if !template.contains(PRODUCT) {
+            return Err(NamingError::NoProduct { template: product });
+        }
+        Ok(Self { product, ..self })
+    }
+
+    /// Fails with [`NamingError::Clash`] if one of the products would get the name of the shared database.
+    pub fn check_products<'a>(
+        &self,
+        products: impl IntoIterator<Item = &'a ProductType>,
+    ) -> Result<(), NamingError> {
+        let of = |product: &ProductType| self.product.replace(PRODUCT, product.as_str());
+        match products.into_iter().find(|product| of(product) == self.tenant) {
+            None => Ok(()),
+            Some(product) => Err(NamingError::Clash {
+                template: self.product.clone(),
+                product: product.clone(),
+            }),
+        }
     }
 
     /// Returns the names of a tenant's database on an engine.
     pub(super) fn names(
         &self,
         engine: Engine,
-        tenant: &Tenant,
+        (id, slug): (&TenantId, &Slug),
         product: Option<&ProductType>,
     ) -> Result<Names, NamingError> {
         let template = if product.is_some() {
@@ -104,8 +152,8 @@ impl Naming {
             &self.tenant
         };
         let name = template
-            .replace("{id}", &tenant.id.compact())
-            .replace("{slug}", tenant.slug.as_str())
+            .replace("{id}", &id.compact())
+            .replace("{slug}", slug.as_str())
             .replace("{product}", product.map_or("shared", ProductType::as_str));
         let max = engine.database_name_max();
         if name.len() > max {
@@ -138,58 +186,55 @@ fn short_user(name: &str) -> String {
     format!("{head}_{}", digest.get(..20).unwrap_or_default())
 }
 
+/// Checks what both templates need: known words, plain characters, and something of the tenant.
 fn check(template: &str) -> Result<(), NamingError> {
+    let owned = || template.to_owned();
     let mut rest = template;
     let mut plain = String::new();
     while let Some((before, after)) = rest.split_once('{') {
         plain.push_str(before);
-        let (word, tail) = after.split_once('}').unwrap_or((after, ""));
+        let Some((word, tail)) = after.split_once('}') else {
+            return Err(NamingError::Brace { template: owned() });
+        };
         if !["id", "slug", "product"].contains(&word) {
-            let (template, word) = (template.to_owned(), format!("{{{word}}}"));
-            return Err(NamingError::UnknownWord { template, word });
+            let word = format!("{{{word}}}");
+            return Err(NamingError::UnknownWord {
+                template: owned(),
+                word,
+            });
         }
         rest = tail;
     }
     plain.push_str(rest);
+    if plain.contains('}') {
+        return Err(NamingError::Brace { template: owned() });
+    }
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     if !plain.bytes().all(allowed) {
-        return Err(NamingError::BadCharacter {
-            template: template.to_owned(),
-        });
+        return Err(NamingError::BadCharacter { template: owned() });
     }
     if template.contains("{id}") || template.contains("{slug}") {
         return Ok(());
     }
-    Err(NamingError::NotUnique {
-        template: template.to_owned(),
-    })
+    Err(NamingError::NotUnique { template: owned() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::{TenantId, TenantStatus};
 
-    fn tenant() -> Tenant {
-        Tenant {
-            id: TenantId::from_text("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"),
-            slug: "acme".parse().unwrap(),
-            name: "Acme".to_owned(),
-            jurisdiction: "uk".parse().unwrap(),
-            status: TenantStatus::Active,
-            external_id: None,
-            domains: Vec::new(),
-            created_at: 0,
-        }
+    fn acme(engine: Engine, product: Option<&ProductType>) -> Names {
+        let id = TenantId::from_text("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b");
+        let slug = "acme".parse().unwrap();
+        Naming::default().names(engine, (&id, &slug), product).unwrap()
     }
 
     #[test]
     fn the_default_names_carry_the_id_without_hyphens() {
-        let naming = Naming::default();
         let kira: ProductType = "kira".parse().unwrap();
-        let shared = naming.names(Engine::Postgres, &tenant(), None).unwrap();
+        let shared = acme(Engine::Postgres, None);
         assert_eq!(shared.database, "tenant_0190a1b2c3d47e5f8a9b0c1d2e3f4a5b_shared");
-        let product = naming.names(Engine::Sqlite, &tenant(), Some(&kira)).unwrap();
+        let product = acme(Engine::Sqlite, Some(&kira));
         assert_eq!(
             product.database,
             "tenant_0190a1b2c3d47e5f8a9b0c1d2e3f4a5b_kira.db"
@@ -199,35 +244,46 @@ mod tests {
     #[test]
     fn a_user_name_of_mysql_has_at_most_32_characters_and_stays_its_own() {
         let kira: ProductType = "kira".parse().unwrap();
-        let user = |product| {
-            Naming::default()
-                .names(Engine::MySql, &tenant(), product)
-                .unwrap()
-                .user
-                .unwrap()
-        };
+        let user = |product| acme(Engine::MySql, product).user.unwrap();
         assert_eq!(user(None).len(), 32);
         assert_ne!(user(None), user(Some(&kira)));
     }
 
     #[test]
     fn templates_that_cannot_tell_databases_apart_are_refused() {
-        assert!(matches!(
-            Naming::new("shared", "{id}_{product}"),
-            Err(NamingError::NotUnique { .. })
-        ));
-        assert!(matches!(
-            Naming::new("{id}", "{id}_x"),
-            Err(NamingError::NoProduct { .. })
-        ));
-        assert!(matches!(
-            Naming::new("{idd}", "{id}_{product}"),
-            Err(NamingError::UnknownWord { .. })
-        ));
-        assert!(matches!(
-            Naming::new("{id};x", "{id}_{product}"),
-            Err(NamingError::BadCharacter { .. })
-        ));
+        let refused = |tenant, product| Naming::new(tenant, product).unwrap_err();
+        let product = "{id}_{product}";
+        for (tenant, said) in [
+            ("", "every tenant the same name"),
+            ("shared", "every tenant the same name"),
+            ("{id}_{product}", "products share"),
+            ("{idd}", "unknown word `{idd}`"),
+            ("t_{id", "a brace"),
+            ("t_{id}}", "a brace"),
+            ("{id};x", "only a-z"),
+            ("T_{id}", "only a-z"),
+            ("t {id}", "only a-z"),
+            ("../{id}", "only a-z"),
+        ] {
+            let error = refused(tenant, product).to_string();
+            assert!(error.contains(said), "{tenant}: {error}");
+        }
+        for (product, said) in [
+            ("{id}_x", "every product the same name"),
+            ("p_{product}", "every tenant the same name"),
+        ] {
+            let error = refused("{id}", product).to_string();
+            assert!(error.contains(said), "{product}: {error}");
+        }
         assert!(Naming::new("t-{slug}", "p_{product}_{slug}").is_ok());
+    }
+
+    #[test]
+    fn a_product_whose_database_would_be_the_tenants_own_is_refused() {
+        let [shared, kira]: [ProductType; 2] = ["shared", "kira"].map(|name| name.parse().unwrap());
+        let naming = Naming::default();
+        assert_eq!(naming.check_products([&kira]), Ok(()));
+        let clash = naming.check_products([&kira, &shared]).unwrap_err();
+        assert!(matches!(clash, NamingError::Clash { product, .. } if product == shared));
     }
 }

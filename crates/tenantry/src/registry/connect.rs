@@ -1,6 +1,7 @@
 //! Opening the central database: the registry's one file that names a driver.
 //!
-//! Every connection setting is given here; drivers would otherwise take some from the environment.
+//! Every connection setting is given here. The PostgreSQL driver takes some from the environment; those
+//! that cannot be given are refused if they are set there.
 
 use std::time::Duration;
 
@@ -34,7 +35,8 @@ impl Registry {
     ///
     /// Fails with [`RegistryError::Unreachable`] within `timeout` (at most 10 s) if nothing answers,
     /// and with [`RegistryError::NotMigrated`] or [`RegistryError::Newer`] if its tables are not those
-    /// of this binary.
+    /// of this binary. [`RegistryError::NoVerifyCa`] and [`RegistryError::Inherited`] are refusals of what
+    /// the driver would not carry out as the address says.
     pub async fn connect(address: &Address, timeout: Duration) -> Result<Self, RegistryError> {
         let timeout = timeout.min(CONNECT_MAX);
         let endpoint = address.endpoint();
@@ -75,6 +77,7 @@ async fn open(address: &Address, timeout: Duration) -> Result<DatabaseConnection
             open_sqlite(sqlite, timeout).await
         }
         Address::Network(network) => {
+            refuse_unfaithful(network)?;
             probe(network).await?;
             match network.engine {
                 Engine::Postgres => open_postgres(network, timeout).await,
@@ -83,6 +86,35 @@ async fn open(address: &Address, timeout: Duration) -> Result<DatabaseConnection
         }
     };
     opened.map_err(|e| classify(&address.endpoint(), &e))
+}
+
+/// Refuses what the drivers would carry out otherwise than the address says.
+fn refuse_unfaithful(address: &NetworkAddress) -> Result<(), RegistryError> {
+    // The drivers add the given authorities to the public ones. Without the host name's check any
+    // certificate of a public authority would pass.
+    if let Tls::VerifyCa { .. } = address.tls {
+        return Err(RegistryError::NoVerifyCa {
+            endpoint: format!("{}:{}", address.host, address.port),
+        });
+    }
+    if address.engine != Engine::Postgres {
+        return Ok(());
+    }
+    let inherited = PgConnectOptions::new_without_pgpass();
+    // What was read from these has no setter that takes it back, and most of it no getter.
+    let fields = format!("{inherited:?}");
+    let is_set = |field: &str| fields.contains(&format!(" {field}: Some("));
+    let protected = address.tls != Tls::Disable;
+    let variable = if inherited.get_options().is_some() {
+        "PGOPTIONS"
+    } else if protected && is_set("ssl_client_cert") {
+        "PGSSLCERT"
+    } else if protected && is_set("ssl_client_key") {
+        "PGSSLKEY"
+    } else {
+        return Ok(());
+    };
+    Err(RegistryError::Inherited { variable })
 }
 
 /// Asks whether anything listens. The pool would repeat a refused connection until its time is up and
@@ -131,9 +163,10 @@ async fn open_postgres(
         .extra_float_digits(None)
         .disable_statement_logging();
     options = match &address.tls {
-        Tls::VerifyFull { ca_pem: None } => options.ssl_mode(PgSslMode::VerifyFull),
-        // This driver adds the given authorities to the public ones. Without the host name's check any
-        // certificate of a public authority would pass, so `verify-ca` checks the name here as well.
+        // Given empty too: PGSSLROOTCERT would add an authority.
+        Tls::VerifyFull { ca_pem: None } => options
+            .ssl_mode(PgSslMode::VerifyFull)
+            .ssl_root_cert_from_pem(Vec::new()),
         Tls::VerifyFull { ca_pem: Some(ca_pem) } | Tls::VerifyCa { ca_pem } => options
             .ssl_mode(PgSslMode::VerifyFull)
             .ssl_root_cert_from_pem(ca_pem.clone().into_bytes()),
@@ -174,7 +207,6 @@ async fn open_mysql(address: &NetworkAddress, timeout: Duration) -> Result<Datab
         .disable_statement_logging();
     options = match &address.tls {
         Tls::VerifyFull { ca_pem: None } => options.ssl_mode(MySqlSslMode::VerifyIdentity),
-        // As for PostgreSQL above.
         Tls::VerifyFull { ca_pem: Some(ca_pem) } | Tls::VerifyCa { ca_pem } => options
             .ssl_mode(MySqlSslMode::VerifyIdentity)
             .ssl_ca_from_pem(ca_pem.clone().into_bytes()),

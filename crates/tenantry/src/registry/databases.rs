@@ -109,6 +109,7 @@ impl Registry {
                 existing.ok_or_else(|| RegistryError::Taken {
                     what: "database",
                     name: new.name.clone(),
+                    owner: None,
                 })
             }
             Err(error) if matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))) => {

@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::engine::DatabaseError;
 use crate::migration::{ReadError, Version};
 use crate::secret::{SealError, SecretError};
-use crate::tenant::{TenantId, TenantStatus};
+use crate::tenant::{Slug, TenantId, TenantStatus};
 
 /// A request to the registry failed.
 #[derive(Debug, Error)]
@@ -19,6 +19,18 @@ pub enum RegistryError {
         endpoint: String,
         /// Why, in the system's or the server's words.
         reason: String,
+    },
+    /// The driver of the central database cannot check a certificate's issuer without the host's name.
+    #[error("`verify-ca` is not possible for the central database at {endpoint}")]
+    NoVerifyCa {
+        /// `host:port`.
+        endpoint: String,
+    },
+    /// The driver of the central database would obey a variable of the environment.
+    #[error("{variable} is set in the environment; the driver of the central database would obey it")]
+    Inherited {
+        /// The variable.
+        variable: &'static str,
     },
     /// Our tables are not there, or are older than this binary. Help: `tenantry migrate central`.
     #[error("the registry at {endpoint} is not migrated: {}", behind_text(*at, *head))]
@@ -42,22 +54,36 @@ pub enum RegistryError {
     #[error("the registry's schema in this program cannot be read")]
     Schema(#[source] ReadError),
     /// A name that must be unique is in use.
-    #[error("{what} `{}` is taken", name.escape_debug())]
+    #[error("{what} `{}` is taken{}", name.escape_debug(), owner_text(owner.as_ref()))]
     Taken {
         /// What has the name: `server`, `database`, `domain`, `external id`, `tenant id`.
         what: &'static str,
         /// The name.
         name: String,
+        /// The tenant that has it, where it is a tenant's.
+        owner: Option<Slug>,
     },
     /// A slug is in use.
     #[error("slug `{slug}` is taken by {id}, which is {}", status.as_str())]
     SlugTaken {
         /// The slug.
-        slug: String,
+        slug: Slug,
         /// Whose it is.
         id: TenantId,
         /// Where that tenant stands in its life.
         status: TenantStatus,
+    },
+    /// A tenant that is still being created has databases which were begun with something else.
+    #[error("`{slug}` was begun with {what} `{has}`, not `{given}`")]
+    Begun {
+        /// The tenant.
+        slug: Slug,
+        /// What cannot be changed any more, as its flag is called: `jurisdiction`, `server`.
+        what: &'static str,
+        /// What the tenant was begun with.
+        has: String,
+        /// What was asked for now.
+        given: String,
     },
     /// There is no such tenant.
     #[error("Tenant not found: {given}")]
@@ -147,8 +173,10 @@ impl RegistryError {
     pub fn code(&self) -> Code {
         match self {
             Self::Unreachable { .. } => Code(6009),
+            Self::NoVerifyCa { .. } | Self::Inherited { .. } => Code(1007),
             Self::NotMigrated { .. } | Self::Newer { .. } | Self::Schema(_) => Code(1002),
             Self::Taken { .. } | Self::SlugTaken { .. } => Code(6001),
+            Self::Begun { .. } => Code(6016),
             Self::TenantNotFound { .. } => Code(6002),
             Self::ServerNotFound { .. } | Self::DatabaseNotFound { .. } => Code(6010),
             Self::RunNotFound { .. } => Code(4009),
@@ -172,6 +200,10 @@ impl RegistryError {
             &[]
         }
     }
+}
+
+fn owner_text(owner: Option<&Slug>) -> String {
+    owner.map_or_else(String::new, |slug| format!(" by tenant `{slug}`"))
 }
 
 fn behind_text(at: Option<Version>, head: Option<Version>) -> String {

@@ -4,6 +4,7 @@
 //! It is a plan and a cache; what was applied is decided by the history inside each database.
 
 mod connect;
+mod creation;
 mod databases;
 mod entities;
 mod error;
@@ -25,6 +26,7 @@ use sea_orm::{
     TransactionTrait as _,
 };
 
+pub use creation::NewTenant;
 pub use databases::{Database, DatabaseStatus, NewDatabase};
 pub use error::RegistryError;
 pub use run_targets::RunTarget;
@@ -34,7 +36,6 @@ pub use schema::track;
 pub use servers::{ListedServer, NewServer};
 pub use status::{FleetStatus, NotCurrent, StatusGroup};
 pub use targets::{LockedTarget, Targets, Tier};
-pub use tenants::NewTenant;
 
 use crate::engine::{Engine, SqliteFile};
 use crate::secret::KeyRing;

@@ -100,6 +100,7 @@ impl Registry {
                 Err(RegistryError::Taken {
                     what: "server",
                     name: new.name.to_string(),
+                    owner: None,
                 })
             }
             Err(error) => Err(self.refused(&error)),

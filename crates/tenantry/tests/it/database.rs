@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tenantry::engine::{Address, Engine, Login, NetworkAddress, OpenOptions, SqliteAddress, Tls};
+use tokio::task::JoinSet;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// A throwaway database; SQLite's lies in a folder that goes with it.
@@ -164,9 +165,8 @@ fn query_sqlite(path: &std::path::Path, sql: &str) -> Vec<Vec<String>> {
     found
 }
 
-async fn query_mysql(address: &NetworkAddress, sql: &str) -> Vec<Vec<String>> {
-    use mysql_async::prelude::Queryable as _;
-    use secrecy::ExposeSecret as _;
+/// Opens a connection of the bare driver, into the address's database.
+pub(crate) async fn mysql(address: &NetworkAddress) -> mysql_async::Conn {
     let options = mysql_async::OptsBuilder::default()
         .ip_or_hostname(address.host.clone())
         .tcp_port(address.port)
@@ -174,7 +174,12 @@ async fn query_mysql(address: &NetworkAddress, sql: &str) -> Vec<Vec<String>> {
         .pass(Some(address.login.password.expose_secret()))
         .db_name(Some(address.database.clone()))
         .prefer_socket(false);
-    let mut connection = mysql_async::Conn::new(options).await.unwrap();
+    mysql_async::Conn::new(options).await.unwrap()
+}
+
+async fn query_mysql(address: &NetworkAddress, sql: &str) -> Vec<Vec<String>> {
+    use mysql_async::prelude::Queryable as _;
+    let mut connection = mysql(address).await;
     let rows: Vec<mysql_async::Row> = connection.query(sql).await.unwrap();
     connection.disconnect().await.unwrap();
     let text = |value: mysql_async::Value| match value {
@@ -192,8 +197,8 @@ async fn query_mysql(address: &NetworkAddress, sql: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-async fn query_postgres(address: &NetworkAddress, sql: &str) -> Vec<Vec<String>> {
-    use secrecy::ExposeSecret as _;
+/// Opens a connection of the bare driver; `tasks` drives it.
+pub(crate) async fn postgres(address: &NetworkAddress, tasks: &mut JoinSet<()>) -> tokio_postgres::Client {
     let mut config = tokio_postgres::Config::new();
     config
         .host(&address.host)
@@ -202,8 +207,13 @@ async fn query_postgres(address: &NetworkAddress, sql: &str) -> Vec<Vec<String>>
         .password(address.login.password.expose_secret())
         .dbname(&address.database);
     let (client, connection) = config.connect(NoTls).await.unwrap();
-    let mut driver = tokio::task::JoinSet::new();
-    driver.spawn(connection);
+    tasks.spawn(async move { connection.await.unwrap() });
+    client
+}
+
+async fn query_postgres(address: &NetworkAddress, sql: &str) -> Vec<Vec<String>> {
+    let mut tasks = JoinSet::new();
+    let client = postgres(address, &mut tasks).await;
     let messages = client.simple_query(sql).await.unwrap();
     let rows = messages.into_iter().filter_map(|message| {
         let SimpleQueryMessage::Row(row) = message else {

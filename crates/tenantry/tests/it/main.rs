@@ -20,6 +20,8 @@ mod isolation;
 #[cfg(test)]
 mod mysql;
 #[cfg(test)]
+mod postgres_create;
+#[cfg(test)]
 mod postgres_outside;
 #[path = "../../../../examples/provision.rs"]
 #[expect(dead_code, reason = "its `main` is for the command line")]

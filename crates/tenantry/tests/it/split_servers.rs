@@ -9,13 +9,12 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch, Connection};
-use secrecy::ExposeSecret as _;
 use tenantry::engine::{Address, Engine, NetworkAddress};
 use tenantry::migration::{Statement, split};
 use tokio::task::JoinSet;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::database::{TestDatabase, fresh};
+use crate::database::{TestDatabase, fresh, mysql, postgres};
 use crate::generated::script;
 
 /// A script and where we cut it.
@@ -124,19 +123,6 @@ fn sqlite_cuts_where_we_cut() {
     }
 }
 
-async fn postgres(address: &NetworkAddress, tasks: &mut JoinSet<()>) -> Client {
-    let mut config = tokio_postgres::Config::new();
-    config
-        .host(&address.host)
-        .port(address.port)
-        .user(&address.login.user)
-        .password(address.login.password.expose_secret())
-        .dbname(&address.database);
-    let (client, connection) = config.connect(NoTls).await.unwrap();
-    tasks.spawn(async move { connection.await.unwrap() });
-    client
-}
-
 /// Returns how many statements the server found in a message.
 async fn completed(client: &Client, text: &str) -> usize {
     let messages = client
@@ -184,16 +170,6 @@ async fn postgres_cuts_where_we_cut() {
     assert_logged(&log, &entries);
 }
 
-async fn mariadb(address: &NetworkAddress) -> mysql_async::Conn {
-    let options = mysql_async::OptsBuilder::default()
-        .ip_or_hostname(address.host.clone())
-        .tcp_port(address.port)
-        .user(Some(address.login.user.clone()))
-        .pass(Some(address.login.password.expose_secret()))
-        .prefer_socket(false);
-    mysql_async::Conn::new(options).await.unwrap()
-}
-
 /// Returns how many statements the server found in a text.
 async fn answered(connection: &mut mysql_async::Conn, text: &str) -> u64 {
     let before = questions(connection).await;
@@ -222,7 +198,7 @@ async fn mariadb_cuts_where_we_cut() {
         return;
     };
     let name = &network(&database).database;
-    let mut connection = mariadb(network(&database)).await;
+    let mut connection = mysql(network(&database)).await;
     let id = connection.id();
     assert_eq!(answered(&mut connection, "SELECT 1; DO 1; SELECT 2").await, 3);
     let anew = format!("DROP DATABASE `{name}`; CREATE DATABASE `{name}`; USE `{name}`");

@@ -73,6 +73,66 @@ fn before_the_registry_is_migrated_the_command_for_it_is_named(engine: Engine) {
     }
 }
 
+/// The registry's driver reads these; what it cannot be kept from obeying is refused.
+#[test]
+fn variables_of_postgres_clients_do_not_decide_how_the_registry_is_opened() {
+    let Some(platform) = Platform::start(Engine::Postgres) else {
+        return;
+    };
+    let hostile = [
+        ("PGHOST", "203.0.113.1"),
+        ("PGHOSTADDR", "203.0.113.1"),
+        ("PGPORT", "1"),
+        ("PGUSER", "nobody"),
+        ("PGPASSWORD", "wrong"),
+        ("PGPASSFILE", "/nowhere"),
+        ("PGDATABASE", "nowhere"),
+        ("PGAPPNAME", "somebody"),
+        ("PGSSLMODE", "verify-full"),
+        ("PGSSLROOTCERT", "/nowhere"),
+        ("PGSSLCERT", "/nowhere"),
+        ("PGSSLKEY", "/nowhere"),
+        ("PGSERVICE", "nowhere"),
+    ];
+    let list = |more: &[(&str, &str)]| {
+        let mut command = platform.command(&["server", "list", "--json"]);
+        command.envs(more.iter().copied()).output().unwrap()
+    };
+    let output = list(&hostile);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(only_json(&output)["items"][0]["name"], "local");
+
+    let output = list(&[("PGOPTIONS", "-c default_transaction_read_only=on")]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let refused = only_json(&output);
+    assert_eq!(refused["code"], "TN-1007");
+    assert!(refused.to_string().contains("unset PGOPTIONS"), "{refused}");
+
+    let opened = platform.command(&[]);
+    let url = opened
+        .get_envs()
+        .find(|(name, _)| *name == "CENTRAL_DATABASE_URL");
+    let url = url.unwrap().1.unwrap().to_str().unwrap();
+    let authority = super::create::variable("TENANTRY_TEST_POSTGRES_CA_FILE");
+    let verified = format!("{url}?sslmode=verify-full");
+    let output = list(&[("CENTRAL_DATABASE_URL", &verified), ("PGSSLROOTCERT", &authority)]);
+    assert_eq!(
+        output.status.code(),
+        Some(31),
+        "the variable was trusted: {output:?}"
+    );
+    let given = format!("{verified}&sslrootcert={authority}");
+    let output = list(&[("CENTRAL_DATABASE_URL", &given), ("PGSSLROOTCERT", "/nowhere")]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+
+    let protected = "postgres://u@127.0.0.1:1/central?sslmode=require";
+    for variable in ["PGSSLCERT", "PGSSLKEY"] {
+        let output = list(&[("CENTRAL_DATABASE_URL", protected), (variable, "/nowhere")]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert!(only_json(&output).to_string().contains(variable), "{output:?}");
+    }
+}
+
 fn a_wrong_key_is_refused_and_nothing_is_touched(engine: Engine) {
     let Some(platform) = five(engine) else { return };
     platform.write(

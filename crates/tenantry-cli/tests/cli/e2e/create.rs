@@ -135,7 +135,7 @@ fn central_name(platform: &Platform) -> Option<String> {
     clippy::disallowed_methods,
     reason = "xtask hands the logs over in the environment"
 )]
-fn variable(name: &str) -> String {
+pub(super) fn variable(name: &str) -> String {
     std::env::var(name).unwrap()
 }
 

@@ -1,5 +1,7 @@
 //! Whole platforms on real databases: set up, migrated, broken, mended, reverted.
 
+mod again;
+mod bad_input;
 mod central;
 mod create;
 mod failure;

@@ -15,24 +15,28 @@ use crate::engine::address::{Login, NetworkAddress};
 use crate::engine::create::{CreateError, NewDatabase};
 use crate::engine::error::SessionError;
 
+/// `ER_CANNOT_USER`: what `CREATE USER` says of a user that exists.
+const CANNOT_USER: u16 = 1396;
+
 /// How long dialling and logging in may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Creates a database, its user `new.login` with host `%`, and the user's rights on this database only.
 ///
 /// Repeating it is harmless: a database that carries `new.database_id` in its comment is taken for the one
-/// begun earlier, and the user's password is set again. MySQL has no such comment: there only a database
-/// without tables is taken over. Any other is a `Conflict` and stays as it is. The password is not in the
-/// server's general log: MariaDB gets its hash, MySQL masks it by itself.
+/// begun earlier, and a user that has the password of `new.login` for the one that we made, because nobody
+/// else knows that password. MySQL has no such comment: there only a database without tables is taken over.
+/// Any other is a `Conflict` and stays as it is. The password is not in the server's general log: MariaDB
+/// gets its hash, MySQL masks it by itself.
 pub(crate) async fn create_database(server: &NetworkAddress, new: &NewDatabase) -> Result<(), CreateError> {
     let dial = administration(server);
     let mut maker = Maker {
         conn: connect(dial).await.map_err(CreateError::Session)?,
-        endpoint: dial.endpoint(),
-        admin: &server.login.user,
+        server,
         new,
     };
-    let quoted = identifier(&new.name).ok_or_else(|| maker.conflict("no database can have this name"))?;
+    let quoted =
+        identifier(&new.name).ok_or_else(|| maker.other_database("no database can have this name"))?;
     let product = if maker.one("SELECT VERSION()").await?.contains("MariaDB") {
         Product::MariaDb
     } else {
@@ -91,8 +95,7 @@ enum Product {
 /// One creation under way.
 struct Maker<'a> {
     conn: Conn,
-    endpoint: String,
-    admin: &'a str,
+    server: &'a NetworkAddress,
     new: &'a NewDatabase,
 }
 
@@ -114,12 +117,12 @@ impl Maker<'_> {
         let row = sent.rows(0).first();
         let name = row.and_then(|row| text(row, 0));
         if name.as_deref() != Some(self.new.name.as_str()) {
-            return Err(self.conflict("the server gave it another name"));
+            return Err(self.other_database("the server gave it another name"));
         }
         let found = row.and_then(|row| text(row, 1)).unwrap_or_default();
         match product {
-            Product::MariaDb if found != token => Err(self.conflict("its comment does not name us")),
-            Product::MySql if self.is_occupied().await? => Err(self.conflict("it has tables already")),
+            Product::MariaDb if found != token => Err(self.other_database("its comment does not name us")),
+            Product::MySql if self.is_occupied().await? => Err(self.other_database("it has tables already")),
             Product::MariaDb | Product::MySql => Ok(()),
         }
     }
@@ -132,17 +135,48 @@ impl Maker<'_> {
         Ok(self.one(&question).await? != "0")
     }
 
+    /// Creates the user, or finds it to be the one that we created, and gives it the database.
     async fn own(&mut self, login: &Login, product: Product) -> Result<(), CreateError> {
         let user = format!("{}@'%'", literal(&login.user));
-        let secret = identified(login, product);
+        let create = format!("CREATE USER {user} {}", identified(login, product));
+        let sent = send(&mut self.conn, &[Part::new(Role::Own, create)]).await;
+        match sent.failure {
+            None => {}
+            Some(Error::Server(error)) if error.code == CANNOT_USER => {
+                let ours = match product {
+                    Product::MariaDb => self.has_our_hash(&user, login).await?,
+                    Product::MySql => self.lets_us_in(login).await?,
+                };
+                if !ours {
+                    let reason = "its password is not the one that we made for it";
+                    return Err(self.conflict("user", &login.user, reason));
+                }
+            }
+            Some(error) => return Err(self.failed(&error)),
+        }
         let grant = format!("GRANT ALL PRIVILEGES ON {}.* TO {user}", pattern(&self.new.name));
-        let parts = vec![
-            // Created first, so that a user of an earlier attempt gets this password.
-            Part::new(Role::Own, format!("CREATE USER IF NOT EXISTS {user} {secret}")),
-            Part::new(Role::Own, format!("ALTER USER {user} {secret}")),
-            Part::new(Role::Own, grant),
-        ];
-        self.ask(parts).await.map(drop)
+        self.ask(vec![Part::new(Role::Own, grant)]).await.map(drop)
+    }
+
+    async fn has_our_hash(&mut self, user: &str, login: &Login) -> Result<bool, CreateError> {
+        let shown = self.one(&format!("SHOW CREATE USER {user}")).await?;
+        Ok(shown.contains(&format!("'{}'", native_hash(login))))
+    }
+
+    /// MySQL salts what it stores, so that the password has to be tried.
+    async fn lets_us_in(&self, login: &Login) -> Result<bool, CreateError> {
+        let dial = Dial {
+            login,
+            ..administration(self.server)
+        };
+        let mut conn = match connect(dial).await {
+            Ok(conn) => conn,
+            Err(SessionError::AuthFailed { .. }) => return Ok(false),
+            Err(error) => return Err(CreateError::Session(error)),
+        };
+        let sent = send(&mut conn, &[Part::new(Role::Question, "SELECT CURRENT_USER()")]).await;
+        let account = sent.rows(0).first().and_then(|row| text(row, 0));
+        Ok(account == Some(format!("{}@%", login.user)))
     }
 
     async fn one(&mut self, question: &str) -> Result<String, CreateError> {
@@ -158,30 +192,43 @@ impl Maker<'_> {
         let sent = send(&mut self.conn, &parts).await;
         match &sent.failure {
             None => Ok(sent),
-            Some(Error::Server(error)) if matches!(error.code, 1044 | 1045 | 1142 | 1227 | 1410) => {
-                Err(self.denied(&error.message))
+            Some(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn failed(&self, error: &Error) -> CreateError {
+        match error {
+            Error::Server(said) if matches!(said.code, 1044 | 1045 | 1142 | 1227 | 1410) => {
+                self.denied(&said.message)
             }
-            Some(error) => Err(CreateError::Session(session_error(error))),
+            Error::Server(_) | Error::Driver(_) | Error::Io(_) | Error::Other(_) | Error::Url(_) => {
+                CreateError::Session(session_error(error))
+            }
         }
     }
 
     fn denied(&self, words: &str) -> CreateError {
         CreateError::Denied {
             database: self.new.name.clone(),
-            endpoint: self.endpoint.clone(),
+            endpoint: administration(self.server).endpoint(),
             reason: format!(
                 "{}; an administrator of the server can run: \
                  GRANT ALL PRIVILEGES ON *.* TO {}@'%' WITH GRANT OPTION",
                 crate::engine::text::clean(words),
-                literal(self.admin)
+                literal(&self.server.login.user)
             ),
         }
     }
 
-    fn conflict(&self, reason: &str) -> CreateError {
+    fn other_database(&self, reason: &str) -> CreateError {
+        self.conflict("database", &self.new.name, reason)
+    }
+
+    fn conflict(&self, what: &'static str, name: &str, reason: &str) -> CreateError {
         CreateError::Conflict {
-            database: self.new.name.clone(),
-            endpoint: self.endpoint.clone(),
+            what,
+            name: name.to_owned(),
+            endpoint: administration(self.server).endpoint(),
             reason: reason.to_owned(),
         }
     }
@@ -194,16 +241,21 @@ fn pattern(name: &str) -> String {
 }
 
 /// Returns how the user is identified. MariaDB writes statements to its general log as they are, so it is
-/// given the hash that it would store: SHA-1 of SHA-1.
+/// given the hash that it would store.
 fn identified(login: &Login, product: Product) -> String {
-    let password = login.password.expose_secret();
     match product {
-        Product::MariaDb => {
-            let hash = hex::encode_upper(Sha1::digest(Sha1::digest(password)));
-            format!("IDENTIFIED VIA mysql_native_password USING '*{hash}'")
-        }
-        Product::MySql => format!("IDENTIFIED BY {}", literal(password)),
+        Product::MariaDb => format!(
+            "IDENTIFIED VIA mysql_native_password USING '{}'",
+            native_hash(login)
+        ),
+        Product::MySql => format!("IDENTIFIED BY {}", literal(login.password.expose_secret())),
     }
+}
+
+/// Returns what `mysql_native_password` stores of a password: SHA-1 of SHA-1.
+fn native_hash(login: &Login) -> String {
+    let password = login.password.expose_secret();
+    format!("*{}", hex::encode_upper(Sha1::digest(Sha1::digest(password))))
 }
 
 #[cfg(test)]

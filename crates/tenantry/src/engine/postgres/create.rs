@@ -74,6 +74,22 @@ pub(super) fn options() -> OpenOptions {
     }
 }
 
+/// What carries a mark of ours.
+#[derive(Clone, Copy, Debug)]
+enum Object {
+    Role,
+    Database,
+}
+
+impl Object {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::Database => "database",
+        }
+    }
+}
+
 struct Making<'a> {
     connection: Connection,
     admin: &'a NetworkAddress,
@@ -97,8 +113,7 @@ impl Making<'_> {
                 self.send("ROLLBACK")
                     .await
                     .map_err(|failure| self.failed(failure))?;
-                self.require_mark("pg_authid", "rolname", &login.user, "role")
-                    .await?;
+                self.require_mark(Object::Role, &login.user).await?;
                 let renew = format!("ALTER ROLE {role} LOGIN PASSWORD {verifier}");
                 self.send(&renew).await.map_err(|failure| self.failed(failure))?;
             }
@@ -123,11 +138,10 @@ impl Making<'_> {
             }
             Err(failure) => return Err(self.failed(failure)),
         }
+        self.require_mark(Object::Database, &self.new.name).await?;
         // Other tenants' roles must not even connect.
         let close = format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC");
-        self.send(&close).await.map_err(|failure| self.failed(failure))?;
-        self.require_mark("pg_database", "datname", &self.new.name, "database")
-            .await
+        self.send(&close).await.map_err(|failure| self.failed(failure))
     }
 
     async fn mark_database(&mut self, database: &str) -> Result<(), CreateError> {
@@ -153,20 +167,14 @@ impl Making<'_> {
     }
 
     /// Reads back that the object carries our mark.
-    async fn require_mark(
-        &mut self,
-        catalog: &str,
-        column: &str,
-        name: &str,
-        what: &str,
-    ) -> Result<(), CreateError> {
+    async fn require_mark(&mut self, object: Object, name: &str) -> Result<(), CreateError> {
+        let what = object.word();
+        let (class, view, column) = match object {
+            Object::Role => ("pg_authid", "pg_roles", "rolname"),
+            Object::Database => ("pg_database", "pg_database", "datname"),
+        };
         let sql = format!(
-            "SELECT pg_catalog.shobj_description(oid, '{catalog}') FROM pg_catalog.{} WHERE {column} = {}",
-            if catalog == "pg_authid" {
-                "pg_roles"
-            } else {
-                catalog
-            },
+            "SELECT pg_catalog.shobj_description(oid, '{class}') FROM pg_catalog.{view} WHERE {column} = {}",
             literal(name)
         );
         let found = self.ask(&sql).await?;
@@ -174,7 +182,8 @@ impl Making<'_> {
             return Ok(());
         }
         Err(CreateError::Conflict {
-            database: name.to_owned(),
+            what,
+            name: name.to_owned(),
             endpoint: self.endpoint(),
             reason: format!("the {what} does not carry our mark"),
         })
@@ -212,7 +221,10 @@ impl Making<'_> {
             } if sqlstate == INSUFFICIENT_PRIVILEGE => CreateError::Denied {
                 database: self.new.name.clone(),
                 endpoint: self.endpoint(),
-                reason: message,
+                reason: format!(
+                    "{message}; an administrator of the server can run: ALTER ROLE {} CREATEDB CREATEROLE",
+                    identifier(&self.admin.login.user)
+                ),
             },
             other @ (Failure::Refused { .. } | Failure::Lost(_)) => {
                 CreateError::Session(other.into_session_error())

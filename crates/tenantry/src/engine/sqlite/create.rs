@@ -69,7 +69,8 @@ enum Owner {
 
 fn conflict(address: &SqliteAddress, reason: String) -> CreateError {
     CreateError::Conflict {
-        database: address.file.clone(),
+        what: "file",
+        name: address.file.clone(),
         endpoint: address.folder.display().to_string(),
         reason,
     }

@@ -71,7 +71,7 @@ impl Platform {
             tenant: registry::NewTenant {
                 id: TenantId::generate(),
                 slug: slug.parse().unwrap(),
-                name: slug.to_owned(),
+                name: None,
                 jurisdiction: "uk".parse().unwrap(),
                 external_id: None,
                 domains: Vec::new(),

@@ -120,3 +120,53 @@ async fn a_login_without_the_right_is_told_what_to_grant() {
     assert!(reason.contains("GRANT ALL PRIVILEGES ON *.*"), "{reason}");
     clear(&server, &name).await;
 }
+
+/// A user that we did not make may have the name that a template gives.
+#[tokio::test]
+async fn somebody_elses_user_is_a_conflict_and_keeps_password_and_rights() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let name = unique("t_theirs");
+    let quoted = db.name.replace('`', "``");
+    let (user, grant) = (
+        format!("CREATE USER '{name}'@'%' IDENTIFIED BY 'their own'"),
+        format!("GRANT SELECT ON `{quoted}`.* TO '{name}'@'%'"),
+    );
+    for sql in [user, grant] {
+        db.run(&sql).await;
+    }
+    let account = format!("SHOW GRANTS FOR '{name}'@'%'");
+    let before = db.rows::<String>(&account).await;
+    assert_eq!(before.len(), 2, "{before:?}");
+    let error = create(&db.server, &db.server.login(), &new(&name, "ours"))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, CreateError::Conflict { what: "user", name: found, .. } if *found == name),
+        "{error:?}"
+    );
+    assert_eq!(db.rows::<String>(&account).await, before);
+    clear(&db.server, &name).await;
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn a_user_that_we_made_and_gave_nothing_yet_is_continued() {
+    let Some(server) = Server::find() else { return };
+    let name = unique("t_half");
+    let new = new(&name, "ours");
+    create(&server, &server.login(), &new).await.unwrap();
+    let mut admin = server.admin().await;
+    admin
+        .query_drop(format!("REVOKE ALL PRIVILEGES, GRANT OPTION FROM '{name}'@'%'"))
+        .await
+        .unwrap();
+    create(&server, &server.login(), &new).await.unwrap();
+    let grants: Vec<String> = admin
+        .query(format!("SHOW GRANTS FOR '{name}'@'%'"))
+        .await
+        .unwrap();
+    assert_eq!(grants.len(), 2, "{grants:?}");
+    clear(&server, &name).await;
+}

@@ -69,7 +69,8 @@ async fn a_certificate_is_checked(central: Central) {
         ca_pem: Some(ca_pem.clone()),
     };
     open(ours).await.unwrap();
-    open(Tls::VerifyCa { ca_pem }).await.unwrap();
+    let error = open(Tls::VerifyCa { ca_pem }).await.unwrap_err();
+    assert!(matches!(error, RegistryError::NoVerifyCa { .. }), "{error:?}");
     open(Tls::Require).await.unwrap();
     let error = open(Tls::VerifyFull { ca_pem: None }).await.unwrap_err();
     assert_eq!(error.code(), Code(6009), "{error:?}");

@@ -75,7 +75,7 @@ fn new_tenant(slug: &str) -> NewTenant {
     NewTenant {
         id: TenantId::generate(),
         slug: slug.parse().unwrap(),
-        name: format!("{slug} Ltd — “ü”"),
+        name: Some(format!("{slug} Ltd — “ü”")),
         jurisdiction: "eu".parse().unwrap(),
         external_id: None,
         domains: Vec::new(),

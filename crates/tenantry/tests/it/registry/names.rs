@@ -3,7 +3,7 @@
 use tenantry::engine::Address;
 use tenantry::registry::{DatabaseStatus, NewServer, NewTenant, RegistryError};
 use tenantry::run::Outcome;
-use tenantry::{Code, Pattern, Selection, TenantId, TenantStatus};
+use tenantry::{Code, Domain, Pattern, Selection, Tenant, TenantId, TenantStatus};
 
 use super::{Central, new_database, new_server, new_tenant, provisioned, sqlite_server};
 
@@ -12,6 +12,8 @@ super::on_every_engine!(
     a_second_server_of_a_name_is_refused,
     a_tenant_is_found_by_slug_and_by_id,
     creation_of_a_tenant_resumes,
+    what_is_said_anew_of_a_tenant_under_creation_is_taken_over,
+    a_tenant_with_databases_stays_in_its_jurisdiction,
     a_taken_name_says_whose_it_is,
     an_unknown_name_gives_the_nearest,
     a_reserved_database_stays_what_it_was,
@@ -54,12 +56,12 @@ async fn a_tenant_is_found_by_slug_and_by_id(central: Central) {
     let registry = central.registry().await;
     let new = NewTenant {
         external_id: Some("crm-42".to_owned()),
-        domains: vec!["www.acme.test".to_owned(), "acme.test".to_owned()],
+        domains: domains(&["www.acme.test", "acme.test"]),
         ..new_tenant("acme")
     };
     let created = registry.create_tenant(&new).await.unwrap();
     assert_eq!(created.status, TenantStatus::Provisioning);
-    assert_eq!(created.domains, ["acme.test", "www.acme.test"]);
+    assert_eq!(created.domains, domains(&["acme.test", "www.acme.test"]));
     assert_eq!(registry.find_tenant("acme").await.unwrap(), created);
     assert_eq!(registry.find_tenant(new.id.as_str()).await.unwrap(), created);
 
@@ -76,11 +78,94 @@ async fn creation_of_a_tenant_resumes(central: Central) {
     assert_eq!(first, second);
 }
 
+fn domains(names: &[&str]) -> Vec<Domain> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+async fn what_is_said_anew_of_a_tenant_under_creation_is_taken_over(central: Central) {
+    let registry = central.registry().await;
+    let begun = NewTenant {
+        name: None,
+        domains: domains(&["acme.test", "wrong.test"]),
+        ..new_tenant("acme")
+    };
+    let first = registry.create_tenant(&begun).await.unwrap();
+    assert_eq!(first.name, "acme");
+    let said = NewTenant {
+        name: Some("Acme Ltd".to_owned()),
+        jurisdiction: "uk".parse().unwrap(),
+        external_id: Some("42".to_owned()),
+        domains: domains(&["www.acme.test", "acme.test"]),
+        ..new_tenant("acme")
+    };
+    let second = registry.create_tenant(&said).await.unwrap();
+    let expected = Tenant {
+        name: "Acme Ltd".to_owned(),
+        jurisdiction: "uk".parse().unwrap(),
+        external_id: Some("42".to_owned()),
+        domains: domains(&["acme.test", "www.acme.test"]),
+        ..first
+    };
+    assert_eq!(second, expected);
+    assert_eq!(registry.find_tenant("acme").await.unwrap(), expected);
+
+    let left_out = NewTenant {
+        jurisdiction: "uk".parse().unwrap(),
+        ..begun_again(&begun)
+    };
+    assert_eq!(registry.create_tenant(&left_out).await.unwrap(), expected);
+    let globex = NewTenant {
+        domains: domains(&["globex.test"]),
+        ..new_tenant("globex")
+    };
+    registry.create_tenant(&globex).await.unwrap();
+    let theirs = NewTenant {
+        domains: domains(&["globex.test"]),
+        ..left_out
+    };
+    let error = registry.create_tenant(&theirs).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "domain `globex.test` is taken by tenant `globex`"
+    );
+    assert_eq!(registry.find_tenant("acme").await.unwrap(), expected);
+}
+
+/// The same creation with nothing said but the slug.
+fn begun_again(new: &NewTenant) -> NewTenant {
+    NewTenant {
+        name: None,
+        external_id: None,
+        domains: Vec::new(),
+        ..new.clone()
+    }
+}
+
+async fn a_tenant_with_databases_stays_in_its_jurisdiction(central: Central) {
+    let registry = central.registry().await;
+    registry.add_server(&new_server("eu-db-1")).await.unwrap();
+    let tenant = registry.create_tenant(&new_tenant("acme")).await.unwrap();
+    let database = new_database(&tenant, None, "eu-db-1");
+    registry.reserve_database(&database).await.unwrap();
+    let elsewhere = NewTenant {
+        jurisdiction: "uk".parse().unwrap(),
+        name: Some("Another name".to_owned()),
+        ..new_tenant("acme")
+    };
+    let error = registry.create_tenant(&elsewhere).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`acme` was begun with jurisdiction `eu`, not `uk`"
+    );
+    assert_eq!(error.code(), Code(6016));
+    assert_eq!(registry.find_tenant("acme").await.unwrap(), tenant);
+}
+
 async fn a_taken_name_says_whose_it_is(central: Central) {
     let registry = central.registry().await;
     let acme = NewTenant {
         external_id: Some("42".to_owned()),
-        domains: vec!["acme.test".to_owned()],
+        domains: domains(&["acme.test"]),
         ..new_tenant("acme")
     };
     registry.create_tenant(&acme).await.unwrap();
@@ -117,7 +202,8 @@ async fn a_taken_name_says_whose_it_is(central: Central) {
     ] {
         let error = registry.create_tenant(&new).await.unwrap_err();
         assert!(
-            matches!(error, RegistryError::Taken { what: found, .. } if found == what),
+            matches!(&error, RegistryError::Taken { what: found, owner: Some(owner), .. }
+                if *found == what && *owner == acme.slug),
             "{what}: {error:?}"
         );
     }
@@ -201,7 +287,7 @@ async fn two_tenants_cannot_have_one_database(central: Central) {
     second.name.clone_from(&first.name);
     let error = registry.reserve_database(&second).await.unwrap_err();
     assert!(
-        matches!(&error, RegistryError::Taken { what: "database", name } if *name == first.name),
+        matches!(&error, RegistryError::Taken { what: "database", name, .. } if *name == first.name),
         "{error:?}"
     );
 }

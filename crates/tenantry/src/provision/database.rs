@@ -1,0 +1,161 @@
+//! One database of a tenant, from a reserved name to a migrated database that is ready.
+
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::{ProvisionError, Provisioned, Tenants, administration, password};
+use crate::direction::Direction;
+use crate::engine::{self, Address, Login, NewDatabase};
+use crate::fleet::{Request, Selected};
+use crate::registry::{self, Database, DatabaseStatus, RegistryError};
+use crate::run::{Control, Job, RunReport, TargetReport, Tracks};
+use crate::server::Server;
+use crate::target::{Owner, Target, TrackName};
+use crate::tenant::{ProductType, Tenant};
+
+impl Tenants {
+    /// Reserves, creates and migrates one database. The name is reserved in the registry first, so that
+    /// nobody else can get it while we fail half-way.
+    pub(super) async fn provision(
+        &self,
+        (tenant, product): (&Tenant, Option<&ProductType>),
+        server: &Server,
+        tracks: &Tracks,
+    ) -> Result<Provisioned, ProvisionError> {
+        let owner = (&tenant.id, &tenant.slug);
+        let names = self.naming.names(server.engine, owner, product)?;
+        let login = match names.user {
+            Some(user) => Some(Login {
+                user,
+                password: password::generate().map_err(ProvisionError::Random)?,
+            }),
+            None => None,
+        };
+        let reserved = registry::NewDatabase {
+            tenant_id: tenant.id.clone(),
+            product: product.cloned(),
+            server: server.name.clone(),
+            name: names.database,
+            login,
+        };
+        let database = self.fleet.registry.reserve_database(&reserved).await?;
+        let finished = self.finish(tenant, &database, server, tracks).await;
+        finished.map_err(ProvisionError::half_way)
+    }
+
+    /// Creates and migrates a reserved database, and marks it ready.
+    async fn finish(
+        &self,
+        tenant: &Tenant,
+        database: &Database,
+        server: &Server,
+        tracks: &Tracks,
+    ) -> Result<Provisioned, ProvisionError> {
+        let registry = &self.fleet.registry;
+        // Somebody else may have reserved it elsewhere since the server was chosen.
+        let found;
+        let server = if database.server == server.name {
+            server
+        } else {
+            found = registry.find_server(database.server.as_str()).await?;
+            &found
+        };
+        if database.status == DatabaseStatus::Creating {
+            self.create_database(tenant, server, database).await?;
+        }
+        let report = self.migrate(tenant, database, tracks).await?;
+        if database.status == DatabaseStatus::Creating {
+            registry.mark_ready(&database.id, report.to).await?;
+        }
+        Ok(Provisioned {
+            database: database.address.database().to_owned(),
+            server: server.name.clone(),
+            product: database.product.clone(),
+            migrations: report.migrations,
+            was_there: database.status == DatabaseStatus::Ready,
+        })
+    }
+
+    async fn create_database(
+        &self,
+        tenant: &Tenant,
+        server: &Server,
+        database: &Database,
+    ) -> Result<(), ProvisionError> {
+        let login = match &database.address {
+            Address::Network(network) => Some(network.login.clone()),
+            Address::Sqlite(_) => None,
+        };
+        let new = NewDatabase {
+            name: database.address.database().to_owned(),
+            login,
+            database_id: database.id.clone(),
+            tenant_id: tenant.id.to_string(),
+            registry_id: self.fleet.registry.registry_id().to_owned(),
+        };
+        engine::create_database(&administration(server), &new)
+            .await
+            .map_err(|source| ProvisionError::Create {
+                database: new.name.clone(),
+                server: server.name.clone(),
+                source,
+            })
+    }
+
+    /// Migrates the new database in a run of its own, which the registry records.
+    async fn migrate(
+        &self,
+        tenant: &Tenant,
+        database: &Database,
+        tracks: &Tracks,
+    ) -> Result<TargetReport, ProvisionError> {
+        let owner = Owner {
+            id: tenant.id.clone(),
+            slug: tenant.slug.clone(),
+            name: tenant.name.clone(),
+        };
+        let target = Target {
+            database_id: database.id.clone(),
+            registry_id: self.fleet.registry.registry_id().to_owned(),
+            track: database
+                .product
+                .clone()
+                .map_or(TrackName::Tenant, TrackName::Product),
+            owner: Some(owner),
+            server: Some(database.server.clone()),
+            max_parallel: None,
+            known_version: database.version,
+            address: database.address.clone(),
+        };
+        let label = target.label();
+        let mut selected = Selected {
+            tracks: tracks.clone(),
+            ..Selected::default()
+        };
+        let job: Job = self.fleet.job(&mut selected, target)?;
+        selected.jobs.push(job);
+        let request = Request {
+            command: format!("{}{label}", registry::PROVISION),
+            actor: "provision".to_owned(),
+            direction: Direction::Up,
+            reverts: None,
+            continues: None,
+        };
+        let (events, _ignored) = unbounded_channel();
+        let report: RunReport = self
+            .fleet
+            .execute(selected, &request, &Control::default(), events)
+            .await?;
+        let Some(target) = report.targets.into_iter().next() else {
+            return Err(ProvisionError::Registry(RegistryError::DatabaseNotFound {
+                id: database.id.clone(),
+            }));
+        };
+        match target.failure.clone() {
+            Some(failure) => Err(ProvisionError::Migrate {
+                label,
+                failure: Box::new(failure),
+            }),
+            None => Ok(target),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Writing a new tenant into the registry, or what is said anew of one whose creation goes on.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, PaginatorTrait as _,
+    QueryFilter as _, SqlErr, TransactionTrait as _,
+};
+
+use super::entities::{database, domain, tenant};
+use super::rows::check_key;
+use super::{Registry, RegistryError, now};
+use crate::domain::Domain;
+use crate::tenant::{Jurisdiction, Slug, Tenant, TenantId, TenantStatus};
+
+/// What is needed to create a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTenant {
+    /// Its id; [`TenantId::generate`] unless it is imported.
+    pub id: TenantId,
+    /// The short name, unique.
+    pub slug: Slug,
+    /// The name for people; `None` for the slug.
+    pub name: Option<String>,
+    /// Where its databases must stand.
+    pub jurisdiction: Jurisdiction,
+    /// Its id in another system, unique.
+    pub external_id: Option<String>,
+    /// The host names that lead to it, each unique.
+    pub domains: Vec<Domain>,
+}
+
+impl Registry {
+    /// Writes a tenant with status `provisioning` and returns it.
+    ///
+    /// If the slug belongs to a tenant that is still being provisioned, that one goes on: it keeps its id,
+    /// and takes over the name, the external id and the domains (all of them) that are given now; what is
+    /// left out stays. Its jurisdiction can change as long as it has no database; then it is
+    /// [`RegistryError::Begun`]. Any other owner of the slug is [`RegistryError::SlugTaken`]; a taken id,
+    /// external id or domain is [`RegistryError::Taken`]. With an error nothing was written.
+    pub async fn create_tenant(&self, new: &NewTenant) -> Result<Tenant, RegistryError> {
+        check_key("tenant id", new.id.as_str())?;
+        check_key("external id", new.external_id.as_deref().unwrap_or_default())?;
+        for domain in &new.domains {
+            check_key("domain", domain.as_str())?;
+        }
+        let tenant = Tenant {
+            id: new.id.clone(),
+            slug: new.slug.clone(),
+            name: new.name.clone().unwrap_or_else(|| new.slug.to_string()),
+            jurisdiction: new.jurisdiction.clone(),
+            status: TenantStatus::Provisioning,
+            external_id: new.external_id.clone(),
+            domains: sorted(&new.domains),
+            created_at: now(),
+        };
+        match self.insert_tenant(&tenant).await {
+            Ok(()) => Ok(tenant),
+            Err(error) if is_taken(&error) => self.go_on(new).await,
+            Err(error) => Err(self.refused(&error)),
+        }
+    }
+
+    async fn insert_tenant(&self, tenant: &Tenant) -> Result<(), DbErr> {
+        let transaction = self.db.begin().await?;
+        let row = tenant::ActiveModel {
+            id: Set(tenant.id.to_string()),
+            slug: Set(tenant.slug.to_string()),
+            name: Set(tenant.name.clone()),
+            jurisdiction: Set(tenant.jurisdiction.to_string()),
+            status: Set(tenant.status.as_str().to_owned()),
+            external_id: Set(tenant.external_id.clone()),
+            created_at: Set(tenant.created_at),
+        };
+        tenant::Entity::insert(row)
+            .exec_without_returning(&transaction)
+            .await?;
+        insert_domains(&transaction, tenant).await?;
+        transaction.commit().await
+    }
+
+    /// Goes on with the tenant that has the slug, or says which name is taken.
+    async fn go_on(&self, new: &NewTenant) -> Result<Tenant, RegistryError> {
+        let all = self.all_tenants().await?;
+        let Some(begun) = all.iter().find(|t| t.slug == new.slug) else {
+            return Err(taken(new, &all));
+        };
+        if begun.status != TenantStatus::Provisioning {
+            return Err(slug_taken(begun, begun.status));
+        }
+        if begun.jurisdiction != new.jurisdiction && self.has_databases(begun).await? {
+            return Err(RegistryError::Begun {
+                slug: begun.slug.clone(),
+                what: "jurisdiction",
+                has: begun.jurisdiction.to_string(),
+                given: new.jurisdiction.to_string(),
+            });
+        }
+        let wanted = Tenant {
+            name: new.name.clone().unwrap_or_else(|| begun.name.clone()),
+            jurisdiction: new.jurisdiction.clone(),
+            external_id: new.external_id.clone().or_else(|| begun.external_id.clone()),
+            domains: if new.domains.is_empty() {
+                begun.domains.clone()
+            } else {
+                sorted(&new.domains)
+            },
+            ..begun.clone()
+        };
+        match self.update_tenant(&wanted).await {
+            Ok(1..) => Ok(wanted),
+            Ok(0) => Err(slug_taken(begun, TenantStatus::Active)),
+            Err(error) if is_taken(&error) => Err(taken(new, &all)),
+            Err(error) => Err(self.refused(&error)),
+        }
+    }
+
+    async fn has_databases(&self, tenant: &Tenant) -> Result<bool, RegistryError> {
+        let count = database::Entity::find()
+            .filter(database::Column::TenantId.eq(tenant.id.as_str()))
+            .count(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        Ok(count > 0)
+    }
+
+    /// Writes a tenant over its row and returns 1, or 0 if its creation was finished in the meantime.
+    async fn update_tenant(&self, tenant: &Tenant) -> Result<u64, DbErr> {
+        use tenant::Column;
+        let transaction = self.db.begin().await?;
+        let written = tenant::Entity::update_many()
+            .col_expr(Column::Name, Expr::value(tenant.name.as_str()))
+            .col_expr(Column::Jurisdiction, Expr::value(tenant.jurisdiction.as_str()))
+            .col_expr(Column::ExternalId, Expr::value(tenant.external_id.clone()))
+            .filter(Column::Id.eq(tenant.id.as_str()))
+            .filter(Column::Status.eq(TenantStatus::Provisioning.as_str()))
+            .exec(&transaction)
+            .await?;
+        domain::Entity::delete_many()
+            .filter(domain::Column::TenantId.eq(tenant.id.as_str()))
+            .exec(&transaction)
+            .await?;
+        insert_domains(&transaction, tenant).await?;
+        if written.rows_affected > 0 {
+            transaction.commit().await?;
+        }
+        Ok(written.rows_affected)
+    }
+}
+
+async fn insert_domains(db: &impl ConnectionTrait, tenant: &Tenant) -> Result<(), DbErr> {
+    if tenant.domains.is_empty() {
+        return Ok(());
+    }
+    let rows = tenant.domains.iter().map(|domain| domain::ActiveModel {
+        domain: Set(domain.to_string()),
+        tenant_id: Set(tenant.id.to_string()),
+    });
+    domain::Entity::insert_many(rows)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
+
+fn is_taken(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+fn slug_taken(owner: &Tenant, status: TenantStatus) -> RegistryError {
+    RegistryError::SlugTaken {
+        slug: owner.slug.clone(),
+        id: owner.id.clone(),
+        status,
+    }
+}
+
+/// Says which name of a new tenant is another's, and whose.
+fn taken(new: &NewTenant, all: &[Tenant]) -> RegistryError {
+    let mut others = all.iter().filter(|t| t.slug != new.slug);
+    let taken = |what, name: &str, owner: Option<&Tenant>| RegistryError::Taken {
+        what,
+        name: name.to_owned(),
+        owner: owner.map(|t| t.slug.clone()),
+    };
+    if let Some(external_id) = &new.external_id
+        && let Some(owner) = others
+            .clone()
+            .find(|t| t.external_id.as_ref() == Some(external_id))
+    {
+        return taken("external id", external_id, Some(owner));
+    }
+    for domain in &new.domains {
+        if let Some(owner) = others.clone().find(|t| t.domains.contains(domain)) {
+            return taken("domain", domain.as_str(), Some(owner));
+        }
+    }
+    let owner = others.find(|t| t.id == new.id);
+    taken("tenant id", new.id.as_str(), owner)
+}
+
+fn sorted(domains: &[Domain]) -> Vec<Domain> {
+    let mut domains = domains.to_vec();
+    domains.sort_unstable();
+    domains.dedup();
+    domains
+}
