@@ -33,6 +33,8 @@ fn a_plan_that_nobody_answered_says_so_and_fails() {
     let shown = stdout(&none);
     assert!(!shown.contains("Nothing is pending"), "{shown}");
     assert!(shown.contains("No plan for 2 targets; 0 current."), "{shown}");
+    let together = "     2 ✗ TN-6006 the databases are not there\n         acme, globex\n";
+    assert!(shown.contains(together), "{shown}");
     assert!(shown.ends_with("exit 20 (failed)\n"), "{shown}");
     assert!(stderr(&none).contains("error[TN-6006]"), "{none:?}");
     assert!(stderr(&none).contains("tenantry tenant show acme"), "{none:?}");

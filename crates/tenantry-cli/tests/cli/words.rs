@@ -123,6 +123,20 @@ fn quiet_says_nothing_unless_something_is_wrong() {
         let said = (stdout(&output), stderr(&output));
         assert_eq!(said, (String::new(), String::new()), "{words:?}");
     }
+    let add = [
+        "server",
+        "add",
+        "other",
+        "--engine",
+        "sqlite",
+        "--jurisdiction",
+        "uk",
+    ];
+    platform.ends(0, &[&add[..], &["--path", "gone", "-q"]].concat());
+    fs::remove_dir(platform.path("gone")).unwrap();
+    let checked = platform.ends(20, &["server", "check", "-q"]);
+    assert_eq!(stdout(&checked), "");
+    assert!(stderr(&checked).starts_with("✗ other  TN-5005"), "{checked:?}");
     platform.write(
         &only_file(&platform, "_later.sql"),
         "INSERT INTO nowhere VALUES (1);\n",
@@ -247,6 +261,10 @@ fn the_help_of_a_refused_history_is_something_that_helps() {
     fs::remove_file(platform.path(first)).unwrap();
     let said = stderr(&platform.ends(40, &["migrate", "all-tenants"]));
     assert!(said.contains("--> migrations/tenant\n"), "{said}");
+    assert!(
+        said.contains("1 migration is applied and not in the folder"),
+        "{said}"
+    );
     assert!(
         said.contains("git log --diff-filter=D --summary -- migrations/tenant\n"),
         "{said}"
