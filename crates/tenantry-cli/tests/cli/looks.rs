@@ -180,3 +180,30 @@ fn warnings_stand_before_a_plan_and_a_run_and_in_their_documents() {
     let run = platform.ends(0, &["migrate", "all-tenants"]);
     assert!(!stderr(&run).contains("warning"), "{run:?}");
 }
+
+#[test]
+fn what_mariadb_executes_or_drops_one_by_one_is_told_and_runs() {
+    let Some(platform) = Platform::with_tenants(Engine::MySql, &[], &["acme"]) else {
+        return;
+    };
+    platform.write(
+        "migrations/tenant/001_things.sql",
+        "CREATE TABLE a (id INT PRIMARY KEY) /*!50000 COMMENT 'of a tenant' */;\n\
+         CREATE TABLE b (id INT PRIMARY KEY);\nDROP TABLE a, b;\n",
+    );
+    let run = platform.json(0, &["migrate", "all-tenants"]);
+    let codes: Vec<&str> = run["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| warning["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["TN-3101", "TN-3102"], "{run}");
+    assert!(
+        run["warnings"][0]["title"]
+            .as_str()
+            .unwrap()
+            .contains("COMMENT 'of a tenant'")
+    );
+    assert_eq!(run["applied"], 1, "{run}");
+}
