@@ -122,7 +122,7 @@ impl From<FleetError> for CommandError {
             FleetError::Registry(error) => error.into(),
             FleetError::Files(error) => error.into(),
             FleetError::Central(error) => of_central(&error),
-            FleetError::Schema(failure) => of_failure(&failure),
+            FleetError::Schema(failure) => of_schema(&failure),
             FleetError::Create(error) => of_create(&error),
             error => bare(error.code(), &error),
         }
@@ -137,6 +137,17 @@ fn of_central(error: &SessionError) -> CommandError {
         .causes(error)
         .fact("state", "nothing was changed")
         .help("check [central] in tenantry.toml:  tenantry config show --origin")
+}
+
+/// Our own tables in the central database could not be migrated.
+fn of_schema(failure: &Failure) -> CommandError {
+    of_failure(failure)
+        .fact("where", "the registry's tables in the central database")
+        .help(match failure.code.0 {
+            3001..=3003 | 3007 => "use the tenantry that migrated it last, or a newer one",
+            3006 => "name an empty database under [central]:  tenantry config show --origin",
+            _ => "tenantry migrate central",
+        })
 }
 
 fn of_create(error: &CreateError) -> CommandError {

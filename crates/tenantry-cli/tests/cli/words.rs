@@ -101,6 +101,7 @@ fn every_line_of_a_stream_is_json() {
         &["config", "schema", "--ndjson"][..],
         &["completions", "bash", "--ndjson"],
         &["explain", "TN-2003", "--ndjson"],
+        &["help", "exit-codes", "--ndjson"],
     ] {
         let text = stdout(&tenantry(folder.path(), words));
         assert_eq!(text.lines().count(), 1, "{words:?}");
@@ -277,4 +278,17 @@ fn the_help_of_a_refused_history_is_something_that_helps() {
         said.contains("write migrations/tenant/002_more.down.sql"),
         "{said}"
     );
+}
+
+#[test]
+fn a_central_database_of_somebody_else_is_not_migrated_again_and_again() {
+    let platform = Platform::initialised(Engine::Sqlite).unwrap();
+    platform.query("central.db", "CREATE TABLE theirs (id INTEGER)");
+    let said = stderr(&platform.ends(40, &["migrate", "central"]));
+    assert!(said.contains("error[TN-3006]"), "{said}");
+    assert!(
+        said.contains("help: name an empty database under [central]"),
+        "{said}"
+    );
+    assert!(!said.contains("migrate central"), "{said}");
 }
