@@ -7,7 +7,7 @@ use tenantry::run::{Outcome, RunReport, RunStatus, TargetReport};
 pub(crate) enum Exit {
     /// Done, or nothing to do.
     Done,
-    /// A bug of ours.
+    /// A bug of ours, or an answer that cannot be written.
     Internal,
     /// Wrong flags or arguments.
     Usage,
@@ -61,7 +61,11 @@ impl Exit {
     const fn row(self) -> (u8, &'static str, &'static str) {
         match self {
             Self::Done => (0, "done", "done, or nothing to do"),
-            Self::Internal => (1, "internal", "unexpected failure: a bug"),
+            Self::Internal => (
+                1,
+                "internal",
+                "unexpected failure, or an answer that cannot be written",
+            ),
             Self::Usage => (2, "usage", "wrong flags or arguments"),
             Self::Configuration => (3, "configuration", "configuration missing or not usable"),
             Self::NotFound => (4, "not found", "no such tenant, run, migration, server or code"),

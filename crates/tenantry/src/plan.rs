@@ -128,14 +128,14 @@ pub enum PlanError {
         run_id: String,
     },
     /// An applied file is gone.
-    #[error("{} applied and not in the folder: {}", count(labels.len()), labels.join(", "))]
+    #[error("{} applied and not in the folder: {}", count_are(labels.len()), labels.join(", "))]
     Missing {
         /// `version_name` of each.
         labels: Vec<String>,
     },
     /// Files are older than what was applied.
     #[error(
-        "{} older than what is applied ({newest}): {}", count(labels.len()), labels.join(", ")
+        "{} older than what is applied ({newest}): {}", count_are(labels.len()), labels.join(", ")
     )]
     OutOfOrder {
         /// `version_name` of each.
@@ -155,7 +155,7 @@ pub enum PlanError {
     #[error("there are tables but no migration history")]
     Occupied,
     /// A migration has no `.down.sql`.
-    #[error("{} no way back: {}", count(labels.len()), labels.join(", "))]
+    #[error("{} no way back: {}", count_have(labels.len()), labels.join(", "))]
     NoWayBack {
         /// `version_name` of each.
         labels: Vec<String>,
@@ -174,11 +174,19 @@ pub enum PlanError {
     },
 }
 
-fn count(n: usize) -> String {
+fn count_have(n: usize) -> String {
     if n == 1 {
         "1 migration has".to_owned()
     } else {
         format!("{n} migrations have")
+    }
+}
+
+fn count_are(n: usize) -> String {
+    if n == 1 {
+        "1 migration is".to_owned()
+    } else {
+        format!("{n} migrations are")
     }
 }
 

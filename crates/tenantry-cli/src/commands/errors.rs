@@ -191,6 +191,11 @@ fn of_schema(failure: &Failure) -> CommandError {
         made.exit = Exit::RegistryDown;
     }
     made.fact("where", "the registry's own tables in the central database")
+        .help(match failure.code.0 {
+            3001..=3003 | 3007 => "use the tenantry that migrated it last, or a newer one",
+            3006 => "name an empty database under [central]:  tenantry config show --origin",
+            _ => "tenantry migrate central",
+        })
 }
 
 fn of_create(error: &CreateError) -> CommandError {

@@ -182,7 +182,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
         Argv::Foreign(word) => early().fail(&unparsed::foreign(&word)),
         Argv::ExitCodes => {
             let context = early();
-            finish(&context, document(&exit_codes()).map(|()| Exit::Done))
+            finish(&context, exit_codes(&context))
         }
         Argv::Parse(arguments) => match Cli::try_parse_from(arguments) {
             Ok(cli) => parsed(cli),
@@ -290,11 +290,19 @@ fn pending((exit, is_pending): (Exit, bool), asked: Option<Exit>) -> Exit {
     }
 }
 
-fn exit_codes() -> String {
+fn exit_codes(context: &Context) -> Result<Exit, CommandError> {
     let row = |exit: Exit| format!("{:>4}  {:14} {}", exit.code(), exit.name(), exit.when());
-    let rows: Vec<_> = Exit::ALL.into_iter().map(row).collect();
-    format!(
-        "Exit codes. Unknown ones must be treated as failure.\n\n{}",
-        rows.join("\n")
-    )
+    let item =
+        |exit: Exit| serde_json::json!({ "code": exit.code(), "name": exit.name(), "when": exit.when() });
+    if context.format == Format::Human {
+        let rows: Vec<_> = Exit::ALL.into_iter().map(row).collect();
+        document(&format!(
+            "Exit codes. Unknown ones must be treated as failure.\n\n{}",
+            rows.join("\n")
+        ))?;
+    } else {
+        let items: Vec<_> = Exit::ALL.into_iter().map(item).collect();
+        context.answer("", &serde_json::json!({ "items": items }))?;
+    }
+    Ok(Exit::Done)
 }

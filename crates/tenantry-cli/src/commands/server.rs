@@ -10,11 +10,11 @@ use tenantry::registry::{ListedServer, NewServer};
 use tenantry::{Server, ServerName};
 
 use super::opened::{self, block_on};
-use super::{Context, files, usage};
+use super::{Context, Format, files, usage};
 use crate::args::{Limits, ServerAdd, TlsMode};
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::Table;
+use crate::render::{Table, out};
 
 #[derive(Serialize)]
 struct Shown {
@@ -278,6 +278,10 @@ pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit
         } else {
             Exit::Failed
         };
+        if context.globals.quiet && context.format == Format::Human {
+            let failed = checked.iter().filter(|c| !c.ok).map(line);
+            failed.for_each(|line| out::say(&line));
+        }
         context.answer(&human.join("\n"), &serde_json::json!({ "items": checked }))?;
         Ok(exit)
     })

@@ -44,8 +44,12 @@ pub(crate) fn groups_of(targets: &[TargetReport]) -> Vec<Group<'_>> {
 
 fn is_same(a: &Failure, b: &Failure) -> bool {
     let key = |f: &Failure| (f.code, f.statement, f.state);
-    key(a) == key(b) && a.migration == b.migration && (a.migration.is_some() || a.what == b.what)
+    let same_words = a.what == b.what || a.code == GONE;
+    key(a) == key(b) && a.migration == b.migration && (a.migration.is_some() || same_words)
 }
+
+/// There is no such database: the words name it, so that no two of them are equal.
+const GONE: Code = Code(6006);
 
 /// Says in a few words what a code is about; `None` for codes whose message says it better.
 fn phrase(code: Code) -> Option<&'static str> {
@@ -129,6 +133,15 @@ impl Group<'_> {
         message
     }
 
+    /// Says in a few words what happened to all of them.
+    pub(crate) fn short(&self) -> String {
+        if self.failure.code == GONE && self.targets.len() > 1 {
+            "the databases are not there".to_owned()
+        } else {
+            short(self.failure)
+        }
+    }
+
     fn title(&self) -> String {
         let who = match self.targets.as_slice() {
             [only] => format!("`{}`", only.label),
@@ -137,7 +150,7 @@ impl Group<'_> {
         match (phrase(self.failure.code), &self.failure.migration) {
             (Some(phrase), Some(migration)) => format!("{who}: {phrase} in {migration}"),
             (Some(phrase), None) => format!("{who}: {phrase}"),
-            (None, _) => format!("{who}: {}", self.failure.what),
+            (None, _) => format!("{who}: {}", self.short()),
         }
     }
 

@@ -5,7 +5,7 @@ use tenantry::run::{Outcome, RunReport, RunStatus};
 use tenantry::{Direction, TrackName};
 
 use super::advice::Then;
-use super::failure::{Group, groups, place, short};
+use super::failure::{Group, groups, place};
 use super::message::{Canvas, help_lines};
 use super::text;
 use super::view::Ending;
@@ -115,7 +115,7 @@ pub(crate) fn group_lines(group: &Group<'_>, canvas: &Canvas) -> Vec<String> {
     let count = format!("{:>6}", text::number(group.targets.len()));
     let glyph = canvas.paint.red("✗");
     let place = place(group.failure).map_or(String::new(), |place| format!("  {place}"));
-    let what = format!("{count} ✗ {} {}{place}", group.failure.code, short(group.failure));
+    let what = format!("{count} ✗ {} {}{place}", group.failure.code, group.short());
     let names = format!("{:INDENT$}{}", "", text::names(group.labels()));
     vec![
         text::wrap(&what, canvas.width, INDENT).replacen('✗', &glyph, 1),

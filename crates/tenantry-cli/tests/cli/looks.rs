@@ -33,6 +33,8 @@ fn a_plan_that_nobody_answered_says_so_and_fails() {
     let shown = stdout(&none);
     assert!(!shown.contains("Nothing is pending"), "{shown}");
     assert!(shown.contains("No plan for 2 targets; 0 current."), "{shown}");
+    let together = "     2 ✗ TN-6006 the databases are not there\n         acme, globex\n";
+    assert!(shown.contains(together), "{shown}");
     assert!(shown.ends_with("exit 20 (failed)\n"), "{shown}");
     assert!(stderr(&none).contains("error[TN-6006]"), "{none:?}");
     assert!(stderr(&none).contains("tenantry tenant show acme"), "{none:?}");
@@ -177,4 +179,31 @@ fn warnings_stand_before_a_plan_and_a_run_and_in_their_documents() {
     // What ran everywhere is told no more.
     let run = platform.ends(0, &["migrate", "all-tenants"]);
     assert!(!stderr(&run).contains("warning"), "{run:?}");
+}
+
+#[test]
+fn what_mariadb_executes_or_drops_one_by_one_is_told_and_runs() {
+    let Some(platform) = Platform::with_tenants(Engine::MySql, &[], &["acme"]) else {
+        return;
+    };
+    platform.write(
+        "migrations/tenant/001_things.sql",
+        "CREATE TABLE a (id INT PRIMARY KEY) /*!50000 COMMENT 'of a tenant' */;\n\
+         CREATE TABLE b (id INT PRIMARY KEY);\nDROP TABLE a, b;\n",
+    );
+    let run = platform.json(0, &["migrate", "all-tenants"]);
+    let codes: Vec<&str> = run["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| warning["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["TN-3101", "TN-3102"], "{run}");
+    assert!(
+        run["warnings"][0]["title"]
+            .as_str()
+            .unwrap()
+            .contains("COMMENT 'of a tenant'")
+    );
+    assert_eq!(run["applied"], 1, "{run}");
 }

@@ -101,6 +101,7 @@ fn every_line_of_a_stream_is_json() {
         &["config", "schema", "--ndjson"][..],
         &["completions", "bash", "--ndjson"],
         &["explain", "TN-2003", "--ndjson"],
+        &["help", "exit-codes", "--ndjson"],
     ] {
         let text = stdout(&tenantry(folder.path(), words));
         assert_eq!(text.lines().count(), 1, "{words:?}");
@@ -123,6 +124,20 @@ fn quiet_says_nothing_unless_something_is_wrong() {
         let said = (stdout(&output), stderr(&output));
         assert_eq!(said, (String::new(), String::new()), "{words:?}");
     }
+    let add = [
+        "server",
+        "add",
+        "other",
+        "--engine",
+        "sqlite",
+        "--jurisdiction",
+        "uk",
+    ];
+    platform.ends(0, &[&add[..], &["--path", "gone", "-q"]].concat());
+    fs::remove_dir(platform.path("gone")).unwrap();
+    let checked = platform.ends(20, &["server", "check", "-q"]);
+    assert_eq!(stdout(&checked), "");
+    assert!(stderr(&checked).starts_with("✗ other  TN-5005"), "{checked:?}");
     platform.write(
         &only_file(&platform, "_later.sql"),
         "INSERT INTO nowhere VALUES (1);\n",
@@ -248,6 +263,10 @@ fn the_help_of_a_refused_history_is_something_that_helps() {
     let said = stderr(&platform.ends(40, &["migrate", "all-tenants"]));
     assert!(said.contains("--> migrations/tenant\n"), "{said}");
     assert!(
+        said.contains("1 migration is applied and not in the folder"),
+        "{said}"
+    );
+    assert!(
         said.contains("git log --diff-filter=D --summary -- migrations/tenant\n"),
         "{said}"
     );
@@ -259,4 +278,17 @@ fn the_help_of_a_refused_history_is_something_that_helps() {
         said.contains("write migrations/tenant/002_more.down.sql"),
         "{said}"
     );
+}
+
+#[test]
+fn a_central_database_of_somebody_else_is_not_migrated_again_and_again() {
+    let platform = Platform::initialised(Engine::Sqlite).unwrap();
+    platform.query("central.db", "CREATE TABLE theirs (id INTEGER)");
+    let said = stderr(&platform.ends(40, &["migrate", "central"]));
+    assert!(said.contains("error[TN-3006]"), "{said}");
+    assert!(
+        said.contains("help: name an empty database under [central]"),
+        "{said}"
+    );
+    assert!(!said.contains("migrate central"), "{said}");
 }

@@ -78,7 +78,7 @@ pub(super) async fn show(
         status: tenant.status.as_str(),
         databases,
     };
-    let mut human = human(&shown);
+    let mut human = human(&shown, context.canvas.width);
     human.extend(next(&shown, &tenant));
     if exit != Exit::Done {
         human.push(format!("\nexit {} ({})", exit.code(), exit.name()));
@@ -158,7 +158,7 @@ fn migrate(shown: &ShownOne) -> String {
     }
 }
 
-fn human(shown: &ShownOne) -> Vec<String> {
+fn human(shown: &ShownOne, width: usize) -> Vec<String> {
     let mut lines = vec![format!("{}   {}", shown.tenant, shown.id)];
     if shown.status != TenantStatus::Active.as_str() {
         lines.push(format!("{}: runs leave it out", shown.status));
@@ -167,7 +167,7 @@ fn human(shown: &ShownOne) -> Vec<String> {
         .databases
         .iter()
         .flat_map(|d| d.applied.iter().map(|row| &row.migration).chain(&d.pending));
-    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    let longest = names.map(|name| name.chars().count()).max().unwrap_or(0);
     for database in &shown.databases {
         lines.push(format!(
             "\n{}   {}   {}",
@@ -180,13 +180,17 @@ fn human(shown: &ShownOne) -> Vec<String> {
                 Some(time) => ("●", time),
                 None => ("◪", row.phase.to_owned()),
             };
-            lines.push(format!("  {mark} {:width$}  {at:20}  {}", row.migration, row.run));
+            lines.push(format!(
+                "  {mark} {:longest$}  {at:20}  {}",
+                row.migration, row.run
+            ));
         }
         for pending in &database.pending {
-            lines.push(format!("  ○ {pending:width$}  pending"));
+            lines.push(format!("  ○ {pending:longest$}  pending"));
         }
         if let Some(problem) = &database.problem {
-            lines.push(format!("  ✗ {}", text::printable(problem)));
+            let line = format!("  ✗ {}", text::printable(problem));
+            lines.push(text::wrap(&line, width, 4));
         }
     }
     lines

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tenantry::run::{Outcome, RunReport};
 
 use super::{Target, millis};
-use crate::render::failure::{groups, short};
+use crate::render::failure::groups;
 use crate::render::summary::help;
 use crate::render::{Ending, Invocation, Told};
 
@@ -58,7 +58,7 @@ impl Finished {
         let (report, exit) = (ending.report, ending.exit);
         let failures = groups(report).into_iter().map(|group| Failures {
             code: group.failure.code.to_string(),
-            title: short(group.failure),
+            title: group.short(),
             count: group.targets.len(),
             targets: group.labels().map(str::to_owned).collect(),
         });
