@@ -129,11 +129,12 @@ fn report(
         EngineName::Sqlite => "server add local --engine sqlite --jurisdiction uk --path data",
         EngineName::Postgres | EngineName::Mysql => "server add --help",
     };
+    // Each works as soon as the one before it did: a new migration has to be written before it can run.
     let commands = [
         "migrate central",
         server,
-        "migrate make first_tables",
         "tenant create acme",
+        "migrate make first_tables",
     ];
     let next = commands
         .map(|command| there.fill(&format!("tenantry {command}")))

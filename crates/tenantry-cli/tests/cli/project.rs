@@ -209,3 +209,15 @@ fn a_server_that_does_not_answer_is_not_added_and_without_one_no_tenant_is_creat
     }
     assert_eq!(run(&["tenant", "show", "acme"]).status.code(), Some(4));
 }
+
+#[test]
+fn what_init_names_next_works_in_that_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = only_json(&tenantry(folder.path(), &["init", "shop", "--json"]));
+    for next in made["next"].as_array().unwrap() {
+        let words: Vec<&str> = next.as_str().unwrap().split(' ').skip(1).collect();
+        let output = tenantry(folder.path(), &words);
+        assert_eq!(output.status.code(), Some(0), "{next} {output:?}");
+    }
+    assert_eq!(made["next"].as_array().unwrap().len(), 4);
+}
