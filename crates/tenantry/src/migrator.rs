@@ -58,6 +58,7 @@ impl From<FleetError> for MigrateError {
             }
             other @ (FleetError::Registry(_)
             | FleetError::NotBegun(_)
+            | FleetError::Broken(_)
             | FleetError::Files(_)
             | FleetError::UnknownVersion { .. }
             | FleetError::Central(_)

@@ -18,6 +18,7 @@ const FURTHER: usize = 20;
 /// Returns how the process ends because of an error of this code.
 fn exit_of(code: Code) -> Exit {
     match code.0 {
+        1008 => Exit::Internal,
         1000..=1999 => Exit::Configuration,
         3000..=3999 | 6001 | 6003 | 6008 | 6014 | 6016 | 7004 => Exit::Refused,
         4001 => Exit::Held,
@@ -168,7 +169,7 @@ impl From<FleetError> for CommandError {
             }
             FleetError::Schema(failure) => of_schema(&failure),
             FleetError::Create(error) => of_create(&error),
-            error => bare(error.code(), &error),
+            error @ (FleetError::Broken(_) | _) => bare(error.code(), &error),
         }
     }
 }

@@ -11,12 +11,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
 
 pub use central::{central_target, prepare_central};
 pub use folders::Folders;
 pub use jobs::{Selected, Tiers};
-
-use self::recorder::NotRecorded;
 
 use crate::code::Code;
 use crate::direction::Direction;
@@ -35,6 +34,9 @@ pub enum FleetError {
     /// The run could not be written into the registry, so that it was not begun.
     #[error("the run could not be recorded, so nothing ran")]
     NotBegun(#[source] RegistryError),
+    /// A bug of ours ended the run; every target's own history is right.
+    #[error("an internal error ended the run: {0}")]
+    Broken(String),
     /// A track's files must not run.
     #[error(transparent)]
     Files(#[from] ReadError),
@@ -64,6 +66,7 @@ impl FleetError {
     pub fn code(&self) -> Code {
         match self {
             Self::Registry(error) | Self::NotBegun(error) => error.code(),
+            Self::Broken(_) => Code(1008),
             Self::Files(error) => error.code(),
             Self::UnknownVersion { .. } => Code(4008),
             Self::Central(error) => error.code(),
@@ -136,18 +139,22 @@ impl Fleet {
             .await
             .map_err(FleetError::NotBegun)?;
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        let (report, recorded) = tokio::join!(
-            run(&id, selected.jobs, self.options.clone(), control.clone(), sender),
+        let (jobs, options, control) = (selected.jobs, self.options.clone(), control.clone());
+        // In a task of its own, whose workers then start one another: the caller's thread would be woken
+        // for every target. Dropped with this call, it ends.
+        let mut running = JoinSet::new();
+        let run_id = id.clone();
+        running.spawn(async move { run(&run_id, jobs, options, control, sender).await });
+        let (ended, waiting) = tokio::join!(
+            running.join_next(),
             recorder::record(&self.registry, &id, receiver, events),
         );
-        let recorded = match recorded {
-            Ok(()) => {
-                let finished = self.registry.finish_run(&id, report.status).await;
-                finished.map_err(|error| NotRecorded { outcomes: 0, error })
-            }
-            Err(not_recorded) => Err(not_recorded),
+        let mut report = match ended {
+            Some(Ok(report)) => report,
+            Some(Err(error)) => return Err(FleetError::Broken(error.to_string())),
+            None => return Err(FleetError::Broken("it has no end".to_owned())),
         };
-        let mut report = report;
+        let recorded = waiting.finish(&self.registry, &id, report.status).await;
         report.unrecorded = recorded.err().map(Unrecorded::from);
         report.targets.extend(selected.left_out);
         Ok(report)

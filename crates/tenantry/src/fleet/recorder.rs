@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::{Instant, sleep_until};
 
 use crate::registry::{Registry, RegistryError, RunTarget};
-use crate::run::{RunEvent, Unrecorded};
+use crate::run::{RunEvent, RunStatus, Unrecorded};
 
 /// How many outcomes are written without waiting for more.
 const BATCH: usize = 256;
@@ -44,15 +44,37 @@ impl From<NotRecorded> for Unrecorded {
 
 /// The outcomes that are not in the registry yet.
 #[derive(Default)]
-struct Waiting {
+pub(super) struct Waiting {
     outcomes: Vec<RunTarget>,
+    /// Why the last write failed; `None` if it went through.
     error: Option<RegistryError>,
 }
 
 impl Waiting {
+    /// Writes what still waits, and that the run has ended, in one transaction. A registry that has just
+    /// failed is not asked again.
+    pub(super) async fn finish(
+        self,
+        registry: &Registry,
+        run_id: &str,
+        status: RunStatus,
+    ) -> Result<(), NotRecorded> {
+        let written = match self.error {
+            None => registry.finish_run(run_id, status, &self.outcomes).await,
+            Some(error) => Err(error),
+        };
+        written.map_err(|error| NotRecorded {
+            outcomes: self.outcomes.len(),
+            error,
+        })
+    }
+
     /// Takes the end of a write in; what was not written waits again. Returns whether it was written.
     fn settle(&mut self, (batch, written): (Vec<RunTarget>, Result<(), RegistryError>)) -> bool {
-        let Err(error) = written else { return true };
+        let Err(error) = written else {
+            self.error = None;
+            return true;
+        };
         tracing::error!(%error, "outcomes could not be recorded");
         self.error = Some(error);
         self.outcomes.splice(0..0, batch);
@@ -63,12 +85,13 @@ impl Waiting {
 /// Takes a run's events until the run ends. Every event is passed on at once, also while the registry is
 /// slow; outcomes are written together, a fast run's in few transactions. The histories in the databases
 /// stay right without the registry: the run is not stopped, and what was not written is tried again.
+/// Returns what waits at the end.
 pub(super) async fn record(
     registry: &Registry,
     run_id: &str,
     mut from: UnboundedReceiver<RunEvent>,
     to: UnboundedSender<RunEvent>,
-) -> Result<(), NotRecorded> {
+) -> Waiting {
     let mut kept = Waiting::default();
     let mut due = Instant::now();
     // At most one at a time: a target's newest outcome must be written last.
@@ -97,21 +120,10 @@ pub(super) async fn record(
             }
         }
     }
-    let is_alive = match in_flight.next().await {
-        Some(ended) => kept.settle(ended),
-        None => true,
-    };
-    if is_alive && !kept.outcomes.is_empty() {
-        let last = std::mem::take(&mut kept.outcomes);
-        kept.settle(write(registry, run_id, last).await);
+    if let Some(ended) = in_flight.next().await {
+        kept.settle(ended);
     }
-    match kept.error {
-        Some(error) if !kept.outcomes.is_empty() => Err(NotRecorded {
-            outcomes: kept.outcomes.len(),
-            error,
-        }),
-        Some(_) | None => Ok(()),
-    }
+    kept
 }
 
 async fn write(

@@ -112,6 +112,7 @@ impl From<FleetError> for ProvisionError {
             FleetError::Registry(error) => Self::Registry(error),
             other @ (FleetError::NotBegun(_)
             | FleetError::UnknownVersion { .. }
+            | FleetError::Broken(_)
             | FleetError::Files(_)
             | FleetError::Central(_)
             | FleetError::Create(_)

@@ -193,7 +193,7 @@ pub(super) async fn write(
 }
 
 /// Notes at the databases what a run found. Most share version and outcome, so that few statements do.
-async fn note(db: &impl ConnectionTrait, targets: &[RunTarget]) -> Result<(), DbErr> {
+pub(super) async fn note(db: &impl ConnectionTrait, targets: &[RunTarget]) -> Result<(), DbErr> {
     use database::Column;
     let mut alike: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for target in targets.iter().filter(|t| t.was_reached()) {

@@ -112,16 +112,27 @@ impl Registry {
         Ok(id)
     }
 
-    /// Says that a run has ended, and how. Nothing happens if there is no such run.
-    pub async fn finish_run(&self, id: &str, status: RunStatus) -> Result<(), RegistryError> {
-        run::Entity::update_many()
-            .col_expr(run::Column::Status, Expr::value(status.as_str()))
-            .col_expr(run::Column::FinishedAt, Expr::value(now()))
-            .filter(run::Column::Id.eq(id))
-            .exec(&self.db)
-            .await
-            .map_err(|e| self.refused(&e))?;
-        Ok(())
+    /// Writes the last outcomes of a run, as [`Registry::record`] does, and that and how it has ended, in one
+    /// transaction. Nothing of the latter happens if there is no such run.
+    pub async fn finish_run(
+        &self,
+        id: &str,
+        status: RunStatus,
+        outcomes: &[RunTarget],
+    ) -> Result<(), RegistryError> {
+        let transaction = self.begin().await?;
+        let written = async {
+            run_targets::write(&transaction, id, outcomes).await?;
+            run_targets::note(&transaction, outcomes).await?;
+            run::Entity::update_many()
+                .col_expr(run::Column::Status, Expr::value(status.as_str()))
+                .col_expr(run::Column::FinishedAt, Expr::value(now()))
+                .filter(run::Column::Id.eq(id))
+                .exec(&transaction)
+                .await
+        };
+        written.await.map_err(|e| self.refused(&e))?;
+        self.commit(transaction).await
     }
 
     /// Finds a run by its id or the beginning of it; `run_` may be left out.

@@ -70,7 +70,7 @@ async fn a_run_is_found_with_its_counts(central: Central) {
         ended(&targets[1], Outcome::Failed, Some("5")),
     ];
     registry.record(&id, &done).await.unwrap();
-    registry.finish_run(&id, RunStatus::Stopped).await.unwrap();
+    registry.finish_run(&id, RunStatus::Stopped, &[]).await.unwrap();
     for name in [id.as_str(), &id[..9], &id[4..9]] {
         let run = registry.find_run(name).await.unwrap();
         assert_eq!(run.id, id);
