@@ -77,6 +77,7 @@ async fn registry_id(address: &Address, options: &RunOptions) -> Result<Option<S
         database_id: String::new(),
         tenant_id: String::new(),
         registry_id: String::new(),
+        expects_tables: true,
     };
     let mut reader = match engine::read(address, &options).await {
         Ok(reader) => reader,
