@@ -31,6 +31,8 @@ pub struct OpenOptions {
     pub tenant_id: String,
     /// The registry's id.
     pub registry_id: String,
+    /// Whether our tables are expected in the database; a wrong guess costs a round trip and nothing else.
+    pub expects_tables: bool,
 }
 
 /// One open connection to one database, for reading. Takes no lock, writes nothing, not even our tables.

@@ -90,6 +90,7 @@ async fn look(address: &Address, options: &RunOptions) -> Result<History, FleetE
         database_id: String::new(),
         tenant_id: String::new(),
         registry_id: String::new(),
+        expects_tables: true,
     };
     let mut reader = match engine::read(address, &options).await {
         Ok(reader) => reader,

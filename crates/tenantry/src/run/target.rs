@@ -347,6 +347,7 @@ pub(super) fn open_options(target: &Target, options: &RunOptions, run_id: &str) 
             .map(|o| o.id.to_string())
             .unwrap_or_default(),
         registry_id: target.registry_id.clone(),
+        expects_tables: target.known_version.is_some(),
     }
 }
 

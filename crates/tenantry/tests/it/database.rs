@@ -131,6 +131,7 @@ impl TestDatabase {
             database_id: self.id.clone(),
             tenant_id: "tenant".to_owned(),
             registry_id: "registry".to_owned(),
+            expects_tables: true,
         }
     }
 }

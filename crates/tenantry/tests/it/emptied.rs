@@ -52,6 +52,7 @@ async fn emptied_is_refused(engine: Engine) {
     let known = Version::from_number(1);
     assert_eq!(once(job(&database, None)).await.outcome, Outcome::Applied);
     assert_eq!(once(job(&database, known)).await.outcome, Outcome::Current);
+    assert_eq!(once(job(&database, None)).await.outcome, Outcome::Current);
     for table in ["effect", "_tenantry_history", "_tenantry_meta"] {
         database.query(&format!("DROP TABLE {table}")).await;
     }

@@ -71,6 +71,7 @@ pub(super) fn options() -> OpenOptions {
         database_id: String::new(),
         tenant_id: String::new(),
         registry_id: String::new(),
+        expects_tables: true,
     }
 }
 

@@ -25,10 +25,15 @@ CREATE TABLE public._tenantry_history ( \
  started_at timestamptz NOT NULL, done_at timestamptz, duration_ms bigint NOT NULL, \
  tool_version varchar(20) NOT NULL, PRIMARY KEY (track, version))";
 
-/// Whether our tables are missing, and whether there are relations of somebody else (not counting what
-/// an extension brought).
+/// Whether our tables are there, and whether there is any relation that did not come with the server
+/// (`FirstNormalObjectId`, 16384: "System Catalog Initial Data"). Cheap, because every fresh database is asked.
 pub(super) const PROBE: &str = "\
 SELECT 'probe', pg_catalog.to_regclass('public._tenantry_meta') IS NOT NULL, EXISTS ( \
+ SELECT FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))";
+
+/// Whether there are relations of somebody else, not counting what an extension brought.
+pub(super) const OCCUPIED: &str = "\
+SELECT EXISTS ( \
  SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
  WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
  AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname NOT LIKE '\\_tenantry\\_%' \
@@ -112,6 +117,15 @@ pub(super) fn insert_meta(meta: &Meta) -> String {
         literal(&meta.tenant_id),
         literal(&meta.registry_id),
         meta.epoch,
+    )
+}
+
+/// Returns the same for a unit whose history rows read the epoch again: one row less than one, or more,
+/// fails there. A plain UPDATE costs the server a third of what the other form costs.
+pub(super) fn claim_for_rows(epoch: i64) -> String {
+    format!(
+        "UPDATE public._tenantry_meta SET epoch = {} / (epoch OPERATOR(pg_catalog.=) {epoch})::integer",
+        epoch + 1
     )
 }
 

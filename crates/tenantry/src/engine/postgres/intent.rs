@@ -4,10 +4,9 @@ use super::clean::OWN_RIGHTS;
 use super::connect::Connection;
 use super::error::Failure;
 use super::history;
+use super::record::{confirm, read_back, read_row};
 use super::session::{BEGIN, Locked};
-use super::unit::{
-    DIVISION_BY_ZERO, DUPLICATE_TABLE, UNIQUE_VIOLATION, confirm, new_meta, read_back, read_row,
-};
+use super::unit::{DIVISION_BY_ZERO, DUPLICATE_TABLE, UNIQUE_VIOLATION, new_meta};
 use crate::direction::Direction;
 use crate::engine::text::literal;
 use crate::engine::{ApplyError, Recorded, StateAfter, Unit};
@@ -55,13 +54,13 @@ pub(super) async fn close(
     message.push(finish(unit, step, session.epoch));
     message.push("COMMIT".to_owned());
     let ours = message.len();
-    message.push(read_back(unit));
+    message.push(read_back(session, unit));
     let mut recorded = Vec::new();
     let answer = session
         .connection
         .exchange(&message.join(";\n"), |completed, row| {
             if completed >= ours {
-                recorded.extend(read_row(row));
+                recorded.extend(read_row(unit, row));
             }
         })
         .await;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::migration::Script;
 
 /// The largest message in bytes. 16 MiB in one message cost the server's process 183 MB (measured).
-const LARGEST: usize = 1 << 20;
+pub(super) const LARGEST: usize = 1 << 20;
 
 /// What a statement of a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod hold;
 mod intent;
 mod message;
 mod outside;
+mod record;
 mod session;
 mod sight;
 mod unit;

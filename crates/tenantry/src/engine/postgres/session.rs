@@ -40,14 +40,14 @@ impl Reader for Reading {
     async fn history(&mut self) -> Result<History, SessionError> {
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
         let known = look(&mut self.connection, begin, None, Look::Known).await?;
-        roll_back(&mut self.connection).await?;
         let seen = if let Some(seen) = known {
             seen
         } else {
-            let probed = look(&mut self.connection, begin, None, Look::Probe).await?;
-            roll_back(&mut self.connection).await?;
+            let again = after_rollback(begin);
+            let probed = look(&mut self.connection, &again, None, Look::Probe).await?;
             probed.unwrap_or_default()
         };
+        roll_back(&mut self.connection).await?;
         check_identity(&seen.history, &self.options)?;
         Ok(seen.history)
     }
@@ -75,18 +75,19 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
     let mut connection = Connection::open(address, options).await?;
     let key = lock_key(&options.database_id);
     let begun = Instant::now();
-    let mut expect = Look::Known;
+    let mut expect = Look::first(options);
+    let opening = begin(&connection, options).join(";\n");
+    let mut head = opening.clone();
     loop {
-        let head = begin(&connection, options).join(";\n");
         match look(&mut connection, &head, Some(key), expect).await? {
             None => {
                 expect = Look::Probe;
-                roll_back(&mut connection).await?;
+                head = after_rollback(&opening);
             }
-            // Somebody made our tables between two looks.
+            // Nobody expected our tables, or somebody made them between two looks.
             Some(seen) if seen.locked && expect == Look::Probe && seen.present => {
                 expect = Look::Known;
-                roll_back(&mut connection).await?;
+                head = after_rollback(&opening);
             }
             Some(seen) if seen.locked => {
                 check_identity(&seen.history, options)?;
@@ -105,6 +106,7 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
                 });
             }
             Some(_) => {
+                head.clone_from(&opening);
                 roll_back(&mut connection).await?;
                 if begun.elapsed() >= options.lock_window {
                     let holders = holders(&mut connection, key).await;
@@ -144,6 +146,21 @@ pub(super) enum Look {
     Known,
     /// They may be missing: ask first, so that the server logs no error.
     Probe,
+}
+
+impl Look {
+    fn first(options: &OpenOptions) -> Self {
+        if options.expects_tables {
+            Self::Known
+        } else {
+            Self::Probe
+        }
+    }
+}
+
+/// The same beginning where a transaction is open that shall go first, in the same message.
+fn after_rollback(begin: &str) -> String {
+    format!("ROLLBACK;\n{begin}")
 }
 
 /// What one look at a database showed.
@@ -197,12 +214,22 @@ pub(super) async fn look(
         (Some(failure), _) => Err(failure.into_session_error()),
         (None, Some(error)) => Err(error),
         (None, None) => {
+            if seen.history.occupied && !seen.present {
+                seen.history.occupied = is_occupied(connection).await?;
+            }
             seen.history
                 .rows
                 .sort_by(|a, b| (&a.track, a.version).cmp(&(&b.track, b.version)));
             Ok(Some(seen))
         }
     }
+}
+
+/// Returns whether there are tables of somebody else, where there is something at all.
+async fn is_occupied(connection: &mut Connection) -> Result<bool, SessionError> {
+    let row = connection.first_row(history::OCCUPIED).await;
+    let row = row.map_err(Failure::into_session_error)?;
+    Ok(row.into_iter().flatten().flatten().any(|answer| answer == "t"))
 }
 
 /// Returns who holds the lock, as far as the server tells us; empty if it will not.

@@ -1,22 +1,24 @@
 //! Carries a unit out: claim, files, history rows, COMMIT and read-back.
 
-use super::clean::{OWN_RIGHTS, between_files, local_settings, traces};
+use super::clean::{between_files, local_settings, traces};
 use super::connect::{Connection, Settings};
 use super::error::Failure;
 use super::exchange::Answer;
 use super::history;
 use super::message::{Message, Outlines, Part};
+use super::record::{Begun, Row, STRING_RULES, confirm, mark, read_back, read_row, record};
 use super::session::{BEGIN, Locked};
 use crate::direction::Direction;
-use crate::engine::text::literal;
 use crate::engine::{ApplyError, DatabaseError, Recorded, SessionError, StateAfter, Unit};
 use crate::history::{FORMAT, Meta};
-use crate::migration::{Script, Version};
+use crate::migration::Script;
 use crate::plan::Step;
 
 /// SQLSTATEs that our own assertions raise.
 pub(super) const DIVISION_BY_ZERO: &str = "22012";
 pub(super) const UNIQUE_VIOLATION: &str = "23505";
+/// What a history row without a meta row raises.
+const NOT_NULL_VIOLATION: &str = "23502";
 pub(super) const DUPLICATE_TABLE: &str = "42P07";
 
 /// Carries the unit out in one transaction.
@@ -30,7 +32,7 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
             .exchange(&message.text, |completed, row| {
                 let read_back = message.parts.get(completed).is_none();
                 if read_back {
-                    recorded.extend(read_row(row));
+                    recorded.extend(read_row(unit, row));
                 }
             })
             .await;
@@ -63,6 +65,8 @@ fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
     if session.history.meta.is_none() && session.epoch == 0 {
         outlines.push_all(Part::Claim, history::CREATE_TABLES.split(";\n"));
         outlines.push(Part::Own, history::insert_meta(&new_meta(session)));
+    } else if unit.direction == Direction::Up {
+        outlines.push(Part::Claim, history::claim_for_rows(session.epoch));
     } else {
         outlines.push(Part::Claim, history::claim(session.epoch));
     }
@@ -70,18 +74,21 @@ fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
         if index > 0 {
             outlines.push_all(Part::Own, between_files(connection, options));
         }
-        outlines.push(Part::Own, MARK);
+        let row = Row {
+            begun: Begun::of(index, script),
+            epoch: session.epoch + 1,
+            is_first: index == 0,
+        };
+        outlines.push_all(Part::Own, mark(unit, row.begun));
         outlines.push_script(index, script);
-        outlines.push_all(
-            Part::Record { step: index },
-            record(unit, step, session.epoch + 1),
-        );
+        outlines.push_all(Part::Record { step: index }, record(unit, step, row));
     }
+    outlines.push(Part::Own, STRING_RULES);
     // A pooler lends the connection to somebody else behind the COMMIT.
     if connection.settings == Settings::PerTransaction {
         outlines.push_all(Part::Own, traces(connection.settings));
     }
-    outlines.push(Part::Commit, format!("COMMIT;\n{}", read_back(unit)));
+    outlines.push(Part::Commit, format!("COMMIT;\n{}", read_back(session, unit)));
     outlines
 }
 
@@ -103,84 +110,6 @@ pub(super) fn new_meta(session: &Locked) -> Meta {
         epoch: session.epoch + 1,
         format: FORMAT,
     }
-}
-
-/// Marks the transaction, so that a statement which ends it is noticed, and the time.
-const MARK: &str = "SELECT pg_catalog.set_config('tenantry.xid', pg_catalog.pg_current_xact_id()::text, true), \
- pg_catalog.set_config('tenantry.begun', pg_catalog.clock_timestamp()::text, true)";
-
-/// Asserts that the transaction is still the marked one, and restores the settings of a file that would
-/// reach our own statements behind it.
-const STILL_MARKED: &str = "SELECT 1 / (pg_catalog.current_setting('tenantry.xid', true) \
- OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id()::text)::integer, \
- pg_catalog.set_config('search_path', 'public', false), \
- pg_catalog.set_config('statement_timeout', '0', false), \
- pg_catalog.set_config('standard_conforming_strings', 'on', false)";
-
-fn record(unit: &Unit, step: &Step, epoch: i64) -> Vec<String> {
-    let track = literal(&unit.track.to_string());
-    let version = step.migration.version;
-    let write = match unit.direction {
-        Direction::Down => {
-            format!("DELETE FROM public._tenantry_history WHERE track = {track} AND version = {version}")
-        }
-        Direction::Up => {
-            let statements = step.script().statements.len();
-            let begun = "pg_catalog.current_setting('tenantry.begun')::timestamptz";
-            format!(
-                "INSERT INTO public._tenantry_history VALUES ({track}, {version}, {name}, '{checksum}', 'done', \
-                 '{attempt}', {run}, {epoch}, {statements}, {statements}, NULL, {begun}, \
-                 pg_catalog.clock_timestamp(), (EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() - {begun}) \
-                 * 1000)::bigint, '{tool}')",
-                name = literal(&step.migration.name),
-                checksum = step.migration.up.checksum,
-                attempt = unit.attempt_id,
-                run = literal(&unit.run_id),
-                tool = env!("CARGO_PKG_VERSION"),
-            )
-        }
-    };
-    let mut statements: Vec<String> = OWN_RIGHTS.map(ToOwned::to_owned).to_vec();
-    statements.extend([STILL_MARKED.to_owned(), write]);
-    statements
-}
-
-/// Reads what the unit must have left: its rows after an apply; after a revert, those that must be gone.
-pub(super) fn read_back(unit: &Unit) -> String {
-    let track = literal(&unit.track.to_string());
-    match unit.direction {
-        Direction::Up => format!(
-            "SELECT version, duration_ms FROM public._tenantry_history WHERE attempt_id = '{}' \
-             AND track = {track} ORDER BY version",
-            unit.attempt_id
-        ),
-        Direction::Down => {
-            let versions: Vec<String> = unit
-                .steps
-                .iter()
-                .map(|s| format!("({})", s.migration.version))
-                .collect();
-            format!(
-                "SELECT gone.version, 0 FROM (VALUES {}) AS gone (version) WHERE NOT EXISTS (SELECT \
-                 FROM public._tenantry_history h WHERE h.track = {track} AND h.version = gone.version)",
-                versions.join(", ")
-            )
-        }
-    }
-}
-
-pub(super) fn read_row(row: &tokio_postgres::SimpleQueryRow) -> Option<Recorded> {
-    Some(Recorded {
-        version: row.get(0)?.parse().ok()?,
-        duration_ms: row.get(1)?.parse().ok()?,
-    })
-}
-
-/// Green means green: every step must have been read back.
-pub(super) fn confirm(unit: &Unit, recorded: &[Recorded]) -> Result<Vec<Recorded>, ApplyError> {
-    let found = |version: Version| recorded.iter().find(|r| r.version == version).cloned();
-    let ordered: Option<Vec<Recorded>> = unit.steps.iter().map(|s| found(s.migration.version)).collect();
-    ordered.ok_or(ApplyError::NotReadBack)
 }
 
 /// Returns the end of a unit that the server stopped because we asked.
@@ -243,7 +172,9 @@ fn refused(
         {
             ApplyError::Fenced
         }
-        Some(Part::Record { .. }) if sqlstate == UNIQUE_VIOLATION => ApplyError::Fenced,
+        Some(Part::Record { .. }) if matches!(sqlstate, UNIQUE_VIOLATION | NOT_NULL_VIOLATION) => {
+            ApplyError::Fenced
+        }
         // A deferred constraint speaks only at COMMIT; the last statement is the nearest place.
         Some(Part::Commit) => {
             let step = scripts.len().saturating_sub(1);

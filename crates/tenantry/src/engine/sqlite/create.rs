@@ -153,6 +153,7 @@ fn identify(address: &SqliteAddress, new: &NewDatabase) -> Result<Option<Owner>,
         database_id: new.database_id.clone(),
         tenant_id: new.tenant_id.clone(),
         registry_id: new.registry_id.clone(),
+        expects_tables: true,
     };
     let mut database = Database::open(address, &options)?;
     if !database.try_lock()? {

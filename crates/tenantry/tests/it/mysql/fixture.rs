@@ -135,6 +135,7 @@ impl Database {
             database_id: format!("id-{}", self.name),
             tenant_id: "tenant-1".to_owned(),
             registry_id: "registry-1".to_owned(),
+            expects_tables: true,
         }
     }
 

@@ -45,6 +45,7 @@ impl Bench {
             database_id: "db-1".to_owned(),
             tenant_id: "tenant-1".to_owned(),
             registry_id: "registry-1".to_owned(),
+            expects_tables: true,
         };
         Self {
             folder: tempfile::tempdir().unwrap(),
