@@ -163,7 +163,9 @@ async fn went_back(fleet: &Fleet, found: &Run) -> Result<CommandError, CommandEr
         "{} went backwards; it is finished by the same rollback again",
         found.id
     );
-    let mut refused = CommandError::new(Exit::Refused, title).fact("state", "nothing ran");
+    let mut refused = CommandError::new(Exit::Refused, title)
+        .code(tenantry::Code(4010))
+        .fact("state", "nothing ran");
     if found.finished_at.is_none() {
         // Its process died: the registry does not know how many steps were taken where.
         return Ok(refused.help(again.blind()));
