@@ -56,7 +56,8 @@ pub(crate) fn large(folder: &Path) -> anyhow::Result<PathBuf> {
     text.push_str("CREATE TABLE documents (id BIGINT PRIMARY KEY, body TEXT NOT NULL);\n");
     let body = "All work is recorded. ".repeat(44);
     let mut id = 0;
-    while text.len() < LARGE_MIB * MIB {
+    // A larger file is refused.
+    while text.len() + body.len() + 64 < LARGE_MIB * MIB {
         id += 1;
         writeln!(text, "INSERT INTO documents (id, body) VALUES ({id}, '{body}');")?;
     }

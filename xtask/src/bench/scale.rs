@@ -36,11 +36,15 @@ impl Scale<'_> {
         ));
         let mut small = Samples::new(FEW_SQLITE);
         for run in 0..self.arguments.runs {
-            let (sample, _) =
-                self.fresh(At::Files, &format!("few{run}"), FEW_SQLITE, &self.migrations.ten)?;
+            let (sample, _) = self.fresh(
+                At::Files,
+                &format!("few-files{run}"),
+                FEW_SQLITE,
+                &self.migrations.ten,
+            )?;
             small.push(sample);
         }
-        let (sample, _) = self.fresh(At::Files, "many", many, &self.migrations.ten)?;
+        let (sample, _) = self.fresh(At::Files, "many-files", many, &self.migrations.ten)?;
         let mut large = Samples::new(many);
         large.push(sample);
         say::answer(&format!(
@@ -56,7 +60,9 @@ impl Scale<'_> {
             SQLITE_GOAL_MIB,
             "MiB",
         );
-        let status = self.program.run("status", At::Files, &["set=many".to_owned()])?;
+        let status = self
+            .program
+            .run("status", At::Files, &["set=many-files".to_owned()])?;
         let took = Sample::of(&status).wall_ms();
         verdict(
             &format!("registry status, {many} tenants"),

@@ -4,40 +4,42 @@ use super::problem::FileProblemKind as Kind;
 
 /// A reason and the byte offset in the text it belongs to; `text` is as much as could be read.
 #[derive(Debug)]
-pub(super) struct TextProblem<'a> {
-    pub(super) text: &'a str,
+pub(super) struct TextProblem {
+    pub(super) text: String,
     pub(super) offset: usize,
     pub(super) kind: Kind,
 }
 
 /// Returns the text without byte order mark and with lone CR turned into LF, so that files that differ only
-/// in line endings, which have one checksum, also do one thing.
-pub(super) fn decode(bytes: &[u8]) -> Result<String, TextProblem<'_>> {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => return Err(not_utf8(bytes, error.valid_up_to())),
-    };
+/// in line endings, which have one checksum, also do one thing. A large file is in memory once.
+pub(super) fn decode(bytes: Vec<u8>) -> Result<String, TextProblem> {
     if bytes.is_empty() {
         return Err(TextProblem {
-            text,
+            text: String::new(),
             offset: 0,
             kind: Kind::Empty,
         });
     }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if let Some((offset, kind)) = first_bad(text) {
+    let mut text = String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        not_utf8(&error.into_bytes(), offset)
+    })?;
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    if let Some((offset, kind)) = first_bad(&text) {
         return Err(TextProblem { text, offset, kind });
     }
     Ok(unix_lines(text))
 }
 
-fn not_utf8(bytes: &[u8], offset: usize) -> TextProblem<'_> {
+fn not_utf8(bytes: &[u8], offset: usize) -> TextProblem {
     let text = bytes
         .get(..offset)
         .and_then(|b| std::str::from_utf8(b).ok())
         .unwrap_or("");
     TextProblem {
-        text,
+        text: text.to_owned(),
         offset,
         kind: Kind::NotUtf8 {
             offset,
@@ -113,13 +115,10 @@ pub(super) fn is_invisible(c: char) -> bool {
     )
 }
 
-fn unix_lines(text: &str) -> String {
-    if !text.contains('\r') {
-        return text.to_owned();
-    }
+fn unix_lines(text: String) -> String {
     let lone = |at: usize| text.as_bytes().get(at + 1) != Some(&b'\n');
     if !text.bytes().enumerate().any(|(at, b)| b == b'\r' && lone(at)) {
-        return text.to_owned();
+        return text;
     }
     text.char_indices()
         .map(|(at, c)| if c == '\r' && lone(at) { '\n' } else { c })

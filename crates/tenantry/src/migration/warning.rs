@@ -114,14 +114,15 @@ impl Warning {
     }
 }
 
-/// Returns what is to be told about a file that may run; `bytes` is the file as it was read.
+/// Returns what is to be told about a file that may run; `line_endings` is what [`mixed_line_endings`] said
+/// of the file as it was read.
 pub(super) fn check(
     script: &Script,
-    bytes: &[u8],
+    line_endings: Option<(usize, WarningKind)>,
     engine: Engine,
     (version, direction): (Version, Direction),
 ) -> Vec<Warning> {
-    let mut found: Vec<(usize, WarningKind)> = mixed_line_endings(bytes).into_iter().collect();
+    let mut found: Vec<(usize, WarningKind)> = line_endings.into_iter().collect();
     if engine == Engine::MySql {
         for (index, statement) in script.statements.iter().enumerate() {
             let start = statement.range().start;
@@ -154,7 +155,7 @@ pub(super) fn check(
 }
 
 /// Returns the first line that ends in another way than the first one, by its offset in the text.
-fn mixed_line_endings(bytes: &[u8]) -> Option<(usize, WarningKind)> {
+pub(super) fn mixed_line_endings(bytes: &[u8]) -> Option<(usize, WarningKind)> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut first = None;
     let mut line = 0;

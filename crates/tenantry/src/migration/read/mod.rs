@@ -164,32 +164,30 @@ fn script(
     engine: Engine,
     problems: &mut Vec<FileProblem>,
 ) -> Option<(Script, Vec<Warning>)> {
-    let read;
     let bytes = match found.content {
-        Content::Binary(text) => text.as_bytes(),
-        Content::Disk => match file::read(&found.path) {
-            Ok(bytes) => {
-                read = bytes;
-                &read
-            }
-            Err(kind) => {
-                problems.push(FileProblem::whole(&found.path, kind));
-                return None;
-            }
-        },
+        Content::Binary(text) => Ok(text.as_bytes().to_vec()),
+        Content::Disk => file::read(&found.path),
     };
+    let bytes = match bytes {
+        Ok(bytes) => bytes,
+        Err(kind) => {
+            problems.push(FileProblem::whole(&found.path, kind));
+            return None;
+        }
+    };
+    let line_endings = warning::mixed_line_endings(&bytes);
     match text::decode(bytes) {
         Ok(text) => {
             let script = parse(&found.path, text, engine, problems)?;
             let at = (found.name.version, found.name.direction);
-            let warnings = warning::check(&script, bytes, engine, at);
+            let warnings = warning::check(&script, line_endings, engine, at);
             Some((script, warnings))
         }
         Err(problem) => {
-            problems.push(if bytes.is_empty() {
+            problems.push(if matches!(problem.kind, Kind::Empty) {
                 FileProblem::whole(&found.path, problem.kind)
             } else {
-                FileProblem::at(&found.path, problem.text, problem.offset, problem.kind)
+                FileProblem::at(&found.path, &problem.text, problem.offset, problem.kind)
             });
             None
         }
