@@ -140,20 +140,12 @@ impl Fleet {
             .map_err(FleetError::NotBegun)?;
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let (jobs, options, control) = (selected.jobs, self.options.clone(), control.clone());
-        // In a task of its own, whose workers then start one another: the caller's thread would be woken
-        // for every target. Dropped with this call, it ends.
-        let mut running = JoinSet::new();
+        let (run_id, registry) = (id.clone(), self.registry.clone());
+        let running = async move { run(&run_id, jobs, options, control, sender).await };
         let run_id = id.clone();
-        running.spawn(async move { run(&run_id, jobs, options, control, sender).await });
-        let (ended, waiting) = tokio::join!(
-            running.join_next(),
-            recorder::record(&self.registry, &id, receiver, events),
-        );
-        let mut report = match ended {
-            Some(Ok(report)) => report,
-            Some(Err(error)) => return Err(FleetError::Broken(error.to_string())),
-            None => return Err(FleetError::Broken("it has no end".to_owned())),
-        };
+        let recording = async move { recorder::record(&registry, &run_id, receiver, events).await };
+        let (report, waiting) = tokio::join!(in_task(running), in_task(recording));
+        let (mut report, waiting) = (report?, waiting?);
         let recorded = waiting.finish(&self.registry, &id, report.status).await;
         report.unrecorded = recorded.err().map(Unrecorded::from);
         report.targets.extend(selected.left_out);
@@ -196,6 +188,18 @@ impl Fleet {
             .left_out
             .retain(|report| keep(&report.database_id, &report.track));
         Ok(selected)
+    }
+}
+
+/// Carries a future out in a task of its own, which ends if this call is dropped. Tasks wake one another
+/// cheaply; the caller's thread would be woken for every target.
+async fn in_task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, FleetError> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    match tasks.join_next().await {
+        Some(Ok(done)) => Ok(done),
+        Some(Err(error)) => Err(FleetError::Broken(error.to_string())),
+        None => Err(FleetError::Broken("it has no end".to_owned())),
     }
 }
 

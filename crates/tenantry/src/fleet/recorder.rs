@@ -15,6 +15,9 @@ const BATCH: usize = 256;
 /// How long an outcome may wait for others to be written with it. Each transaction costs the central
 /// database a sync; what a killed run did not record is in the histories.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// How long an event may wait for others to be passed on with it: too short to be seen, and a run of
+/// thousands a second does not wake its listener for each.
+const GLANCE: Duration = Duration::from_millis(10);
 /// How long a registry that failed is left alone.
 const RECOVERY: Duration = Duration::from_secs(2);
 
@@ -82,7 +85,7 @@ impl Waiting {
     }
 }
 
-/// Takes a run's events until the run ends. Every event is passed on at once, also while the registry is
+/// Takes a run's events until the run ends. Every event is passed on within 10 ms, also while the registry is
 /// slow; outcomes are written together, a fast run's in few transactions. The histories in the databases
 /// stay right without the registry: the run is not stopped, and what was not written is tried again.
 /// Returns what waits at the end.
@@ -94,6 +97,8 @@ pub(super) async fn record(
 ) -> Waiting {
     let mut kept = Waiting::default();
     let mut due = Instant::now();
+    let mut passing = Vec::new();
+    let mut glance = due;
     // At most one at a time: a target's newest outcome must be written last.
     let mut in_flight = FuturesUnordered::new();
     loop {
@@ -108,9 +113,12 @@ pub(super) async fn record(
                     }
                     kept.outcomes.push(RunTarget::reported(report));
                 }
-                // Without a listener the run goes on all the same.
-                drop(to.send(event));
+                if passing.is_empty() {
+                    glance = Instant::now() + GLANCE;
+                }
+                passing.push(event);
             }
+            () = sleep_until(glance), if !passing.is_empty() => pass_on(&mut passing, &to),
             Some(ended) = in_flight.next(), if !in_flight.is_empty() => {
                 let pause = if kept.settle(ended) { PATIENCE } else { RECOVERY };
                 due = Instant::now() + pause;
@@ -120,10 +128,18 @@ pub(super) async fn record(
             }
         }
     }
+    pass_on(&mut passing, &to);
     if let Some(ended) = in_flight.next().await {
         kept.settle(ended);
     }
     kept
+}
+
+fn pass_on(events: &mut Vec<RunEvent>, to: &UnboundedSender<RunEvent>) {
+    for event in events.drain(..) {
+        // Without a listener the run goes on all the same.
+        drop(to.send(event));
+    }
 }
 
 async fn write(
