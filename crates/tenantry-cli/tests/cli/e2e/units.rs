@@ -70,7 +70,7 @@ fn a_rollback_takes_a_run_and_its_resume_back(engine: Engine) {
     assert_eq!(back["applied"], 2, "{back}");
     assert_eq!(versions(&platform), ["1", "1"]);
     let nothing = platform.ends(0, &words);
-    assert!(stdout(&nothing).contains("No run is there"), "{nothing:?}");
+    assert!(stdout(&nothing).contains("There is no run"), "{nothing:?}");
 }
 
 fn a_failed_rollback_says_how_it_is_repeated(engine: Engine) {
@@ -112,7 +112,7 @@ fn creating_tenants_is_no_run_to_resume_or_to_take_back(engine: Engine) {
     let resumed = platform.ends(0, &["migrate", "resume"]);
     assert!(stdout(&resumed).contains("Nothing is left"), "{resumed:?}");
     let back = platform.ends(0, &["migrate", "rollback", "acme", "--confirm", "acme"]);
-    assert!(stdout(&back).contains("No run is there"), "{back:?}");
+    assert!(stdout(&back).contains("There is no run"), "{back:?}");
     assert_eq!(platform.one(&platform.database("acme"), VERSIONS), "1");
 
     platform.write(
