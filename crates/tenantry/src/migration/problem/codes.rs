@@ -25,6 +25,7 @@ pub(super) fn code(kind: &Kind) -> Code {
         Kind::NotAFile(_) => 3026,
         Kind::Unreadable(_) => 3027,
         Kind::TooLarge(_) => 3028,
+        Kind::StatementTooLarge(_) => 3056,
         Kind::Changed => 3029,
         Kind::Unclosed(_) => 3030,
         Kind::Delimiter(_) => 3031,

@@ -46,6 +46,7 @@ fn advice_on_file(kind: &Kind) -> Option<&'static str> {
         Kind::NotAFile(_) => "move it out of the folder, or rename it so that it does not end in .sql",
         Kind::Unreadable(_) => "make the file readable for the user who runs tenantry",
         Kind::TooLarge(_) => "split the file, or load the data in another way",
+        Kind::StatementTooLarge(_) => "write several statements, each with a part of the rows",
         Kind::Changed => "run the command again when nothing writes to the folder",
         _ => return None,
     })

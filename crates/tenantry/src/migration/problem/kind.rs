@@ -85,6 +85,9 @@ pub enum FileProblemKind {
     /// The file is larger than 64 MiB.
     #[error("the file is larger than 64 MiB: it has {0} bytes")]
     TooLarge(u64),
+    /// One statement is larger than 16 MiB.
+    #[error("this statement is larger than 16 MiB: it has {0} bytes")]
+    StatementTooLarge(usize),
     /// The file changed while it was read.
     #[error("the file changed while it was read")]
     Changed,

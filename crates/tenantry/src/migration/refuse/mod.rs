@@ -18,6 +18,10 @@ use crate::engine::Engine;
 /// The most problems that are listed for one file: more help nobody.
 const MOST: usize = 50;
 
+/// The largest statement in bytes: 16 MiB, the packet that MariaDB takes by default ("max_allowed_packet").
+/// A statement is one message, which client and server hold several times.
+const LARGEST: usize = 16 << 20;
+
 /// Says in a file problem's words why a text cannot be split.
 pub(super) fn unsplittable(kind: SplitErrorKind, engine: Engine) -> Kind {
     match kind {
@@ -39,6 +43,10 @@ pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, 
     for (index, statement) in script.statements.iter().enumerate() {
         let start = statement.start as usize;
         let text = script.statement(index);
+        if text.len() > LARGEST {
+            problems.push((start, Kind::StatementTooLarge(text.len())));
+            continue;
+        }
         problems.extend(head(text, engine, script).map(|kind| (start, kind)));
         scan::scan(text, engine, |offset, kind| problems.push((start + offset, kind)));
         if problems.len() >= MOST {

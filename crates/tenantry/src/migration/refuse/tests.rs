@@ -427,3 +427,27 @@ fn what_dump_programs_write_is_left_alone() {
         ],
     );
 }
+
+#[test]
+fn a_statement_of_more_than_16_mib_is_refused_and_one_of_16_is_not() {
+    for engine in Engine::ALL {
+        let of = |bytes: usize| {
+            let text = format!(
+                "CREATE TABLE a (b INT);\n{};",
+                sized("INSERT INTO a VALUES ('", bytes)
+            );
+            let found = problems(engine, &text);
+            found
+                .iter()
+                .map(|p| (p.code().0, p.place.map(|p| p.line)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(16 << 20), []);
+        assert_eq!(of((16 << 20) + 1), [(3056, Some(2))], "B25 on {engine}");
+    }
+}
+
+/// Returns a statement of so many bytes.
+fn sized(begin: &str, bytes: usize) -> String {
+    format!("{begin}{}')", "x".repeat(bytes - begin.len() - 2))
+}
