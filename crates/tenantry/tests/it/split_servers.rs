@@ -99,7 +99,7 @@ fn taken(connection: &Connection, text: &str) -> Option<String> {
 /// nothing else that is a statement.
 #[test]
 fn sqlite_cuts_where_we_cut() {
-    for cut in scripts(Engine::Sqlite, 1_000) {
+    for cut in scripts(Engine::Sqlite, 10_000) {
         let connection = Connection::open_in_memory().unwrap();
         let mut begin = 0;
         for range in &cut.ranges {
@@ -144,7 +144,7 @@ async fn postgres_cuts_where_we_cut() {
     let mut tasks = JoinSet::new();
     let client = postgres(network(&database), &mut tasks).await;
     let mut sent = Vec::new();
-    for cut in scripts(Engine::Postgres, 500) {
+    for cut in scripts(Engine::Postgres, 2_000) {
         client.batch_execute("BEGIN").await.unwrap();
         assert_eq!(
             completed(&client, &cut.text).await,
@@ -203,7 +203,7 @@ async fn mariadb_cuts_where_we_cut() {
     assert_eq!(answered(&mut connection, "SELECT 1; DO 1; SELECT 2").await, 3);
     let anew = format!("DROP DATABASE `{name}`; CREATE DATABASE `{name}`; USE `{name}`");
     let mut entries = Vec::new();
-    for cut in scripts(Engine::MySql, 100) {
+    for cut in scripts(Engine::MySql, 200) {
         answered(&mut connection, &anew).await;
         if !cut.text.contains("DELIMITER") {
             let end = cut.ranges.last().map_or(0, |range| range.end);
