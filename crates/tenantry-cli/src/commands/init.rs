@@ -16,7 +16,7 @@ use tenantry::Code;
 
 const CONFIG: &str = include_str!("init/tenantry.toml");
 const PRODUCTS_README: &str = include_str!("init/products.md");
-const GITIGNORE: &str = "/.tenantry/\n/data/\n/.env\n";
+const GITIGNORE: &str = "/.tenantry/\n/data/\n/secrets/\n/.env\n";
 
 #[derive(Serialize)]
 struct Created {

@@ -26,6 +26,15 @@ fn a_fresh_project_passes_its_own_check() {
 }
 
 #[test]
+fn what_holds_passwords_never_reaches_version_control() {
+    let folder = initialised();
+    let ignored = fs::read_to_string(folder.path().join(".gitignore")).unwrap();
+    for line in ["/.tenantry/", "/secrets/", "/.env"] {
+        assert!(ignored.lines().any(|l| l == line), "{line} {ignored}");
+    }
+}
+
+#[test]
 fn init_leaves_a_folder_alone_that_is_not_empty() {
     let folder = initialised();
     let config = folder.path().join("tenantry.toml");
