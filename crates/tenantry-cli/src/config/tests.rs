@@ -262,3 +262,18 @@ fn a_dotenv_that_cannot_be_read_is_refused_and_not_passed_over() {
     fs::create_dir(&file).unwrap();
     load(&folder, &[]).unwrap();
 }
+
+#[test]
+fn a_duration_outside_its_bounds_is_refused_with_the_bounds() {
+    for (key, value, bounds) in [
+        ("lock_timeout", "0s", "from 1ms to 1h"),
+        ("lock_timeout", "1000h", "from 1ms to 1h"),
+        ("connect_timeout", "0ms", "from 1ms to 1h"),
+        ("lock_window", "25h", "from 0s to 24h"),
+        ("grace", "25h", "from 0s to 24h"),
+    ] {
+        let (code, title) = refusal(&format!("[run]\n{key} = \"{value}\"\n"), &[]);
+        assert_eq!(code, 1007, "{key}");
+        assert!(title.contains(bounds), "{title}");
+    }
+}
