@@ -197,6 +197,10 @@ fn of_schema(failure: &Failure) -> CommandError {
             3006 => "name an empty database under [central]:  tenantry config show --origin",
             _ => "tenantry migrate central",
         })
+/// PostgreSQL 15 and newer let only a database's owner make tables in `public`.
+const GRANT: &str = "as the owner of that database, in it:  GRANT USAGE, CREATE ON SCHEMA public TO <user of the \
+    central URL>;  then  tenantry migrate central";
+
 }
 
 fn of_create(error: &CreateError) -> CommandError {
@@ -207,6 +211,7 @@ fn of_create(error: &CreateError) -> CommandError {
 pub(super) fn of_failure(failure: &Failure) -> CommandError {
     let mut made = CommandError::new(exit_of(failure.code), failure.what.clone()).code(failure.code);
     if let Some(path) = &failure.file {
+            2014 => GRANT,
         made.message.at.push(Location {
             path: path.clone(),
             place: failure.place,

@@ -18,6 +18,10 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use tenantry::Code;
 
+/// What the central database's URL looks like.
+const URL_FORMS: &str =
+    "it is  postgres://<user>:<password>@<host>/<database>  or  mysql://…  or  sqlite:<path>";
+
 /// The folders of migrations, absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Folders {
@@ -99,6 +103,7 @@ impl Settings {
                 .code(Code(1007))
                 .fact("state", "nothing ran")
                 .help("set url under [central] in tenantry.toml, or CENTRAL_DATABASE_URL in the environment")
+                .help(URL_FORMS)
         })
     }
 }
@@ -125,10 +130,8 @@ fn central(
         "central.url_env" => match environment.find(value) {
             Some((text, _)) => text.to_owned(),
             None => {
-                return Err(refuse(&format!(
-                    "the variable {} is not set",
-                    value.escape_debug()
-                )));
+                let why = format!("the variable {} is not set", value.escape_debug());
+                return Err(refuse(&why).help(URL_FORMS));
             }
         },
         _ => value.clone(),
