@@ -90,8 +90,8 @@ pub(crate) struct Limits {
     /// How many targets go first, alone; only 0 is possible
     #[arg(long, value_name = "N", value_parser = values::canary)]
     pub(crate) canary: Option<usize>,
-    /// How long a statement may wait for a lock: 500ms, 3s, 2m
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    /// How long a statement may wait for a lock, from 1ms to 1h: 500ms, 3s, 2m
+    #[arg(long, value_name = "TIME", value_parser = values::lock_timeout)]
     pub(crate) lock_timeout: Option<Duration>,
     /// It is no error if nothing is selected
     #[arg(long)]

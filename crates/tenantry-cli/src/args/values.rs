@@ -2,11 +2,55 @@
 
 use std::time::Duration;
 
+/// How short and how long a duration may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    least: Duration,
+    most: Duration,
+    said: &'static str,
+}
+
+/// For a wait that must end: 0 would mean without end to PostgreSQL, and its settings, like those of MySQL
+/// and SQLite, hold no more than some weeks.
+pub(crate) const WAIT: Bounds = Bounds {
+    least: Duration::from_millis(1),
+    most: Duration::from_hours(1),
+    said: "from 1ms to 1h",
+};
+
+/// For a time in which something is tried again, or may still end; 0 is once, or at once.
+pub(crate) const WINDOW: Bounds = Bounds {
+    least: Duration::ZERO,
+    most: Duration::from_hours(24),
+    said: "from 0s to 24h",
+};
+
+/// Reads a duration within bounds.
+///
+/// # Errors
+/// The sentence to show for anything else.
+pub(crate) fn within(text: &str, bounds: Bounds) -> Result<Duration, String> {
+    let read = duration(text)?;
+    if (bounds.least..=bounds.most).contains(&read) {
+        return Ok(read);
+    }
+    let (text, said) = (text.escape_debug(), bounds.said);
+    Err(format!("`{text}` is out of bounds: it can be {said}"))
+}
+
+/// Reads how long a statement may wait for a lock.
+///
+/// # Errors
+/// The sentence to show for anything else.
+pub(crate) fn lock_timeout(text: &str) -> Result<Duration, String> {
+    within(text, WAIT)
+}
+
 /// Reads a duration: `500ms`, `5s`, `2m` or `1h`.
 ///
 /// # Errors
 /// The sentence to show for anything else, a number without a unit included.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| rule(text))?;
@@ -66,6 +110,19 @@ mod tests {
         for (text, millis) in [("500ms", 500), ("3s", 3_000), ("2m", 120_000), ("1h", 3_600_000)] {
             assert_eq!(duration(text).unwrap().as_millis(), millis, "{text}");
         }
+    }
+
+    #[test]
+    fn a_wait_for_a_lock_is_never_endless() {
+        assert_eq!(lock_timeout("1ms"), Ok(Duration::from_millis(1)));
+        assert_eq!(lock_timeout("60m"), Ok(Duration::from_hours(1)));
+        for bad in ["0s", "0ms", "1000h"] {
+            assert!(
+                lock_timeout(bad).unwrap_err().ends_with("from 1ms to 1h"),
+                "{bad}"
+            );
+        }
+        assert_eq!(within("0s", WINDOW), Ok(Duration::ZERO));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tenantry::migration::{FileProblem, ReadError};
 use tenantry::provision::ProvisionError;
 use tenantry::registry::RegistryError;
 use tenantry::run::Failure;
+use tenantry::secret::SecretError;
 use tenantry::{Code, MigrateError, ProductType, nearest};
 
 use crate::exit::Exit;
@@ -59,6 +60,18 @@ fn of_registry(error: &RegistryError, state: &str) -> CommandError {
     }
 }
 
+fn needs_key(error: &RegistryError) -> bool {
+    matches!(
+        error,
+        RegistryError::KeyNeeded { .. }
+            | RegistryError::WrongKey { .. }
+            | RegistryError::Locked {
+                source: SecretError::KeyMissing { .. },
+                ..
+            }
+    )
+}
+
 /// Returns what to do about an error of the registry, where that is always the same.
 fn help_for(error: &RegistryError) -> Option<String> {
     if let RegistryError::Begun { slug, what, has, .. } = error {
@@ -76,7 +89,7 @@ fn help_for(error: &RegistryError) -> Option<String> {
     }
     let help = if matches!(error, RegistryError::NotMigrated { .. }) {
         "tenantry migrate central"
-    } else if matches!(error, RegistryError::KeyNeeded { .. }) {
+    } else if needs_key(error) {
         "set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml"
     } else if matches!(error, RegistryError::TenantNotFound { .. }) {
         "all of them:  tenantry tenant list"
@@ -184,6 +197,10 @@ fn of_central(error: &SessionError) -> CommandError {
         .help("check [central] in tenantry.toml:  tenantry config show --origin")
 }
 
+/// PostgreSQL 15 and newer let only a database's owner make tables in `public`.
+const GRANT: &str = "as the owner of that database, in it:  GRANT USAGE, CREATE ON SCHEMA public TO <user of the \
+    central URL>;  then  tenantry migrate central";
+
 /// Our tables could not be migrated. Whether the database is away or somebody keeps it locked, it cannot be
 /// used now.
 fn of_schema(failure: &Failure) -> CommandError {
@@ -194,6 +211,7 @@ fn of_schema(failure: &Failure) -> CommandError {
     made.fact("where", "the registry's own tables in the central database")
         .help(match failure.code.0 {
             3001..=3003 | 3007 => "use the tenantry that migrated it last, or a newer one",
+            2014 => GRANT,
             3006 => "name an empty database under [central]:  tenantry config show --origin",
             _ => "tenantry migrate central",
         })

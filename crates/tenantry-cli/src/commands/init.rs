@@ -16,7 +16,7 @@ use tenantry::Code;
 
 const CONFIG: &str = include_str!("init/tenantry.toml");
 const PRODUCTS_README: &str = include_str!("init/products.md");
-const GITIGNORE: &str = "/.tenantry/\n/data/\n/.env\n";
+const GITIGNORE: &str = "/.tenantry/\n/data/\n/secrets/\n/.env\n";
 
 #[derive(Serialize)]
 struct Created {
@@ -119,6 +119,18 @@ fn make_key(folder: &Path) -> Result<PathBuf, CommandError> {
     Ok(path)
 }
 
+/// Returns the line that names the central database, where the configuration reads it from a variable.
+fn export(engine: EngineName) -> Option<String> {
+    let scheme = match engine {
+        EngineName::Sqlite => return None,
+        EngineName::Postgres => "postgres",
+        EngineName::Mysql => "mysql",
+    };
+    Some(format!(
+        "export CENTRAL_DATABASE_URL='{scheme}://<user>:<password>@<host>/<database>'"
+    ))
+}
+
 fn report(
     context: &Context,
     (folder, engine): (&Path, EngineName),
@@ -136,9 +148,8 @@ fn report(
         "tenant create acme",
         "migrate make first_tables",
     ];
-    let next = commands
-        .map(|command| there.fill(&format!("tenantry {command}")))
-        .to_vec();
+    let commands = commands.map(|command| there.fill(&format!("tenantry {command}")));
+    let next: Vec<String> = export(engine).into_iter().chain(commands).collect();
     let created: Vec<String> = created.iter().map(|path| text::path(path)).collect();
     let lines: Vec<String> = created.iter().map(|path| format!("  Created  {path}")).collect();
     let human = format!("{}\n\nNext:  {}", lines.join("\n"), next.join("\n       "));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The variables of the process and of `.env`, kept apart. `Debug` shows none of them: they hold secrets.
@@ -26,6 +27,17 @@ pub(crate) enum Layer {
     File,
 }
 
+/// Why `.env` cannot be used: a command must not go on as if nobody had written one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum DotenvError {
+    /// The line of this number is no assignment.
+    NotAssignment(usize),
+    /// The line of this number is not UTF-8.
+    NotUtf8(usize),
+    /// The file cannot be read, in the system's words.
+    Unreadable(String),
+}
+
 impl Environment {
     /// Takes the variables of the process; those that are not UTF-8 are left out.
     pub(crate) fn of_process() -> Self {
@@ -45,11 +57,11 @@ impl Environment {
 
     /// Adds the variables of `.env` in a folder, where `TENANTRY_ENV` is `development` or unset.
     ///
-    /// A missing file adds nothing.
+    /// A missing file adds nothing, nor does a folder of that name.
     ///
     /// # Errors
-    /// The number of the line that is no assignment.
-    pub(crate) fn with_dotenv(mut self, folder: &Path) -> Result<Self, usize> {
+    /// [`DotenvError`] if there is a file and it cannot be used as a whole.
+    pub(crate) fn with_dotenv(mut self, folder: &Path) -> Result<Self, DotenvError> {
         let development = self
             .process
             .get("TENANTRY_ENV")
@@ -57,8 +69,10 @@ impl Environment {
         if !development {
             return Ok(self);
         }
-        if let Ok(text) = std::fs::read_to_string(folder.join(".env")) {
-            self.file = parse_dotenv(&text)?;
+        match std::fs::read(folder.join(".env")) {
+            Ok(bytes) => self.file = parse_dotenv(utf8(&bytes)?)?,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {}
+            Err(error) => return Err(DotenvError::Unreadable(error.to_string())),
         }
         Ok(self)
     }
@@ -94,9 +108,16 @@ impl Environment {
     }
 }
 
+fn utf8(bytes: &[u8]) -> Result<&str, DotenvError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        DotenvError::NotUtf8(before.iter().filter(|byte| **byte == b'\n').count() + 1)
+    })
+}
+
 /// Reads `NAME=value` lines; `#` begins a comment, quotes around a value are taken off, `export ` is
 /// allowed. Nothing is expanded.
-fn parse_dotenv(text: &str) -> Result<BTreeMap<String, String>, usize> {
+fn parse_dotenv(text: &str) -> Result<BTreeMap<String, String>, DotenvError> {
     let mut variables = BTreeMap::new();
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -104,10 +125,10 @@ fn parse_dotenv(text: &str) -> Result<BTreeMap<String, String>, usize> {
             continue;
         }
         let line = line.strip_prefix("export ").unwrap_or(line);
-        let (name, value) = line.split_once('=').ok_or(at + 1)?;
+        let (name, value) = line.split_once('=').ok_or(DotenvError::NotAssignment(at + 1))?;
         let name = name.trim();
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            return Err(at + 1);
+            return Err(DotenvError::NotAssignment(at + 1));
         }
         variables.insert(name.to_owned(), dotenv_value(value.trim()).to_owned());
     }
@@ -146,8 +167,11 @@ mod tests {
                 ("E", "v")
             ]
         );
-        assert_eq!(parse_dotenv("A=1\nnonsense\n"), Err(2));
-        assert_eq!(parse_dotenv("A B=1"), Err(1));
+        assert_eq!(
+            parse_dotenv("A=1\nnonsense\n"),
+            Err(DotenvError::NotAssignment(2))
+        );
+        assert_eq!(parse_dotenv("A B=1"), Err(DotenvError::NotAssignment(1)));
     }
 
     #[test]

@@ -85,13 +85,13 @@ struct Run {
     per_server: Option<u16>,
     /// How much goes into one transaction; `migration` if left out.
     transaction: Option<Transaction>,
-    /// How long a statement may wait for a lock; `3s` if left out.
+    /// How long a statement may wait for a lock, from `1ms` to `1h`; `3s` if left out.
     lock_timeout: Option<String>,
-    /// How long to go on trying to get a lock; `5m` if left out.
+    /// How long to go on trying to get a lock, at most `24h`; `5m` if left out.
     lock_window: Option<String>,
-    /// How long running targets may finish after SIGTERM; `30s` if left out.
+    /// How long running targets may finish after SIGTERM, at most `24h`; `30s` if left out.
     grace: Option<String>,
-    /// How long to try to connect; `10s` if left out.
+    /// How long to try to connect, from `1ms` to `1h`; `10s` if left out.
     connect_timeout: Option<String>,
 }
 

@@ -12,6 +12,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use environment::DotenvError;
 pub(crate) use environment::Environment;
 pub(crate) use file::{ConfigFile, nearest};
 pub(crate) use layers::{KEYS, Layers};
@@ -51,7 +52,7 @@ impl Project {
         let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
         let environment = environment
             .with_dotenv(&folder)
-            .map_err(|line| bad_dotenv(&folder, line))?;
+            .map_err(|why| bad_dotenv(&folder, &why))?;
         let layers = Layers::read(&file, text, &environment)?;
         let settings = Settings::read(&layers, &folder, &environment)?;
         Ok(Self {
@@ -112,11 +113,18 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CommandError {
         .fact("state", "nothing ran")
 }
 
-fn bad_dotenv(folder: &Path, line: usize) -> CommandError {
+fn bad_dotenv(folder: &Path, why: &DotenvError) -> CommandError {
     let path = folder.join(".env");
-    let title = format!("line {line} of {} is not NAME=value", path.display());
-    CommandError::new(Exit::Configuration, title)
-        .code(Code(1003))
-        .file(path)
-        .fact("state", "nothing ran")
+    let shown = path.display();
+    let (code, title) = match why {
+        DotenvError::NotAssignment(line) => (1003, format!("line {line} of {shown} is not NAME=value")),
+        DotenvError::NotUtf8(line) => (1003, format!("line {line} of {shown} is not UTF-8")),
+        DotenvError::Unreadable(_) => (1001, format!("{shown} cannot be read")),
+    };
+    let made = CommandError::new(Exit::Configuration, title).code(Code(code));
+    let made = match why {
+        DotenvError::Unreadable(cause) => made.fact("cause", cause.clone()),
+        DotenvError::NotAssignment(_) | DotenvError::NotUtf8(_) => made,
+    };
+    made.file(path).fact("state", "nothing ran")
 }

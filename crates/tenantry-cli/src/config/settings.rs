@@ -13,10 +13,14 @@ use super::environment::Environment;
 use super::key::KeySource;
 use super::layers::{Layers, PRODUCTS};
 use super::url;
-use crate::args::{Limits, duration, parallel};
+use crate::args::{Bounds, Limits, WAIT, WINDOW, parallel, within};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use tenantry::Code;
+
+/// What the central database's URL looks like.
+const URL_FORMS: &str =
+    "it is  postgres://<user>:<password>@<host>/<database>  or  mysql://…  or  sqlite:<path>";
 
 /// The folders of migrations, absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +76,7 @@ impl Settings {
             naming: naming(layers, &folders)?,
             folders,
             run: run(layers)?,
-            grace: time(layers, "run.grace")?,
+            grace: time(layers, "run.grace", WINDOW)?,
             key: KeySource::find(layers, folder, environment),
         })
     }
@@ -99,6 +103,7 @@ impl Settings {
                 .code(Code(1007))
                 .fact("state", "nothing ran")
                 .help("set url under [central] in tenantry.toml, or CENTRAL_DATABASE_URL in the environment")
+                .help(URL_FORMS)
         })
     }
 }
@@ -125,10 +130,8 @@ fn central(
         "central.url_env" => match environment.find(value) {
             Some((text, _)) => text.to_owned(),
             None => {
-                return Err(refuse(&format!(
-                    "the variable {} is not set",
-                    value.escape_debug()
-                )));
+                let why = format!("the variable {} is not set", value.escape_debug());
+                return Err(refuse(&why).help(URL_FORMS));
             }
         },
         _ => value.clone(),
@@ -215,9 +218,9 @@ fn run(layers: &Layers) -> Result<RunOptions, CommandError> {
         concurrency: count(layers, "run.concurrency")?,
         per_server: count(layers, "run.per_server")?,
         transaction,
-        connect_timeout: time(layers, "run.connect_timeout")?,
-        lock_timeout: time(layers, "run.lock_timeout")?,
-        lock_window: time(layers, "run.lock_window")?,
+        connect_timeout: time(layers, "run.connect_timeout", WAIT)?,
+        lock_timeout: time(layers, "run.lock_timeout", WAIT)?,
+        lock_window: time(layers, "run.lock_window", WINDOW)?,
     })
 }
 
@@ -226,7 +229,7 @@ fn count(layers: &Layers, key: &str) -> Result<Option<usize>, CommandError> {
     layers.find(key).map(|setting| parse(&setting.value)).transpose()
 }
 
-fn time(layers: &Layers, key: &str) -> Result<Duration, CommandError> {
+fn time(layers: &Layers, key: &str, bounds: Bounds) -> Result<Duration, CommandError> {
     let text = layers.find(key).map_or("", |setting| setting.value.as_str());
-    duration(text).map_err(|why| layers.refuse(key, &why))
+    within(text, bounds).map_err(|why| layers.refuse(key, &why))
 }

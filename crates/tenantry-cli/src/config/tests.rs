@@ -228,3 +228,52 @@ fn a_key_file_named_in_the_environment_outranks_dotenv() {
     let file = source(&[("TENANTRY_KEY__FILE", "k")]);
     assert_eq!(file, KeySource::File(folder.path().join("k")));
 }
+
+#[test]
+fn a_dotenv_that_cannot_be_read_is_refused_and_not_passed_over() {
+    let folder = project("", &[]);
+    let file = folder.path().join(".env");
+    fs::write(&file, b"CENTRAL_DATABASE_URL=sqlite:data/other.db\n# caf\xe9\n").unwrap();
+    let error = load(&folder, &[]).unwrap_err();
+    assert_eq!(
+        (error.exit, error.message.code.unwrap().0),
+        (Exit::Configuration, 1003)
+    );
+    assert!(
+        error.message.title.starts_with("line 2 of "),
+        "{}",
+        error.message.title
+    );
+    assert!(
+        error.message.title.ends_with(".env is not UTF-8"),
+        "{}",
+        error.message.title
+    );
+
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(".env", &file).unwrap();
+    let error = load(&folder, &[]).unwrap_err();
+    assert_eq!(
+        (error.exit, error.message.code.unwrap().0),
+        (Exit::Configuration, 1001)
+    );
+
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    load(&folder, &[]).unwrap();
+}
+
+#[test]
+fn a_duration_outside_its_bounds_is_refused_with_the_bounds() {
+    for (key, value, bounds) in [
+        ("lock_timeout", "0s", "from 1ms to 1h"),
+        ("lock_timeout", "1000h", "from 1ms to 1h"),
+        ("connect_timeout", "0ms", "from 1ms to 1h"),
+        ("lock_window", "25h", "from 0s to 24h"),
+        ("grace", "25h", "from 0s to 24h"),
+    ] {
+        let (code, title) = refusal(&format!("[run]\n{key} = \"{value}\"\n"), &[]);
+        assert_eq!(code, 1007, "{key}");
+        assert!(title.contains(bounds), "{title}");
+    }
+}

@@ -26,6 +26,31 @@ fn a_fresh_project_passes_its_own_check() {
 }
 
 #[test]
+fn what_holds_passwords_never_reaches_version_control() {
+    let folder = initialised();
+    let ignored = fs::read_to_string(folder.path().join(".gitignore")).unwrap();
+    for line in ["/.tenantry/", "/secrets/", "/.env"] {
+        assert!(ignored.lines().any(|l| l == line), "{line} {ignored}");
+    }
+}
+
+#[test]
+fn a_new_user_of_a_server_is_told_how_its_central_database_is_named() {
+    for scheme in ["postgres", "mysql"] {
+        let folder = tempfile::tempdir().unwrap();
+        let made = only_json(&tenantry(folder.path(), &["init", "--engine", scheme, "--json"]));
+        let export = format!("export CENTRAL_DATABASE_URL='{scheme}://<user>:<password>@<host>/<database>'");
+        assert_eq!(made["next"][0], export);
+        let refused = stderr(&tenantry(folder.path(), &["migrate", "status"]));
+        assert!(refused.contains("error[TN-1007]"), "{refused}");
+        assert!(
+            refused.contains("postgres://<user>:<password>@<host>/<database>"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn init_leaves_a_folder_alone_that_is_not_empty() {
     let folder = initialised();
     let config = folder.path().join("tenantry.toml");

@@ -81,6 +81,9 @@ pub enum WarningKind {
         /// The ending of this line.
         here: LineEnding,
     },
+    /// SQLite: foreign keys are turned on, and stay off.
+    #[error("PRAGMA foreign_keys has no effect in a migration: foreign keys are not enforced while it runs")]
+    ForeignKeysStayOff,
 }
 
 /// Writes `80013` as servers name themselves: ` from 8.0.13`.
@@ -97,6 +100,7 @@ impl Warning {
             WarningKind::ConditionalComment { .. } => 3101,
             WarningKind::SeveralTables(_) => 3102,
             WarningKind::MixedLineEndings { .. } => 3103,
+            WarningKind::ForeignKeysStayOff => 3104,
         })
     }
 
@@ -109,6 +113,10 @@ impl Warning {
             WarningKind::SeveralTables(_) => "give each table a DROP TABLE of its own",
             WarningKind::MixedLineEndings { .. } => {
                 "save the file with one kind of line ending; its checksum stays the same"
+            }
+            WarningKind::ForeignKeysStayOff => {
+                "remove the line, and write down what ON DELETE and ON UPDATE would do: DELETE and UPDATE of the \
+                 rows that refer to others"
             }
         }
     }
@@ -134,6 +142,9 @@ pub(super) fn check(
                     .map(|(at, kind)| (start + at, kind)),
             );
         }
+    }
+    if engine == Engine::Sqlite {
+        found.extend(foreign_keys_on(script));
     }
     found.sort_by_key(|(offset, _)| *offset);
     found.truncate(MOST);
@@ -193,6 +204,38 @@ fn several_tables(text: &str) -> Option<WarningKind> {
         tables += usize::from(token.is_symbol(text, b','));
     }
     (tables > 1).then_some(WarningKind::SeveralTables(tables))
+}
+
+/// Returns whether a statement turns foreign keys on or off; `None` if it does neither.
+fn foreign_keys(text: &str) -> Option<bool> {
+    let mut cursor = Cursor::new(text, Engine::Sqlite);
+    let ours = cursor.eat("PRAGMA") && cursor.qualified()?.name.eq_ignore_ascii_case("foreign_keys");
+    if !ours || !(cursor.eat_symbol(b'=') || cursor.eat_symbol(b'(')) {
+        return None;
+    }
+    let value = cursor.peek().map(|token| cursor.text_of(token))?;
+    let value = value.trim_matches(['\'', '"']);
+    Some(
+        ["on", "true", "yes", "1"]
+            .iter()
+            .any(|on| value.eq_ignore_ascii_case(on)),
+    )
+}
+
+/// Returns the statement that turns foreign keys on for what comes behind it. The end of a bracket that
+/// turned them off, as programs write it around a table that is rebuilt, says nothing.
+fn foreign_keys_on(script: &Script) -> Option<(usize, WarningKind)> {
+    let mut bracket = None;
+    for (index, statement) in script.statements.iter().enumerate() {
+        match (foreign_keys(script.statement(index)), bracket) {
+            (Some(false), _) => bracket = Some(None),
+            (Some(true), Some(None)) => bracket = Some(Some(statement.range().start)),
+            (Some(true), _) => return Some((statement.range().start, WarningKind::ForeignKeysStayOff)),
+            (None, Some(Some(start))) => return Some((start, WarningKind::ForeignKeysStayOff)),
+            (None, _) => {}
+        }
+    }
+    None
 }
 
 fn conditional_comments(text: &str) -> Vec<(usize, WarningKind)> {
@@ -291,6 +334,20 @@ mod tests {
         ] {
             assert_eq!(told(Engine::Postgres, same), [], "{same:?}");
         }
+    }
+
+    #[test]
+    fn turning_foreign_keys_on_is_told_where_somebody_could_rely_on_it() {
+        let told_of = |text: &str| -> Vec<(u16, usize)> {
+            let all = told(Engine::Sqlite, text);
+            all.into_iter().map(|w| (w.0, w.1)).collect()
+        };
+        let rebuild = "PRAGMA foreign_keys = OFF;\nDROP TABLE a;\nPRAGMA main.foreign_keys(1);\n";
+        assert_eq!(told_of(rebuild), []);
+        let behind = format!("{rebuild}PRAGMA user_version;\nDELETE FROM b;");
+        assert_eq!(told_of(&behind), [(3104, 3)]);
+        assert_eq!(told_of("SELECT 1;\nPRAGMA foreign_keys = 'on';"), [(3104, 2)]);
+        assert_eq!(told_of("PRAGMA foreign_keys; PRAGMA foreign_key_check;"), []);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::code::Code;
 use crate::engine::DatabaseError;
 use crate::migration::{ReadError, Version};
-use crate::secret::{SealError, SecretError};
+use crate::secret::{KeyId, SealError, SecretError};
 use crate::tenant::{Slug, TenantId, TenantStatus};
 
 /// A request to the registry failed.
@@ -121,6 +121,14 @@ pub enum RegistryError {
         /// Whose password: `server eu-db-1`, `database tenant_1_shared`.
         of: String,
     },
+    /// No password of the selection opens, because the key is not the one that sealed them.
+    #[error("the passwords in the registry need key {needed}, and the configured key is {configured}")]
+    WrongKey {
+        /// The key that the first of them needs.
+        needed: KeyId,
+        /// The key that is here.
+        configured: KeyId,
+    },
     /// A password cannot be opened.
     #[error("the password of {of} cannot be used")]
     Locked {
@@ -180,7 +188,7 @@ impl RegistryError {
             Self::TenantNotFound { .. } => Code(6002),
             Self::ServerNotFound { .. } | Self::DatabaseNotFound { .. } => Code(6010),
             Self::RunNotFound { .. } => Code(4009),
-            Self::KeyNeeded { .. } => Code(1005),
+            Self::KeyNeeded { .. } | Self::WrongKey { .. } => Code(1005),
             Self::Locked { source, .. } => source.code(),
             Self::NotSealed { source, .. } => source.code(),
             Self::TooLong { .. } | Self::NotText { .. } => Code(6011),

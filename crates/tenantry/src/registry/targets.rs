@@ -9,6 +9,7 @@ use super::entities::database::{Column, Entity, Model};
 use super::servers::ListedServer;
 use super::tenants::refuse_unknown;
 use super::{Registry, RegistryError};
+use crate::engine::Engine;
 use crate::secret::SecretError;
 use crate::selection::Selection;
 use crate::target::{Owner, Target, TrackName};
@@ -55,7 +56,8 @@ impl Registry {
     ///
     /// A name without wildcard that nobody has fails with [`RegistryError::TenantNotFound`], an unknown
     /// server with [`RegistryError::ServerNotFound`], and a missing key, where there are passwords,
-    /// with [`RegistryError::KeyNeeded`].
+    /// with [`RegistryError::KeyNeeded`]. If no password opens because all were sealed with another key, it
+    /// is one mistake and not every target's: [`RegistryError::WrongKey`].
     pub async fn targets(&self, selection: &Selection, tier: Tier) -> Result<Targets, RegistryError> {
         let tenants = self.all_tenants().await?;
         refuse_unknown(selection, &tenants)?;
@@ -122,7 +124,25 @@ impl Fleet<'_> {
                 self.add(tenant, &rows, &mut found)?;
             }
         }
-        Ok(found)
+        self.wrong_key(&found).map_or(Ok(found), Err)
+    }
+
+    /// Returns the refusal of a key that opens nothing of what was found.
+    fn wrong_key(&self, found: &Targets) -> Option<RegistryError> {
+        let needed = |locked: &LockedTarget| match locked.error {
+            SecretError::KeyMissing { key_id } => Some(key_id),
+            SecretError::Unavailable => None,
+        };
+        let first = found.locked.first().and_then(needed)?;
+        // A file has no password, so that it says nothing about the key.
+        let opened = found.targets.iter().any(|t| t.address.engine() != Engine::Sqlite);
+        if opened || found.locked.iter().any(|locked| needed(locked).is_none()) {
+            return None;
+        }
+        Some(RegistryError::WrongKey {
+            needed: first,
+            configured: self.registry.keys.as_ref()?.active().id(),
+        })
     }
 
     /// Sorts one selected tenant in.

@@ -156,8 +156,15 @@ fn a_wrong_key_is_refused_and_nothing_is_touched(engine: Engine) {
     }
     let other = "ab".repeat(32);
     let run = with_key(&other, &["migrate", "all-tenants"]);
-    assert_ne!(run.status.code(), Some(0), "{run:?}");
-    assert_ne!(run.status.code(), Some(1), "{run:?}");
+    assert_eq!(run.status.code(), Some(3), "{run:?}");
+    let said = stderr(&run);
+    assert!(
+        said.contains("error[TN-1005]") && said.contains("need key"),
+        "{said}"
+    );
+    assert!(said.contains("configured key is"), "{said}");
+    // No run was begun, so none is named.
+    assert!(!said.contains("run_"), "{said}");
     let create = with_key(&other, &["tenant", "create", "initrode"]);
     assert_ne!(create.status.code(), Some(0), "{create:?}");
     platform.ends(4, &["tenant", "show", "initrode"]);

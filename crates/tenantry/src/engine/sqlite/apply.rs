@@ -7,6 +7,7 @@ use rusqlite::limits::Limit;
 
 use super::database::Database;
 use super::error::{database_error, is, is_busy, offset};
+use super::orphans::Orphans;
 use super::{clean, history, record};
 use crate::direction::Direction;
 use crate::engine::{ApplyError, Recorded, SessionError, StateAfter, Unit};
@@ -117,6 +118,7 @@ impl Work<'_> {
     fn statements(&self, index: usize, step: &Step) -> Result<(), ApplyError> {
         let inside = self.database.is_locked();
         let count = step.script().statements.len();
+        let mut before = None;
         if inside {
             self.database.mode.enter_inside();
         } else {
@@ -124,7 +126,7 @@ impl Work<'_> {
         }
         for number in 0..count {
             self.stop_if_asked(index)?;
-            self.statement(step.script().statement(number))
+            self.statement(step.script().statement(number), &mut before)
                 .map_err(|error| self.failure((index, number), step, &error))?;
             if self.database.is_locked() != inside {
                 return Err(ApplyError::SessionChanged {
@@ -137,11 +139,36 @@ impl Work<'_> {
         if self.database.mode.was_touched() {
             self.own(clean::traces(&self.database.connection))?;
         }
-        Ok(())
+        before.map_or(Ok(()), |before| self.check_keys(index, step, &before))
     }
 
-    fn statement(&self, text: &str) -> rusqlite::Result<()> {
-        let mut statement = self.database.connection.prepare(text)?;
+    /// Fails the step if more rows refer to nothing now than before it.
+    fn check_keys(&self, index: usize, step: &Step, before: &Orphans) -> Result<(), ApplyError> {
+        let now = self.own(Orphans::count(&self.database.connection))?;
+        let Some(source) = now.grown_since(before) else {
+            return Ok(());
+        };
+        let statements = &step.script().statements;
+        Err(ApplyError::Statement {
+            step: index,
+            statement: statements.len().saturating_sub(1),
+            statements: statements.len(),
+            offset: statements.last().map_or(0, |last| last.range().start),
+            exact: false,
+            state: self.state(0),
+            source,
+        })
+    }
+
+    /// Runs one statement; before the first that changes rows inside a transaction, `before` is counted.
+    fn statement(&self, text: &str, before: &mut Option<Orphans>) -> rusqlite::Result<()> {
+        let database = &*self.database;
+        let mut statement = database.connection.prepare(text)?;
+        if before.is_none() && database.is_locked() && database.mode.changes_rows() {
+            database.mode.leave();
+            *before = Some(Orphans::count(&database.connection)?);
+            database.mode.enter_inside();
+        }
         let mut rows = statement.raw_query();
         while rows.next()?.is_some() {}
         Ok(())

@@ -129,6 +129,8 @@ struct Watch {
     mode: AtomicU8,
     /// Whether a migration has set something for its connection or made a temporary object.
     touched: AtomicBool,
+    /// Whether a migration is about to change rows, or a table that has some.
+    rows: AtomicBool,
 }
 
 const OURS: u8 = 0;
@@ -156,6 +158,11 @@ impl ScriptMode {
         self.0.touched.swap(false, Ordering::Relaxed)
     }
 
+    /// Returns whether a migration has prepared a statement that changes rows since this was last asked.
+    pub(super) fn changes_rows(&self) -> bool {
+        self.0.rows.swap(false, Ordering::Relaxed)
+    }
+
     fn allows(&self, action: &AuthAction<'_>) -> bool {
         let mode = self.0.mode.load(Ordering::Relaxed);
         // VACUUM begins a transaction of its own.
@@ -165,6 +172,9 @@ impl ScriptMode {
         }
         if leaves_traces(action) {
             self.0.touched.store(true, Ordering::Relaxed);
+        }
+        if changes_rows(action) {
+            self.0.rows.store(true, Ordering::Relaxed);
         }
         !(transaction || is_forbidden(action))
     }
@@ -216,6 +226,21 @@ fn leaves_traces(action: &AuthAction<'_>) -> bool {
             | AuthAction::CreateTempTrigger { .. }
             | AuthAction::CreateTempView { .. }
             | AuthAction::CreateVtable { .. }
+    )
+}
+
+/// Returns whether rows, or the table that they are in, may be others afterwards. Making an object is a
+/// change of the schema's rows, which no key refers to.
+fn changes_rows(action: &AuthAction<'_>) -> bool {
+    if let AuthAction::Insert { table_name }
+    | AuthAction::Delete { table_name }
+    | AuthAction::Update { table_name, .. } = action
+    {
+        return !table_name.starts_with("sqlite_");
+    }
+    matches!(
+        action,
+        AuthAction::DropTable { .. } | AuthAction::AlterTable { .. }
     )
 }
 

@@ -7,6 +7,7 @@ mod create;
 mod database;
 mod error;
 mod history;
+mod orphans;
 mod read;
 mod record;
 

@@ -2,6 +2,7 @@
 
 mod apply;
 mod create;
+mod foreign_keys;
 mod lock;
 mod outside;
 mod read;
