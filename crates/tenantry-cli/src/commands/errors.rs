@@ -20,7 +20,7 @@ fn exit_of(code: Code) -> Exit {
     match code.0 {
         1008 => Exit::Internal,
         1000..=1999 => Exit::Configuration,
-        3000..=3999 | 6001 | 6003 | 6008 | 6014 | 6016 | 7004 => Exit::Refused,
+        3000..=3999 | 6001 | 6003 | 6008 | 6014 | 6016 | 6017 | 7004 => Exit::Refused,
         4001 => Exit::Held,
         4003 => Exit::Empty,
         4008 | 4009 | 6002 | 6005 | 6010 | 6015 => Exit::NotFound,
@@ -80,6 +80,8 @@ fn help_for(error: &RegistryError) -> Option<String> {
         "set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml"
     } else if matches!(error, RegistryError::TenantNotFound { .. }) {
         "all of them:  tenantry tenant list"
+    } else if matches!(error, RegistryError::Ambiguous { .. }) {
+        "ids and external ids:  tenantry tenant list --json"
     } else if matches!(
         error,
         RegistryError::ServerNotFound { .. } | RegistryError::Taken { what: "server", .. }

@@ -22,11 +22,7 @@ pub(super) fn tenant(context: &Context, tenant: &str, ahead: &Ahead) -> Result<E
         let project = context.project()?;
         let fleet = opened::fleet(&project, &ahead.limits).await?;
         let found = fleet.registry.find_tenant(tenant).await?;
-        let selection = Selection {
-            only: vec![Pattern::new(found.id.as_str())],
-            ..Selection::default()
-        };
-        let mut selected = fleet.select(&selection, Tiers::Tenant).await?;
+        let mut selected = fleet.select(&Selection::of(&found), Tiers::Tenant).await?;
         if found.status != TenantStatus::Active {
             return Err(not_active(&found));
         }

@@ -76,6 +76,7 @@ fn keys(project: &Project) -> Result<Option<KeyRing>, CommandError> {
 /// Returns the flags' choice as the library's.
 pub(super) fn selection(chosen: &Chosen) -> Selection {
     Selection {
+        ids: Vec::new(),
         only: chosen.chosen().map(Pattern::new).collect(),
         except: chosen.except.iter().map(Pattern::new).collect(),
         jurisdictions: chosen.jurisdiction.clone(),
