@@ -2,10 +2,11 @@
 
 use std::future::Future;
 
-use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Tiers};
+use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Selected, Tiers, central_target};
 use tenantry::registry::Registry;
+use tenantry::run::Job;
 use tenantry::secret::KeyRing;
-use tenantry::{Pattern, Selection};
+use tenantry::{Pattern, Selection, TrackName};
 
 use super::Context;
 use crate::args::{Chosen, Limits};
@@ -48,6 +49,20 @@ pub(super) async fn fleet(project: &Project, limits: &Limits) -> Result<Fleet, C
         folders: folders(project),
         options,
     })
+}
+
+/// Returns the job of the platform's own tables in the central database.
+///
+/// # Errors
+/// TN-1003 if no central database is configured; a file that must not run.
+pub(super) fn central_job(
+    project: &Project,
+    fleet: &Fleet,
+    selected: &mut Selected,
+) -> Result<Job, CommandError> {
+    let address = &project.settings.central()?.address;
+    let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
+    Ok(fleet.job(selected, target)?)
 }
 
 /// Returns where the project's tracks are.

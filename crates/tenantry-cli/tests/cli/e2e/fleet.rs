@@ -33,6 +33,12 @@ fn selectors_narrow_the_fleet_and_unknown_names_are_answered(engine: Engine) {
     platform.ends(0, &[&empty[..], &["--allow-empty"]].concat());
     only_json(&platform.ends(0, &[&empty[..], &["--allow-empty", "--json"]].concat()));
 
+    platform.write("migrations/central/001_c.sql", "CREATE TABLE c (id INTEGER);\n");
+    let nobody = ["migrate", "all", "--only", "nobody*"];
+    assert_eq!(platform.json(22, &nobody)["code"], "TN-4003");
+    platform.ends(0, &[&nobody[..], &["--allow-empty"]].concat());
+    assert_eq!(platform.json(0, &["migrate", "central"])["applied"], 1);
+
     let applied = |words: &[&str]| {
         let words = [&["migrate", "all-tenants"], words].concat();
         platform.json(0, &words)["applied"].as_u64().unwrap()
