@@ -65,6 +65,22 @@ pub(super) fn central_job(
     Ok(fleet.job(selected, target)?)
 }
 
+/// Adds the central database to what is looked at, if the platform has migrations of its own for it.
+///
+/// # Errors
+/// As [`central_job`].
+pub(super) fn add_central(
+    project: &Project,
+    fleet: &Fleet,
+    selected: &mut Selected,
+) -> Result<(), CommandError> {
+    let job = central_job(project, fleet, selected)?;
+    if !job.track.migrations.is_empty() {
+        selected.jobs.push(job);
+    }
+    Ok(())
+}
+
 /// Returns where the project's tracks are.
 pub(super) fn folders(project: &Project) -> Folders {
     let folders = &project.settings.folders;

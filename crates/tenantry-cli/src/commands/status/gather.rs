@@ -163,6 +163,27 @@ pub(super) async fn asked(
     Ok((shown, failed))
 }
 
+/// Asks the central database, which has no row in the registry, and adds its track behind all others. Returns
+/// why it could not be planned.
+pub(super) async fn add_central(fleet: &Fleet, central: &Selected, shown: &mut Shown) -> Vec<TargetReport> {
+    let previews = fleet.preview(central, &Control::default()).await;
+    for preview in &previews {
+        let track = central
+            .tracks
+            .find(&preview.target.track, preview.target.address.engine());
+        let mut tracks = ByTrack::default();
+        tracks.of(&preview.target.track, track.map(AsRef::as_ref)).add(
+            Standing::of_preview(preview),
+            version(preview),
+            1,
+        );
+        shown.tracks.extend(tracks.0.into_values());
+    }
+    let failed = failed(central, &previews);
+    shown.not_current.extend(failed.iter().map(unanswered));
+    failed
+}
+
 /// Returns the newest version that a database says it has; of one that did not answer, what is remembered.
 fn version(preview: &Preview) -> Option<Version> {
     match &preview.planned {
