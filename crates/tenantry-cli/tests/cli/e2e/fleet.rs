@@ -3,6 +3,7 @@
 use tenantry::engine::Engine;
 
 use super::{five, on_each_engine};
+use crate::platform::Platform;
 use crate::{only_json, stderr, stdout};
 
 on_each_engine!(
@@ -49,6 +50,17 @@ fn selectors_narrow_the_fleet_and_unknown_names_are_answered(engine: Engine) {
     assert_eq!(applied(&["--except", "globex,initech"]), 1);
     assert_eq!(applied(&["--jurisdiction", "uk", "--server", "local"]), 2);
     assert_eq!(applied(&[]), 0);
+}
+
+#[test]
+fn an_unused_server_of_another_engine_is_no_reason_to_refuse_a_status() {
+    let files = [("1_a.postgres.sql", "CREATE TABLE a (id INTEGER);\n")];
+    let Some(platform) = Platform::with_tenants(Engine::Postgres, &files, &["acme"]) else {
+        return;
+    };
+    platform.add_folder("a-folder");
+    let shown = platform.json(0, &["migrate", "status", "--exit-code"]);
+    assert_eq!(shown["tracks"][0]["current"], 1, "{shown}");
 }
 
 fn stdout_is_json_in_success_and_in_failure(engine: Engine) {
