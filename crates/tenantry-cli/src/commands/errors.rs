@@ -5,11 +5,12 @@ use tenantry::fleet::FleetError;
 use tenantry::migration::{FileProblem, ReadError};
 use tenantry::provision::ProvisionError;
 use tenantry::registry::RegistryError;
-use tenantry::run::Failure;
+use tenantry::run::{Failure, TargetReport};
 use tenantry::{Code, MigrateError, ProductType, nearest};
 
 use crate::exit::Exit;
 use crate::failure::{CommandError, Location};
+use crate::render::failure::Group;
 use crate::render::text;
 
 /// How many further problems of a folder are listed after the first.
@@ -243,9 +244,7 @@ impl From<ProvisionError> for CommandError {
             ProvisionError::Registry(error) => error.into(),
             ProvisionError::HalfWay(error) => of_registry(&error, CONTINUES),
             ProvisionError::Fleet(error) => error.into(),
-            ProvisionError::Migrate { label, failure } => {
-                of_failure(&failure).fact("where", label).fact("state", CONTINUES)
-            }
+            ProvisionError::Migrate { target, failure } => of_new_database(&target, &failure),
             ProvisionError::Create { .. } => bare(error.code(), &error).fact("state", CONTINUES),
             ProvisionError::NoServer { ref nearest, .. } => meant(
                 bare(error.code(), &error).fact("state", "nothing was created"),
@@ -278,6 +277,19 @@ impl From<ProvisionError> for CommandError {
             }
         }
     }
+}
+
+/// Describes what a run would say of the database, and that it is kept.
+fn of_new_database(target: &TargetReport, failure: &Failure) -> CommandError {
+    let group = Group {
+        failure,
+        targets: vec![target],
+    };
+    let made = CommandError {
+        exit: exit_of(failure.code),
+        message: Box::new(group.message(&[])),
+    };
+    made.fact("kept", CONTINUES)
 }
 
 /// Describes why a tenant or product was not provisioned; `again` is the command that continues it.

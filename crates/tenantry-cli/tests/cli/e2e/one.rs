@@ -6,7 +6,10 @@ use super::{THINGS, on_each_engine};
 use crate::platform::Platform;
 use crate::stderr;
 
-on_each_engine!(the_name_of_a_tenant_cannot_become_another_tenants);
+on_each_engine!(
+    the_name_of_a_tenant_cannot_become_another_tenants,
+    a_creation_whose_migration_fails_says_what_a_run_says,
+);
 
 fn the_name_of_a_tenant_cannot_become_another_tenants(engine: Engine) {
     let Some(platform) = Platform::with_tenants(engine, &[THINGS], &["acme"]) else {
@@ -22,6 +25,42 @@ fn the_name_of_a_tenant_cannot_become_another_tenants(engine: Engine) {
     platform.ends(0, &["tenant", "create", "globex", "--external-id", "crm-7"]);
     let shown = platform.json(0, &["tenant", "show", "crm-7"]);
     assert_eq!(shown["slug"], "globex");
+}
+
+fn a_creation_whose_migration_fails_says_what_a_run_says(engine: Engine) {
+    let broken = (
+        "2_b.sql",
+        "CREATE TABLE b (id INTEGER);\nINSERT INTO nowhere VALUES (1);\n",
+    );
+    let Some(platform) = Platform::with_tenants(engine, &[THINGS], &[]) else {
+        return;
+    };
+    platform.write(&format!("migrations/tenant/{}", broken.0), broken.1);
+    let refused = platform.json(20, &["tenant", "create", "acme"]);
+    let detail = |name: &str| {
+        let details = refused["detail"].as_array().unwrap();
+        let found = details.iter().find(|detail| detail["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {refused}"))["text"].to_string()
+    };
+    let place = detail("where");
+    assert!(
+        place.contains("local") && place.contains("statement 2 of 2"),
+        "{place}"
+    );
+    let state = detail("state");
+    let expected = if engine == Engine::MySql {
+        "half-way: statement 1 of 2"
+    } else {
+        "rolled back"
+    };
+    assert!(state.contains(expected), "{state}");
+    assert!(detail("kept").contains("belongs to this tenant"), "{refused}");
+    assert!(
+        refused["help"]
+            .to_string()
+            .contains("tenantry tenant create acme"),
+        "{refused}"
+    );
 }
 
 #[test]
