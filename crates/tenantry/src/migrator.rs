@@ -8,7 +8,7 @@ use crate::direction::Direction;
 use crate::fleet::{Fleet, FleetError, Request, Selected, Tiers};
 use crate::registry::RegistryError;
 use crate::run::{Control, Failure, RunEvent, RunReport, TargetReport};
-use crate::selection::{Pattern, Selection};
+use crate::selection::Selection;
 use crate::target::TrackName;
 use crate::tenant::{ProductType, Tenant};
 
@@ -94,7 +94,7 @@ impl TenantMigrator {
         migrate_all(&self.fleet, selected, concurrency, "migrate_all").await
     }
 
-    /// Migrates one tenant, by slug or id. The report says `current` if there was nothing to do.
+    /// Migrates one tenant, by slug, id or external id. The report says `current` if there was nothing to do.
     pub async fn migrate_one(&self, tenant: &str) -> Result<TargetReport, MigrateError> {
         let selected = select_one(&self.fleet, tenant, None).await?;
         migrate_one(&self.fleet, selected, tenant).await
@@ -109,7 +109,7 @@ impl TenantMigrator {
 /// One product database, as callers name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantProduct {
-    /// The tenant's slug or id.
+    /// The tenant's slug, id or external id.
     pub tenant: String,
     /// The product.
     pub product: ProductType,
@@ -168,9 +168,8 @@ async fn select_one(
 ) -> Result<Selected, MigrateError> {
     let found: Tenant = fleet.registry.find_tenant(tenant).await?;
     let selection = Selection {
-        only: vec![Pattern::new(found.id.as_str())],
         products: product.into_iter().cloned().collect(),
-        ..Selection::default()
+        ..Selection::of(&found)
     };
     let tiers = if product.is_some() {
         Tiers::Products

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::tenant::{Jurisdiction, ProductType, ServerName, Tenant};
+use crate::tenant::{Jurisdiction, ProductType, ServerName, Tenant, TenantId};
 
 /// How many names a suggestion has at most.
 const NEAREST_MAX: usize = 3;
@@ -81,6 +81,9 @@ fn glob(pattern: &[char], text: &[char]) -> bool {
 /// Which tenants and databases are meant; everything that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
+    /// Tenants with exactly these ids, for callers who have found them already; empty for all. An id here is
+    /// no pattern and never stands for another tenant's slug or external id.
+    pub ids: Vec<TenantId>,
     /// Tenants of which one of these fits; empty for all.
     pub only: Vec<Pattern>,
     /// But none of these.
@@ -94,9 +97,18 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Selects one tenant that has been found, and nobody else.
+    pub fn of(tenant: &Tenant) -> Self {
+        Self {
+            ids: vec![tenant.id.clone()],
+            ..Self::default()
+        }
+    }
+
     /// Returns whether it selects a tenant as far as the tenant itself tells: by names and jurisdiction.
     pub fn takes(&self, tenant: &Tenant) -> bool {
-        (self.only.is_empty() || self.only.iter().any(|p| p.names(tenant)))
+        (self.ids.is_empty() || self.ids.contains(&tenant.id))
+            && (self.only.is_empty() || self.only.iter().any(|p| p.names(tenant)))
             && !self.except.iter().any(|p| p.names(tenant))
             && (self.jurisdictions.is_empty() || self.jurisdictions.contains(&tenant.jurisdiction))
     }
@@ -110,6 +122,15 @@ impl Selection {
             .chain(&self.except)
             .filter(|p| p.is_exact() && !tenants.iter().any(|t| p.names(t)))
             .collect()
+    }
+
+    /// Returns the first name without wildcard, in `only` or `except`, that several tenants have, and those
+    /// tenants: it is the slug of one and the external id of another, say. `None` if there is none.
+    pub fn ambiguous<'a>(&'a self, tenants: &'a [Tenant]) -> Option<(&'a Pattern, Vec<&'a Tenant>)> {
+        let exact = self.only.iter().chain(&self.except).filter(|p| p.is_exact());
+        exact
+            .map(|p| (p, tenants.iter().filter(|t| p.names(t)).collect::<Vec<_>>()))
+            .find(|(_, named)| named.len() > 1)
     }
 }
 
@@ -197,6 +218,42 @@ mod tests {
         };
         let unknown = selection.unknown(&[tenant("acme", None)]);
         assert_eq!(unknown, [&Pattern::new("acmee"), &Pattern::new("globx")]);
+    }
+
+    #[test]
+    fn an_id_selects_its_tenant_and_is_neither_a_name_nor_a_pattern() {
+        let acme = tenant("acme", None);
+        let evil = tenant("evil", Some("id-acme"));
+        let one = Selection::of(&acme);
+        assert!(one.takes(&acme) && !one.takes(&evil));
+        let star = Tenant {
+            id: TenantId::from_text("*"),
+            ..tenant("star", None)
+        };
+        let one = Selection::of(&star);
+        assert!(one.takes(&star) && !one.takes(&acme));
+        assert_eq!(one.unknown(&[acme]), Vec::<&Pattern>::new());
+    }
+
+    #[test]
+    fn a_name_that_two_tenants_have_is_ambiguous_but_a_wildcard_is_not() {
+        let tenants = [tenant("acme", None), tenant("evil", Some("acme"))];
+        for (only, except, found) in [
+            (vec![Pattern::new("acme")], Vec::new(), true),
+            (Vec::new(), vec![Pattern::new("acme")], true),
+            (
+                vec![Pattern::new("acme*"), Pattern::new("evil")],
+                Vec::new(),
+                false,
+            ),
+        ] {
+            let selection = Selection {
+                only,
+                except,
+                ..Selection::default()
+            };
+            assert_eq!(selection.ambiguous(&tenants).is_some(), found, "{selection:?}");
+        }
     }
 
     #[test]

@@ -181,6 +181,13 @@ pub struct Tenant {
     pub created_at: i64,
 }
 
+impl Tenant {
+    /// Returns whether this is exactly its id, its slug or its external id: the names that commands take.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.id.as_str() == name || self.slug.as_str() == name || self.external_id.as_deref() == Some(name)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -125,7 +125,7 @@ pub(crate) enum TenantCommand {
     /// Show one tenant and its databases
     #[command(before_help = "Examples:\n  tenantry tenant show acme")]
     Show {
-        /// The tenant: slug or id
+        /// The tenant: slug, id or external id
         tenant: String,
     },
 }
@@ -176,7 +176,7 @@ pub(crate) struct ProductProvision {
     /// The product's type
     #[arg(value_name = "TYPE")]
     pub(crate) product: ProductType,
-    /// The tenant: slug or id
+    /// The tenant: slug, id or external id
     #[arg(long, value_name = "SLUG")]
     pub(crate) tenant: String,
 }

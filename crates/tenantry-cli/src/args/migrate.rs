@@ -40,7 +40,7 @@ pub(crate) enum MigrateCommand {
         after_help = "Also: migrate:status"
     )]
     Status {
-        /// One tenant: slug or id; all if left out
+        /// One tenant: slug, id or external id; all if left out
         tenant: Option<String>,
         /// Ask every database instead of the registry, as a selection of tenants does too
         #[arg(long)]
@@ -58,7 +58,7 @@ pub(crate) enum MigrateCommand {
         after_help = "Also: migrate:tenant"
     )]
     Tenant {
-        /// The tenant: slug or id
+        /// The tenant: slug, id or external id
         tenant: String,
         /// How.
         #[command(flatten)]
@@ -170,7 +170,7 @@ pub(crate) struct Make {
 /// `migrate rollback`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Back {
-    /// One tenant: slug or id
+    /// One tenant: slug, id or external id
     #[arg(conflicts_with_all = ["all_tenants", "central"])]
     pub(crate) tenant: Option<String>,
     /// Every tenant's database

@@ -5,12 +5,13 @@ use tenantry::fleet::FleetError;
 use tenantry::migration::{FileProblem, ReadError};
 use tenantry::provision::ProvisionError;
 use tenantry::registry::RegistryError;
-use tenantry::run::Failure;
+use tenantry::run::{Failure, TargetReport};
 use tenantry::secret::SecretError;
 use tenantry::{Code, MigrateError, ProductType, nearest};
 
 use crate::exit::Exit;
 use crate::failure::{CommandError, Location};
+use crate::render::failure::Group;
 use crate::render::text;
 
 /// How many further problems of a folder are listed after the first.
@@ -21,7 +22,7 @@ fn exit_of(code: Code) -> Exit {
     match code.0 {
         1008 => Exit::Internal,
         1000..=1999 => Exit::Configuration,
-        3000..=3999 | 6001 | 6003 | 6008 | 6014 | 6016 | 7004 => Exit::Refused,
+        3000..=3999 | 6001 | 6003 | 6008 | 6014 | 6016 | 6017 | 7004 => Exit::Refused,
         4001 => Exit::Held,
         4003 => Exit::Empty,
         4008 | 4009 | 6002 | 6005 | 6010 | 6015 => Exit::NotFound,
@@ -93,6 +94,8 @@ fn help_for(error: &RegistryError) -> Option<String> {
         "set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml"
     } else if matches!(error, RegistryError::TenantNotFound { .. }) {
         "all of them:  tenantry tenant list"
+    } else if matches!(error, RegistryError::Ambiguous { .. }) {
+        "ids and external ids:  tenantry tenant list --json"
     } else if matches!(
         error,
         RegistryError::ServerNotFound { .. } | RegistryError::Taken { what: "server", .. }
@@ -259,9 +262,7 @@ impl From<ProvisionError> for CommandError {
             ProvisionError::Registry(error) => error.into(),
             ProvisionError::HalfWay(error) => of_registry(&error, CONTINUES),
             ProvisionError::Fleet(error) => error.into(),
-            ProvisionError::Migrate { label, failure } => {
-                of_failure(&failure).fact("where", label).fact("state", CONTINUES)
-            }
+            ProvisionError::Migrate { target, failure } => of_new_database(&target, &failure),
             ProvisionError::Create { .. } => bare(error.code(), &error).fact("state", CONTINUES),
             ProvisionError::NoServer { ref nearest, .. } => meant(
                 bare(error.code(), &error).fact("state", "nothing was created"),
@@ -294,6 +295,19 @@ impl From<ProvisionError> for CommandError {
             }
         }
     }
+}
+
+/// Describes what a run would say of the database, and that it is kept.
+fn of_new_database(target: &TargetReport, failure: &Failure) -> CommandError {
+    let group = Group {
+        failure,
+        targets: vec![target],
+    };
+    let made = CommandError {
+        exit: exit_of(failure.code),
+        message: Box::new(group.message(&[])),
+    };
+    made.fact("kept", CONTINUES)
 }
 
 /// Describes why a tenant or product was not provisioned; `again` is the command that continues it.

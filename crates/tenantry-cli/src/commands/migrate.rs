@@ -1,9 +1,9 @@
 //! `migrate tenant | all-tenants | products | central | all | resume`: runs forwards.
 
-use tenantry::fleet::{Fleet, Selected, Tiers, Unfinished, central_target, prepare_central};
+use tenantry::fleet::{Fleet, Selected, Tiers, Unfinished, prepare_central};
 use tenantry::plan::Goal;
 use tenantry::registry::Run;
-use tenantry::{Direction, Pattern, Selection, TenantStatus, TrackName};
+use tenantry::{Direction, Pattern, Selection, TenantStatus};
 
 use super::Context;
 use super::again::Again;
@@ -22,11 +22,7 @@ pub(super) fn tenant(context: &Context, tenant: &str, ahead: &Ahead) -> Result<E
         let project = context.project()?;
         let fleet = opened::fleet(&project, &ahead.limits).await?;
         let found = fleet.registry.find_tenant(tenant).await?;
-        let selection = Selection {
-            only: vec![Pattern::new(found.id.as_str())],
-            ..Selection::default()
-        };
-        let mut selected = fleet.select(&selection, Tiers::Tenant).await?;
+        let mut selected = fleet.select(&Selection::of(&found), Tiers::Tenant).await?;
         if found.status != TenantStatus::Active {
             return Err(not_active(&found));
         }
@@ -39,7 +35,7 @@ pub(super) fn tenant(context: &Context, tenant: &str, ahead: &Ahead) -> Result<E
 /// Migrates many databases: the shared ones, the products', or the central one and then both.
 ///
 /// # Errors
-/// TN-4003 if nothing is selected, TN-6013 if a named tenant is not active; what the registry says.
+/// TN-4003 if nothing is selected: then the central database is not migrated either. TN-6013 if a named tenant is not active; what the registry says.
 pub(super) fn many(
     context: &Context,
     chosen: &Chosen,
@@ -55,10 +51,11 @@ pub(super) fn many(
         let selection = opened::selection(chosen);
         let mut selected = fleet.select(&selection, tiers).await?;
         refuse_not_active(&fleet, &selection).await?;
+        if selected.is_empty() && !chosen.is_everything() {
+            return runs::empty(context, &ahead.limits);
+        }
         if tiers == Tiers::Both {
-            let address = &project.settings.central()?.address;
-            let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
-            let first = fleet.job(&mut selected, target)?;
+            let first = opened::central_job(&project, &fleet, &mut selected)?;
             selected.begin_with(first);
         }
         aim(&mut selected, ahead)?;
@@ -83,8 +80,7 @@ pub(super) fn central(context: &Context, ahead: &Ahead) -> Result<Exit, CommandE
         }
         let fleet = opened::fleet(&project, &ahead.limits).await?;
         let mut selected = Selected::default();
-        let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
-        let job = fleet.job(&mut selected, target)?;
+        let job = opened::central_job(&project, &fleet, &mut selected)?;
         selected.jobs.push(job);
         aim(&mut selected, ahead)?;
         runs::carry_out(
@@ -124,9 +120,7 @@ pub(super) fn resume(
             return Err(went_back(&fleet, &found).await?);
         }
         let mut selected = fleet.select(&opened::selection(chosen), Tiers::Both).await?;
-        let address = &project.settings.central()?.address;
-        let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
-        let first = fleet.job(&mut selected, target)?;
+        let first = opened::central_job(&project, &fleet, &mut selected)?;
         selected.begin_with(first);
         let goal = found.goal.clone().unwrap_or_default();
         // What other runs left over was not told to stop where this one was.

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 
-use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Tiers};
+use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Selected, Tiers, central_target};
 use tenantry::registry::Registry;
+use tenantry::run::Job;
 use tenantry::secret::KeyRing;
-use tenantry::{Pattern, Selection};
+use tenantry::{Pattern, Selection, TrackName};
 
 use super::Context;
 use crate::args::{Chosen, Limits};
@@ -50,6 +51,36 @@ pub(super) async fn fleet(project: &Project, limits: &Limits) -> Result<Fleet, C
     })
 }
 
+/// Returns the job of the platform's own tables in the central database.
+///
+/// # Errors
+/// TN-1003 if no central database is configured; a file that must not run.
+pub(super) fn central_job(
+    project: &Project,
+    fleet: &Fleet,
+    selected: &mut Selected,
+) -> Result<Job, CommandError> {
+    let address = &project.settings.central()?.address;
+    let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
+    Ok(fleet.job(selected, target)?)
+}
+
+/// Adds the central database to what is looked at, if the platform has migrations of its own for it.
+///
+/// # Errors
+/// As [`central_job`].
+pub(super) fn add_central(
+    project: &Project,
+    fleet: &Fleet,
+    selected: &mut Selected,
+) -> Result<(), CommandError> {
+    let job = central_job(project, fleet, selected)?;
+    if !job.track.migrations.is_empty() {
+        selected.jobs.push(job);
+    }
+    Ok(())
+}
+
 /// Returns where the project's tracks are.
 pub(super) fn folders(project: &Project) -> Folders {
     let folders = &project.settings.folders;
@@ -76,6 +107,7 @@ fn keys(project: &Project) -> Result<Option<KeyRing>, CommandError> {
 /// Returns the flags' choice as the library's.
 pub(super) fn selection(chosen: &Chosen) -> Selection {
     Selection {
+        ids: Vec::new(),
         only: chosen.chosen().map(Pattern::new).collect(),
         except: chosen.except.iter().map(Pattern::new).collect(),
         jurisdictions: chosen.jurisdiction.clone(),

@@ -7,7 +7,7 @@ use tenantry::plan::Goal;
 use tenantry::run::{Control, TargetReport};
 
 use super::opened::{self, block_on};
-use super::planned::{self, Planned, TrackPlan};
+use super::planned::{self, Planned};
 use super::{Context, runs};
 use crate::args::{Chosen, Limits};
 use crate::exit::Exit;
@@ -33,6 +33,9 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
         let mut selected = fleet
             .select(&opened::selection(question.chosen), question.tiers)
             .await?;
+        if question.chosen.is_everything() && question.to.is_none() {
+            opened::add_central(&project, &fleet, &mut selected)?;
+        }
         if selected.is_empty() {
             return runs::empty(context, &Limits::default()).map(|exit| (exit, false));
         }
@@ -93,13 +96,15 @@ pub(super) fn tell_failed(context: &Context, failed: &[TargetReport], again: &st
 /// Returns the command that carries out what `migrate plan` has shown; `None` if there is nothing to do.
 fn carry_out(planned: &Planned, question: &Question<'_>) -> Option<String> {
     let pending = || planned.tracks.iter().filter(|track| !track.migrations.is_empty());
-    let is_product = |track: &&TrackPlan| matches!(track.name, TrackName::Product(_));
-    let (products, all) = (pending().filter(is_product).count(), pending().count());
-    let word = match (products, all - products) {
-        (0, 0) => return None,
-        (0, _) => "all-tenants",
-        (_, 0) => "products",
-        (_, _) => "all",
+    let count = |is: fn(&TrackName) -> bool| pending().filter(|track| is(&track.name)).count();
+    let central = count(|name| *name == TrackName::Central);
+    let products = count(|name| matches!(name, TrackName::Product(_)));
+    let word = match (central, products, pending().count() - central - products) {
+        (0, 0, 0) => return None,
+        (0, 0, _) => "all-tenants",
+        (0, _, 0) => "products",
+        (_, 0, 0) => "central",
+        (_, _, _) => "all",
     };
     let to = question
         .to

@@ -9,7 +9,7 @@ use tenantry::migration::destroys_data;
 use tenantry::plan::Goal;
 use tenantry::registry::Run;
 use tenantry::run::{Control, Failure, Preview};
-use tenantry::{Code, Direction, Pattern, Selection, TrackName};
+use tenantry::{Code, Direction, Selection, TrackName};
 
 use super::again::{self, Again};
 use super::opened::{self, block_on};
@@ -93,7 +93,7 @@ async fn choose(project: &Project, fleet: &Fleet, back: &Back) -> Result<Selecte
     if let Some(tenant) = &back.tenant {
         let found = fleet.registry.find_tenant(tenant).await?;
         selection = Selection {
-            only: vec![Pattern::new(found.id.as_str())],
+            ids: vec![found.id],
             ..selection
         };
     } else if !back.all_tenants && back.selection.is_everything() {

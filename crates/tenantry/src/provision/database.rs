@@ -152,7 +152,7 @@ impl Tenants {
         };
         match target.failure.clone() {
             Some(failure) => Err(ProvisionError::Migrate {
-                label,
+                target: Box::new(target),
                 failure: Box::new(failure),
             }),
             None => Ok(target),

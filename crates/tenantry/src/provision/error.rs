@@ -7,7 +7,7 @@ use crate::code::Code;
 use crate::engine::CreateError;
 use crate::fleet::FleetError;
 use crate::registry::RegistryError;
-use crate::run::Failure;
+use crate::run::{Failure, TargetReport};
 use crate::tenant::{Jurisdiction, ProductType, ServerName};
 
 /// A tenant or product could not be provisioned; the same call continues with what is missing.
@@ -68,8 +68,8 @@ pub enum ProvisionError {
     /// The database was created and could not be migrated.
     #[error("Migration failed: {}", failure.what)]
     Migrate {
-        /// The name that messages use.
-        label: String,
+        /// What became of the database.
+        target: Box<TargetReport>,
         /// Why.
         failure: Box<Failure>,
     },

@@ -63,7 +63,8 @@ impl Products {
         Self(Tenants::new(fleet, naming))
     }
 
-    /// Gives a tenant, by slug or id, the database of a product and migrates it. Repeating it is harmless.
+    /// Gives a tenant, by slug, id or external id, the database of a product and migrates it. Repeating it is
+    /// harmless.
     pub async fn provision(
         &self,
         tenant: &str,

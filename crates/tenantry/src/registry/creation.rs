@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, PaginatorTrait as _,
-    QueryFilter as _, SqlErr, TransactionTrait as _,
+    ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _,
+    PaginatorTrait as _, QueryFilter as _, SqlErr, TransactionTrait as _,
 };
 
 use super::entities::{database, domain, tenant};
@@ -36,13 +36,15 @@ impl Registry {
     /// and takes over the name, the external id and the domains (all of them) that are given now; what is
     /// left out stays. Its jurisdiction can change as long as it has no database; then it is
     /// [`RegistryError::Begun`]. Any other owner of the slug is [`RegistryError::SlugTaken`]; a taken id,
-    /// external id or domain is [`RegistryError::Taken`]. With an error nothing was written.
+    /// external id or domain is [`RegistryError::Taken`]. So is an id, slug or external id that another tenant
+    /// has as any of these three: a name has to mean one tenant. With an error nothing was written.
     pub async fn create_tenant(&self, new: &NewTenant) -> Result<Tenant, RegistryError> {
         check_key("tenant id", new.id.as_str())?;
         check_key("external id", new.external_id.as_deref().unwrap_or_default())?;
         for domain in &new.domains {
             check_key("domain", domain.as_str())?;
         }
+        self.refuse_shared_name(new).await?;
         let tenant = Tenant {
             id: new.id.clone(),
             slug: new.slug.clone(),
@@ -58,6 +60,40 @@ impl Registry {
             Err(error) if is_taken(&error) => self.go_on(new).await,
             Err(error) => Err(self.refused(&error)),
         }
+    }
+
+    /// Fails if another tenant has one of the names that commands take, in whichever column.
+    async fn refuse_shared_name(&self, new: &NewTenant) -> Result<(), RegistryError> {
+        use tenant::Column;
+        let names = [
+            ("external id", new.external_id.as_deref()),
+            ("tenant id", Some(new.id.as_str())),
+            ("slug", Some(new.slug.as_str())),
+        ];
+        let given = || names.iter().filter_map(|(_, name)| *name);
+        let any = Condition::any()
+            .add(Column::Id.is_in(given()))
+            .add(Column::Slug.is_in(given()))
+            .add(Column::ExternalId.is_in(given()));
+        let rows = tenant::Entity::find()
+            .filter(any)
+            .filter(Column::Slug.ne(new.slug.as_str()))
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        for (what, name) in names {
+            let Some(name) = name else { continue };
+            let has =
+                |t: &&tenant::Model| t.id == name || t.slug == name || t.external_id.as_deref() == Some(name);
+            if let Some(owner) = rows.iter().find(has) {
+                return Err(RegistryError::Taken {
+                    what,
+                    name: name.to_owned(),
+                    owner: owner.slug.parse().ok(),
+                });
+            }
+        }
+        Ok(())
     }
 
     async fn insert_tenant(&self, tenant: &Tenant) -> Result<(), DbErr> {

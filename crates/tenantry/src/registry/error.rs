@@ -56,7 +56,8 @@ pub enum RegistryError {
     /// A name that must be unique is in use.
     #[error("{what} `{}` is taken{}", name.escape_debug(), owner_text(owner.as_ref()))]
     Taken {
-        /// What has the name: `server`, `database`, `domain`, `external id`, `tenant id`.
+        /// What has the name: `server`, `database`, `domain`, `external id`, `tenant id`, or `slug` if another
+        /// tenant has it as its id or external id.
         what: &'static str,
         /// The name.
         name: String,
@@ -88,10 +89,18 @@ pub enum RegistryError {
     /// There is no such tenant.
     #[error("Tenant not found: {given}")]
     TenantNotFound {
-        /// The slug or id as given.
+        /// The name as given.
         given: String,
         /// Slugs that may have been meant, at most three.
         nearest: Vec<String>,
+    },
+    /// Several tenants have a name: it is the slug of one and the external id of another, say.
+    #[error("`{}` names {} tenants", given.escape_debug(), candidates.len())]
+    Ambiguous {
+        /// The name as given.
+        given: String,
+        /// Of each of them a name that nobody else has: the slug or, if that is not one, the id.
+        candidates: Vec<String>,
     },
     /// There is no such server.
     #[error("there is no server `{}`", given.escape_debug())]
@@ -186,6 +195,7 @@ impl RegistryError {
             Self::Taken { .. } | Self::SlugTaken { .. } => Code(6001),
             Self::Begun { .. } => Code(6016),
             Self::TenantNotFound { .. } => Code(6002),
+            Self::Ambiguous { .. } => Code(6017),
             Self::ServerNotFound { .. } | Self::DatabaseNotFound { .. } => Code(6010),
             Self::RunNotFound { .. } => Code(4009),
             Self::KeyNeeded { .. } | Self::WrongKey { .. } => Code(1005),
@@ -197,11 +207,14 @@ impl RegistryError {
         }
     }
 
-    /// Returns the names that may have been meant; empty unless something was not found.
+    /// Returns the names that may have been meant; empty unless something was not found or is ambiguous.
     pub fn nearest(&self) -> &[String] {
         if let Self::TenantNotFound { nearest, .. }
         | Self::ServerNotFound { nearest, .. }
-        | Self::RunNotFound { nearest, .. } = self
+        | Self::RunNotFound { nearest, .. }
+        | Self::Ambiguous {
+            candidates: nearest, ..
+        } = self
         {
             nearest
         } else {

@@ -10,6 +10,7 @@ use super::entities::{database, server, tenant};
 use super::rows::Row;
 use super::{Registry, RegistryError};
 use crate::code::Code;
+use crate::engine::Engine;
 use crate::migration::Version;
 use crate::run::Outcome;
 use crate::target::TrackName;
@@ -20,6 +21,8 @@ use crate::tenant::{ServerName, TenantStatus};
 pub struct StatusGroup {
     /// The track.
     pub track: TrackName,
+    /// The engine of the server they stand on.
+    pub engine: Engine,
     /// The newest version at the last look; `None` if unknown or nothing is applied.
     pub version: Option<Version>,
     /// What became of them in their last run; `None` before the first.
@@ -52,7 +55,7 @@ pub struct NotCurrent {
 /// How the ready databases of active tenants stand, and how many tenants are what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FleetStatus {
-    /// By track, version and outcome.
+    /// By track, engine, version and outcome.
     pub groups: Vec<StatusGroup>,
     /// Every database whose last outcome was neither applied nor current, by name.
     pub not_current: Vec<NotCurrent>,
@@ -71,6 +74,9 @@ type Found = (
     Option<i32>,
     Option<i64>,
 );
+
+/// The columns of a [`StatusGroup`], in the order of the query.
+type Counted = (String, String, Option<i64>, Option<String>, i64);
 
 impl Registry {
     /// Returns how the fleet stands, without opening a password or connecting to a database.
@@ -107,14 +113,19 @@ impl Registry {
 
     async fn groups(&self) -> Result<Vec<StatusGroup>, RegistryError> {
         use database::Column;
-        let rows: Vec<(String, Option<i64>, Option<String>, i64)> = in_use()
+        let rows: Vec<Counted> = in_use()
+            .inner_join(server::Entity)
             .select_only()
-            .columns([Column::Product, Column::Version, Column::Outcome])
+            .column(Column::Product)
+            .column(server::Column::Engine)
+            .columns([Column::Version, Column::Outcome])
             .column_as(Column::Id.count(), "databases")
             .group_by(Column::Product)
+            .group_by(server::Column::Engine)
             .group_by(Column::Version)
             .group_by(Column::Outcome)
             .order_by_asc(Column::Product)
+            .order_by_asc(server::Column::Engine)
             .order_by_asc(Column::Version)
             .order_by_asc(Column::Outcome)
             .into_tuple()
@@ -122,13 +133,14 @@ impl Registry {
             .await
             .map_err(|e| self.refused(&e))?;
         rows.into_iter()
-            .map(|(product, version, outcome, count)| {
+            .map(|(product, engine, version, outcome, count)| {
                 let at = Row {
                     table: "tenantry_databases",
                     id: "(any)",
                 };
                 Ok(StatusGroup {
                     track: at.read("product", track_of(&product))?,
+                    engine: at.read("engine", Engine::from_word(&engine))?,
                     version: at.version("version", version)?,
                     outcome: at.outcome(outcome.as_deref())?,
                     databases: count.unsigned_abs(),

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 use super::databases::{DatabaseStatus, at, product_of};
 use super::entities::database::{Column, Entity, Model};
 use super::servers::ListedServer;
-use super::tenants::refuse_unknown;
+use super::tenants::refuse_unclear;
 use super::{Registry, RegistryError};
 use crate::engine::Engine;
 use crate::secret::SecretError;
@@ -54,13 +54,14 @@ pub struct Targets {
 impl Registry {
     /// Returns the selected targets with their passwords opened; writes nothing, connects to no target.
     ///
-    /// A name without wildcard that nobody has fails with [`RegistryError::TenantNotFound`], an unknown
-    /// server with [`RegistryError::ServerNotFound`], and a missing key, where there are passwords,
-    /// with [`RegistryError::KeyNeeded`]. If no password opens because all were sealed with another key, it
-    /// is one mistake and not every target's: [`RegistryError::WrongKey`].
+    /// A name without wildcard that nobody has fails with [`RegistryError::TenantNotFound`], one that several
+    /// have with [`RegistryError::Ambiguous`], an unknown server with [`RegistryError::ServerNotFound`], and
+    /// a missing key, where there are passwords, with [`RegistryError::KeyNeeded`]. If no password opens
+    /// because all were sealed with another key, it is one mistake and not every target's:
+    /// [`RegistryError::WrongKey`].
     pub async fn targets(&self, selection: &Selection, tier: Tier) -> Result<Targets, RegistryError> {
         let tenants = self.all_tenants().await?;
-        refuse_unknown(selection, &tenants)?;
+        refuse_unclear(selection, &tenants)?;
         for name in &selection.servers {
             self.listed_server(name.as_str()).await?;
         }

@@ -15,21 +15,25 @@ use crate::selection::{Selection, nearest};
 use crate::tenant::{Jurisdiction, ProductType, Slug, Tenant, TenantId, TenantStatus};
 
 impl Registry {
-    /// Finds a tenant by slug or, if nobody has that slug, by id.
+    /// Finds a tenant by id; if nobody has that id, by slug; and if nobody has that slug, by external id.
     ///
     /// Fails with [`RegistryError::TenantNotFound`] and the nearest slugs if there is none.
-    pub async fn find_tenant(&self, slug_or_id: &str) -> Result<Tenant, RegistryError> {
-        let either = Condition::any()
-            .add(tenant::Column::Slug.eq(slug_or_id))
-            .add(tenant::Column::Id.eq(slug_or_id));
+    pub async fn find_tenant(&self, name: &str) -> Result<Tenant, RegistryError> {
+        use tenant::Column;
+        let any = Condition::any()
+            .add(Column::Id.eq(name))
+            .add(Column::Slug.eq(name))
+            .add(Column::ExternalId.eq(name));
         let rows = tenant::Entity::find()
-            .filter(either)
+            .filter(any)
             .all(&self.db)
             .await
             .map_err(|e| self.refused(&e))?;
-        let found = rows.iter().find(|t| t.slug == slug_or_id).or(rows.first());
-        let Some(row) = found else {
-            return Err(self.not_found(slug_or_id).await?);
+        let by_id = rows.iter().find(|t| t.id == name);
+        let by_slug = || rows.iter().find(|t| t.slug == name);
+        let by_external_id = || rows.iter().find(|t| t.external_id.as_deref() == Some(name));
+        let Some(row) = by_id.or_else(by_slug).or_else(by_external_id) else {
+            return Err(self.not_found(name).await?);
         };
         let domains = domain::Entity::find()
             .filter(domain::Column::TenantId.eq(&row.id))
@@ -43,10 +47,11 @@ impl Registry {
 
     /// Returns the selected tenants by slug, of every status; empty if none is selected.
     ///
-    /// A name without wildcard that nobody has fails with [`RegistryError::TenantNotFound`].
+    /// A name without wildcard that nobody has fails with [`RegistryError::TenantNotFound`], one that several
+    /// have with [`RegistryError::Ambiguous`].
     pub async fn tenants(&self, selection: &Selection) -> Result<Vec<Tenant>, RegistryError> {
         let all = self.all_tenants().await?;
-        refuse_unknown(selection, &all)?;
+        refuse_unclear(selection, &all)?;
         let placed = self.placed(selection).await?;
         Ok(all
             .into_iter()
@@ -127,11 +132,27 @@ impl Registry {
     }
 }
 
-/// Fails if a name without wildcard names nobody.
-pub(super) fn refuse_unknown(selection: &Selection, tenants: &[Tenant]) -> Result<(), RegistryError> {
-    match selection.unknown(tenants).first() {
-        Some(pattern) => Err(not_among(pattern.as_str(), tenants)),
+/// Fails if a name without wildcard names nobody, or more than one.
+pub(super) fn refuse_unclear(selection: &Selection, tenants: &[Tenant]) -> Result<(), RegistryError> {
+    if let Some(pattern) = selection.unknown(tenants).first() {
+        return Err(not_among(pattern.as_str(), tenants));
+    }
+    match selection.ambiguous(tenants) {
+        Some((pattern, named)) => Err(RegistryError::Ambiguous {
+            given: pattern.to_string(),
+            candidates: named.into_iter().map(|one| own_name(one, tenants)).collect(),
+        }),
         None => Ok(()),
+    }
+}
+
+/// Returns the slug of a tenant or, where another tenant has that as a name too, the id.
+fn own_name(tenant: &Tenant, tenants: &[Tenant]) -> String {
+    let slug = tenant.slug.as_str();
+    if tenants.iter().filter(|t| t.has_name(slug)).count() == 1 {
+        slug.to_owned()
+    } else {
+        tenant.id.to_string()
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tenantry::engine::Engine;
 use tenantry::fleet::{Fleet, Selected};
 use tenantry::migration::{Track, Version};
 use tenantry::registry::NotCurrent;
@@ -95,27 +96,20 @@ impl ByTrack {
 /// What the registry says; a file that must not run.
 pub(super) async fn remembered(fleet: &Fleet) -> Result<Shown, CommandError> {
     let status = fleet.registry.fleet_status().await?;
-    let engine = fleet
-        .registry
-        .servers()
-        .await?
-        .first()
-        .map(|server| server.engine);
-    let mut read: BTreeMap<String, Arc<Track>> = BTreeMap::new();
+    // Engines that only an unused server has need no files, so that the databases decide which are read.
+    let mut read: BTreeMap<(String, Engine), Arc<Track>> = BTreeMap::new();
     let mut tracks = ByTrack::default();
     for group in &status.groups {
-        let name = group.track.to_string();
-        // Versions are the same for every engine, so that the files of any one tell the newest.
-        let Some(engine) = engine else { break };
-        let track = match read.get(&name) {
+        let key = (group.track.to_string(), group.engine);
+        let track = match read.get(&key) {
             Some(track) => Arc::clone(track),
-            None => Arc::new(fleet.folders.read(&group.track, engine)?),
+            None => Arc::new(fleet.folders.read(&group.track, group.engine)?),
         };
         let standing = Standing::remembered(&track, group.version, group.outcome);
         tracks
             .of(&group.track, Some(&track))
             .add(standing, group.version, group.databases);
-        read.insert(name, track);
+        read.insert(key, track);
     }
     let tenants = status.tenants.iter().map(|(s, count)| (s.as_str(), *count));
     Ok(Shown {
@@ -123,7 +117,7 @@ pub(super) async fn remembered(fleet: &Fleet) -> Result<Shown, CommandError> {
         not_current: status.not_current.iter().map(known).collect(),
         tenants: tenants.collect(),
         live: false,
-        has_server: engine.is_some(),
+        has_server: !fleet.registry.servers().await?.is_empty(),
     })
 }
 
@@ -161,6 +155,27 @@ pub(super) async fn asked(
         has_server: true,
     };
     Ok((shown, failed))
+}
+
+/// Asks the central database, which has no row in the registry, and adds its track behind all others. Returns
+/// why it could not be planned.
+pub(super) async fn add_central(fleet: &Fleet, central: &Selected, shown: &mut Shown) -> Vec<TargetReport> {
+    let previews = fleet.preview(central, &Control::default()).await;
+    for preview in &previews {
+        let track = central
+            .tracks
+            .find(&preview.target.track, preview.target.address.engine());
+        let mut tracks = ByTrack::default();
+        tracks.of(&preview.target.track, track.map(AsRef::as_ref)).add(
+            Standing::of_preview(preview),
+            version(preview),
+            1,
+        );
+        shown.tracks.extend(tracks.0.into_values());
+    }
+    let failed = failed(central, &previews);
+    shown.not_current.extend(failed.iter().map(unanswered));
+    failed
 }
 
 /// Returns the newest version that a database says it has; of one that did not answer, what is remembered.

@@ -4,7 +4,7 @@ mod gather;
 mod one;
 mod view;
 
-use tenantry::fleet::Tiers;
+use tenantry::fleet::{Selected, Tiers};
 
 use super::opened::{self, block_on};
 use super::{Context, plans, runs};
@@ -30,16 +30,21 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
         if let Some(tenant) = question.tenant {
             return one::show(context, &fleet, tenant).await;
         }
-        let (shown, failed) = if question.live || !question.chosen.is_everything() {
+        let mut central = Selected::default();
+        if question.chosen.is_everything() {
+            opened::add_central(&project, &fleet, &mut central)?;
+        }
+        let (mut shown, mut failed) = if question.live || !question.chosen.is_everything() {
             let selection = opened::selection(question.chosen);
             let selected = fleet.select(&selection, Tiers::Both).await?;
-            if selected.is_empty() {
+            if selected.is_empty() && central.is_empty() {
                 return runs::empty(context, &Limits::default()).map(|exit| (exit, false));
             }
             gather::asked(&fleet, &selection, &selected).await?
         } else {
             (gather::remembered(&fleet).await?, Vec::new())
         };
+        failed.extend(gather::add_central(&fleet, &central, &mut shown).await);
         let exit = plans::tell_failed(context, &failed, "tenantry migrate status --live");
         let mut human = view::human(&shown);
         if exit != Exit::Done {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tenantry::fleet::{Fleet, Tiers};
 use tenantry::history::Phase;
 use tenantry::run::{Control, Preview};
-use tenantry::{Pattern, Selection, Tenant, TenantStatus};
+use tenantry::{Selection, Tenant, TenantStatus};
 
 use super::super::planned::failed;
 use super::super::{Context, plans};
@@ -49,11 +49,7 @@ pub(super) async fn show(
     given: &str,
 ) -> Result<(Exit, bool), CommandError> {
     let tenant = fleet.registry.find_tenant(given).await?;
-    let selection = Selection {
-        only: vec![Pattern::new(tenant.id.as_str())],
-        ..Selection::default()
-    };
-    let selected = fleet.select(&selection, Tiers::Both).await?;
+    let selected = fleet.select(&Selection::of(&tenant), Tiers::Both).await?;
     let previews = fleet.preview(&selected, &Control::default()).await;
     let failed = failed(&selected, &previews);
     let mut databases: Vec<ShownHistory> = previews.iter().map(history).collect();

@@ -1,5 +1,7 @@
 //! A status as people read it: figures with bars, then who needs somebody.
 
+use tenantry::TrackName;
+
 use super::gather::{Shown, ShownTarget, ShownTrack};
 use crate::render::advice::is_first_to_mend;
 use crate::render::text;
@@ -16,7 +18,7 @@ pub(super) fn human(shown: &Shown) -> String {
     lines.push(String::new());
     if !shown.has_server {
         lines.push("No server yet:  tenantry server add --help".to_owned());
-    } else if shown.tracks.is_empty() {
+    } else if shown.tracks.iter().all(is_central) {
         lines.push("No database yet:  tenantry tenant create <slug>".to_owned());
     }
     for (at, track) in shown.tracks.iter().enumerate() {
@@ -27,6 +29,11 @@ pub(super) fn human(shown: &Shown) -> String {
     }
     lines.extend(what_next(shown));
     lines.join("\n")
+}
+
+/// The central database is there from the beginning.
+fn is_central(track: &ShownTrack) -> bool {
+    track.track == TrackName::Central.to_string()
 }
 
 fn headline(shown: &Shown) -> String {

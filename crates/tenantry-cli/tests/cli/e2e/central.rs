@@ -6,10 +6,11 @@ use tenantry::engine::Engine;
 
 use super::{five, on_each_engine};
 use crate::platform::Platform;
-use crate::{only_json, stderr};
+use crate::{only_json, stderr, stdout};
 
 on_each_engine!(
     a_wrong_key_is_refused_and_nothing_is_touched,
+    pending_central_migrations_are_planned_and_shown,
     before_the_registry_is_migrated_the_command_for_it_is_named,
 );
 
@@ -71,6 +72,30 @@ fn before_the_registry_is_migrated_the_command_for_it_is_named(engine: Engine) {
             "{words:?} {output:?}"
         );
     }
+}
+
+fn pending_central_migrations_are_planned_and_shown(engine: Engine) {
+    let Some(platform) = five(engine) else { return };
+    let plan = ["migrate", "plan", "--exit-code"];
+    let status = ["migrate", "status", "--exit-code"];
+    let live = ["migrate", "status", "--live", "--exit-code"];
+    platform.ends(0, &plan);
+    platform.ends(0, &status);
+    platform.write("migrations/central/001_c.sql", "CREATE TABLE c (id INTEGER);\n");
+    let planned = stdout(&platform.ends(10, &plan));
+    assert!(planned.contains("Track central"), "{planned}");
+    assert!(planned.contains("Next:  tenantry migrate central"), "{planned}");
+    platform.ends(0, &["migrate", "plan", "--only", "acme", "--exit-code"]);
+    for words in [&status[..], &live] {
+        let shown = platform.json(10, words);
+        let tracks = shown["tracks"].as_array().unwrap();
+        assert_eq!(tracks.last().unwrap()["track"], "central", "{shown}");
+        assert_eq!(tracks.last().unwrap()["behind"], 1, "{shown}");
+    }
+    platform.ends(0, &["migrate", "central"]);
+    platform.ends(0, &plan);
+    platform.ends(0, &status);
+    assert_eq!(platform.json(0, &live)["tracks"][1]["current"], 1);
 }
 
 /// The registry's driver reads these; what it cannot be kept from obeying is refused.

@@ -3,6 +3,7 @@
 use tenantry::engine::Engine;
 
 use super::{five, on_each_engine};
+use crate::platform::Platform;
 use crate::{only_json, stderr, stdout};
 
 on_each_engine!(
@@ -33,6 +34,12 @@ fn selectors_narrow_the_fleet_and_unknown_names_are_answered(engine: Engine) {
     platform.ends(0, &[&empty[..], &["--allow-empty"]].concat());
     only_json(&platform.ends(0, &[&empty[..], &["--allow-empty", "--json"]].concat()));
 
+    platform.write("migrations/central/001_c.sql", "CREATE TABLE c (id INTEGER);\n");
+    let nobody = ["migrate", "all", "--only", "nobody*"];
+    assert_eq!(platform.json(22, &nobody)["code"], "TN-4003");
+    platform.ends(0, &[&nobody[..], &["--allow-empty"]].concat());
+    assert_eq!(platform.json(0, &["migrate", "central"])["applied"], 1);
+
     let applied = |words: &[&str]| {
         let words = [&["migrate", "all-tenants"], words].concat();
         platform.json(0, &words)["applied"].as_u64().unwrap()
@@ -43,6 +50,17 @@ fn selectors_narrow_the_fleet_and_unknown_names_are_answered(engine: Engine) {
     assert_eq!(applied(&["--except", "globex,initech"]), 1);
     assert_eq!(applied(&["--jurisdiction", "uk", "--server", "local"]), 2);
     assert_eq!(applied(&[]), 0);
+}
+
+#[test]
+fn an_unused_server_of_another_engine_is_no_reason_to_refuse_a_status() {
+    let files = [("1_a.postgres.sql", "CREATE TABLE a (id INTEGER);\n")];
+    let Some(platform) = Platform::with_tenants(Engine::Postgres, &files, &["acme"]) else {
+        return;
+    };
+    platform.add_folder("a-folder");
+    let shown = platform.json(0, &["migrate", "status", "--exit-code"]);
+    assert_eq!(shown["tracks"][0]["current"], 1, "{shown}");
 }
 
 fn stdout_is_json_in_success_and_in_failure(engine: Engine) {

@@ -7,6 +7,7 @@ mod create;
 mod failure;
 mod fleet;
 mod lost;
+mod one;
 mod rollback;
 mod signals;
 mod units;

@@ -3,6 +3,7 @@
 mod chains;
 mod half_way;
 mod lost;
+mod one;
 mod stopped;
 mod upgrade;
 

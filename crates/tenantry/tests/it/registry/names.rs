@@ -1,7 +1,7 @@
 //! Servers, tenants and databases: written, found again, and refused where a name is taken or unknown.
 
 use tenantry::engine::Address;
-use tenantry::registry::{DatabaseStatus, NewServer, NewTenant, RegistryError};
+use tenantry::registry::{DatabaseStatus, NewServer, NewTenant, Registry, RegistryError};
 use tenantry::run::Outcome;
 use tenantry::{Code, Domain, Pattern, Selection, Tenant, TenantId, TenantStatus};
 
@@ -15,6 +15,7 @@ super::on_every_engine!(
     what_is_said_anew_of_a_tenant_under_creation_is_taken_over,
     a_tenant_with_databases_stays_in_its_jurisdiction,
     a_taken_name_says_whose_it_is,
+    a_name_of_another_tenant_is_taken_in_whichever_column,
     an_unknown_name_gives_the_nearest,
     a_reserved_database_stays_what_it_was,
     two_tenants_cannot_have_one_database,
@@ -208,6 +209,46 @@ async fn a_taken_name_says_whose_it_is(central: Central) {
         );
     }
     assert_eq!(registry.tenants(&Selection::default()).await.unwrap().len(), 1);
+}
+
+async fn a_name_of_another_tenant_is_taken_in_whichever_column(central: Central) {
+    let registry = central.registry().await;
+    let new = NewTenant {
+        external_id: Some("crm-42".to_owned()),
+        ..new_tenant("acme")
+    };
+    let acme = registry.create_tenant(&new).await.unwrap();
+    assert_eq!(registry.find_tenant("crm-42").await.unwrap(), acme);
+    for (what, name) in [("external id", acme.id.as_str()), ("external id", "acme")] {
+        let new = NewTenant {
+            external_id: Some(name.to_owned()),
+            ..new_tenant("evil")
+        };
+        is_taken(&registry, &new, what).await;
+    }
+    is_taken(&registry, &new_tenant("crm-42"), "slug").await;
+    for name in ["acme", "crm-42"] {
+        let new = NewTenant {
+            id: TenantId::from_text(name),
+            ..new_tenant("evil")
+        };
+        is_taken(&registry, &new, "tenant id").await;
+    }
+    let own = NewTenant {
+        external_id: Some("globex".to_owned()),
+        ..new_tenant("globex")
+    };
+    registry.create_tenant(&own).await.unwrap();
+}
+
+/// Says that a tenant cannot be created because `acme` has the name.
+async fn is_taken(registry: &Registry, new: &NewTenant, expected: &str) {
+    let error = registry.create_tenant(new).await.unwrap_err();
+    assert!(
+        matches!(&error, RegistryError::Taken { what, owner: Some(owner), .. }
+            if *what == expected && owner.as_str() == "acme"),
+        "{expected}: {error:?}"
+    );
 }
 
 async fn an_unknown_name_gives_the_nearest(central: Central) {
