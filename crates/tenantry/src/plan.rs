@@ -26,6 +26,9 @@ pub enum Goal {
     BackTo(Option<Version>),
     /// Revert what these runs applied: one, and those that went on with it.
     BackRuns(Vec<String>),
+    /// Revert these versions, where they are still applied, and nothing else: what a look found and a
+    /// person may have confirmed.
+    BackVersions(Vec<Version>),
 }
 
 impl Goal {
@@ -33,7 +36,9 @@ impl Goal {
     pub fn direction(&self) -> Direction {
         match self {
             Self::Head | Self::UpTo(_) => Direction::Up,
-            Self::BackSteps(_) | Self::BackTo(_) | Self::BackRuns(_) => Direction::Down,
+            Self::BackSteps(_) | Self::BackTo(_) | Self::BackRuns(_) | Self::BackVersions(_) => {
+                Direction::Down
+            }
         }
     }
 
@@ -42,7 +47,7 @@ impl Goal {
         match self {
             Self::UpTo(version) => Some(*version),
             Self::BackTo(version) => *version,
-            Self::Head | Self::BackSteps(_) | Self::BackRuns(_) => None,
+            Self::Head | Self::BackSteps(_) | Self::BackRuns(_) | Self::BackVersions(_) => None,
         }
     }
 
@@ -54,6 +59,10 @@ impl Goal {
             ("back_steps", steps) => steps.parse().ok().map(Self::BackSteps),
             ("back_to", "nothing") => Some(Self::BackTo(None)),
             ("back_to", version) => version.parse().ok().map(|version| Self::BackTo(Some(version))),
+            ("back_versions", versions) => {
+                let read: Result<Vec<Version>, _> = versions.split(' ').map(str::parse).collect();
+                read.ok().map(Self::BackVersions)
+            }
             ("back_runs", runs) => Some(Self::BackRuns(runs.split(' ').map(str::to_owned).collect())),
             _ => None,
         }
@@ -69,6 +78,10 @@ impl fmt::Display for Goal {
             Self::BackTo(Some(version)) => write!(f, "back_to {version}"),
             Self::BackTo(None) => f.write_str("back_to nothing"),
             Self::BackRuns(runs) => write!(f, "back_runs {}", runs.join(" ")),
+            Self::BackVersions(versions) => {
+                let words: Vec<String> = versions.iter().map(ToString::to_string).collect();
+                write!(f, "back_versions {}", words.join(" "))
+            }
         }
     }
 }
@@ -105,6 +118,20 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Whether nothing was ever applied to the database.
     pub fresh: bool,
+}
+
+impl Plan {
+    /// Returns the goal that leads to this plan and never beyond it: a way back names its versions, so
+    /// that it takes back no others when it is planned anew on a history that has changed since. A goal
+    /// forwards stays as it is.
+    pub fn fixed(&self, goal: &Goal) -> Goal {
+        match goal.direction() {
+            Direction::Up => goal.clone(),
+            Direction::Down => {
+                Goal::BackVersions(self.steps.iter().map(|step| step.migration.version).collect())
+            }
+        }
+    }
 }
 
 /// Why a database must not be touched with these files.
@@ -166,6 +193,18 @@ pub enum PlanError {
         /// The version asked for.
         version: Version,
     },
+    /// Newer migrations would stay above what is taken back, and could then never be followed by it again.
+    #[error("{} applied above it and would stay: {}", count_are(labels.len()), labels.join(", "))]
+    Beneath {
+        /// `version_name` of each that would stay, newest first.
+        labels: Vec<String>,
+        /// The run that applied the newest of them.
+        run_id: String,
+        /// The newest applied version below everything that is taken back; `None` if there is none.
+        below: Option<Version>,
+        /// How many migrations are applied above `below`.
+        depth: usize,
+    },
     /// A migration is half-way, so nothing can be reverted before it is finished.
     #[error("{label} is half-way; finish it before going back")]
     HalfWay {
@@ -206,6 +245,7 @@ impl PlanError {
             Self::Ahead { .. } => Code(3007),
             Self::UnknownVersion { .. } => Code(4008),
             Self::HalfWay { .. } => Code(3010),
+            Self::Beneath { .. } => Code(3060),
         }
     }
 }
@@ -224,7 +264,9 @@ pub fn plan(track: &Track, history: &History, goal: &Goal) -> Result<Plan, PlanE
             check_version(track, *version)?;
             pending(track, history, Some(*version))?
         }
-        Goal::BackSteps(_) | Goal::BackTo(_) | Goal::BackRuns(_) => reverts(track, history, goal)?,
+        Goal::BackSteps(_) | Goal::BackTo(_) | Goal::BackRuns(_) | Goal::BackVersions(_) => {
+            reverts(track, history, goal)?
+        }
     };
     Ok(Plan {
         current: history.current(&track.name),
@@ -318,22 +360,55 @@ fn step(migration: &Arc<Migration>, direction: Direction, interrupted: Option<&A
     }
 }
 
-fn reverts(track: &Track, history: &History, goal: &Goal) -> Result<Vec<Step>, PlanError> {
+/// Returns the rows that a goal takes back, newest first.
+fn taken_back<'a>(track: &Track, history: &'a History, goal: &Goal) -> Result<Vec<&'a Applied>, PlanError> {
     let mut rows: Vec<&Applied> = history.of_track(&track.name).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.version));
-    let chosen: Vec<&Applied> = match goal {
-        Goal::Head | Goal::UpTo(_) => Vec::new(),
-        Goal::BackSteps(n) => rows.into_iter().take(*n).collect(),
+    let mut chosen = rows.clone();
+    match goal {
+        Goal::Head | Goal::UpTo(_) => chosen.clear(),
+        Goal::BackSteps(n) => chosen.truncate(*n),
         Goal::BackTo(Some(version)) => {
             check_version(track, *version)?;
-            rows.into_iter().filter(|row| row.version > *version).collect()
+            chosen.retain(|row| row.version > *version);
         }
-        Goal::BackTo(None) => rows,
-        Goal::BackRuns(runs) => rows
-            .into_iter()
-            .filter(|row| runs.contains(&row.run_id))
-            .collect(),
+        Goal::BackTo(None) => {}
+        Goal::BackRuns(runs) => chosen.retain(|row| runs.contains(&row.run_id)),
+        Goal::BackVersions(versions) => chosen.retain(|row| versions.contains(&row.version)),
+    }
+    check_on_top(&rows, &chosen)?;
+    Ok(chosen)
+}
+
+/// Refuses to take back what stands beneath something that would stay. Both are sorted, newest first.
+fn check_on_top(rows: &[&Applied], chosen: &[&Applied]) -> Result<(), PlanError> {
+    let Some(oldest) = chosen.last().map(|row| row.version) else {
+        return Ok(());
     };
+    let above = rows.iter().filter(|row| row.version >= oldest);
+    let staying: Vec<&&Applied> = above
+        .clone()
+        .filter(|row| !chosen.iter().any(|c| c.version == row.version))
+        .collect();
+    let Some(newest) = staying.first() else {
+        return Ok(());
+    };
+    Err(PlanError::Beneath {
+        labels: staying
+            .iter()
+            .map(|row| format!("{}_{}", row.version, row.name))
+            .collect(),
+        run_id: newest.run_id.clone(),
+        below: rows
+            .iter()
+            .map(|row| row.version)
+            .find(|version| *version < oldest),
+        depth: above.count(),
+    })
+}
+
+fn reverts(track: &Track, history: &History, goal: &Goal) -> Result<Vec<Step>, PlanError> {
+    let chosen = taken_back(track, history, goal)?;
     let mut steps = Vec::new();
     let mut no_way_back = Vec::new();
     for row in chosen {

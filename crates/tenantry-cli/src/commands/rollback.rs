@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use tenantry::fleet::{Fleet, Selected, Tiers, central_target};
 use tenantry::migration::destroys_data;
-use tenantry::plan::Goal;
+use tenantry::plan::{Goal, PlanError};
 use tenantry::registry::Run;
 use tenantry::run::{Control, Failure, Preview};
 use tenantry::{Code, Direction, Selection, TrackName};
@@ -23,6 +23,8 @@ use crate::render::text;
 
 /// A migration without a way back.
 const NO_WAY_BACK: Code = Code(3005);
+/// Newer migrations would stay above what is taken back.
+const BENEATH: Code = Code(3060);
 
 /// Takes back the last run of the chosen targets, some steps, a run, or everything newer than a version.
 ///
@@ -44,9 +46,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         selected.aim(&unit.goal)?;
         let previews = fleet.preview(&selected, &Control::default()).await;
         refuse_without_way_back(&previews)?;
-        if back.run.is_none() {
-            refuse_beneath_another(back, &unit, &previews)?;
-        }
+        refuse_beneath_another(back, &previews)?;
         if previews
             .iter()
             .all(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty()))
@@ -64,6 +64,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         }
         confirm(context, back, &previews)?;
         selected.left_out.clear();
+        selected.hold_to(&previews);
         let asking = Asking {
             command: unit.command.clone(),
             direction: Direction::Down,
@@ -186,28 +187,35 @@ fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {
     Err(made.help("or go forwards:  tenantry migrate make <name>"))
 }
 
-/// Refuses to guess the last run where a database's own history knows a newer one: its process died, or the
-/// registry was away, before what it did was recorded.
-fn refuse_beneath_another(back: &Back, unit: &Unit, previews: &[Preview]) -> Result<(), CommandError> {
-    let Goal::BackRuns(chain) = &unit.goal else {
+/// Refuses a run beneath newer migrations. One that was guessed is the last that the registry knows: the
+/// process of a newer one died, or the registry was away, before what it did was recorded.
+fn refuse_beneath_another(back: &Back, previews: &[Preview]) -> Result<(), CommandError> {
+    let found = previews.iter().find_map(|preview| match &preview.refused {
+        Some(PlanError::Beneath {
+            labels,
+            run_id,
+            below,
+            depth,
+        }) => Some((preview.target.label(), labels, run_id, below, depth)),
+        Some(_) | None => None,
+    });
+    let Some((label, labels, run, below, depth)) = found else {
         return Ok(());
     };
-    let newer = |preview: &Preview| {
-        let (plan, history) = preview.planned.as_ref().ok()?;
-        let rows = history.of_track(&preview.target.track);
-        let newest = rows.max_by_key(|row| row.version)?;
-        let is_beneath = !plan.steps.is_empty() && !chain.contains(&newest.run_id);
-        is_beneath.then(|| (preview.target.label(), newest.run_id.clone()))
+    let (title, unit) = if back.run.is_none() {
+        let title =
+            format!("`{label}` has migrations of {run}, which the registry does not know as the last run");
+        (title, format!("--run {run}"))
+    } else {
+        let title = format!("`{label}` has newer migrations, which would stay");
+        let unit = below.map_or_else(|| format!("--step {depth}"), |version| format!("--to {version}"));
+        (title, unit)
     };
-    let Some((label, run)) = previews.iter().find_map(newer) else {
-        return Ok(());
-    };
-    let title =
-        format!("`{label}` has migrations of {run}, which the registry does not know as the last run");
-    let named = again::rollback(back, &format!("--run {run}"));
     Err(CommandError::new(Exit::Refused, title)
+        .code(BENEATH)
+        .fact("newer", text::names(labels.iter().map(String::as_str)))
         .fact("state", "nothing was rolled back")
-        .help(format!("tenantry {named}")))
+        .help(format!("tenantry {}", again::rollback(back, &unit))))
 }
 
 /// Asks for the typed text where the way back destroys data.

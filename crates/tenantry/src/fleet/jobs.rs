@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::migration::{Track, Version};
 use crate::plan::Goal;
 use crate::registry::{LockedTarget, Targets, Tier};
-use crate::run::{Failure, Job, Outcome, TargetReport, Tracks};
+use crate::run::{Failure, Job, Outcome, Preview, TargetReport, Tracks};
 use crate::selection::{Selection, nearest};
 use crate::target::{Owner, Target, TrackName};
 use crate::tenant::{Tenant, TenantStatus};
@@ -81,6 +81,22 @@ impl Selected {
         }
         self.goal = goal.clone();
         Ok(())
+    }
+
+    /// Holds every way back to what a preview of it found, so that the run takes back what was looked at and
+    /// nothing else. What could not be looked at is left out, with the reason why, and a job without a
+    /// preview goes; a goal forwards stays.
+    pub fn hold_to(&mut self, previews: &[Preview]) {
+        let key = |target: &Target| (target.database_id.clone(), target.track.to_string());
+        let seen: HashMap<_, &Preview> = previews.iter().map(|p| (key(&p.target), p)).collect();
+        let look = |job: &Job| seen.get(&key(&job.target)).copied();
+        for job in &mut self.jobs {
+            if let Some(Ok((plan, _))) = look(job).map(|preview| &preview.planned) {
+                job.goal = plan.fixed(&job.goal);
+            }
+        }
+        self.left_out.extend(previews.iter().filter_map(Preview::report));
+        self.retain(|job| look(job).is_some_and(|preview| preview.planned.is_ok()));
     }
 
     fn check_version(&self, version: Version) -> Result<(), FleetError> {

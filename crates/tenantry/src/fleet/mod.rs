@@ -148,6 +148,8 @@ impl Fleet {
         let (mut report, waiting) = (report?, waiting?);
         let recorded = waiting.finish(&self.registry, &id, report.status).await;
         report.unrecorded = recorded.err().map(Unrecorded::from);
+        // Without any job the run itself cannot tell.
+        report.direction = request.direction;
         report.targets.extend(selected.left_out);
         Ok(report)
     }

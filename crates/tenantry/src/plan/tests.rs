@@ -88,6 +88,56 @@ fn the_runs_of_a_chain_are_taken_back_together() {
 }
 
 #[test]
+fn a_fixed_way_back_takes_only_what_is_left_of_it() {
+    let files = [
+        FILES.as_slice(),
+        &[("3_c.down.sql", "SELECT 30;"), ("1_a.down.sql", "SELECT 10;")],
+    ]
+    .concat();
+    let track = track(&files);
+    let planned = |rows: &[(i64, Phase)], goal: &Goal| {
+        let plan = plan(&track, &history(&track, rows), goal)?;
+        let versions = plan.steps.iter().map(|step| step.migration.version.number());
+        Ok::<_, PlanError>((versions.collect::<Vec<_>>(), plan.fixed(goal)))
+    };
+    let all = [(1, Phase::Done), (2, Phase::Done), (3, Phase::Done)];
+    for goal in [Goal::BackSteps(2), Goal::BackTo(Version::from_number(1))] {
+        let (versions, fixed) = planned(&all, &goal).unwrap();
+        assert_eq!(versions, [3, 2]);
+        assert_eq!(planned(&all, &fixed).unwrap().0, [3, 2]);
+        assert_eq!(
+            planned(&all[..2], &fixed).unwrap(),
+            (vec![2], Goal::BackVersions(vec!["2".parse().unwrap()]))
+        );
+        assert!(planned(&all[..1], &fixed).unwrap().0.is_empty());
+    }
+    let two = Goal::BackVersions(vec!["2".parse().unwrap()]);
+    let error = planned(&all, &two).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "1 migration is applied above it and would stay: 3_c"
+    );
+}
+
+#[test]
+fn an_older_run_is_not_taken_back_beneath_a_newer_one() {
+    let track = track(&FILES);
+    let rows = [(1, Phase::Done), (2, Phase::Done), (3, Phase::Done)];
+    let goal = Goal::BackRuns(vec!["run_2".to_owned()]);
+    let refused = plan(&track, &history(&track, &rows), &goal).unwrap_err();
+    assert_eq!(
+        refused,
+        PlanError::Beneath {
+            labels: vec!["3_c".to_owned()],
+            run_id: "run_3".to_owned(),
+            below: Version::from_number(1),
+            depth: 2,
+        }
+    );
+    assert_eq!(refused.code(), Code(3060));
+}
+
+#[test]
 fn a_track_without_files_has_nothing_to_do_whatever_the_version() {
     let empty = track(&[]);
     let plan = plan(&empty, &history(&empty, &[]), &up_to(7)).unwrap();
@@ -110,6 +160,7 @@ fn a_goal_is_read_as_it_is_written() {
         Goal::BackTo(Version::from_number(7)),
         Goal::BackTo(None),
         Goal::BackRuns(runs.to_vec()),
+        Goal::BackVersions(vec!["3".parse().unwrap(), "2".parse().unwrap()]),
     ] {
         assert_eq!(Goal::from_text(&goal.to_string()), Some(goal));
     }

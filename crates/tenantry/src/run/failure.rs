@@ -251,7 +251,9 @@ fn file_of(error: &PlanError, track: &Track) -> Option<PathBuf> {
     };
     match error {
         PlanError::Modified { label, .. } | PlanError::HalfWay { label } => file(label),
-        PlanError::OutOfOrder { labels, .. } | PlanError::NoWayBack { labels } => file(labels.first()?),
+        PlanError::OutOfOrder { labels, .. }
+        | PlanError::NoWayBack { labels }
+        | PlanError::Beneath { labels, .. } => file(labels.first()?),
         PlanError::Missing { .. } | PlanError::Ahead { .. } | PlanError::UnknownVersion { .. } => {
             Some(track.folder.clone())
         }

@@ -12,7 +12,7 @@ use super::target::{self, check_not_emptied, open_options};
 use crate::code::Code;
 use crate::engine;
 use crate::history::History;
-use crate::plan::{Plan, plan};
+use crate::plan::{Plan, PlanError, plan};
 use crate::target::Target;
 
 /// What would run in one target, or why nothing may.
@@ -24,6 +24,8 @@ pub struct Preview {
     pub planned: Result<(Plan, History), Failure>,
     /// What a run would make of it that met the same failure; `None` if there is a plan.
     pub outcome: Option<Outcome>,
+    /// Why the history must not be continued so; `None` if there is a plan, or another failure.
+    pub refused: Option<PlanError>,
 }
 
 impl Preview {
@@ -44,12 +46,21 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
     let mut found: Vec<(usize, Preview)> = Vec::with_capacity(jobs.len());
     let work = |index: usize| {
         let (job, options) = (Arc::clone(&jobs[index]), options.clone());
-        async move { look(&job, &options).await }
+        async move { ask(&job, &options).await }
     };
     let settle = |index: usize, ended| {
+        let mut refused = None;
         let (planned, outcome) = match ended {
             Ended::Done(Ok(planned)) => (Ok(planned), None),
-            Ended::Done(Err((failure, outcome))) => (Err(failure), Some(outcome)),
+            Ended::Done(Err(ended)) => {
+                let job = &jobs[index];
+                let failure = target::describe(&ended, &job.track);
+                let outcome = target::outcome_of(&ended);
+                if let target::Ended::Plan(error) = ended {
+                    refused = Some(error);
+                }
+                (Err(failure), Some(outcome))
+            }
             Ended::Panicked => {
                 let what = "an internal error ended the look".to_owned();
                 (Err(Failure::bare(Code(1008), what)), Some(Outcome::Failed))
@@ -62,6 +73,7 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
                 target: jobs[index].target.clone(),
                 planned,
                 outcome,
+                refused,
             },
         ));
         true
@@ -69,11 +81,6 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
     drive(machine, control, work, settle).await;
     found.sort_by_key(|(index, _)| *index);
     found.into_iter().map(|(_, preview)| preview).collect()
-}
-
-async fn look(job: &Job, options: &RunOptions) -> Result<(Plan, History), (Failure, Outcome)> {
-    let looked = ask(job, options).await;
-    looked.map_err(|ended| (target::describe(&ended, &job.track), target::outcome_of(&ended)))
 }
 
 async fn ask(job: &Job, options: &RunOptions) -> Result<(Plan, History), target::Ended> {

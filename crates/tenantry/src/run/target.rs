@@ -61,7 +61,9 @@ pub(super) enum Ended {
 struct Work<'a> {
     target: &'a Target,
     track: &'a Track,
-    goal: &'a Goal,
+    /// Where it shall come to. A way back is fixed at the first look: counted anew after a lost session, it
+    /// would go further with every attempt.
+    goal: Goal,
     shared: &'a Shared,
     begun: Instant,
     attempts: usize,
@@ -81,7 +83,7 @@ pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared:
     let mut work = Work {
         target,
         track,
-        goal,
+        goal: goal.clone(),
         shared,
         begun: Instant::now(),
         attempts: 0,
@@ -133,7 +135,8 @@ impl Work<'_> {
         };
         check_not_emptied(self.target, session.history()).map_err(Ended::Session)?;
         self.see(session.history());
-        let plan = plan(self.track, session.history(), self.goal).map_err(Ended::Plan)?;
+        let plan = plan(self.track, session.history(), &self.goal).map_err(Ended::Plan)?;
+        self.goal = plan.fixed(&self.goal);
         for steps in units(plan, self.shared.options.transaction) {
             // Between two units nothing is half-way: what is left is simply not done.
             if self.shared.control.requested() >= Stop::Cancel {

@@ -140,3 +140,58 @@ async fn a_half_way_revert_above_the_goal_is_finished_and_not_applied_again() {
                   WHERE table_schema = database() AND table_name = 'more'";
     assert_eq!(database.one(tables).await, "0");
 }
+
+const WAYS_BACK: [(&str, &str); 6] = [
+    ("1_first.sql", "CREATE TABLE effect (n int);\n"),
+    ("1_first.down.sql", "DROP TABLE effect;\n"),
+    ("2_second.sql", "CREATE TABLE more (n int);\n"),
+    ("2_second.down.sql", "DROP TABLE more;\n"),
+    ("3_third.sql", "CREATE TABLE most (n int);\n"),
+    ("3_third.down.sql", "DROP TABLE most;\n"),
+];
+
+/// Takes steps back through a place that loses the answer to one of them.
+async fn back_without_an_answer(database: &TestDatabase, goal: Goal, to: &'static [u8]) -> TargetReport {
+    let applied = carried_out(job(database, &WAYS_BACK, Goal::Head)).await;
+    assert_eq!(applied.outcome, Outcome::Applied, "{applied:?}");
+    let Address::Network(direct) = &database.address else {
+        panic!("these servers are on the network");
+    };
+    let (port, _tasks) = losing_the_answer(to, direct).await;
+    let mut back = job(database, &WAYS_BACK, goal);
+    back.target.address = Address::Network(NetworkAddress {
+        host: "127.0.0.1".to_owned(),
+        port,
+        ..direct.clone()
+    });
+    let report = carried_out(back).await;
+    assert!(report.attempts > 1, "{report:?}");
+    report
+}
+
+#[tokio::test]
+async fn a_lost_session_between_two_steps_back_takes_back_no_third() {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        let Some(database) = fresh(engine).await else {
+            continue;
+        };
+        let report = back_without_an_answer(&database, Goal::BackSteps(2), b"DROP TABLE more").await;
+        assert_eq!(database.query(VERSIONS).await, [["1"]], "{engine} {report:?}");
+        assert_eq!(report.outcome, Outcome::Applied, "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_step_back_whose_answer_was_lost_is_not_taken_twice() {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        let Some(database) = fresh(engine).await else {
+            continue;
+        };
+        let report = back_without_an_answer(&database, Goal::BackSteps(1), b"DROP TABLE most").await;
+        assert_eq!(
+            database.query(VERSIONS).await,
+            [["1"], ["2"]],
+            "{engine} {report:?}"
+        );
+    }
+}
