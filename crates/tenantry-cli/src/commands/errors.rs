@@ -325,3 +325,19 @@ pub(super) fn of_provision(error: ProvisionError, again: &str) -> CommandError {
 }
 
 const CONTINUES: &str = "what was made is kept and belongs to this tenant; nobody else can get the name";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::sample::failed;
+
+    #[test]
+    fn a_central_schema_that_belongs_to_somebody_else_names_the_grant() {
+        let failure = failed("central", Code(2014)).failure.unwrap();
+        let help = of_schema(&failure).message.help;
+        assert!(
+            help.iter()
+                .any(|line| line.contains("GRANT USAGE, CREATE ON SCHEMA public"))
+        );
+    }
+}

@@ -111,7 +111,7 @@ impl Environment {
 fn utf8(bytes: &[u8]) -> Result<&str, DotenvError> {
     std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        DotenvError::NotUtf8(before.iter().filter(|byte| **byte == b'\n').count() + 1)
+        DotenvError::NotUtf8(before.split(|byte| *byte == b'\n').count())
     })
 }
 

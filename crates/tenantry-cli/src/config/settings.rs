@@ -127,13 +127,13 @@ fn central(
             std::fs::read_to_string(&path)
                 .map_err(|error| refuse(&format!("{} cannot be read: {error}", path.display())))?
         }
-        "central.url_env" => match environment.find(value) {
-            Some((text, _)) => text.to_owned(),
-            None => {
+        "central.url_env" => {
+            let Some((text, _)) = environment.find(value) else {
                 let why = format!("the variable {} is not set", value.escape_debug());
                 return Err(refuse(&why).help(URL_FORMS));
-            }
-        },
+            };
+            text.to_owned()
+        }
         _ => value.clone(),
     };
     let text = text.trim_end_matches(['\n', '\r']);

@@ -204,7 +204,7 @@ impl Group<'_> {
             }
             StateAfter::RolledBack => format!("rolled back; {}", self.stays()),
             StateAfter::HalfWay { done: 0 } => {
-                "half-way: nothing of the file is in place yet, the next run begins it again".to_owned()
+                "half-way: no statement of the file is finished, the next run begins it again".to_owned()
             }
             StateAfter::HalfWay { done: 1 } => {
                 format!("half-way: statement 1{of} is in place, the next run resumes behind it")

@@ -177,7 +177,27 @@ impl Evidence {
         } else {
             HALF_WAY
         };
-        refused(&session.connection, failure, (step.script(), state))
+        let mut error = refused(&session.connection, failure, (step.script(), state));
+        if state == HALF_WAY
+            && let ApplyError::Statement { source, .. } = &mut error
+            && let Some(left) = self.left_behind(session).await
+        {
+            source.hint.get_or_insert(left);
+        }
+        error
+    }
+
+    /// Returns what to say of an index that the failed statement left half made; `None` if it left none.
+    async fn left_behind(&self, session: &mut Locked) -> Option<String> {
+        let sight = self.sight.as_ref()?;
+        if sight.wanted != Wanted::There {
+            return None;
+        }
+        let seen = sight.look(&mut session.connection).await.ok()??;
+        let removal = seen.removal.filter(|_| !seen.whole)?;
+        Some(format!(
+            "PostgreSQL leaves an INVALID index behind; the next run begins with  {removal}"
+        ))
     }
 
     /// Returns whether the object is still as it was; `true` for a statement that names none.

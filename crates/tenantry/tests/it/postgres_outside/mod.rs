@@ -247,6 +247,8 @@ async fn a_half_made_index_is_dropped_and_made_again() {
         };
         assert_eq!(state, StateAfter::HalfWay { done: 0 });
         assert_eq!(source.class.to_string(), "TN-2003");
+        let hint = source.hint.unwrap_or_default();
+        assert!(hint.contains("INVALID index") && hint.contains("t_n"), "{hint}");
         assert_eq!(database.one(SEEN).await, "false");
         assert_eq!(database.one(PHASES).await, "1 done, 2 running");
     }
