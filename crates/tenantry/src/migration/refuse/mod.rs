@@ -18,7 +18,7 @@ use crate::engine::Engine;
 /// The most problems that are listed for one file: more help nobody.
 const MOST: usize = 50;
 
-/// The largest statement in bytes: 16 MiB, the packet that MariaDB takes by default ("max_allowed_packet").
+/// The largest statement in bytes: 16 MiB, the packet that MariaDB takes by default (`max_allowed_packet`).
 /// A statement is one message, which client and server hold several times.
 const LARGEST: usize = 16 << 20;
 
