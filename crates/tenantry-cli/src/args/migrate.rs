@@ -171,7 +171,7 @@ pub(crate) struct Make {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Back {
     /// One tenant: slug, id or external id
-    #[arg(conflicts_with_all = ["all_tenants", "central"])]
+    #[arg(conflicts_with_all = ["all_tenants", "central", "only", "tenants", "except"])]
     pub(crate) tenant: Option<String>,
     /// Every tenant's database
     #[arg(long, conflicts_with = "central")]

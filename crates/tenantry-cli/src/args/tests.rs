@@ -128,6 +128,8 @@ fn what_cannot_be_meant_together_is_refused() {
         "tenantry migrate make x --central --product kira",
         "tenantry migrate make x --down --no-down",
         "tenantry migrate rollback acme --central",
+        "tenantry migrate rollback acme --only nobody",
+        "tenantry migrate rollback acme --except globex",
         "tenantry migrate rollback acme --step 1 --run run_1",
         "tenantry migrate all-tenants --lock-timeout 5",
         "tenantry migrate status --json --ndjson",

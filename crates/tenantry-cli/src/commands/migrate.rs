@@ -107,29 +107,19 @@ pub(super) fn resume(
     block_on(async {
         let project = context.project()?;
         let fleet = opened::fleet(&project, limits).await?;
-        let found = match run {
-            Some(id) => Some(fleet.registry.find_run(id).await?),
-            None => fleet.registry.latest_run().await?,
+        let mut everything = fleet.select(&opened::selection(chosen), Tiers::Both).await?;
+        let first = opened::central_job(&project, &fleet, &mut everything)?;
+        everything.begin_with(first);
+        let open = match run {
+            Some(id) => Some(named(&fleet, id, everything).await?),
+            None => newest_open(&fleet, &everything).await?,
         };
-        let Some(found) = found else {
+        let Some((found, mut selected)) = open else {
             let nothing = serde_json::json!({ "resumed": null, "targets": 0 });
             context.answer("There is no run yet: nothing to resume.", &nothing)?;
             return Ok(Exit::Done);
         };
-        if found.direction == Direction::Down {
-            return Err(went_back(&fleet, &found).await?);
-        }
-        let mut selected = fleet.select(&opened::selection(chosen), Tiers::Both).await?;
-        let first = opened::central_job(&project, &fleet, &mut selected)?;
-        selected.begin_with(first);
         let goal = found.goal.clone().unwrap_or_default();
-        // What other runs left over was not told to stop where this one was.
-        let scope = if run.is_some() || goal != Goal::Head {
-            Unfinished::OfRun
-        } else {
-            Unfinished::Anywhere
-        };
-        let mut selected = fleet.unfinished(&found.id, scope, selected).await?;
         if selected.jobs.is_empty() {
             context.answer(
                 &format!("Nothing is left of {}.", found.id),
@@ -145,6 +135,53 @@ pub(super) fn resume(
             Asking::up(format!("migrate resume {}", found.id), limits).continuing(found.first_of_chain());
         runs::carry_out(context, &project, &fleet, selected, asking).await
     })
+}
+
+/// Returns a run that was named, and what is left of it.
+async fn named(fleet: &Fleet, id: &str, everything: Selected) -> Result<(Run, Selected), CommandError> {
+    let found = fleet.registry.find_run(id).await?;
+    if found.direction == Direction::Down {
+        return Err(went_back(fleet, &found).await?);
+    }
+    let selected = fleet.unfinished(&found.id, Unfinished::OfRun, everything).await?;
+    Ok((found, selected))
+}
+
+/// Returns the newest run forwards that left something over in what was selected, and that; or else the
+/// newest run forwards, with whatever the registry does not know as current. `None` if there is none.
+///
+/// # Errors
+/// TN-4010 if a newer run backwards left something over: it is finished first.
+async fn newest_open(fleet: &Fleet, everything: &Selected) -> Result<Option<(Run, Selected)>, CommandError> {
+    let mut before: Option<Run> = None;
+    while let Some(left) = fleet.registry.left_over_before(before.as_ref()).await? {
+        if left.run.direction == Direction::Down {
+            return Err(went_back(fleet, &left.run).await?);
+        }
+        let scope = scope_of(&left.run);
+        let selected = fleet.among(left.targets, scope, everything.clone()).await?;
+        if !selected.jobs.is_empty() {
+            return Ok(Some((left.run, selected)));
+        }
+        before = Some(left.run);
+    }
+    let Some(newest) = fleet.registry.latest_run_up().await? else {
+        return Ok(None);
+    };
+    let selected = fleet
+        .among(Vec::new(), scope_of(&newest), everything.clone())
+        .await?;
+    Ok(Some((newest, selected)))
+}
+
+/// What other runs left over was not told to stop where this one was.
+fn scope_of(run: &Run) -> Unfinished {
+    match run.goal.clone().unwrap_or_default() {
+        Goal::Head => Unfinished::Anywhere,
+        Goal::UpTo(_) | Goal::BackSteps(_) | Goal::BackTo(_) | Goal::BackRuns(_) | Goal::BackVersions(_) => {
+            Unfinished::OfRun
+        }
+    }
 }
 
 /// Says which rollback finishes a run that went backwards.
@@ -172,7 +209,7 @@ async fn went_back(fleet: &Fleet, found: &Run) -> Result<CommandError, CommandEr
 }
 
 /// Refuses a selection that names a tenant which is not active. Those that a pattern takes are skipped.
-async fn refuse_not_active(fleet: &Fleet, selection: &Selection) -> Result<(), CommandError> {
+pub(super) async fn refuse_not_active(fleet: &Fleet, selection: &Selection) -> Result<(), CommandError> {
     let only: Vec<Pattern> = selection.only.iter().filter(|p| p.is_exact()).cloned().collect();
     if only.is_empty() {
         return Ok(());
@@ -187,7 +224,7 @@ async fn refuse_not_active(fleet: &Fleet, selection: &Selection) -> Result<(), C
 }
 
 /// A tenant that was named must not be passed over with success.
-fn not_active(tenant: &tenantry::Tenant) -> CommandError {
+pub(super) fn not_active(tenant: &tenantry::Tenant) -> CommandError {
     let made = match tenant.status {
         TenantStatus::Provisioning => CommandError::new(
             Exit::Failed,

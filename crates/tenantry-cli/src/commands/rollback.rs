@@ -9,12 +9,12 @@ use tenantry::migration::destroys_data;
 use tenantry::plan::{Goal, PlanError};
 use tenantry::registry::Run;
 use tenantry::run::{Control, Failure, Preview};
-use tenantry::{Code, Direction, Selection, TrackName};
+use tenantry::{Code, Direction, Selection, TenantStatus, TrackName};
 
 use super::again::{self, Again};
 use super::opened::{self, block_on};
 use super::runs::{self, Asking};
-use super::{Context, plans};
+use super::{Context, migrate, plans};
 use crate::args::Back;
 use crate::config::Project;
 use crate::exit::Exit;
@@ -38,19 +38,21 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         if selected.jobs.is_empty() {
             return runs::empty(context, &back.limits);
         }
-        let Some(unit) = unit(&fleet, &selected, back).await? else {
+        let Some(mut unit) = unit(&fleet, &selected, back).await? else {
             let nothing = serde_json::json!({ "reverted": 0 });
             context.answer("There is no run to take back.", &nothing)?;
             return Ok(Exit::Done);
         };
         selected.aim(&unit.goal)?;
-        let previews = fleet.preview(&selected, &Control::default()).await;
+        let mut previews = fleet.preview(&selected, &Control::default()).await;
+        if let Some(older) = older_unit(&fleet, &selected, back, (&unit, &previews)).await? {
+            unit = older;
+            selected.aim(&unit.goal)?;
+            previews = fleet.preview(&selected, &Control::default()).await;
+        }
         refuse_without_way_back(&previews)?;
         refuse_beneath_another(back, &previews)?;
-        if previews
-            .iter()
-            .all(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty()))
-        {
+        if has_nothing(&previews) {
             context.answer(
                 "There is nothing to take back.",
                 &serde_json::json!({ "reverted": 0 }),
@@ -93,6 +95,9 @@ async fn choose(project: &Project, fleet: &Fleet, back: &Back) -> Result<Selecte
     let mut selection = opened::selection(&back.selection);
     if let Some(tenant) = &back.tenant {
         let found = fleet.registry.find_tenant(tenant).await?;
+        if found.status != TenantStatus::Active {
+            return Err(migrate::not_active(&found));
+        }
         selection = Selection {
             ids: vec![found.id],
             ..selection
@@ -109,6 +114,7 @@ async fn choose(project: &Project, fleet: &Fleet, back: &Back) -> Result<Selecte
     } else {
         Tiers::Products
     };
+    migrate::refuse_not_active(fleet, &selection).await?;
     Ok(fleet.select(&selection, tiers).await?)
 }
 
@@ -119,6 +125,8 @@ struct Unit {
     reverts: Option<String>,
     /// The rollback as it can be typed again.
     command: String,
+    /// The run, if nobody named it.
+    guessed: Option<Run>,
 }
 
 /// Returns what is taken back; `None` if there is no run to take back.
@@ -127,6 +135,7 @@ async fn unit(fleet: &Fleet, selected: &Selected, back: &Back) -> Result<Option<
         goal,
         reverts: None,
         command: again::rollback(back, &flag),
+        guessed: None,
     };
     if let Some(steps) = back.step {
         return Ok(Some(plain(Goal::BackSteps(steps), format!("--step {steps}"))));
@@ -137,20 +146,75 @@ async fn unit(fleet: &Fleet, selected: &Selected, back: &Back) -> Result<Option<
     }
     let run = match &back.run {
         Some(id) => Some(fleet.registry.find_run(id).await?),
-        None => last_run(fleet, selected).await?,
+        None => last_run(fleet, selected, None).await?,
     };
-    let Some(run) = run else { return Ok(None) };
+    match run {
+        Some(run) => Ok(Some(of_run(fleet, back, run).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn of_run(fleet: &Fleet, back: &Back, run: Run) -> Result<Unit, CommandError> {
     let chain = fleet.registry.chain_of(&run.id).await?;
     let first = run.first_of_chain();
-    Ok(Some(Unit {
+    Ok(Unit {
         goal: Goal::BackRuns(chain),
         reverts: Some(first.to_owned()),
         command: again::rollback(back, &format!("--run {first}")),
-    }))
+        guessed: back.run.is_none().then_some(run),
+    })
 }
 
-/// Returns the newest run that changed one of the selected databases and was not taken back.
-async fn last_run(fleet: &Fleet, selected: &Selected) -> Result<Option<Run>, CommandError> {
+fn has_nothing(previews: &[Preview]) -> bool {
+    let is_idle = |p: &Preview| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty());
+    previews.iter().all(is_idle)
+}
+
+/// Returns whether those that answered have nothing of a run; one that cannot be asked tells nothing.
+fn is_told_empty(previews: &[Preview]) -> bool {
+    let is_empty = |p: &Preview| match &p.planned {
+        Ok((plan, _)) => plan.steps.is_empty(),
+        Err(_) => p.refused.is_none(),
+    };
+    previews.iter().any(|p| p.planned.is_ok()) && previews.iter().all(is_empty)
+}
+
+/// Returns the newest older run that the databases still have something of, where a run was guessed and
+/// nothing is left of it: what was taken back in steps is told by the histories alone. `None` if the guess
+/// stands, or nothing older is left.
+async fn older_unit(
+    fleet: &Fleet,
+    selected: &Selected,
+    back: &Back,
+    (guess, previews): (&Unit, &[Preview]),
+) -> Result<Option<Unit>, CommandError> {
+    if guess.guessed.is_none() || !is_told_empty(previews) {
+        return Ok(None);
+    }
+    let histories = previews
+        .iter()
+        .filter_map(|p| Some((p, &p.planned.as_ref().ok()?.1)));
+    let runs: BTreeSet<&str> = histories
+        .flat_map(|(p, history)| history.of_track(&p.target.track))
+        .map(|row| row.run_id.as_str())
+        .collect();
+    let mut before = guess.guessed.clone();
+    while let Some(run) = last_run(fleet, selected, before.as_ref()).await? {
+        if runs.contains(run.id.as_str()) {
+            return Ok(Some(of_run(fleet, back, run).await?));
+        }
+        before = Some(run);
+    }
+    Ok(None)
+}
+
+/// Returns the newest run that changed one of the selected databases and was not taken back, of those that
+/// began before another.
+async fn last_run(
+    fleet: &Fleet,
+    selected: &Selected,
+    before: Option<&Run>,
+) -> Result<Option<Run>, CommandError> {
     let tracks: BTreeSet<&TrackName> = selected.jobs.iter().map(|job| &job.target.track).collect();
     let ids: Vec<String> = selected
         .jobs
@@ -159,7 +223,10 @@ async fn last_run(fleet: &Fleet, selected: &Selected) -> Result<Option<Run>, Com
         .collect();
     let mut newest = None;
     for track in tracks {
-        let run = fleet.registry.last_run_with_changes(track, &ids).await?;
+        let run = fleet
+            .registry
+            .run_with_changes_before(track, &ids, before)
+            .await?;
         newest = newest.into_iter().chain(run).max_by_key(|run| run.started_at);
     }
     Ok(newest)

@@ -168,9 +168,23 @@ impl Fleet {
         &self,
         run_id: &str,
         scope: Unfinished,
-        mut selected: Selected,
+        selected: Selected,
     ) -> Result<Selected, FleetError> {
         let rows = self.registry.unfinished_of(run_id).await?;
+        self.among(rows, scope, selected).await
+    }
+
+    /// Keeps of a selection what is named in `rows`; with [`Unfinished::Anywhere`] also every database that
+    /// the registry does not know as current.
+    ///
+    /// # Errors
+    /// What the registry says.
+    pub async fn among(
+        &self,
+        rows: Vec<RunTarget>,
+        scope: Unfinished,
+        mut selected: Selected,
+    ) -> Result<Selected, FleetError> {
         let mut keys: HashSet<(String, String)> = rows
             .into_iter()
             .map(|row| (row.database_id, row.track.to_string()))

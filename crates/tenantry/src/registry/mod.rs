@@ -17,6 +17,7 @@ mod servers;
 mod status;
 mod targets;
 mod tenants;
+mod unfinished;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -36,6 +37,7 @@ pub use schema::track;
 pub use servers::{ListedServer, NewServer};
 pub use status::{FleetStatus, NotCurrent, StatusGroup};
 pub use targets::{LockedTarget, Targets, Tier};
+pub use unfinished::LeftOver;
 
 use crate::engine::{Engine, SqliteFile};
 use crate::secret::KeyRing;

@@ -171,7 +171,18 @@ impl Registry {
     /// Returns the run over the fleet that began last; `None` if there was none. The run in which a
     /// new database got its migrations is part of creating it, and finished by that.
     pub async fn latest_run(&self) -> Result<Option<Run>, RegistryError> {
+        self.latest(Condition::all()).await
+    }
+
+    /// Returns the run forwards over the fleet that began last; `None` if there was none.
+    pub async fn latest_run_up(&self) -> Result<Option<Run>, RegistryError> {
+        let up = run::Column::Direction.eq(Direction::Up.to_string());
+        self.latest(Condition::all().add(up)).await
+    }
+
+    async fn latest(&self, which: Condition) -> Result<Option<Run>, RegistryError> {
         let row = run::Entity::find()
+            .filter(which)
             .filter(run::Column::Command.starts_with(PROVISION).not())
             .order_by_desc(run::Column::StartedAt)
             .order_by_desc(run::Column::Id)
@@ -218,6 +229,18 @@ impl Registry {
         track: &TrackName,
         databases: &[String],
     ) -> Result<Option<Run>, RegistryError> {
+        self.run_with_changes_before(track, databases, None).await
+    }
+
+    /// Returns the newest such run that began before another: the next to be asked about where nothing of
+    /// that one is left, because steps of it were taken back one by one. With `None` it is
+    /// [`Registry::last_run_with_changes`].
+    pub async fn run_with_changes_before(
+        &self,
+        track: &TrackName,
+        databases: &[String],
+        before: Option<&Run>,
+    ) -> Result<Option<Run>, RegistryError> {
         let mut newest: Option<run::Model> = None;
         let whole_fleet = [[].as_slice()];
         let chunks: Vec<&[String]> = databases.chunks(IDS_PER_QUERY).collect();
@@ -226,8 +249,11 @@ impl Registry {
         } else {
             chunks
         } {
-            let found = self.last_change(track, chunk).await?;
-            newest = newest.into_iter().chain(found).max_by_key(|r| r.started_at);
+            let found = self.last_change(track, chunk, before).await?;
+            newest = newest
+                .into_iter()
+                .chain(found)
+                .max_by_key(|r| (r.started_at, r.id.clone()));
         }
         match newest {
             Some(row) => Ok(Some(self.run_of(&row).await?)),
@@ -239,8 +265,10 @@ impl Registry {
         &self,
         track: &TrackName,
         databases: &[String],
+        before: Option<&Run>,
     ) -> Result<Option<run::Model>, RegistryError> {
         run::Entity::find()
+            .filter(begun_before(before))
             .filter(run::Column::Direction.eq(Direction::Up.to_string()))
             .filter(run::Column::Command.starts_with(PROVISION).not())
             .filter(run::Column::Id.in_subquery(changed(track, databases)))
@@ -264,7 +292,7 @@ impl Registry {
         Ok(nearest(given, ids.iter().map(String::as_str)))
     }
 
-    async fn run_of(&self, row: &run::Model) -> Result<Run, RegistryError> {
+    pub(super) async fn run_of(&self, row: &run::Model) -> Result<Run, RegistryError> {
         let at = Row {
             table: "tenantry_runs",
             id: &row.id,
@@ -287,6 +315,19 @@ impl Registry {
             counts: self.counts_of(&row.id).await?,
         })
     }
+}
+
+/// Restricts runs to those that began before one; to none if there is none.
+pub(super) fn begun_before(run: Option<&Run>) -> Condition {
+    let Some(run) = run else {
+        return Condition::all();
+    };
+    let earlier_id = Condition::all()
+        .add(run::Column::StartedAt.eq(run.started_at))
+        .add(run::Column::Id.lt(&run.id));
+    Condition::any()
+        .add(run::Column::StartedAt.lt(run.started_at))
+        .add(earlier_id)
 }
 
 /// Selects the runs that changed one of these databases, or any if none is given, by migrations that

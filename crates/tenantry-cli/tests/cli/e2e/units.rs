@@ -14,6 +14,10 @@ on_each_engine!(
     a_named_tenant_that_is_not_active_is_refused,
     an_unknown_version_is_refused_before_anything_runs,
     a_run_that_was_not_recorded_is_not_passed_over_by_a_rollback,
+    a_run_taken_back_in_steps_hides_no_older_one,
+    a_rollback_hides_no_failure_from_a_resume,
+    a_run_of_one_tenant_hides_no_failure_from_a_resume,
+    an_older_run_is_not_taken_back_beneath_a_newer,
 );
 
 const MORE: &str = "CREATE TABLE more (id INTEGER);\n";
@@ -189,4 +193,92 @@ fn a_run_that_was_not_recorded_is_not_passed_over_by_a_rollback(engine: Engine) 
     let words = ["migrate", "rollback", "--all-tenants", "--run", second];
     platform.ends(0, &words);
     assert_eq!(versions(&platform), ["2", "2"]);
+}
+
+/// Two tenants whose 002 and 003 came in runs of their own; returns those runs.
+fn in_two_runs(engine: Engine) -> Option<(Platform, [String; 2])> {
+    let platform = Platform::with_tenants(engine, &[THINGS, THINGS_BACK], &["acme", "globex"])?;
+    let runs = ["002_more", "003_most"].map(|name| {
+        let table = &name[4..];
+        let (up, down) = (
+            format!("CREATE TABLE {table} (id INTEGER);\n"),
+            format!("DROP TABLE {table};\n"),
+        );
+        platform.write(&format!("migrations/tenant/{name}.sql"), &up);
+        platform.write(&format!("migrations/tenant/{name}.down.sql"), &down);
+        let run = platform.json(0, &["migrate", "all-tenants"]);
+        run["run"].as_str().unwrap().to_owned()
+    });
+    Some((platform, runs))
+}
+
+const BACK_ACME: [&str; 5] = ["migrate", "rollback", "acme", "--confirm", "acme"];
+
+fn a_run_taken_back_in_steps_hides_no_older_one(engine: Engine) {
+    let Some((platform, _)) = in_two_runs(engine) else {
+        return;
+    };
+    platform.ends(0, &[&BACK_ACME[..], &["--step", "1"]].concat());
+    assert_eq!(versions(&platform), ["2", "3"]);
+    let back = platform.json(0, &BACK_ACME);
+    assert_eq!(back["applied"], 1, "{back}");
+    assert_eq!(versions(&platform), ["1", "3"]);
+
+    let all = ["migrate", "rollback", "--all-tenants", "--confirm", "globex"];
+    platform.json(0, &all);
+    assert_eq!(versions(&platform), ["1", "2"], "globex still had the newer run");
+    platform.json(0, &all);
+    assert_eq!(versions(&platform), ["1", "1"]);
+    let nothing = platform.json(0, &all);
+    assert_eq!(nothing["reverted"], 0, "{nothing}");
+}
+
+fn a_rollback_hides_no_failure_from_a_resume(engine: Engine) {
+    let Some(platform) = two(engine) else { return };
+    platform.ends(20, &["migrate", "all-tenants"]);
+    platform.json(0, &BACK_ACME);
+    mend(&platform);
+    let resumed = platform.json(0, &["migrate", "resume"]);
+    assert_eq!(resumed["applied"], 1, "{resumed}");
+    assert_eq!(versions(&platform), ["1", "3"], "what was taken back stays so");
+    let nothing = platform.json(0, &["migrate", "resume"]);
+    assert_eq!(nothing["targets"], 0, "{nothing}");
+}
+
+fn a_run_of_one_tenant_hides_no_failure_from_a_resume(engine: Engine) {
+    let Some(platform) = two(engine) else { return };
+    platform.ends(20, &["migrate", "all-tenants", "--to", "2"]);
+    platform.ends(0, &["migrate", "tenant", "acme", "--to", "3"]);
+    mend(&platform);
+    let resumed = platform.json(0, &["migrate", "resume"]);
+    assert_eq!(resumed["applied"], 1, "{resumed}");
+    assert_eq!(versions(&platform), ["3", "2"]);
+}
+
+fn an_older_run_is_not_taken_back_beneath_a_newer(engine: Engine) {
+    let Some((platform, [older, _])) = in_two_runs(engine) else {
+        return;
+    };
+    let words = [
+        "migrate",
+        "rollback",
+        "acme",
+        "--run",
+        &older,
+        "--confirm",
+        "acme",
+    ];
+    let refused = platform.ends(40, &words);
+    let said = stderr(&refused);
+    assert!(
+        said.contains("error[TN-3060]") && said.contains("3_most"),
+        "{said}"
+    );
+    assert!(said.contains("tenantry migrate rollback acme --to 1"), "{said}");
+    assert_eq!(versions(&platform), ["3", "3"]);
+    platform.ends(
+        0,
+        &["migrate", "rollback", "acme", "--to", "1", "--confirm", "acme"],
+    );
+    assert_eq!(versions(&platform), ["1", "3"]);
 }
