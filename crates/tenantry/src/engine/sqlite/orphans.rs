@@ -25,25 +25,50 @@ struct Found {
 pub(super) struct Orphans(BTreeMap<Key, Found>);
 
 impl Orphans {
-    /// Counts them in the database itself. Without any foreign key this is one look at the schema.
+    /// Counts them in the database itself; every table with a foreign key is read.
     ///
-    /// A table whose key points at columns that are not unique is passed over: SQLite cannot check it.
+    /// A table whose key points at columns that are not unique is passed over: SQLite cannot check it, and
+    /// stops the check of all others with it.
     pub(super) fn count(connection: &Connection) -> rusqlite::Result<Self> {
-        const WITH_KEYS: &str = "SELECT name FROM main.sqlite_schema
-            WHERE type = 'table' AND instr(upper(sql), 'REFERENCES') > 0";
+        let mut found = Self::default();
+        match found.add(connection, "PRAGMA main.foreign_key_check") {
+            Err(error) if is_mismatch(&error) => Self::count_each(connection),
+            counted => counted.map(|()| found),
+        }
+    }
+
+    /// Counts table by table, where one of them stops the check of all at once.
+    fn count_each(connection: &Connection) -> rusqlite::Result<Self> {
         let tables: Vec<String> = connection
-            .prepare(WITH_KEYS)?
+            .prepare("SELECT name FROM main.sqlite_schema WHERE type = 'table'")?
             .query_map([], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        let mut found = BTreeMap::new();
+        let mut all = Self::default();
         for table in tables {
-            match of_table(connection, &table) {
-                Ok(keys) => found.extend(keys),
+            let mut found = Self::default();
+            let check = format!(
+                "PRAGMA main.foreign_key_check(\"{}\")",
+                table.replace('"', "\"\"")
+            );
+            match found.add(connection, &check) {
+                Ok(()) => all.0.extend(found.0),
                 Err(error) if is_mismatch(&error) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self(found))
+        Ok(all)
+    }
+
+    /// Adds what a check finds: a row for each orphan.
+    fn add(&mut self, connection: &Connection, check: &str) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare(check)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let found = self.0.entry((row.get(0)?, row.get(2)?)).or_default();
+            found.count += 1;
+            found.row = found.row.max(row.get(1)?);
+        }
+        Ok(())
     }
 
     /// Returns what to say if there are more now than before; those that were there already count for
@@ -77,22 +102,6 @@ impl Orphans {
     fn total(&self) -> i64 {
         self.0.values().map(|found| found.count).sum()
     }
-}
-
-fn of_table(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(Key, Found)>> {
-    const CHECK: &str = "SELECT parent, count(*), max(rowid)
-        FROM pragma_foreign_key_check(?1, 'main') GROUP BY parent";
-    connection
-        .prepare(CHECK)?
-        .query_map([table], |row| {
-            let key = (table.to_owned(), row.get(0)?);
-            let found = Found {
-                count: row.get(1)?,
-                row: row.get(2)?,
-            };
-            Ok((key, found))
-        })?
-        .collect()
 }
 
 /// Returns whether a key points at columns that are not unique; SQLite has no code for it.

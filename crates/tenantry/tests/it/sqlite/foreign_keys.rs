@@ -74,3 +74,14 @@ async fn a_key_that_cannot_be_checked_stops_nothing() {
         INSERT INTO b VALUES (1)";
     bench.apply(&track(&[mismatch])).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_key_that_cannot_be_checked_hides_no_orphan_of_another() {
+    let bench = Bench::new();
+    let mismatch = "CREATE TABLE a (n INT); CREATE TABLE \"b \"\"1\"\"\" (n INT REFERENCES a (n))";
+    let orphan = "CREATE TABLE \"p \"\"2\"\"\" (id INTEGER PRIMARY KEY); \
+        CREATE TABLE \"c \"\"3\"\"\" (p INT REFERENCES \"p \"\"2\"\"\" (id)); \
+        INSERT INTO \"c \"\"3\"\"\" VALUES (9)";
+    let error = bench.apply(&track(&[mismatch, orphan])).await.unwrap_err();
+    assert_eq!(error.code(), Code(2004));
+}
