@@ -20,7 +20,8 @@ pub(crate) struct Group<'a> {
 
 /// Returns the failures of a run, equal ones together, the commonest first.
 ///
-/// Equal means: the same code, migration, statement and state afterwards.
+/// Equal means: the same code, file, statement and state afterwards. Engines with files of their own fail in
+/// their own words.
 pub(crate) fn groups(report: &RunReport) -> Vec<Group<'_>> {
     groups_of(&report.targets)
 }
@@ -45,7 +46,8 @@ pub(crate) fn groups_of(targets: &[TargetReport]) -> Vec<Group<'_>> {
 fn is_same(a: &Failure, b: &Failure) -> bool {
     let key = |f: &Failure| (f.code, f.statement, f.state);
     let same_words = a.what == b.what || a.code == GONE;
-    key(a) == key(b) && a.migration == b.migration && (a.migration.is_some() || same_words)
+    let same_file = a.migration == b.migration && a.file == b.file;
+    key(a) == key(b) && same_file && (a.migration.is_some() || same_words)
 }
 
 /// There is no such database: the words name it, so that no two of them are equal.
@@ -57,7 +59,7 @@ fn phrase(code: Code) -> Option<&'static str> {
         2001 => Some("syntax error"),
         2002 => Some("table, column or other name missing"),
         2003 => Some("unique violation"),
-        2004 => Some("existing rows break a rule"),
+        2004 => Some("rows or values break a rule"),
         2005 => Some("lock timeout"),
         2006 => Some("statement timeout"),
         2008 => Some("not allowed in a transaction"),

@@ -5,7 +5,7 @@ use tenantry::run::{Failure, Outcome, RunStatus, TargetReport};
 use tenantry::{Code, TrackName};
 
 use super::*;
-use crate::render::{Invocation, Paint, sample};
+use crate::render::{Invocation, Paint, failure, sample};
 
 fn canvas(width: usize) -> Canvas {
     Canvas {
@@ -248,4 +248,20 @@ async fn a_view_ends_when_the_run_closes_its_channel() {
     drop(events);
     view.follow(received, noticed).await;
     assert_eq!(view.tally.done, 1);
+}
+
+#[test]
+fn failures_in_files_of_two_engines_are_two() {
+    let other = with_failure(sample::failed("globex", Code(2004)), |failure| {
+        failure.file = Some("migrations/tenant/20260314093000_add_invoices.mysql.sql".into());
+    });
+    let targets = vec![
+        sample::failed("acme", Code(2004)),
+        other,
+        sample::failed("initech", Code(2004)),
+    ];
+    let report = sample::report(RunStatus::Completed, targets);
+    let groups = failure::groups(&report);
+    let names: Vec<Vec<&str>> = groups.iter().map(|group| group.labels().collect()).collect();
+    assert_eq!(names, [vec!["acme", "initech"], vec!["globex"]]);
 }
