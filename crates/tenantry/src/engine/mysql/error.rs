@@ -37,7 +37,9 @@ fn class_of(errno: u16) -> Code {
         1064 | 1149 | 4161 => 2001,
         1049 | 1051 | 1054 | 1072 | 1091 | 1109 | 1146 | 1176 | 1305 | 1360 | 1412 | 1539 => 2002,
         1062 | 1169 | 1586 => 2003,
-        1048 | 1138 | 1216 | 1217 | 1265 | 1364 | 1406 | 1451 | 1452 | 1264 | 1366 | 3819 | 4025 => 2004,
+        1048 | 1138 | 1216 | 1217 | 1364 | 1451 | 1452 | 3819 | 4025 => 2004,
+        // Values that do not fit a type.
+        1264 | 1265 | 1292 | 1365 | 1366 | 1406 | 1411 | 1690 => 2004,
         1205 | 3572 => 2005,
         1969 | 3024 => 2006,
         28 | 1021 | 1114 => 2009,
@@ -140,5 +142,13 @@ mod tests {
         assert!(!ours.message.contains('\u{1b}'));
         assert_eq!(ours.code, "errno 1062, SQLSTATE 23000");
         assert_eq!(ours.class, Code(2003));
+    }
+
+    #[test]
+    fn values_that_do_not_fit_have_a_class_of_their_own() {
+        for truncated in [1264, 1265, 1292, 1366, 1406] {
+            assert_eq!(class_of(truncated), Code(2004), "{truncated}");
+        }
+        assert_eq!(class_of(1292 + 6000), Code(2000));
     }
 }

@@ -118,6 +118,8 @@ fn class_of(sqlstate: &str) -> Code {
         "53100" => 2009,
         "40P01" | "40001" => 2010,
         "42501" => 2014,
+        // Class 22 is "data exception": values that do not fit a type.
+        other if other.starts_with("22") => 2004,
         _ => 2000,
     })
 }

@@ -129,7 +129,11 @@ fn class(code: ffi::Error, message: &str) -> Code {
         ffi::SQLITE_CONSTRAINT_NOTNULL | ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_FOREIGNKEY => {
             return Code(2004);
         }
+        ffi::SQLITE_CONSTRAINT_DATATYPE => return Code(2004),
         _ => {}
+    }
+    if matches!(code.code, ErrorCode::TypeMismatch | ErrorCode::TooBig) {
+        return Code(2004);
     }
     if matches!(code.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) {
         return Code(2005);
@@ -143,7 +147,12 @@ fn class(code: ffi::Error, message: &str) -> Code {
     let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if has(&["syntax error", "incomplete input", "unrecognized token"]) {
         Code(2001)
-    } else if has(&["no such table", "no such column", "has no column named"]) {
+    } else if has(&[
+        "no such table",
+        "no such column",
+        "has no column named",
+        "no such function",
+    ]) {
         Code(2002)
     } else if has(&["from within a transaction", "inside a transaction"]) {
         Code(2008)
