@@ -269,6 +269,14 @@ impl Work<'_> {
         let again = match ended {
             Ended::Session(error) => self.is_worth_another(error),
             Ended::Apply(ApplyError::Session { source, .. }, _) => self.is_worth_another(source),
+            // What may have stayed is not written again.
+            Ended::Apply(
+                ApplyError::Statement {
+                    state: engine::StateAfter::Ambiguous,
+                    ..
+                },
+                _,
+            ) => false,
             Ended::Apply(ApplyError::Statement { source, .. }, _) => source.transient && in_window,
             Ended::Apply(ApplyError::Fenced, _) => in_window,
             Ended::Plan(_) | Ended::Apply(_, _) | Ended::Stopped => false,
@@ -387,7 +395,14 @@ pub(super) fn outcome_of(ended: &Ended) -> Outcome {
             engine::StateAfter::Ambiguous => Outcome::Ambiguous,
             engine::StateAfter::RolledBack | engine::StateAfter::Unknown => Outcome::Cancelled,
         },
-        Ended::Apply(ApplyError::Ambiguous { .. }, _) => Outcome::Ambiguous,
+        Ended::Apply(
+            ApplyError::Ambiguous { .. }
+            | ApplyError::Statement {
+                state: engine::StateAfter::Ambiguous,
+                ..
+            },
+            _,
+        ) => Outcome::Ambiguous,
         Ended::Apply(ApplyError::Fenced, _) => Outcome::Blocked,
         Ended::Apply(ApplyError::Statement { source, .. }, _) if source.class.0 == 2005 => Outcome::Blocked,
         Ended::Apply(

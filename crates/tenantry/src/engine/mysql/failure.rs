@@ -134,10 +134,13 @@ impl Worker<'_> {
     ) -> Result<StateAfter, ApplyError> {
         let class = self.class(index, base).clone();
         if class == Class::Dml {
-            let parts = [Part::new(Role::Own, "ROLLBACK")];
-            let sent = send(self.conn, &parts).await;
-            if let Some(error) = &sent.failure {
-                return Err(lost_or_refused(session_error(error)));
+            let complete = self.roll_back().await?;
+            if self.engines.is_known_to_keep() {
+                // The intent was committed before the statement.
+                self.committed();
+            }
+            if !complete {
+                return self.leave_open(index, base).await;
             }
         } else {
             self.committed();
@@ -158,6 +161,22 @@ impl Worker<'_> {
             Class::Dml | Class::Opaque | Class::Repeatable | Class::NotRepeatable | Class::Session => {}
         }
         self.settle(index, base).await
+    }
+
+    /// Lets the history say that a statement has begun and that nobody knows what it left behind.
+    async fn leave_open(&mut self, index: usize, at: usize) -> Result<StateAfter, ApplyError> {
+        self.in_transaction = false;
+        self.queue.note(Progress {
+            step: index,
+            next: at,
+            open: Open::Unseen,
+        });
+        let parts = self.prelude();
+        if !parts.is_empty() {
+            let sent = send(self.conn, &parts).await;
+            self.accept(&sent, &parts, index).await?;
+        }
+        Ok(StateAfter::Ambiguous)
     }
 
     /// Lets the history say that exactly `done` statements are in place.

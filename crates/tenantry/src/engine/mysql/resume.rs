@@ -53,7 +53,14 @@ impl Worker<'_> {
         }
         let verdict = match open {
             Open::Nothing => Verdict::NotApplied,
-            Open::Unseen => self.unseen(step, next).await?,
+            Open::Unseen => {
+                let why = if *self.class(index, next) == Class::Dml {
+                    "it changes rows, and there are tables here that keep theirs at ROLLBACK: they are not InnoDB"
+                } else {
+                    "its effect leaves nothing that could be compared"
+                };
+                self.unseen(step, next, why).await?
+            }
             Open::Seen(before) => self.seen(index, step, next, &before).await?,
         };
         let unclear = match verdict {
@@ -73,12 +80,10 @@ impl Worker<'_> {
     }
 
     /// A `verify` question speaks for the whole file, so it can only settle the file's last statement.
-    async fn unseen(&mut self, step: &Step, next: usize) -> Result<Verdict, ApplyError> {
+    async fn unseen(&mut self, step: &Step, next: usize, why: &'static str) -> Result<Verdict, ApplyError> {
         let script = step.script();
         let Some(question) = script.directives.verify.as_deref() else {
-            return Ok(Verdict::Unclear(
-                "its effect leaves nothing that could be compared",
-            ));
+            return Ok(Verdict::Unclear(why));
         };
         if next + 1 != script.statements.len() {
             return Ok(Verdict::Unclear(

@@ -1,4 +1,6 @@
 //! Statements that change rows: many in one message, with their checkpoint in one transaction.
+//!
+//! Where a table cannot roll back, each has a message of its own.
 
 use mysql_async::consts::StatusFlags;
 
@@ -55,6 +57,40 @@ impl Worker<'_> {
         self.finished = ends.then_some(index);
         self.remember(index, until, &sent, parts.len());
         Ok(until)
+    }
+
+    /// Runs one statement that changes rows where a table may keep them at ROLLBACK: an intent before it, so
+    /// that nobody runs it again who does not know what it did.
+    pub(super) async fn row_alone(
+        &mut self,
+        index: usize,
+        step: &Step,
+        at: usize,
+    ) -> Result<usize, ApplyError> {
+        self.queue.note(Progress {
+            step: index,
+            next: at,
+            open: Open::Unseen,
+        });
+        let mut parts = self.prelude();
+        parts.push(Part::new(Role::Own, "START TRANSACTION"));
+        parts.push(Part::new(Role::Work(at), step.script().statement(at)));
+        let mut after = self.queue.clone();
+        after.committed();
+        after.note(Progress {
+            step: index,
+            next: at + 1,
+            open: Open::Nothing,
+        });
+        parts.extend(after.parts(self.writer, self.steps()));
+        parts.push(Part::new(Role::Own, "COMMIT"));
+        let sent = send(self.conn, &parts).await;
+        if sent.failure.is_some() {
+            return Err(self.failed(sent, &parts, index, at).await);
+        }
+        self.queue = after;
+        self.committed();
+        Ok(at + 1)
     }
 
     fn end_of_rows(&self, index: usize, step: &Step, from: usize) -> usize {

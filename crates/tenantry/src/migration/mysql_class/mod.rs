@@ -2,12 +2,14 @@
 
 mod object;
 mod session;
+mod storage;
 
 #[cfg(test)]
 mod tests;
 
 pub use object::{Object, ObjectKind};
 pub(crate) use session::SessionChanges;
+pub(crate) use storage::{Storage, storage};
 
 use std::borrow::Cow;
 
