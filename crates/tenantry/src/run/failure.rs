@@ -166,6 +166,7 @@ impl Failure {
             }
             ApplyError::Cancelled { .. }
             | ApplyError::Ambiguous { .. }
+            | ApplyError::SessionLost { .. }
             | ApplyError::Edited { .. }
             | ApplyError::Fenced
             | ApplyError::SessionChanged { .. }
@@ -197,6 +198,15 @@ impl Failure {
             } => {
                 self.state = StateAfter::Ambiguous;
                 self.causes.push(reason.clone());
+                (*step, Some(*statement), None)
+            }
+            ApplyError::SessionLost {
+                step,
+                statement,
+                done,
+                ..
+            } => {
+                self.state = StateAfter::SessionLost { done: *done };
                 (*step, Some(*statement), None)
             }
             ApplyError::Cancelled { step, state } => {

@@ -269,10 +269,10 @@ impl Work<'_> {
         let again = match ended {
             Ended::Session(error) => self.is_worth_another(error),
             Ended::Apply(ApplyError::Session { source, .. }, _) => self.is_worth_another(source),
-            // What may have stayed is not written again.
+            // What may have stayed is not written again, and what is gone with the session does not come back.
             Ended::Apply(
                 ApplyError::Statement {
-                    state: engine::StateAfter::Ambiguous,
+                    state: engine::StateAfter::Ambiguous | engine::StateAfter::SessionLost { .. },
                     ..
                 },
                 _,
@@ -392,13 +392,14 @@ pub(super) fn outcome_of(ended: &Ended) -> Outcome {
         }
         Ended::Apply(ApplyError::Cancelled { state, .. }, _) => match state {
             engine::StateAfter::HalfWay { .. } => Outcome::Interrupted,
-            engine::StateAfter::Ambiguous => Outcome::Ambiguous,
+            engine::StateAfter::Ambiguous | engine::StateAfter::SessionLost { .. } => Outcome::Ambiguous,
             engine::StateAfter::RolledBack | engine::StateAfter::Unknown => Outcome::Cancelled,
         },
         Ended::Apply(
             ApplyError::Ambiguous { .. }
+            | ApplyError::SessionLost { .. }
             | ApplyError::Statement {
-                state: engine::StateAfter::Ambiguous,
+                state: engine::StateAfter::Ambiguous | engine::StateAfter::SessionLost { .. },
                 ..
             },
             _,

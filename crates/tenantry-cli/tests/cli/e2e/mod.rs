@@ -9,6 +9,7 @@ mod fleet;
 mod lost;
 mod one;
 mod rollback;
+mod session_lost;
 mod signals;
 mod units;
 

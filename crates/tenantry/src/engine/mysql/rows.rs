@@ -9,7 +9,7 @@ use super::mark::Open;
 use super::queue::{Progress, Queued};
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::ApplyError;
-use crate::migration::mysql_class::Class;
+use crate::migration::mysql_class::{Class, sets_user_variables};
 use crate::plan::Step;
 
 /// A message of rows is closed behind this many bytes or statements; the checkpoint follows it.
@@ -93,11 +93,25 @@ impl Worker<'_> {
         Ok(at + 1)
     }
 
+    /// A variable that is set between rows belongs to them: by itself it would commit what stands before it,
+    /// and a failure behind it would leave a file that cannot go on.
+    fn is_among_rows(&self, index: usize, step: &Step, at: usize) -> bool {
+        match self.class(index, at) {
+            Class::Dml => true,
+            Class::Session => sets_user_variables(step.script().statement(at)),
+            Class::AtomicDdl { .. }
+            | Class::MultiObjectDdl { .. }
+            | Class::Repeatable
+            | Class::NotRepeatable
+            | Class::Opaque => false,
+        }
+    }
+
     fn end_of_rows(&self, index: usize, step: &Step, from: usize) -> usize {
         let total = step.script().statements.len();
         let mut bytes = 0;
         let mut at = from;
-        while at < total && *self.class(index, at) == Class::Dml {
+        while at < total && self.is_among_rows(index, step, at) {
             bytes += step.script().statement(at).len();
             if at > from && (bytes > MESSAGE_BYTES || at - from >= MESSAGE_STATEMENTS) {
                 break;
