@@ -4,11 +4,16 @@ use tenantry::engine::Engine;
 
 use super::THINGS;
 use crate::platform::Platform;
-use crate::stderr;
+use crate::{stderr, stdout};
 
 const LOST: &str = "CREATE TEMPORARY TABLE names SELECT name FROM things;\n\
                     CREATE TABLE more (name VARCHAR(40));\n\
                     INSERT INTO nowhere SELECT name FROM names;\n";
+
+/// Returns a text without the places where its lines were broken.
+fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
 
 #[test]
 fn a_file_that_cannot_go_on_is_warned_of_and_promises_no_resume() {
@@ -19,7 +24,7 @@ fn a_file_that_cannot_go_on_is_warned_of_and_promises_no_resume() {
     let plan = platform.json(0, &["migrate", "plan"]);
     assert_eq!(plan["warnings"][0]["code"], "TN-3105", "{plan}");
 
-    let failed = stderr(&platform.ends(20, &["migrate", "all-tenants"]));
+    let failed = unwrapped(&stderr(&platform.ends(20, &["migrate", "all-tenants"])));
     assert!(failed.contains("warning[TN-3105]"), "{failed}");
     assert!(
         failed.contains("half-way: statements 1-2 of 3 are in place"),
@@ -27,11 +32,21 @@ fn a_file_that_cannot_go_on_is_warned_of_and_promises_no_resume() {
     );
     assert!(failed.contains("no run can go on behind that"), "{failed}");
     assert!(!failed.contains("resumes behind"), "{failed}");
-    let resumed = platform.ends(20, &["migrate", "resume"]);
-    let said = stderr(&resumed);
-    assert!(said.contains("error[TN-2011]"), "{said}");
+    assert!(
+        failed.contains("undo by hand what statements 1-2 did"),
+        "{failed}"
+    );
+    let status = stdout(&platform.ends(0, &["migrate", "status"]));
+    assert!(
+        status.contains("tenantry explain TN-2011      then  tenantry migrate resume"),
+        "{status}"
+    );
+    let said = unwrapped(&stderr(&platform.ends(20, &["migrate", "resume"])));
+    let (_, said) = said.split_once("error[TN-2011]").unwrap();
     assert!(said.contains("statement 1 made a temporary table"), "{said}");
     assert!(!said.contains("interrupted"), "{said}");
+    let (_, help) = said.split_once("help:").unwrap();
+    assert!(!help.starts_with(" tenantry migrate resume"), "{said}");
 }
 
 #[test]
