@@ -6,6 +6,9 @@ use tenantry::{Code, TrackName};
 
 use super::text;
 
+/// What helps where the server does not take a statement.
+const TOO_LONG: &str = "write it as several statements, or raise max_allowed_packet on the server";
+
 /// What helps, the likeliest first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Advice {
@@ -30,6 +33,7 @@ pub(crate) fn advice(failure: &Failure, target: &TargetReport) -> Advice {
     let (first, then) = match failure.code.0 {
         _ if needs_decision(failure) => (decision(failure), Then::Again),
         3001..=3003 | 3007 => (about_files(failure, target), Then::Again),
+        2015 => (vec![TOO_LONG.to_owned()], Then::Again),
         3005 => (no_way_back(failure, target), Then::Done),
         3010 => (vec![alone(target)], Then::Done),
         4008 => (versions(failure), Then::Done),
@@ -42,7 +46,7 @@ pub(crate) fn advice(failure: &Failure, target: &TargetReport) -> Advice {
 
 /// Returns whether another try must fail again until something was done.
 pub(crate) fn is_first_to_mend(code: Code) -> bool {
-    matches!(code.0, 2011 | 3001..=3003 | 3005..=3007 | 3010 | 4008 | 5005 | 6006 | 6007 | 6013)
+    matches!(code.0, 2011 | 2015 | 3001..=3003 | 3005..=3007 | 3010 | 4008 | 5005 | 6006 | 6007 | 6013)
 }
 
 /// Returns the lines of help about a failure: the advice, then the commands that go on with the run.
@@ -226,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_must_fail_again_names_something_to_do_before() {
-        for code in [2011, 3001, 3002, 3003, 3006, 3007, 5005, 6006, 6007] {
+        for code in [2011, 2015, 3001, 3002, 3003, 3006, 3007, 5005, 6006, 6007] {
             let lines = help_of(code, |_| ());
             assert!(!lines[0].contains("migrate resume"), "{code} {lines:?}");
             assert!(is_first_to_mend(Code(code)), "{code}");

@@ -218,6 +218,28 @@ pub enum ApplyError {
         /// Why it cannot be told.
         reason: String,
     },
+    /// A statement is longer than the server takes; nothing of the unit was sent.
+    #[error(
+        "statement {} of {statements} has {size} bytes, and {ours} are kept free for what is sent with it: more than \
+         the server's {setting} of {limit} bytes",
+        statement + 1
+    )]
+    TooLong {
+        /// Index of the step in the unit.
+        step: usize,
+        /// Index of the statement in its script.
+        statement: usize,
+        /// How many statements the script has.
+        statements: usize,
+        /// How long it is, in bytes.
+        size: usize,
+        /// How many bytes are kept free beside it.
+        ours: usize,
+        /// The server's setting.
+        setting: &'static str,
+        /// Its value, in bytes.
+        limit: usize,
+    },
     /// A half-way migration needs what only its lost session had.
     #[error(
         "the file cannot go on behind statement {done} of {statements}: statement {} made {kept}, which went with \
@@ -276,6 +298,7 @@ impl ApplyError {
             Self::Statement { source, .. } => source.class,
             Self::Cancelled { .. } => Code(4006),
             Self::Ambiguous { .. } | Self::SessionLost { .. } => Code(2011),
+            Self::TooLong { .. } => Code(2015),
             Self::Edited { .. } => Code(3009),
             Self::Fenced => Code(4007),
             Self::SessionChanged { .. } => Code(2012),

@@ -14,6 +14,7 @@ use super::engines::Engines;
 use super::foresee::Foreseen;
 use super::mark::Open;
 use super::queue::{Queue, Queued};
+use super::room::Room;
 use super::wire::{Part, Role, Sent, send};
 use super::writes::Writer;
 use crate::engine::error::ApplyError;
@@ -36,6 +37,8 @@ pub(super) enum Ddl {
 pub(super) struct Around<'a> {
     /// How the server treats one DDL statement.
     pub(super) ddl: Ddl,
+    /// How long a message it takes.
+    pub(super) room: Room,
     /// What sets the session back to how we opened it.
     pub(super) reset: &'a [Part],
     /// Whether we asked the server to stop a statement.
@@ -89,6 +92,7 @@ impl<'a> Worker<'a> {
 
     /// Carries the unit out and reads its rows back.
     pub(super) async fn run(&mut self) -> Result<Vec<Recorded>, ApplyError> {
+        self.check_room()?;
         let began = std::time::Instant::now();
         for step in 0..self.steps().len() {
             self.step(step).await?;

@@ -17,6 +17,7 @@ mod queue;
 mod quote;
 mod read_back;
 mod resume;
+mod room;
 mod rows;
 mod tables;
 mod wire;
@@ -34,6 +35,7 @@ use self::apply::{Around, Ddl, Worker};
 use self::connect::{Dial, connect};
 use self::engines::Engines;
 use self::queue::{Queue, Queued};
+use self::room::Room;
 use self::tables::{Names, take_history, text};
 use self::wire::{Part, Role, Sent, send};
 use self::writes::Writer;
@@ -56,7 +58,7 @@ pub(crate) async fn open(
     let facts = parts.len();
     parts.push(Part::new(
         Role::Question,
-        "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only",
+        "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only, @@SESSION.max_allowed_packet",
     ));
     parts.push(lock::attempt(&names));
     let mut under_lock = vec![engines::question(&names)];
@@ -120,6 +122,8 @@ async fn dial(address: &NetworkAddress, options: &OpenOptions) -> Result<Conn, S
 struct Server {
     /// How it treats one DDL statement.
     ddl: Ddl,
+    /// How long a message it takes.
+    room: Room,
 }
 
 impl Server {
@@ -163,6 +167,7 @@ impl Server {
             } else {
                 Ddl::Divisible
             },
+            room: Room::from_text(text(row, 3).as_deref()),
         })
     }
 }
@@ -256,6 +261,7 @@ impl Session for MySqlSession {
         };
         let around = Around {
             ddl: self.server.ddl,
+            room: self.server.room,
             reset: &reset,
             cancel_asked: &self.cancel_asked,
             engines: self.engines,

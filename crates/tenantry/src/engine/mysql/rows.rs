@@ -109,11 +109,12 @@ impl Worker<'_> {
 
     fn end_of_rows(&self, index: usize, step: &Step, from: usize) -> usize {
         let total = step.script().statements.len();
+        let most = MESSAGE_BYTES.min(self.around.room.for_statements());
         let mut bytes = 0;
         let mut at = from;
         while at < total && self.is_among_rows(index, step, at) {
             bytes += step.script().statement(at).len();
-            if at > from && (bytes > MESSAGE_BYTES || at - from >= MESSAGE_STATEMENTS) {
+            if at > from && (bytes > most || at - from >= MESSAGE_STATEMENTS) {
                 break;
             }
             at += 1;
