@@ -1,9 +1,13 @@
 //! What to do about a target that failed, before its run is tried again.
 
-use tenantry::run::{Failure, TargetReport};
+use tenantry::engine::StateAfter;
+use tenantry::run::{Failure, Outcome, TargetReport};
 use tenantry::{Code, TrackName};
 
 use super::text;
+
+/// What helps where the server does not take a statement.
+const TOO_LONG: &str = "write it as several statements, or raise max_allowed_packet on the server";
 
 /// What helps, the likeliest first.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,7 +31,9 @@ pub(crate) enum Then {
 /// Returns what to do about a failure of this target.
 pub(crate) fn advice(failure: &Failure, target: &TargetReport) -> Advice {
     let (first, then) = match failure.code.0 {
+        _ if needs_decision(failure) => (decision(failure), Then::Again),
         3001..=3003 | 3007 => (about_files(failure, target), Then::Again),
+        2015 => (vec![TOO_LONG.to_owned()], Then::Again),
         3005 => (no_way_back(failure, target), Then::Done),
         3010 => (vec![alone(target)], Then::Done),
         4008 => (versions(failure), Then::Done),
@@ -40,7 +46,7 @@ pub(crate) fn advice(failure: &Failure, target: &TargetReport) -> Advice {
 
 /// Returns whether another try must fail again until something was done.
 pub(crate) fn is_first_to_mend(code: Code) -> bool {
-    matches!(code.0, 3001..=3003 | 3005..=3007 | 3010 | 4008 | 5005 | 6006 | 6007 | 6013)
+    matches!(code.0, 2011 | 2015 | 3001..=3003 | 3005..=3007 | 3010 | 4008 | 5005 | 6006 | 6007 | 6013)
 }
 
 /// Returns the lines of help about a failure: the advice, then the commands that go on with the run.
@@ -52,6 +58,48 @@ pub(crate) fn help(failure: &Failure, target: &TargetReport, again: &[String]) -
         (Then::Done, _) => {}
     }
     first
+}
+
+/// Whatever the database's words are: no run goes on before somebody has decided.
+fn needs_decision(failure: &Failure) -> bool {
+    let is_open = matches!(
+        failure.state,
+        StateAfter::Ambiguous | StateAfter::SessionLost { .. }
+    );
+    is_open || failure.code == DECISION
+}
+
+/// The code of what needs a decision.
+const DECISION: Code = Code(2011);
+
+/// Returns the code whose page says what to do about a target that ended like this.
+pub(crate) fn code_to_explain(outcome: Option<Outcome>, code: Option<Code>) -> Option<Code> {
+    if outcome == Some(Outcome::Ambiguous) {
+        return Some(DECISION);
+    }
+    code
+}
+
+fn decision(failure: &Failure) -> Vec<String> {
+    let ways = format!("the ways, step by step:  tenantry explain {DECISION}");
+    if let StateAfter::SessionLost { done } = failure.state {
+        let which = match done {
+            1 => "statement 1".to_owned(),
+            _ => format!("statements 1-{done}"),
+        };
+        let undo = format!(
+            "undo by hand what {which} did in this database, and delete the migration's row from \
+             _tenantry_history; or restore its backup"
+        );
+        return vec![undo, ways];
+    }
+    let which = failure
+        .statement
+        .map_or_else(|| "the statement".to_owned(), |(at, _)| format!("statement {at}"));
+    vec![
+        format!("look in the database what {which} did, and decide whether it may run again"),
+        ways,
+    ]
 }
 
 fn about_files(failure: &Failure, target: &TargetReport) -> Vec<String> {
@@ -182,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_must_fail_again_names_something_to_do_before() {
-        for code in [3001, 3002, 3003, 3006, 3007, 5005, 6006, 6007] {
+        for code in [2011, 2015, 3001, 3002, 3003, 3006, 3007, 5005, 6006, 6007] {
             let lines = help_of(code, |_| ());
             assert!(!lines[0].contains("migrate resume"), "{code} {lines:?}");
             assert!(is_first_to_mend(Code(code)), "{code}");
@@ -197,6 +245,24 @@ mod tests {
                 "{code} {lines:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_state_that_needs_a_decision_is_not_simply_resumed() {
+        for state in [StateAfter::Ambiguous, StateAfter::SessionLost { done: 2 }] {
+            let lines = help_of(2003, |target| {
+                if let Some(failure) = &mut target.failure {
+                    failure.state = state;
+                }
+            });
+            assert!(!lines[0].contains("migrate resume"), "{lines:?}");
+            assert!(lines[1].ends_with("tenantry explain TN-2011"), "{lines:?}");
+            assert_eq!(lines[2], "then  tenantry migrate resume run_7f3a");
+        }
+        let code = code_to_explain(Some(Outcome::Ambiguous), Some(Code(2003)));
+        assert!(code.is_some_and(is_first_to_mend));
+        let code = code_to_explain(Some(Outcome::Failed), Some(Code(2003)));
+        assert_eq!(code, Some(Code(2003)));
     }
 
     #[test]

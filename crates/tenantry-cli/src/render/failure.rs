@@ -214,6 +214,16 @@ impl Group<'_> {
             StateAfter::HalfWay { done } => {
                 format!("half-way: statements 1-{done}{of} are in place, the next run resumes behind them")
             }
+            StateAfter::SessionLost { done } => {
+                let which = match done {
+                    1 => format!("statement 1{of} is"),
+                    _ => format!("statements 1-{done}{of} are"),
+                };
+                format!(
+                    "half-way: {which} in place; no run can go on behind that, because what the file kept in its \
+                     session is gone; it needs a decision"
+                )
+            }
             StateAfter::Ambiguous => {
                 "half-way: whether the statement took effect cannot be told; it needs a decision".to_owned()
             }

@@ -133,7 +133,7 @@ fn state(groups: &[Group<'_>]) -> Option<String> {
         chosen.flat_map(Group::labels).collect::<Vec<_>>()
     };
     let half = names(|state| matches!(state, StateAfter::HalfWay { .. } | StateAfter::Unknown));
-    let unclear = names(|state| matches!(state, StateAfter::Ambiguous));
+    let unclear = names(|state| matches!(state, StateAfter::Ambiguous | StateAfter::SessionLost { .. }));
     let mut sentences = Vec::new();
     if !half.is_empty() {
         let (n, names) = (text::number(half.len()), text::names(half));

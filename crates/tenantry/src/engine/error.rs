@@ -163,6 +163,12 @@ pub enum StateAfter {
         /// How many statements are in place.
         done: usize,
     },
+    /// The first `done` statements of the failing migration are in place, and no run can go on behind them:
+    /// what the file kept in its session, such as a temporary table, went with it.
+    SessionLost {
+        /// How many statements are in place.
+        done: usize,
+    },
     /// Whether the failing statement took effect cannot be told without a person.
     Ambiguous,
     /// The answer was lost; the history under the lock will tell.
@@ -201,7 +207,7 @@ pub enum ApplyError {
         state: StateAfter,
     },
     /// A half-way statement cannot be told to be applied or not.
-    #[error("statement {} of {statements} was interrupted, and what it did cannot be seen", statement + 1)]
+    #[error("statement {} of {statements} has begun, and what it did cannot be seen", statement + 1)]
     Ambiguous {
         /// Index of the step in the unit.
         step: usize,
@@ -211,6 +217,46 @@ pub enum ApplyError {
         statements: usize,
         /// Why it cannot be told.
         reason: String,
+    },
+    /// A statement is longer than the server takes; nothing of the unit was sent.
+    #[error(
+        "statement {} of {statements} has {size} bytes, and {ours} are kept free for what is sent with it: more than \
+         the server's {setting} of {limit} bytes",
+        statement + 1
+    )]
+    TooLong {
+        /// Index of the step in the unit.
+        step: usize,
+        /// Index of the statement in its script.
+        statement: usize,
+        /// How many statements the script has.
+        statements: usize,
+        /// How long it is, in bytes.
+        size: usize,
+        /// How many bytes are kept free beside it.
+        ours: usize,
+        /// The server's setting.
+        setting: &'static str,
+        /// Its value, in bytes.
+        limit: usize,
+    },
+    /// A half-way migration needs what only its lost session had.
+    #[error(
+        "the file cannot go on behind statement {done} of {statements}: statement {} made {kept}, which went with \
+         its session",
+        statement + 1
+    )]
+    SessionLost {
+        /// Index of the step in the unit.
+        step: usize,
+        /// Index of the statement that made it.
+        statement: usize,
+        /// How many statements the script has.
+        statements: usize,
+        /// How many of them are in place.
+        done: usize,
+        /// What it made.
+        kept: crate::migration::mysql_class::Kept,
     },
     /// Statements that had already run were edited between two attempts.
     #[error("the first {done} statements have already run and were edited since")]
@@ -251,7 +297,8 @@ impl ApplyError {
         match self {
             Self::Statement { source, .. } => source.class,
             Self::Cancelled { .. } => Code(4006),
-            Self::Ambiguous { .. } => Code(2011),
+            Self::Ambiguous { .. } | Self::SessionLost { .. } => Code(2011),
+            Self::TooLong { .. } => Code(2015),
             Self::Edited { .. } => Code(3009),
             Self::Fenced => Code(4007),
             Self::SessionChanged { .. } => Code(2012),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::cursor::Cursor;
+use super::mysql_class::{Kept, cannot_go_on};
 use super::problem::around;
 use super::script::{Place, Script};
 use super::split::{Kind as TokenKind, Lexer};
@@ -81,6 +82,9 @@ pub enum WarningKind {
         /// The ending of this line.
         here: LineEnding,
     },
+    /// MySQL, MariaDB: what a statement keeps in its session is gone if a later one fails.
+    #[error("{0} goes with its session: a failure behind it leaves a file that cannot go on half-way")]
+    LostWithSession(Kept),
     /// SQLite: foreign keys are turned on, and stay off.
     #[error("PRAGMA foreign_keys has no effect in a migration: foreign keys are not enforced while it runs")]
     ForeignKeysStayOff,
@@ -101,6 +105,7 @@ impl Warning {
             WarningKind::SeveralTables(_) => 3102,
             WarningKind::MixedLineEndings { .. } => 3103,
             WarningKind::ForeignKeysStayOff => 3104,
+            WarningKind::LostWithSession(_) => 3105,
         })
     }
 
@@ -111,6 +116,9 @@ impl Warning {
                 "write it as a statement if it is to run, as a plain comment if it is not"
             }
             WarningKind::SeveralTables(_) => "give each table a DROP TABLE of its own",
+            WarningKind::LostWithSession(_) => {
+                "split the file: what needs it comes into one file with it, CREATE, ALTER and DROP into another one"
+            }
             WarningKind::MixedLineEndings { .. } => {
                 "save the file with one kind of line ending; its checksum stays the same"
             }
@@ -132,6 +140,7 @@ pub(super) fn check(
 ) -> Vec<Warning> {
     let mut found: Vec<(usize, WarningKind)> = line_endings.into_iter().collect();
     if engine == Engine::MySql {
+        found.extend(lost_with_session(script));
         for (index, statement) in script.statements.iter().enumerate() {
             let start = statement.range().start;
             let text = script.statement(index);
@@ -204,6 +213,12 @@ fn several_tables(text: &str) -> Option<WarningKind> {
         tables += usize::from(token.is_symbol(text, b','));
     }
     (tables > 1).then_some(WarningKind::SeveralTables(tables))
+}
+
+fn lost_with_session(script: &Script) -> Option<(usize, WarningKind)> {
+    let (statement, kept) = cannot_go_on(script)?;
+    let start = script.statements.get(statement)?.range().start;
+    Some((start, WarningKind::LostWithSession(kept)))
 }
 
 /// Returns whether a statement turns foreign keys on or off; `None` if it does neither.
@@ -310,6 +325,24 @@ mod tests {
         assert!(what.starts_with("2 tables"), "{what}");
         assert_eq!(told(Engine::MySql, "DROP TABLE a; DROP TABLE b;"), []);
         assert_eq!(told(Engine::Postgres, "DROP TABLE a, b;"), []);
+    }
+
+    #[test]
+    fn what_is_lost_with_its_session_is_told_where_it_is_made() {
+        let text =
+            "SELECT 1;\nCREATE TEMPORARY TABLE t (n INT);\nCREATE TABLE a (n INT);\nSELECT n FROM t;\n";
+        let (code, line, column, what) = one(Engine::MySql, text);
+        assert_eq!((code, line, column), (3105, 2, 1));
+        assert!(
+            what.starts_with("a temporary table goes with its session"),
+            "{what}"
+        );
+        let text = "SELECT MAX(n) INTO @x FROM a;\nALTER TABLE a ADD m INT;\nUPDATE a SET m = @x;\n";
+        assert_eq!(one(Engine::MySql, text).0, 3105);
+        assert_eq!(
+            told(Engine::Postgres, "CREATE TEMPORARY TABLE t (n INT); SELECT 1;"),
+            []
+        );
     }
 
     #[test]

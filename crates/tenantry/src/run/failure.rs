@@ -166,6 +166,8 @@ impl Failure {
             }
             ApplyError::Cancelled { .. }
             | ApplyError::Ambiguous { .. }
+            | ApplyError::SessionLost { .. }
+            | ApplyError::TooLong { .. }
             | ApplyError::Edited { .. }
             | ApplyError::Fenced
             | ApplyError::SessionChanged { .. }
@@ -199,6 +201,19 @@ impl Failure {
                 self.causes.push(reason.clone());
                 (*step, Some(*statement), None)
             }
+            ApplyError::TooLong { step, statement, .. } => {
+                self.state = left_before(unit, *step);
+                (*step, Some(*statement), None)
+            }
+            ApplyError::SessionLost {
+                step,
+                statement,
+                done,
+                ..
+            } => {
+                self.state = StateAfter::SessionLost { done: *done };
+                (*step, Some(*statement), None)
+            }
             ApplyError::Cancelled { step, state } => {
                 self.state = *state;
                 (*step, None, None)
@@ -217,11 +232,15 @@ impl Failure {
             }
             ApplyError::Fenced | ApplyError::Session { .. } => return,
         };
+        self.show_step(unit, step, statement.map(|statement| (statement, offset)));
+    }
+
+    fn show_step(&mut self, unit: &Unit, step: usize, statement: Option<(usize, Option<usize>)>) {
         let Some(step) = unit.steps.get(step) else { return };
         self.migration = Some(step.migration.label());
         let script = step.script();
         self.file = Some(script.path.clone());
-        if let Some(statement) = statement {
+        if let Some((statement, offset)) = statement {
             self.show_statement(script, statement, offset);
         }
     }
@@ -238,6 +257,14 @@ impl Failure {
     pub fn is_half_way(&self) -> bool {
         matches!(self.state, StateAfter::HalfWay { .. })
     }
+}
+
+/// Returns what is true of a step that was not touched: as an earlier attempt left it.
+fn left_before(unit: &Unit, step: usize) -> StateAfter {
+    let row = unit.steps.get(step).and_then(|step| step.interrupted.as_ref());
+    row.map_or(StateAfter::RolledBack, |row| StateAfter::HalfWay {
+        done: row.next_stmt,
+    })
 }
 
 /// Returns the file or the folder that a refused history is about; `None` for a track in the binary.

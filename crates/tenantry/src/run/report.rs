@@ -21,7 +21,7 @@ pub enum Outcome {
     Failed,
     /// Half-way; the next run resumes by itself.
     Interrupted,
-    /// Half-way; needs a decision.
+    /// Half-way, and no run goes on by itself; needs a decision.
     Ambiguous,
     /// Somebody else held a lock for the whole window.
     Blocked,

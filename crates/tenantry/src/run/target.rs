@@ -269,6 +269,14 @@ impl Work<'_> {
         let again = match ended {
             Ended::Session(error) => self.is_worth_another(error),
             Ended::Apply(ApplyError::Session { source, .. }, _) => self.is_worth_another(source),
+            // What may have stayed is not written again, and what is gone with the session does not come back.
+            Ended::Apply(
+                ApplyError::Statement {
+                    state: engine::StateAfter::Ambiguous | engine::StateAfter::SessionLost { .. },
+                    ..
+                },
+                _,
+            ) => false,
             Ended::Apply(ApplyError::Statement { source, .. }, _) => source.transient && in_window,
             Ended::Apply(ApplyError::Fenced, _) => in_window,
             Ended::Plan(_) | Ended::Apply(_, _) | Ended::Stopped => false,
@@ -384,10 +392,18 @@ pub(super) fn outcome_of(ended: &Ended) -> Outcome {
         }
         Ended::Apply(ApplyError::Cancelled { state, .. }, _) => match state {
             engine::StateAfter::HalfWay { .. } => Outcome::Interrupted,
-            engine::StateAfter::Ambiguous => Outcome::Ambiguous,
+            engine::StateAfter::Ambiguous | engine::StateAfter::SessionLost { .. } => Outcome::Ambiguous,
             engine::StateAfter::RolledBack | engine::StateAfter::Unknown => Outcome::Cancelled,
         },
-        Ended::Apply(ApplyError::Ambiguous { .. }, _) => Outcome::Ambiguous,
+        Ended::Apply(
+            ApplyError::Ambiguous { .. }
+            | ApplyError::SessionLost { .. }
+            | ApplyError::Statement {
+                state: engine::StateAfter::Ambiguous | engine::StateAfter::SessionLost { .. },
+                ..
+            },
+            _,
+        ) => Outcome::Ambiguous,
         Ended::Apply(ApplyError::Fenced, _) => Outcome::Blocked,
         Ended::Apply(ApplyError::Statement { source, .. }, _) if source.class.0 == 2005 => Outcome::Blocked,
         Ended::Apply(

@@ -13,6 +13,7 @@ use tenantry::{Code, Selection, Standing, TrackName};
 
 use super::super::planned::failed;
 use crate::failure::CommandError;
+use crate::render::advice::code_to_explain;
 
 /// How the fleet stands.
 #[derive(Debug, Serialize)]
@@ -194,7 +195,7 @@ fn known(found: &NotCurrent) -> ShownTarget {
         version: found.version.map(|v| v.to_string()),
         outcome: found.outcome.map(Outcome::as_str),
         code: found.error_code.map(|code| code.to_string()),
-        number: found.error_code,
+        number: code_to_explain(found.outcome, found.error_code),
         reason: None,
     }
 }
@@ -212,7 +213,7 @@ fn unanswered(target: &TargetReport) -> ShownTarget {
         version: target.to.map(|v| v.to_string()),
         outcome: Some(target.outcome.as_str()),
         code: failure.map(|failure| failure.code.to_string()),
-        number: failure.map(|failure| failure.code),
+        number: code_to_explain(Some(target.outcome), failure.map(|failure| failure.code)),
         reason: failure.map(|failure| failure.what.clone()),
     }
 }

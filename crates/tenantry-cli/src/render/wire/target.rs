@@ -71,6 +71,7 @@ impl Error {
         let (state_after, statements_in_place) = match failure.state {
             StateAfter::RolledBack => ("rolled_back", None),
             StateAfter::HalfWay { done } => ("half_way", Some(done)),
+            StateAfter::SessionLost { done } => ("session_lost", Some(done)),
             StateAfter::Ambiguous => ("ambiguous", None),
             StateAfter::Unknown => ("unknown", None),
         };

@@ -9,7 +9,9 @@ mod fleet;
 mod lost;
 mod one;
 mod rollback;
+mod session_lost;
 mod signals;
+mod too_long;
 mod units;
 
 /// Makes a test of each case on each engine.

@@ -2,16 +2,19 @@
 //!
 //! Rows and their checkpoint share a transaction. Before a statement that changes objects an intent is
 //! committed: which statement, and how its objects look. The lock proves that whoever wrote an intent is
-//! gone; comparing the objects then tells whether the statement took effect.
+//! gone; comparing the objects then tells whether the statement took effect. Where a table cannot roll back,
+//! rows get an intent too, and nothing tells afterwards.
 
 use std::sync::atomic::AtomicBool;
 
 use mysql_async::Conn;
 
 use super::clean;
+use super::engines::Engines;
 use super::foresee::Foreseen;
 use super::mark::Open;
 use super::queue::{Queue, Queued};
+use super::room::Room;
 use super::wire::{Part, Role, Sent, send};
 use super::writes::Writer;
 use crate::engine::error::ApplyError;
@@ -34,10 +37,14 @@ pub(super) enum Ddl {
 pub(super) struct Around<'a> {
     /// How the server treats one DDL statement.
     pub(super) ddl: Ddl,
+    /// How long a message it takes.
+    pub(super) room: Room,
     /// What sets the session back to how we opened it.
     pub(super) reset: &'a [Part],
     /// Whether we asked the server to stop a statement.
     pub(super) cancel_asked: &'a AtomicBool,
+    /// What the tables are kept in, as far as it is known.
+    pub(super) engines: Engines,
 }
 
 /// Carries one unit out on one connection.
@@ -59,6 +66,8 @@ pub(super) struct Worker<'a> {
     pub(super) foreseen: Option<Foreseen>,
     /// The step whose end already waits in the queue.
     pub(super) finished: Option<usize>,
+    /// What the tables are kept in by now.
+    pub(super) engines: Engines,
     /// The answer to the question for the unit's rows, if it rode with the last statement.
     pub(super) read_back: Option<Sent>,
 }
@@ -76,12 +85,14 @@ impl<'a> Worker<'a> {
             classes,
             foreseen: None,
             finished: None,
+            engines: around.engines,
             read_back: None,
         }
     }
 
     /// Carries the unit out and reads its rows back.
     pub(super) async fn run(&mut self) -> Result<Vec<Recorded>, ApplyError> {
+        self.check_room()?;
         let began = std::time::Instant::now();
         for step in 0..self.steps().len() {
             self.step(step).await?;
@@ -113,10 +124,12 @@ impl<'a> Worker<'a> {
         let total = step.script().statements.len();
         let mut at = self.take_up(index, step).await?;
         while at < total {
-            at = match self.class(index, at).clone() {
-                Class::Dml => self.rows(index, step, at).await?,
+            let (ran, class) = (at, self.class(index, at).clone());
+            at = match &class {
+                Class::Dml if self.rolls_back().await? => self.rows(index, step, at).await?,
+                Class::Dml => self.row_alone(index, step, at).await?,
                 Class::AtomicDdl { objects } | Class::MultiObjectDdl { objects } => {
-                    self.objects(index, step, at, &objects).await?
+                    self.objects(index, step, at, objects).await?
                 }
                 Class::Session => self.alone(index, step, at, None).await?,
                 Class::Repeatable => self.alone(index, step, at, Some(Open::Nothing)).await?,
@@ -124,6 +137,7 @@ impl<'a> Worker<'a> {
                     self.alone(index, step, at, Some(Open::Unseen)).await?
                 }
             };
+            self.engines.note(&class, step.script().statement(ran));
         }
         if self.read_back.is_some() {
             return Ok(());

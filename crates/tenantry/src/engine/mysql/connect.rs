@@ -103,7 +103,8 @@ fn options(dial: Dial<'_>, expected: Option<String>) -> Result<Opts, SessionErro
         .prefer_socket(false)
         .enable_cleartext_plugin(false)
         .secure_auth(true)
-        // Both given, so that the driver does not ask the server for them.
+        // Both given, so that the driver does not ask the server for them; its limit rides in our first
+        // question.
         .max_allowed_packet(Some(PACKET_MAX))
         .wait_timeout(Some(120))
         .stmt_cache_size(0)

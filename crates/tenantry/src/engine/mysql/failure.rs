@@ -13,7 +13,7 @@ use super::queue::Progress;
 use super::tables::text;
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::{ApplyError, StateAfter};
-use crate::migration::mysql_class::Class;
+use crate::migration::mysql_class::{Class, has_temporary_table, missing};
 
 impl Worker<'_> {
     /// Returns the error of a message that holds no statement of the migration; notes that it was
@@ -134,10 +134,13 @@ impl Worker<'_> {
     ) -> Result<StateAfter, ApplyError> {
         let class = self.class(index, base).clone();
         if class == Class::Dml {
-            let parts = [Part::new(Role::Own, "ROLLBACK")];
-            let sent = send(self.conn, &parts).await;
-            if let Some(error) = &sent.failure {
-                return Err(lost_or_refused(session_error(error)));
+            let complete = self.roll_back().await?;
+            if self.engines.is_known_to_keep() {
+                // The intent was committed before the statement.
+                self.committed();
+            }
+            if !complete && !self.is_warned_of_its_own_table(index, base) {
+                return self.leave_open(index, base).await;
             }
         } else {
             self.committed();
@@ -158,6 +161,29 @@ impl Worker<'_> {
             Class::Dml | Class::Opaque | Class::Repeatable | Class::NotRepeatable | Class::Session => {}
         }
         self.settle(index, base).await
+    }
+
+    /// The warning is about a temporary table too, whose rows go with the session in any case. Where the
+    /// database has no table that keeps rows, it was about that one.
+    fn is_warned_of_its_own_table(&self, index: usize, base: usize) -> bool {
+        let step = self.steps().get(index);
+        !self.engines.is_known_to_keep() && step.is_some_and(|step| has_temporary_table(step.script(), base))
+    }
+
+    /// Lets the history say that a statement has begun and that nobody knows what it left behind.
+    async fn leave_open(&mut self, index: usize, at: usize) -> Result<StateAfter, ApplyError> {
+        self.in_transaction = false;
+        self.queue.note(Progress {
+            step: index,
+            next: at,
+            open: Open::Unseen,
+        });
+        let parts = self.prelude();
+        if !parts.is_empty() {
+            let sent = send(self.conn, &parts).await;
+            self.accept(&sent, &parts, index).await?;
+        }
+        Ok(StateAfter::Ambiguous)
     }
 
     /// Lets the history say that exactly `done` statements are in place.
@@ -182,6 +208,8 @@ impl Worker<'_> {
         }
         Ok(if nothing {
             StateAfter::RolledBack
+        } else if missing(step.script(), done).is_some() {
+            StateAfter::SessionLost { done }
         } else {
             StateAfter::HalfWay { done }
         })

@@ -4,6 +4,7 @@ mod apply;
 mod clean;
 mod connect;
 mod create;
+mod engines;
 mod error;
 mod failure;
 mod fingerprint;
@@ -16,6 +17,7 @@ mod queue;
 mod quote;
 mod read_back;
 mod resume;
+mod room;
 mod rows;
 mod tables;
 mod wire;
@@ -31,7 +33,9 @@ use mysql_async::Conn;
 
 use self::apply::{Around, Ddl, Worker};
 use self::connect::{Dial, connect};
+use self::engines::Engines;
 use self::queue::{Queue, Queued};
+use self::room::Room;
 use self::tables::{Names, take_history, text};
 use self::wire::{Part, Role, Sent, send};
 use self::writes::Writer;
@@ -54,24 +58,28 @@ pub(crate) async fn open(
     let facts = parts.len();
     parts.push(Part::new(
         Role::Question,
-        "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only",
+        "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only, @@SESSION.max_allowed_packet",
     ));
     parts.push(lock::attempt(&names));
-    parts.extend(names.questions());
+    let mut under_lock = vec![engines::question(&names)];
+    under_lock.extend(names.questions());
+    parts.extend_from_slice(&under_lock);
     let sent = send(&mut conn, &parts).await;
     let server = Server::from_answer(&sent, facts, address)?;
     let (sent, at) = if lock::is_taken(&sent, facts + 1)? {
         (sent, facts + 2)
     } else {
-        let polled = lock::poll(&mut conn, &names, &names.questions(), options.lock_window).await?;
+        let polled = lock::poll(&mut conn, &names, &under_lock, options.lock_window).await?;
         (polled, 0)
     };
-    let history = take_history(&mut conn, &names, sent, at).await?;
+    let engines = Engines::from_answer(&sent, at);
+    let history = take_history(&mut conn, &names, sent, at + 1).await?;
     check_identity(&history, options)?;
     Ok(Box::new(MySqlSession {
         conn,
         names,
         server,
+        engines,
         epoch: None,
         history,
         cancel_asked: Arc::default(),
@@ -114,6 +122,8 @@ async fn dial(address: &NetworkAddress, options: &OpenOptions) -> Result<Conn, S
 struct Server {
     /// How it treats one DDL statement.
     ddl: Ddl,
+    /// How long a message it takes.
+    room: Room,
 }
 
 impl Server {
@@ -157,6 +167,7 @@ impl Server {
             } else {
                 Ddl::Divisible
             },
+            room: Room::from_text(text(row, 3).as_deref()),
         })
     }
 }
@@ -192,6 +203,8 @@ struct MySqlSession {
     conn: Conn,
     names: Names,
     server: Server,
+    /// What its tables are kept in.
+    engines: Engines,
     /// Our claim, once one was committed.
     epoch: Option<i64>,
     history: History,
@@ -248,11 +261,14 @@ impl Session for MySqlSession {
         };
         let around = Around {
             ddl: self.server.ddl,
+            room: self.server.room,
             reset: &reset,
             cancel_asked: &self.cancel_asked,
+            engines: self.engines,
         };
         let mut worker = Worker::new(&mut self.conn, writer, around, queue);
         let outcome = worker.run().await;
+        self.engines = worker.engines;
         // A unit may fail behind the claim, which then holds all the same.
         if !worker.queue.claims() {
             self.epoch = Some(epoch);

@@ -9,7 +9,7 @@ use super::wire::{Part, Role, send};
 use crate::engine::error::ApplyError;
 use crate::history::Applied;
 use crate::migration::OnResume;
-use crate::migration::mysql_class::Class;
+use crate::migration::mysql_class::{Class, is_about_temporary_table, missing, past_drops};
 use crate::plan::Step;
 
 /// What the objects of an open statement say.
@@ -28,7 +28,10 @@ impl Worker<'_> {
     pub(super) async fn take_up(&mut self, index: usize, step: &Step) -> Result<usize, ApplyError> {
         let next = match &step.interrupted {
             None => 0,
-            Some(row) => self.find_next(index, step, row).await?,
+            Some(row) => {
+                let next = self.find_next(index, step, row).await?;
+                self.go_on(index, step, next)?
+            }
         };
         self.queue.push(Queued::Begin(Progress {
             step: index,
@@ -37,6 +40,25 @@ impl Worker<'_> {
         }));
         self.replay(index, step, next).await?;
         Ok(next)
+    }
+
+    /// Returns where a new session goes on: behind `next` statements, or at the beginning if they left
+    /// nothing that lasts. Refused where the lost session has taken along what the rest may need.
+    fn go_on(&self, index: usize, step: &Step, next: usize) -> Result<usize, ApplyError> {
+        if (0..next).all(|at| *self.class(index, at) == Class::Session) {
+            return Ok(0);
+        }
+        let script = step.script();
+        match missing(script, next) {
+            None => Ok(past_drops(script, next)),
+            Some((statement, kept)) => Err(ApplyError::SessionLost {
+                step: index,
+                statement,
+                statements: script.statements.len(),
+                done: next,
+                kept,
+            }),
+        }
     }
 
     async fn find_next(&mut self, index: usize, step: &Step, row: &Applied) -> Result<usize, ApplyError> {
@@ -53,7 +75,14 @@ impl Worker<'_> {
         }
         let verdict = match open {
             Open::Nothing => Verdict::NotApplied,
-            Open::Unseen => self.unseen(step, next).await?,
+            Open::Unseen => {
+                let why = if *self.class(index, next) == Class::Dml {
+                    "it changes rows, and there are tables here that keep theirs at ROLLBACK: they are not InnoDB"
+                } else {
+                    "its effect leaves nothing that could be compared"
+                };
+                self.unseen(step, next, why).await?
+            }
             Open::Seen(before) => self.seen(index, step, next, &before).await?,
         };
         let unclear = match verdict {
@@ -73,12 +102,10 @@ impl Worker<'_> {
     }
 
     /// A `verify` question speaks for the whole file, so it can only settle the file's last statement.
-    async fn unseen(&mut self, step: &Step, next: usize) -> Result<Verdict, ApplyError> {
+    async fn unseen(&mut self, step: &Step, next: usize, why: &'static str) -> Result<Verdict, ApplyError> {
         let script = step.script();
         let Some(question) = script.directives.verify.as_deref() else {
-            return Ok(Verdict::Unclear(
-                "its effect leaves nothing that could be compared",
-            ));
+            return Ok(Verdict::Unclear(why));
         };
         if next + 1 != script.statements.len() {
             return Ok(Verdict::Unclear(
@@ -119,20 +146,12 @@ impl Worker<'_> {
         Ok(verdict)
     }
 
-    /// What the file had set in the session that is gone is set again.
+    /// What the file had set in the session that is gone is set again; temporary tables are gone for good.
     async fn replay(&mut self, index: usize, step: &Step, next: usize) -> Result<(), ApplyError> {
         for at in 0..next {
-            if *self.class(index, at) == Class::Session {
-                let script = step.script();
-                if !is_constant(script.statement(at)) && script.directives.on_resume != OnResume::Rerun {
-                    return Err(ApplyError::Ambiguous {
-                        step: index,
-                        statement: at,
-                        statements: script.statements.len(),
-                        reason: "what it set in the lost session cannot be computed again".to_owned(),
-                    });
-                }
-                let parts = [Part::new(Role::Work(at), step.script().statement(at))];
+            let statement = step.script().statement(at);
+            if *self.class(index, at) == Class::Session && !is_about_temporary_table(statement) {
+                let parts = [Part::new(Role::Work(at), statement)];
                 let sent = send(self.conn, &parts).await;
                 if sent.failure.is_some() {
                     return Err(self.failed(sent, &parts, index, next).await);
@@ -141,12 +160,6 @@ impl Worker<'_> {
         }
         Ok(())
     }
-}
-
-/// Returns whether a statement sets the same in any session: no function is called and no row is read, as
-/// with `LAST_INSERT_ID()` or a count.
-fn is_constant(sql: &str) -> bool {
-    first_word(sql).eq_ignore_ascii_case("SET") && !sql.contains('(')
 }
 
 fn first_word(sql: &str) -> &str {

@@ -1,4 +1,6 @@
 //! Statements that change rows: many in one message, with their checkpoint in one transaction.
+//!
+//! Where a table cannot roll back, each has a message of its own.
 
 use mysql_async::consts::StatusFlags;
 
@@ -7,7 +9,7 @@ use super::mark::Open;
 use super::queue::{Progress, Queued};
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::ApplyError;
-use crate::migration::mysql_class::Class;
+use crate::migration::mysql_class::{Class, sets_user_variables};
 use crate::plan::Step;
 
 /// A message of rows is closed behind this many bytes or statements; the checkpoint follows it.
@@ -57,13 +59,62 @@ impl Worker<'_> {
         Ok(until)
     }
 
+    /// Runs one statement that changes rows where a table may keep them at ROLLBACK: an intent before it, so
+    /// that nobody runs it again who does not know what it did.
+    pub(super) async fn row_alone(
+        &mut self,
+        index: usize,
+        step: &Step,
+        at: usize,
+    ) -> Result<usize, ApplyError> {
+        self.queue.note(Progress {
+            step: index,
+            next: at,
+            open: Open::Unseen,
+        });
+        let mut parts = self.prelude();
+        parts.push(Part::new(Role::Own, "START TRANSACTION"));
+        parts.push(Part::new(Role::Work(at), step.script().statement(at)));
+        let mut after = self.queue.clone();
+        after.committed();
+        after.note(Progress {
+            step: index,
+            next: at + 1,
+            open: Open::Nothing,
+        });
+        parts.extend(after.parts(self.writer, self.steps()));
+        parts.push(Part::new(Role::Own, "COMMIT"));
+        let sent = send(self.conn, &parts).await;
+        if sent.failure.is_some() {
+            return Err(self.failed(sent, &parts, index, at).await);
+        }
+        self.queue = after;
+        self.committed();
+        Ok(at + 1)
+    }
+
+    /// A variable that is set between rows belongs to them: by itself it would commit what stands before it,
+    /// and a failure behind it would leave a file that cannot go on.
+    fn is_among_rows(&self, index: usize, step: &Step, at: usize) -> bool {
+        match self.class(index, at) {
+            Class::Dml => true,
+            Class::Session => sets_user_variables(step.script().statement(at)),
+            Class::AtomicDdl { .. }
+            | Class::MultiObjectDdl { .. }
+            | Class::Repeatable
+            | Class::NotRepeatable
+            | Class::Opaque => false,
+        }
+    }
+
     fn end_of_rows(&self, index: usize, step: &Step, from: usize) -> usize {
         let total = step.script().statements.len();
+        let most = MESSAGE_BYTES.min(self.around.room.for_statements());
         let mut bytes = 0;
         let mut at = from;
-        while at < total && *self.class(index, at) == Class::Dml {
+        while at < total && self.is_among_rows(index, step, at) {
             bytes += step.script().statement(at).len();
-            if at > from && (bytes > MESSAGE_BYTES || at - from >= MESSAGE_STATEMENTS) {
+            if at > from && (bytes > most || at - from >= MESSAGE_STATEMENTS) {
                 break;
             }
             at += 1;

@@ -1,13 +1,20 @@
 //! What a MySQL statement is when it is interrupted: can its effect be seen, and may it run again?
 
+mod kept;
 mod object;
 mod session;
+mod storage;
 
 #[cfg(test)]
 mod tests;
 
+pub use kept::Kept;
+pub(crate) use kept::{
+    cannot_go_on, has_temporary_table, is_about_temporary_table, missing, past_drops, sets_user_variables,
+};
 pub use object::{Object, ObjectKind};
 pub(crate) use session::SessionChanges;
+pub(crate) use storage::{Storage, storage};
 
 use std::borrow::Cow;
 
@@ -140,6 +147,9 @@ fn create(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
         "ROLE",
     ];
     let replaces = cursor.eat_all(&["OR", "REPLACE"]);
+    if cursor.eat("TEMPORARY") {
+        return Class::Session;
+    }
     cursor.eat_any(&["UNIQUE", "FULLTEXT", "SPATIAL", "AGGREGATE"]);
     object::skip_definer(&mut cursor);
     let Some(what) = cursor.eat_any(&WHAT) else {
@@ -231,6 +241,9 @@ fn drop_objects(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
         "USER",
         "ROLE",
     ];
+    if cursor.at("TEMPORARY") {
+        return Class::Session;
+    }
     let Some(what) = cursor.eat_any(&WHAT) else {
         return if cursor.at_any(&["DATABASE", "SCHEMA"]).is_some() {
             named.several()

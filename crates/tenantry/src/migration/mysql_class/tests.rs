@@ -105,6 +105,9 @@ fn the_other_classes() {
                 "SET NAMES utf8mb4",
                 "SELECT 1 INTO @a",
                 "SELECT @a := 1",
+                "CREATE TEMPORARY TABLE t (a INT)",
+                "CREATE OR REPLACE TEMPORARY TABLE t SELECT 1",
+                "DROP TEMPORARY TABLE IF EXISTS t",
             ],
         ),
         (
@@ -112,7 +115,6 @@ fn the_other_classes() {
             &[
                 "CALL p()",
                 "CREATE TABLE t AS SELECT 1",
-                "CREATE TEMPORARY TABLE t (a INT)",
                 "PREPARE s FROM 'x'",
                 "BEGIN NOT ATOMIC SELECT 1; END",
                 "CREATE USER u",

@@ -2,6 +2,7 @@
 
 mod apply;
 mod create;
+mod engines;
 mod fixture;
 mod interrupted;
 mod proxy;

@@ -1,7 +1,7 @@
 //! Taking up a file that was cut off: what cannot be known is never guessed.
 
 use mysql_async::prelude::Queryable as _;
-use tenantry::engine::{self, Address, ApplyError, Login, SessionError};
+use tenantry::engine::{self, Address, ApplyError, Login, SessionError, StateAfter};
 use tenantry::plan::Goal;
 
 use super::fixture::{Database, migrate_on, track, unique};
@@ -71,7 +71,7 @@ async fn evidence_that_is_refused_is_an_error_and_not_an_absent_object() {
 }
 
 #[tokio::test]
-async fn a_variable_that_cannot_be_computed_again_is_ambiguous() {
+async fn a_variable_that_cannot_be_computed_again_needs_a_decision() {
     let Some(mut db) = Database::create().await else {
         return;
     };
@@ -89,7 +89,14 @@ async fn a_variable_that_cannot_be_computed_again_is_ambiguous() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, ApplyError::Statement { statement: 3, .. }),
+        matches!(
+            error,
+            ApplyError::Statement {
+                statement: 3,
+                state: StateAfter::SessionLost { done: 3 },
+                ..
+            }
+        ),
         "{error:?}"
     );
     // Counted again it would be 1.
@@ -102,9 +109,10 @@ async fn a_variable_that_cannot_be_computed_again_is_ambiguous() {
         assert!(
             matches!(
                 error,
-                ApplyError::Ambiguous {
+                ApplyError::SessionLost {
                     step: 0,
                     statement: 0,
+                    done: 3,
                     ..
                 }
             ),
@@ -113,6 +121,133 @@ async fn a_variable_that_cannot_be_computed_again_is_ambiguous() {
     }
     db.alone().await;
     assert_eq!(db.one("SELECT COUNT(*) FROM b").await, "0");
+    db.drop().await;
+}
+
+/// Carries two files out, of which the second must fail; returns what is true then.
+async fn state_of(db: &mut Database, text: &str) -> StateAfter {
+    db.alone().await;
+    let files = track(&[("CREATE TABLE a (n INT PRIMARY KEY);\n", None), (text, None)]);
+    let error = db.migrate(&files, &Goal::Head).await.unwrap_err();
+    let ApplyError::Statement { state, .. } = error else {
+        panic!("{error:?}");
+    };
+    state
+}
+
+async fn goes_on(db: &mut Database, text: &str) -> Result<(), ApplyError> {
+    db.alone().await;
+    let files = track(&[("CREATE TABLE a (n INT PRIMARY KEY);\n", None), (text, None)]);
+    db.migrate(&files, &Goal::Head).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_temporary_table_that_is_gone_needs_a_decision() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let text = |last: &str| {
+        format!(
+            "CREATE TEMPORARY TABLE t (n INT);\nINSERT INTO t VALUES (1);\nCREATE TABLE b (n INT);\n\
+             INSERT INTO {last} SELECT n FROM t;\n"
+        )
+    };
+    let state = state_of(&mut db, &text("missing")).await;
+    assert_eq!(state, StateAfter::SessionLost { done: 3 });
+    for _ in 0..2 {
+        let error = goes_on(&mut db, &text("b")).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ApplyError::SessionLost {
+                    statement: 0,
+                    done: 3,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert_eq!(error.code().to_string(), "TN-2011");
+        assert!(error.to_string().contains("made a temporary table"), "{error}");
+    }
+    assert_eq!(db.one("SELECT COUNT(*) FROM b").await, "0");
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn before_anything_lasts_a_file_with_a_temporary_table_is_rolled_back_whole() {
+    for engine in ["", " ENGINE=MEMORY", " ENGINE=MyISAM", " ENGINE=Aria"] {
+        let Some(mut db) = Database::create().await else {
+            return;
+        };
+        let text = |last: u8| {
+            format!(
+                "CREATE TEMPORARY TABLE t (n INT){engine};\nSET @most = (SELECT MAX(n) FROM a);\n\
+                 INSERT INTO t VALUES (1);\nINSERT INTO a SELECT n FROM t;\nSET @n = LAST_INSERT_ID();\n\
+                 INSERT INTO a VALUES ({last});\n"
+            )
+        };
+        assert_eq!(
+            state_of(&mut db, &text(1)).await,
+            StateAfter::RolledBack,
+            "{engine}"
+        );
+        assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "0");
+        goes_on(&mut db, &text(2)).await.unwrap();
+        assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "2");
+        db.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_temporary_table_that_its_file_has_dropped_is_not_missed() {
+    for (drop, table) in [("DROP TEMPORARY TABLE t", "b"), ("DROP TABLE IF EXISTS t", "c")] {
+        let Some(mut db) = Database::create().await else {
+            return;
+        };
+        let text = |last: &str| {
+            format!(
+                "CREATE TEMPORARY TABLE t (n INT);\nINSERT INTO a VALUES (1);\n{drop};\n\
+                 CREATE TABLE {table} (n INT);\nINSERT INTO {last} VALUES (1);\n"
+            )
+        };
+        let state = state_of(&mut db, &text("missing")).await;
+        assert_eq!(state, StateAfter::HalfWay { done: 4 }, "{drop}");
+        goes_on(&mut db, &text(table)).await.unwrap();
+        assert_eq!(db.one(&format!("SELECT COUNT(*) FROM {table}")).await, "1");
+        db.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_dies_before_anything_lasts_is_begun_again() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let text = "SET @a = (SELECT COUNT(*) FROM a);\nCREATE TEMPORARY TABLE t (n INT);\n\
+                INSERT INTO t VALUES (@a + 1);\nINSERT INTO a SELECT n FROM t WHERE SLEEP(@wait) = 0;\n";
+    let text = format!("SET @wait = 1;\n{text}");
+    let files = track(&[("CREATE TABLE a (n INT PRIMARY KEY);\n", None), (&text, None)]);
+    let mut session = db.open().await.unwrap();
+    let running = migrate_on(session.as_mut(), &files, &Goal::Head);
+    let question = format!(
+        "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist \
+         WHERE db = '{}' AND state = 'User sleep'",
+        db.name
+    );
+    let stop = async {
+        let mut id = "0".to_owned();
+        while id == "0" {
+            tokio::task::yield_now().await;
+            id = db.one(&question).await;
+        }
+        db.run(&format!("KILL CONNECTION {id}")).await;
+    };
+    let (result, ()) = tokio::join!(running, stop);
+    assert!(matches!(result, Err(ApplyError::Session { .. })), "{result:?}");
+    drop(session);
+    goes_on(&mut db, &text).await.unwrap();
+    assert_eq!(db.one("SELECT GROUP_CONCAT(n) FROM a").await, "1");
     db.drop().await;
 }
 

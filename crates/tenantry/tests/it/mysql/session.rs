@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tenantry::engine::{self, Address, ApplyError, SessionError, StateAfter, Tls};
+use tenantry::engine::{self, Address, ApplyError, Session, SessionError, StateAfter, Tls};
 use tenantry::plan::Goal;
 
 use super::fixture::{Database, migrate_on, track, unchecked};
@@ -317,4 +317,55 @@ async fn a_local_file_is_never_sent() {
     assert!(matches!(error, ApplyError::Session { .. }), "{error:?}");
     assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "0");
     db.drop().await;
+}
+
+/// Opens sessions that get another limit than everybody else has.
+async fn with_a_small_limit(databases: [&mut Database; 2], limit: usize) -> [Box<dyn Session>; 2] {
+    let [one, two] = databases;
+    let before = one.one("SELECT @@GLOBAL.max_allowed_packet").await;
+    one.run(&format!("SET GLOBAL max_allowed_packet = {limit}")).await;
+    let opened = [one.open().await, two.open().await];
+    one.run(&format!("SET GLOBAL max_allowed_packet = {before}"))
+        .await;
+    opened.map(Result::unwrap)
+}
+
+#[tokio::test]
+async fn nothing_is_sent_that_is_above_the_servers_limit() {
+    let (Some(mut one), Some(mut two)) = (Database::create().await, Database::create().await) else {
+        return;
+    };
+    let limit = 256 << 10;
+    let [mut first, mut second] = with_a_small_limit([&mut one, &mut two], limit).await;
+    let make = "CREATE TABLE a (t LONGTEXT);\n";
+    let insert = |size: usize| format!("INSERT INTO a VALUES ('{}')", "x".repeat(size));
+
+    let long = insert(limit);
+    let text = format!("{make}{long};\n");
+    let error = migrate_on(first.as_mut(), &track(&[(&text, None)]), &Goal::Head)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code().to_string(), "TN-2015", "{error:?}");
+    let said = error.to_string();
+    for part in [
+        "statement 2 of 2".to_owned(),
+        format!("{} bytes", long.len()),
+        format!("max_allowed_packet of {limit} bytes"),
+    ] {
+        assert!(said.contains(&part), "{part}: {said}");
+    }
+    assert_eq!(
+        one.rows::<String>("SHOW TABLES LIKE 'a'").await,
+        Vec::<String>::new()
+    );
+
+    // Each fits, and two of them do not fit in one message.
+    let fits = insert(150_000);
+    let text = format!("{make}{fits};\n{fits};\n{fits};\n");
+    migrate_on(second.as_mut(), &track(&[(&text, None)]), &Goal::Head)
+        .await
+        .unwrap();
+    assert_eq!(two.one("SELECT COUNT(*) FROM a").await, "3");
+    one.drop().await;
+    two.drop().await;
 }

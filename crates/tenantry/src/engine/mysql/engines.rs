@@ -1,0 +1,110 @@
+//! Whether ROLLBACK can be believed: a table whose storage engine has no transactions keeps its rows.
+
+use super::tables::{Names, text};
+use super::wire::{Part, Role, Sent, send};
+use crate::engine::error::ApplyError;
+use crate::migration::mysql_class::{Class, Storage, storage};
+
+/// `ER_WARNING_NOT_COMPLETE_ROLLBACK`: what was changed in a table without transactions is still there.
+const NOT_COMPLETE: &str = "1196";
+
+/// What is known of the storage engines in one database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Engines {
+    /// Whether a table has another engine than `InnoDB`.
+    others: bool,
+    /// Whether a new table that names no engine gets another one than `InnoDB`.
+    other_default: bool,
+    /// Whether a statement ran since that may have changed it.
+    stale: bool,
+}
+
+/// The question for them: one row, whatever the database holds.
+pub(super) fn question(names: &Names) -> Part {
+    Part::new(
+        Role::Question,
+        format!(
+            // MariaDB can force another engine upon new tables; the comment is a comment to MySQL.
+            "SELECT COALESCE(/*M!100103 @@enforce_storage_engine, */ @@default_storage_engine), \
+             (SELECT COUNT(*) FROM information_schema.tables \
+             WHERE table_schema = {} AND engine <> 'InnoDB' AND table_type <> 'TEMPORARY')",
+            names.database
+        ),
+    )
+}
+
+impl Engines {
+    /// Reads the answer at index `at`; without one nothing is believed.
+    pub(super) fn from_answer(sent: &Sent, at: usize) -> Self {
+        let row = sent.rows(at).first();
+        let column = |at| row.and_then(|row| text(row, at));
+        Self {
+            others: column(1).as_deref() != Some("0"),
+            other_default: !column(0).is_some_and(|name| name.eq_ignore_ascii_case("InnoDB")),
+            stale: false,
+        }
+    }
+
+    /// Returns whether rows may stay at ROLLBACK, so that each statement has an intent.
+    pub(super) fn is_known_to_keep(self) -> bool {
+        self.others
+    }
+
+    /// Notes that a statement ran which may have made a table or changed its engine.
+    pub(super) fn note(&mut self, class: &Class, statement: &str) {
+        match class {
+            Class::Dml => {}
+            // A procedure or a prepared statement may do anything.
+            Class::Opaque => self.stale = true,
+            Class::AtomicDdl { .. }
+            | Class::MultiObjectDdl { .. }
+            | Class::Repeatable
+            | Class::NotRepeatable
+            | Class::Session => match storage(statement) {
+                Storage::Plain => self.stale |= self.other_default,
+                Storage::Named => self.stale = true,
+                Storage::Default => (self.stale, self.other_default) = (true, true),
+            },
+        }
+    }
+}
+
+impl super::apply::Worker<'_> {
+    /// Returns whether every table takes its rows back at ROLLBACK; asks again where a statement of ours
+    /// may have changed it.
+    pub(super) async fn rolls_back(&mut self) -> Result<bool, ApplyError> {
+        if self.engines.stale {
+            let sent = send(self.conn, &[question(self.writer.names)]).await;
+            if let Some(error) = &sent.failure {
+                return Err(super::apply::lost_or_refused(super::error::session_error(error)));
+            }
+            let now = Engines::from_answer(&sent, 0);
+            // The end of a file sets the default back, so one that was seen is remembered.
+            self.engines = Engines {
+                other_default: self.engines.other_default || now.other_default,
+                ..now
+            };
+        }
+        Ok(!self.engines.others)
+    }
+
+    /// Rolls back; returns whether everything is as before, which a table without transactions denies.
+    pub(super) async fn roll_back(&mut self) -> Result<bool, ApplyError> {
+        let parts = [
+            // A deadlock has rolled back already, and said then what stayed.
+            Part::new(Role::Question, "SHOW WARNINGS"),
+            Part::new(Role::Own, "SET SESSION max_error_count = DEFAULT"),
+            Part::new(Role::Own, "ROLLBACK"),
+            Part::new(Role::Question, "SHOW WARNINGS"),
+        ];
+        let sent = send(self.conn, &parts).await;
+        if let Some(error) = &sent.failure {
+            return Err(super::apply::lost_or_refused(super::error::session_error(error)));
+        }
+        let stays = |at| {
+            let mut rows = sent.rows(at).iter();
+            rows.any(|row| text(row, 1).as_deref() == Some(NOT_COMPLETE))
+        };
+        Ok(!stays(0) && !stays(3))
+    }
+}
