@@ -126,10 +126,12 @@ fn class(code: ffi::Error, message: &str) -> Code {
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
             return Code(2003);
         }
-        ffi::SQLITE_CONSTRAINT_NOTNULL | ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_FOREIGNKEY => {
+        ffi::SQLITE_CONSTRAINT_NOTNULL
+        | ffi::SQLITE_CONSTRAINT_CHECK
+        | ffi::SQLITE_CONSTRAINT_FOREIGNKEY
+        | ffi::SQLITE_CONSTRAINT_DATATYPE => {
             return Code(2004);
         }
-        ffi::SQLITE_CONSTRAINT_DATATYPE => return Code(2004),
         _ => {}
     }
     if matches!(code.code, ErrorCode::TypeMismatch | ErrorCode::TooBig) {
