@@ -85,6 +85,9 @@ pub enum WarningKind {
     /// MySQL, MariaDB: what a statement keeps in its session is gone if a later one fails.
     #[error("{0} goes with its session: a failure behind it leaves a file that cannot go on half-way")]
     LostWithSession(Kept),
+    /// A string goes over lines that end in CRLF.
+    #[error("this string goes over lines that end in CRLF: the CR is data, and no checksum tells it")]
+    CrInString,
     /// SQLite: foreign keys are turned on, and stay off.
     #[error("PRAGMA foreign_keys has no effect in a migration: foreign keys are not enforced while it runs")]
     ForeignKeysStayOff,
@@ -106,6 +109,7 @@ impl Warning {
             WarningKind::MixedLineEndings { .. } => 3103,
             WarningKind::ForeignKeysStayOff => 3104,
             WarningKind::LostWithSession(_) => 3105,
+            WarningKind::CrInString => 3106,
         })
     }
 
@@ -121,6 +125,10 @@ impl Warning {
             }
             WarningKind::MixedLineEndings { .. } => {
                 "save the file with one kind of line ending; its checksum stays the same"
+            }
+            WarningKind::CrInString => {
+                "save the file with LF line endings, its checksum stays the same; write a CR that is meant as the \
+                 engine's escape or function"
             }
             WarningKind::ForeignKeysStayOff => {
                 "remove the line, and write down what ON DELETE and ON UPDATE would do: DELETE and UPDATE of the \
@@ -139,6 +147,7 @@ pub(super) fn check(
     (version, direction): (Version, Direction),
 ) -> Vec<Warning> {
     let mut found: Vec<(usize, WarningKind)> = line_endings.into_iter().collect();
+    found.extend(cr_in_string(script, engine));
     if engine == Engine::MySql {
         found.extend(lost_with_session(script));
         for (index, statement) in script.statements.iter().enumerate() {
@@ -198,6 +207,28 @@ pub(super) fn mixed_line_endings(bytes: &[u8]) -> Option<(usize, WarningKind)> {
         line = at;
     }
     None
+}
+
+/// Returns the first string with a line that ends in CRLF: with another checkout of the same file the database
+/// gets another text. One is enough, since all are mended together.
+fn cr_in_string(script: &Script, engine: Engine) -> Option<(usize, WarningKind)> {
+    if !script.text.contains('\r') {
+        return None;
+    }
+    script
+        .statements
+        .iter()
+        .enumerate()
+        .find_map(|(index, statement)| {
+            let text = script.statement(index);
+            let mut tokens = Lexer::new(text, engine).map_while(Result::ok);
+            let found =
+                tokens.find(|token| token.kind == TokenKind::Text && token.text(text).contains('\r'))?;
+            Some((
+                statement.range().start + found.start as usize,
+                WarningKind::CrInString,
+            ))
+        })
 }
 
 /// The servers drop the tables of one statement one by one; MySQL before 8.0 and every MariaDB commit each.
@@ -367,6 +398,24 @@ mod tests {
         ] {
             assert_eq!(told(Engine::Postgres, same), [], "{same:?}");
         }
+    }
+
+    #[test]
+    fn the_first_string_over_crlf_lines_is_named() {
+        let expect = "this string goes over lines that end in CRLF: the CR is data, and no checksum tells it";
+        for engine in [Engine::Postgres, Engine::MySql, Engine::Sqlite] {
+            let text = "SELECT 1;\r\nSELECT 'one', 'two\r\nlines';\r\nSELECT 'a\r\nb';\r\n";
+            assert_eq!(one(engine, text), (3106, 2, 15, expect.to_owned()), "{engine}");
+            for same in [
+                "SELECT 1, -- it's\r\n2;\r\n/* '\r\n' */\r\nSELECT 'a', 'b';\r\n",
+                "SELECT 'two\nlines';\n",
+                "SELECT 'two\rlines';\r",
+            ] {
+                assert_eq!(told(engine, same), [], "{engine} {same:?}");
+            }
+        }
+        let body = "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$\r\nSELECT 1\r\n$$;\r\n";
+        assert_eq!(one(Engine::Postgres, body).0, 3106);
     }
 
     #[test]

@@ -166,7 +166,7 @@ fn query_sqlite(path: &std::path::Path, sql: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Opens a connection of the bare driver, into the address's database.
+/// Opens a connection of the bare driver, into the address's database; it keeps no prepared statements.
 pub(crate) async fn mysql(address: &NetworkAddress) -> mysql_async::Conn {
     let options = mysql_async::OptsBuilder::default()
         .ip_or_hostname(address.host.clone())
@@ -174,7 +174,8 @@ pub(crate) async fn mysql(address: &NetworkAddress) -> mysql_async::Conn {
         .user(Some(address.login.user.clone()))
         .pass(Some(address.login.password.expose_secret()))
         .db_name(Some(address.database.clone()))
-        .prefer_socket(false);
+        .prefer_socket(false)
+        .stmt_cache_size(0);
     mysql_async::Conn::new(options).await.unwrap()
 }
 

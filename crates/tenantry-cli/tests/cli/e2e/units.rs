@@ -30,7 +30,7 @@ fn two(engine: Engine) -> Option<Platform> {
         ("002_more", MORE),
         ("002_more.down", "DROP TABLE more;\n"),
         ("003_rows", "INSERT INTO more VALUES (1);\n"),
-        ("003_rows.down", "UPDATE more SET id = 2;\n"),
+        ("003_rows.down", "UPDATE more SET id = id + 1;\n"),
     ] {
         platform.write(&format!("migrations/tenant/{name}.sql"), sql);
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::update::updated;
 use super::{altered, dropped};
 use crate::engine::Engine;
 use crate::migration::cursor::Cursor;
@@ -96,7 +97,7 @@ fn begun(
     (engine, depth): (Engine, usize),
 ) -> Option<&'static str> {
     match cursor.eat_any(&[
-        "DROP", "TRUNCATE", "DELETE", "ALTER", "CALL", "EXECUTE", "PREPARE",
+        "DROP", "TRUNCATE", "DELETE", "UPDATE", "REPLACE", "ALTER", "CALL", "EXECUTE", "PREPARE",
     ])? {
         "DROP" => dropped(cursor.clone()).or_else(|| unfinished(&cursor, depth)),
         "ALTER" => altered(cursor, engine),
@@ -106,6 +107,8 @@ fn begun(
         "PREPARE" => None,
         // `ON DELETE`, `BEFORE TRUNCATE OR DELETE`, `GRANT SELECT, DELETE ON`.
         _ if is_named_only(before, &cursor) => None,
+        "UPDATE" => updated(cursor),
+        "REPLACE" => cursor.at("INTO").then_some("REPLACE"),
         "DELETE" if engine == Engine::Postgres => cursor.at("FROM").then_some("DELETE"),
         "DELETE" => cursor.peek().is_some().then_some("DELETE"),
         _ => cursor.peek().is_some().then_some("TRUNCATE"),
@@ -118,9 +121,9 @@ fn unfinished(cursor: &Cursor<'_>, depth: usize) -> Option<&'static str> {
     (depth > 0 && open).then_some("DROP")
 }
 
-/// Whether the verb names an event, a right or a function here.
+/// Whether the verb names an event, a right, a lock, a function or a part of another statement here.
 fn is_named_only(before: Option<(&str, Token)>, after: &Cursor<'_>) -> bool {
-    const BEFORE: [&str; 4] = ["ON", "BEFORE", "AFTER", "OR"];
+    const BEFORE: [&str; 6] = ["ON", "BEFORE", "AFTER", "OR", "FOR", "DO"];
     let led = before.is_some_and(|(text, token)| {
         BEFORE.iter().any(|word| token.is(text, word)) || token.is_symbol(text, b',')
     });

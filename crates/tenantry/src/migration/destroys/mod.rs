@@ -1,8 +1,11 @@
 //! Which statements of a script take data away for good: their rollback must be confirmed by hand.
 
 mod body;
+#[cfg(test)]
+mod tests;
+mod update;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, unquoted};
 use super::script::Script;
 use crate::engine::Engine;
 
@@ -15,11 +18,15 @@ pub struct Destruction {
     pub word: &'static str,
 }
 
-/// Returns the statements that drop tables, columns, schemas or databases, or delete rows, and those that
-/// may: `CALL`, and whatever runs a text that cannot be seen.
+/// Returns the statements that drop tables, columns, schemas or databases, delete or replace rows, or forget
+/// what a column held, and those that may: `CALL`, `CASCADE`, and whatever runs a text that cannot be seen.
 ///
-/// `DO` blocks and the strings that are executed are looked into. What a function does that is called in a
-/// query, or by a trigger, is not seen.
+/// A column's values are forgotten by an `UPDATE` that sets it to NULL or to its default, or, in every row, to
+/// what is made of no column; not if its WHERE says what was there (`x = …`, `x IN …`). A new type forgets
+/// them where USING does not name the column. `DO` blocks and the strings that are executed are looked into.
+///
+/// Not seen: what a function does that is called in a query or by a trigger, what `ON CONFLICT DO UPDATE`
+/// overwrites, and what an expression loses that does name the column (`left(x, 3)`).
 pub fn destroys_data(script: &Script, engine: Engine) -> Vec<Destruction> {
     let texts = (0..script.statements.len()).map(|index| (index, script.statement(index)));
     texts
@@ -33,42 +40,79 @@ pub fn destroys_data(script: &Script, engine: Engine) -> Vec<Destruction> {
 
 fn destroyer(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     match cursor.eat_any(&[
-        "DROP", "TRUNCATE", "DELETE", "WITH", "MERGE", "ALTER", "CREATE", "EXPLAIN",
+        "DROP", "TRUNCATE", "DELETE", "WITH", "MERGE", "ALTER", "CREATE", "EXPLAIN", "UPDATE", "REPLACE",
+        "INSERT",
     ])? {
         "DROP" => dropped(cursor),
         "TRUNCATE" => Some("TRUNCATE"),
         "DELETE" => Some("DELETE"),
-        "WITH" | "MERGE" | "EXPLAIN" => has_word(cursor, "DELETE").then_some("DELETE"),
+        "WITH" | "MERGE" | "EXPLAIN" => within(cursor),
         "CREATE" => cursor
             .eat_all(&["OR", "REPLACE", "TABLE"])
             .then_some("CREATE OR REPLACE TABLE"),
+        "UPDATE" => update::updated(cursor),
+        "REPLACE" => Some("REPLACE"),
+        "INSERT" => cursor.eat_all(&["OR", "REPLACE"]).then_some("REPLACE"),
         _ => altered(cursor, engine),
     }
 }
 
-fn dropped(mut cursor: Cursor<'_>) -> Option<&'static str> {
-    cursor.eat_any(&["TEMPORARY", "FOREIGN"]);
-    match cursor.eat_any(&[
-        "TABLE",
-        "TABLES",
-        "SCHEMA",
-        "DATABASE",
-        "OWNED",
-        "TYPE",
-        "DOMAIN",
-        "EXTENSION",
-    ])? {
-        "TABLE" | "TABLES" => Some("DROP TABLE"),
-        "SCHEMA" => Some("DROP SCHEMA"),
-        "DATABASE" => Some("DROP DATABASE"),
-        "OWNED" => Some("DROP OWNED"),
-        _ => has_word(cursor, "CASCADE").then_some("DROP … CASCADE"),
+/// What a statement does in the parts that it is made of.
+fn within(mut cursor: Cursor<'_>) -> Option<&'static str> {
+    loop {
+        let found = match cursor.at_any(&["DELETE", "UPDATE", "REPLACE"]) {
+            Some("DELETE") => Some("DELETE"),
+            Some("UPDATE") => update::updated(behind(&cursor)),
+            // `replace(a, b, c)` is a function.
+            Some(_) => (!behind(&cursor).eat_symbol(b'(')).then_some("REPLACE"),
+            None => None,
+        };
+        if found.is_some() {
+            return found;
+        }
+        cursor.bump()?;
     }
 }
 
-fn has_word(mut cursor: Cursor<'_>, word: &str) -> bool {
+fn behind<'a>(cursor: &Cursor<'a>) -> Cursor<'a> {
+    let mut ahead = cursor.clone();
+    ahead.bump();
+    ahead
+}
+
+/// Nothing that is dropped with a view, an index or the like holds data of its own. Of anything else a column
+/// can be made: it goes with it.
+fn dropped(mut cursor: Cursor<'_>) -> Option<&'static str> {
+    const WITHOUT_COLUMNS: [&str; 8] = [
+        "VIEW",
+        "MATERIALIZED",
+        "INDEX",
+        "TRIGGER",
+        "SEQUENCE",
+        "RULE",
+        "POLICY",
+        "CONSTRAINT",
+    ];
+    cursor.eat_any(&["TEMPORARY", "FOREIGN"]);
+    if cursor.at_any(&WITHOUT_COLUMNS).is_some() {
+        return None;
+    }
+    match cursor.eat_any(&["TABLE", "TABLES", "SCHEMA", "DATABASE", "OWNED"]) {
+        Some("TABLE" | "TABLES") => Some("DROP TABLE"),
+        Some("SCHEMA") => Some("DROP SCHEMA"),
+        Some("DATABASE") => Some("DROP DATABASE"),
+        Some(_) => Some("DROP OWNED"),
+        None => cascades(cursor).then_some("DROP … CASCADE"),
+    }
+}
+
+/// Whether the statement ends in CASCADE; in a body the next one begins behind it.
+fn cascades(mut cursor: Cursor<'_>) -> bool {
     while let Some(token) = cursor.bump() {
-        if token.is(cursor.text(), word) {
+        if cursor.text_of(token) == ";" {
+            return false;
+        }
+        if token.is(cursor.text(), "CASCADE") {
             return true;
         }
     }
@@ -97,6 +141,9 @@ fn altered(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
 
 fn action(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     const KEPT: [&str; 6] = ["INDEX", "KEY", "PRIMARY", "FOREIGN", "CHECK", "PERIOD"];
+    if cursor.eat("ALTER") {
+        return retyped(cursor);
+    }
     let verb = cursor.eat_any(&["DROP", "TRUNCATE"])?;
     if cursor.at("PARTITION") && engine == Engine::MySql {
         return Some(if verb == "DROP" {
@@ -107,6 +154,33 @@ fn action(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     }
     let kept = cursor.at("CONSTRAINT") || (engine == Engine::MySql && cursor.at_any(&KEPT).is_some());
     (verb == "DROP" && !kept).then_some("DROP COLUMN")
+}
+
+/// `ALTER [COLUMN] name [SET DATA] TYPE type USING expression` without the column in the expression.
+fn retyped(mut cursor: Cursor<'_>) -> Option<&'static str> {
+    cursor.eat("COLUMN");
+    let column = cursor.name()?;
+    cursor.eat_all(&["SET", "DATA"]);
+    if !cursor.eat("TYPE") {
+        return None;
+    }
+    let mut using = false;
+    let mut depth = 0_usize;
+    while let Some(token) = cursor.bump() {
+        match cursor.text_of(token) {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            ";" => break,
+            "," if depth == 0 => break,
+            _ if using
+                && unquoted(token, cursor.text()).is_some_and(|name| name.eq_ignore_ascii_case(&column)) =>
+            {
+                return None;
+            }
+            _ => using |= token.is(cursor.text(), "USING"),
+        }
+    }
+    using.then_some("ALTER COLUMN … USING")
 }
 
 /// Steps over the next comma outside parentheses; `None` if there is no more.
@@ -122,115 +196,5 @@ fn to_next_action(cursor: &mut Cursor<'_>) -> Option<()> {
             ";" => return None,
             _ => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::destroys_data;
-    use crate::engine::Engine::{self, MySql, Postgres, Sqlite};
-    use crate::migration::Track;
-    use crate::target::TrackName;
-
-    #[track_caller]
-    fn check(engine: Engine, text: &str, expected: &[(usize, &str)]) {
-        let track = Track::from_files(TrackName::Tenant, engine, &[("1_a.sql", text)]).expect(text);
-        let up = &track.migrations.first().expect("one migration").up;
-        let found: Vec<_> = destroys_data(up, engine)
-            .iter()
-            .map(|d| (d.statement, d.word))
-            .collect();
-        assert_eq!(found, expected, "{engine}: {text}");
-    }
-
-    #[test]
-    fn what_takes_data_away_is_named_by_statement() {
-        check(
-            Postgres,
-            "SELECT 1; DROP TABLE a; DELETE FROM b",
-            &[(1, "DROP TABLE"), (2, "DELETE")],
-        );
-        check(
-            Postgres,
-            "ALTER TABLE ONLY a.b ADD x int CHECK (x > 1), DROP c",
-            &[(0, "DROP COLUMN")],
-        );
-        check(
-            Postgres,
-            "WITH a AS (DELETE FROM b RETURNING *) SELECT 1",
-            &[(0, "DELETE")],
-        );
-        check(
-            Postgres,
-            "DROP SCHEMA a; DROP TYPE t CASCADE",
-            &[(0, "DROP SCHEMA"), (1, "DROP … CASCADE")],
-        );
-        check(MySql, "ALTER TABLE a DROP PARTITION p", &[(0, "DROP PARTITION")]);
-        check(Sqlite, "ALTER TABLE a DROP COLUMN b", &[(0, "DROP COLUMN")]);
-    }
-
-    #[test]
-    fn bodies_and_executed_strings_are_looked_into() {
-        for (body, word) in [
-            ("BEGIN DELETE FROM a; END", "DELETE"),
-            ("BEGIN IF true THEN DROP TABLE a; END IF; END", "DROP TABLE"),
-            ("BEGIN ALTER TABLE a DROP COLUMN b; END", "DROP COLUMN"),
-            ("BEGIN EXECUTE 'TRUNCATE a'; END", "TRUNCATE"),
-            (
-                "BEGIN EXECUTE format('ALTER TABLE %I DROP COLUMN b', n); END",
-                "DROP COLUMN",
-            ),
-            ("BEGIN EXECUTE 'SELECT ''x'''; EXECUTE wanted; END", "EXECUTE"),
-            ("BEGIN EXECUTE 'DROP ' || kind; END", "DROP"),
-            ("BEGIN CALL other(); END", "CALL"),
-        ] {
-            check(Postgres, &format!("DO $x$ {body} $x$"), &[(0, word)]);
-        }
-        check(Postgres, "CALL tidy()", &[(0, "CALL")]);
-        check(Postgres, "DO LANGUAGE plpython3u $$ pass $$", &[(0, "DO")]);
-        check(Postgres, "DO 'BEGIN DELETE FROM a; END'", &[(0, "DELETE")]);
-        check(Postgres, "PREPARE p AS DELETE FROM a", &[(0, "DELETE")]);
-        check(MySql, "CALL tidy()", &[(0, "CALL")]);
-        check(
-            MySql,
-            "PREPARE p FROM 'DROP TABLE a'; EXECUTE p",
-            &[(0, "DROP TABLE")],
-        );
-        check(MySql, "SET @x = 1; PREPARE p FROM @x", &[(1, "PREPARE")]);
-        check(MySql, "EXECUTE IMMEDIATE 'TRUNCATE TABLE a'", &[(0, "TRUNCATE")]);
-    }
-
-    #[test]
-    fn bodies_that_keep_the_data_need_no_confirmation() {
-        for body in [
-            "BEGIN PERFORM 1; UPDATE a SET b = 'DELETE'; END",
-            "BEGIN CREATE TRIGGER t AFTER DELETE OR TRUNCATE ON a EXECUTE FUNCTION f(); END",
-            "BEGIN ALTER TABLE a ADD b int REFERENCES c ON DELETE CASCADE; DROP INDEX i; END",
-            "BEGIN GRANT SELECT, DELETE ON a TO b; EXECUTE 'ALTER TABLE a ADD c int'; END",
-            "BEGIN EXECUTE format('CREATE INDEX ON %I (n)', t); END",
-        ] {
-            check(Postgres, &format!("DO $$ {body} $$"), &[]);
-        }
-        check(MySql, "PREPARE p FROM 'SELECT TRUNCATE(1.5, 1)'; EXECUTE p", &[]);
-        check(Sqlite, "UPDATE a SET b = 'DROP TABLE c'", &[]);
-    }
-
-    #[test]
-    fn what_keeps_the_data_is_left_alone() {
-        check(
-            Postgres,
-            "ALTER TABLE a ALTER b DROP DEFAULT, DROP CONSTRAINT c; DROP INDEX i; DROP TYPE t",
-            &[],
-        );
-        check(
-            Postgres,
-            "SELECT 'DROP TABLE a'; COMMENT ON TABLE a IS 'DELETE'; UPDATE a SET b = 1",
-            &[],
-        );
-        check(
-            MySql,
-            "ALTER TABLE a DROP INDEX b, DROP PRIMARY KEY, DROP FOREIGN KEY c",
-            &[],
-        );
     }
 }

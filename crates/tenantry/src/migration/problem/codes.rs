@@ -32,7 +32,7 @@ pub(super) fn code(kind: &Kind) -> Code {
         Kind::HashComment(_) => 3032,
         Kind::ClientCommand => 3033,
         Kind::CopyStream => 3034,
-        Kind::TransactionControl(_) => 3035,
+        Kind::TransactionControl(_) | Kind::ForeignSavepoint(_) => 3035,
         Kind::SessionChange(_) => 3036,
         Kind::StringRules(_) => 3037,
         Kind::Unlock(_) => 3038,

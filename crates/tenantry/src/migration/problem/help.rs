@@ -61,6 +61,7 @@ fn advice_on_statement(kind: &Kind) -> Option<&'static str> {
         Kind::Unclosed(Opened::Body) => "close the body with END, or use DELIMITER lines around it",
         Kind::Unclosed(_) => "close what begins here",
         Kind::TransactionControl(_) => "remove the statement: Tenantry begins and commits the transaction",
+        Kind::ForeignSavepoint(_) => "make the savepoint in this file, before the statement that names it",
         Kind::SeveralWithoutTransaction(_) => "give each statement a file of its own",
         Kind::UnknownDirective { .. } => "use one of: no-transaction, verify SELECT …, resume rerun",
         Kind::Delimiter(_) => "end each statement with the delimiter, then put it back:  DELIMITER ;",

@@ -109,6 +109,9 @@ pub enum FileProblemKind {
     /// The statement begins or ends a transaction.
     #[error("{0} would change the transaction that the migration runs in")]
     TransactionControl(String),
+    /// The statement names a savepoint that its file did not make, or has released.
+    #[error("there is no savepoint {0} here: this file made none of that name")]
+    ForeignSavepoint(String),
     /// The statement changes the session for what comes after the migration.
     #[error("{0} would outlive the migration and change what runs after it")]
     SessionChange(String),

@@ -1,6 +1,7 @@
 //! What must not run, seen before any connection is opened.
 
 mod outside;
+mod savepoint;
 mod scan;
 mod server;
 mod session;
@@ -9,6 +10,7 @@ mod transaction;
 #[cfg(test)]
 mod tests;
 
+use self::savepoint::Savepoints;
 use super::cursor::Cursor;
 use super::problem::FileProblemKind as Kind;
 use super::script::Script;
@@ -40,6 +42,7 @@ pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, 
         let kind = Kind::SeveralWithoutTransaction(script.statements.len());
         problems.push((second.start as usize, kind));
     }
+    let mut savepoints = Savepoints::default();
     for (index, statement) in script.statements.iter().enumerate() {
         let start = statement.start as usize;
         let text = script.statement(index);
@@ -47,7 +50,9 @@ pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, 
             problems.push((start, Kind::StatementTooLarge(text.len())));
             continue;
         }
-        problems.extend(head(text, engine, script).map(|kind| (start, kind)));
+        let refused =
+            head(text, engine, script).or_else(|| savepoints.refused(Cursor::new(text, engine), engine));
+        problems.extend(refused.map(|kind| (start, kind)));
         scan::scan(text, engine, |offset, kind| problems.push((start + offset, kind)));
         if problems.len() >= MOST {
             problems.truncate(MOST);

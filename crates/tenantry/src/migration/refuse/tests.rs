@@ -138,6 +138,48 @@ fn commands_of_client_programs() {
 }
 
 #[test]
+fn a_file_names_its_own_savepoints_only() {
+    check(&[
+        ("B40", NOT_MY, "ROLLBACK TO a", 3035, 1, 1),
+        (
+            "B40",
+            NOT_MY,
+            "SAVEPOINT b;\nROLLBACK TRANSACTION TO SAVEPOINT a",
+            3035,
+            2,
+            1,
+        ),
+        ("B40", NOT_MY, "SELECT 1;\nRELEASE a", 3035, 2, 1),
+        (
+            "B40",
+            NOT_MY,
+            "SAVEPOINT a;\nRELEASE a;\nROLLBACK TO a",
+            3035,
+            3,
+            1,
+        ),
+        (
+            "B40",
+            NOT_MY,
+            "SAVEPOINT a;\nSAVEPOINT b;\nROLLBACK TO a;\nRELEASE b",
+            3035,
+            4,
+            1,
+        ),
+        ("B40", PG, "SAVEPOINT \"A\";\nROLLBACK TO A", 3035, 2, 1),
+    ]);
+    allowed(
+        NOT_MY,
+        &[
+            "SAVEPOINT a; ROLLBACK TO SAVEPOINT a; RELEASE a",
+            "SAVEPOINT a; SAVEPOINT b; ROLLBACK TRANSACTION TO A; ROLLBACK TO a; RELEASE SAVEPOINT a",
+            "SAVEPOINT a; SAVEPOINT a; RELEASE a; ROLLBACK TO a",
+            "SAVEPOINT \"a\"; ROLLBACK TO a",
+        ],
+    );
+}
+
+#[test]
 fn transaction_control() {
     check(&[
         ("B40", ALL, "SELECT 1;\nBEGIN", 3035, 2, 1),
@@ -171,13 +213,6 @@ fn transaction_control() {
         ("B42", PG, "PREPARE TRANSACTION 'x'", 3035, 1, 1),
         ("B42", PG, "COMMIT PREPARED 'x'", 3035, 1, 1),
     ]);
-    allowed(
-        NOT_MY,
-        &[
-            "SAVEPOINT a; ROLLBACK TO SAVEPOINT a; RELEASE a",
-            "ROLLBACK TRANSACTION TO a",
-        ],
-    );
     allowed(
         PG,
         &[

@@ -1,9 +1,9 @@
 //! Random scripts that also run on a real server, with the statements that they were made of.
 //!
 //! A script may be run in an empty database: its first statement makes what the others need, and each of
-//! them names objects of its own number. The statements run one by one on PostgreSQL, MariaDB and SQLite, and
-//! PostgreSQL's and SQLite's clients run the text. MySQL's client does not: it keeps a body whole only under
-//! `DELIMITER`, and we keep it whole without.
+//! them names objects of its own number and seed, so that another script's do not stand in its way. The
+//! statements run one by one on PostgreSQL, MariaDB and SQLite, and PostgreSQL's and SQLite's clients run the
+//! text. MySQL's client does not: it keeps a body whole only under `DELIMITER`, and we keep it whole without.
 
 mod mysql;
 mod postgres;
@@ -25,7 +25,7 @@ pub(crate) struct Script {
 pub(crate) struct Fragments {
     /// The statement that makes what the others need.
     first: &'static str,
-    /// Templates: `@` is an expression, `%` a string, `~` white space or a comment, `#` the number.
+    /// Templates: `@` is an expression, `%` a string, `~` white space or a comment, `#` number and seed.
     statements: &'static [&'static str],
     /// Expressions; `?` is random text without quotes and backslashes.
     expressions: &'static [&'static str],
@@ -56,7 +56,8 @@ fn build(fragments: &Fragments, seeds: &[u64]) -> Script {
     for (number, seed) in seeds.iter().enumerate() {
         let mut choices = Choices(*seed);
         let template = choices.one(fragments.statements);
-        let statement = fill(template, fragments, &mut choices).replace('#', &number.to_string());
+        let name = format!("{number}_{seed}");
+        let statement = fill(template, fragments, &mut choices).replace('#', &name);
         let statement = statement.replace('\u{1}', "#");
         let before = gaps(fragments, &mut choices);
         let after = gaps(fragments, &mut choices);

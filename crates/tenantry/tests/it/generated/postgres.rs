@@ -3,7 +3,7 @@
 use super::Fragments;
 
 pub(super) static FRAGMENTS: Fragments = Fragments {
-    first: "CREATE TABLE base (a text)",
+    first: "CREATE TABLE base (a varchar(99))",
     statements: &[
         "SELECT ~@~ || ~@",
         "SELECT ~@ AS a$b$c, 5 - -3, 2 + 3",

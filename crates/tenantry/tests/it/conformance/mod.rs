@@ -1,13 +1,16 @@
-//! What every engine must do, written once and run on each of them.
+//! What every engine must do, written once and run on each of them: here the reader and the session, beside
+//! it refused histories, fleets, and sessions that are killed.
 
 use std::sync::Arc;
 
 use tenantry::engine::{self, ApplyError, Engine, Recorded, SessionError, StateAfter, Unit};
+use tenantry::history::Phase;
 use tenantry::migration::Track;
 use tenantry::plan::{Goal, Plan, PlanError, Step, plan};
-use tenantry::{Direction, TrackName};
+use tenantry::run::{Control, Job, RunOptions, RunReport};
+use tenantry::{Direction, Owner, Target, TenantId, TrackName};
 
-use crate::database::{TestDatabase, fresh};
+use crate::database::TestDatabase;
 
 const FIRST: (&str, &str) = (
     "1_first.sql",
@@ -50,6 +53,53 @@ async fn migrate(database: &TestDatabase, track: &Track, goal: &Goal) -> Result<
     session.carry_out(&unit(plan.steps)).await
 }
 
+/// Makes a run's job of a database; its tenant has this slug.
+fn job(database: &TestDatabase, slug: &str, track: &Arc<Track>) -> Job {
+    let options = database.options();
+    Job {
+        target: Target {
+            database_id: options.database_id,
+            registry_id: options.registry_id,
+            track: TrackName::Tenant,
+            owner: Some(Owner {
+                id: TenantId::from_text(options.tenant_id),
+                slug: slug.parse().unwrap(),
+                name: slug.to_owned(),
+            }),
+            server: Some("server".parse().unwrap()),
+            max_parallel: None,
+            known_version: None,
+            address: database.address.clone(),
+        },
+        track: Arc::clone(track),
+        goal: Goal::Head,
+        after: None,
+    }
+}
+
+/// Brings every database to the head in one run, two at a time.
+async fn run_on(databases: &[TestDatabase], track: Track) -> RunReport {
+    let track = Arc::new(track);
+    let jobs = databases.iter().enumerate();
+    let jobs = jobs.map(|(at, database)| job(database, &format!("tenant{at}"), &track));
+    let options = RunOptions {
+        concurrency: Some(2),
+        ..RunOptions::default()
+    };
+    let (events, _unheard) = tokio::sync::mpsc::unbounded_channel();
+    tenantry::run::run("run_test", jobs.collect(), options, Control::default(), events).await
+}
+
+/// Returns versions and phases as the database's own reader finds them.
+async fn phases(database: &TestDatabase) -> Vec<(i64, Phase)> {
+    let mut reader = engine::read(&database.address, &database.options())
+        .await
+        .unwrap();
+    let history = reader.history().await.unwrap();
+    let rows = history.rows.iter();
+    rows.map(|row| (row.version.number(), row.phase)).collect()
+}
+
 /// Runs a case on every engine whose server is there.
 macro_rules! on_every_engine {
     ($($case:ident),* $(,)?) => {
@@ -61,13 +111,17 @@ macro_rules! on_every_engine {
         mod $module {
             $(#[tokio::test]
             async fn $case() {
-                if let Some(database) = super::fresh(tenantry::engine::Engine::$engine).await {
+                if let Some(database) = crate::database::fresh(tenantry::engine::Engine::$engine).await {
                     super::$case(database).await;
                 }
             })*
         }
     };
 }
+
+mod fleet;
+mod killed;
+mod refused;
 
 on_every_engine!(
     a_fresh_database_takes_everything_and_records_it,

@@ -1,0 +1,172 @@
+//! An `UPDATE` that forgets what a column held.
+
+use crate::migration::cursor::{Cursor, unquoted};
+use crate::migration::split::{Kind, Token};
+
+/// What a column is set to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Value {
+    /// NULL or the default: what was there is taken away.
+    Nothing,
+    /// A text, a number, the time: another value takes its place.
+    Constant,
+    /// What is made of something that has a name: a column, a query, a variable.
+    Derived,
+}
+
+/// Returns `UPDATE` if the statement forgets what a column held, `REPLACE` if rows give way to it, and `None`
+/// otherwise. Stands behind the verb.
+///
+/// NULL and the default forget the value of every row that is met, another constant only where every row is
+/// met: with a WHERE it is a correction. Where WHERE says what the column held, nothing is forgotten.
+pub(super) fn updated(mut cursor: Cursor<'_>) -> Option<&'static str> {
+    if cursor.eat_all(&["OR", "REPLACE"]) {
+        return Some("REPLACE");
+    }
+    if !to_set(&mut cursor) {
+        return None;
+    }
+    let assignments = assignments(&mut cursor);
+    let has_where = to_where(&mut cursor);
+    let forgotten = |assignment: &Vec<Token>| {
+        let text = cursor.text();
+        let equals = |token: &Token| token.is_symbol(text, b'=');
+        let (columns, value) = assignment.split_at(assignment.iter().position(equals)?);
+        let forgotten = match value_of(value, text) {
+            Value::Nothing => !(has_where && is_told(cursor.clone(), columns)),
+            Value::Constant => !has_where,
+            Value::Derived => false,
+        };
+        forgotten.then_some("UPDATE")
+    };
+    assignments.iter().find_map(forgotten)
+}
+
+/// Steps behind SET; `false` if none follows in this statement, as behind `FOR UPDATE`.
+fn to_set(cursor: &mut Cursor<'_>) -> bool {
+    while let Some(token) = cursor.bump() {
+        if token.is(cursor.text(), "SET") {
+            return true;
+        }
+        if cursor.text_of(token) == ";" {
+            return false;
+        }
+    }
+    false
+}
+
+/// Returns the tokens of each of `a = 1, (b, c) = (2, 3)`; stands before what ends them.
+fn assignments(cursor: &mut Cursor<'_>) -> Vec<Vec<Token>> {
+    const ENDS: [&str; 6] = ["WHERE", "FROM", "RETURNING", "ORDER", "LIMIT", "WHEN"];
+    let mut found = vec![Vec::new()];
+    let mut depth = 0_usize;
+    while let Some(token) = cursor.peek() {
+        let text = cursor.text_of(token);
+        // The parenthesis is that of the query which holds the statement.
+        if depth == 0 && (cursor.at_any(&ENDS).is_some() || matches!(text, ")" | ";")) {
+            break;
+        }
+        cursor.bump();
+        match text {
+            "," if depth == 0 => {
+                found.push(Vec::new());
+                continue;
+            }
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if let Some(last) = found.last_mut() {
+            last.push(token);
+        }
+    }
+    found
+}
+
+/// Steps behind WHERE; `false` if the statement has none.
+fn to_where(cursor: &mut Cursor<'_>) -> bool {
+    let mut depth = 0_usize;
+    while let Some(token) = cursor.bump() {
+        match cursor.text_of(token) {
+            "(" => depth += 1,
+            ")" if depth == 0 => return false,
+            ")" => depth -= 1,
+            ";" => return false,
+            _ if depth == 0 && token.is(cursor.text(), "WHERE") => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+fn value_of(tokens: &[Token], text: &str) -> Value {
+    const NOTHING: [&str; 2] = ["NULL", "DEFAULT"];
+    let mut value = Value::Constant;
+    for (at, token) in tokens.iter().enumerate() {
+        if NOTHING.iter().any(|word| token.is(text, word)) {
+            value = Value::Nothing;
+        } else if matches!(token.kind, Kind::Word | Kind::Name) && is_column(tokens, at, text) {
+            return Value::Derived;
+        }
+    }
+    value
+}
+
+/// Whether a word of a value is a column, or belongs to a query: it is no function, no type and no constant.
+fn is_column(tokens: &[Token], at: usize, text: &str) -> bool {
+    const CONSTANTS: [&str; 17] = [
+        "TRUE",
+        "FALSE",
+        "AS",
+        "INTERVAL",
+        "DATE",
+        "TIME",
+        "TIMESTAMP",
+        "ARRAY",
+        "ROW",
+        "NOT",
+        "CURRENT_TIMESTAMP",
+        "CURRENT_DATE",
+        "CURRENT_TIME",
+        "LOCALTIMESTAMP",
+        "LOCALTIME",
+        "CURRENT_USER",
+        "SESSION_USER",
+    ];
+    let is = |at: Option<usize>, wanted: &[u8]| {
+        let token = at.and_then(|at| tokens.get(at));
+        token.is_some_and(|token| wanted.iter().any(|symbol| token.is_symbol(text, *symbol)))
+    };
+    let before = at.checked_sub(1);
+    let typed = before
+        .and_then(|at| tokens.get(at))
+        .is_some_and(|t| t.is(text, "AS"))
+        || is(before, b":");
+    let called = is(Some(at + 1), b"(");
+    let constant = tokens
+        .get(at)
+        .is_some_and(|token| CONSTANTS.iter().any(|word| token.is(text, word)));
+    !(typed || called || constant)
+}
+
+/// Whether a condition says what one of the columns held: `x = …`, `x IN …`, `x IS NULL`. Stands behind WHERE.
+fn is_told(mut cursor: Cursor<'_>, columns: &[Token]) -> bool {
+    let text = cursor.text();
+    let named: Vec<_> = columns
+        .iter()
+        .filter(|token| matches!(token.kind, Kind::Word | Kind::Name))
+        .filter_map(|token| unquoted(*token, text))
+        .collect();
+    while let Some(token) = cursor.bump() {
+        if cursor.text_of(token) == ";" {
+            return false;
+        }
+        let name = unquoted(token, text);
+        let is_ours = name.is_some_and(|name| named.iter().any(|ours| ours.eq_ignore_ascii_case(&name)));
+        let mut ahead = cursor.clone();
+        if is_ours && (ahead.eat_symbol(b'=') || ahead.eat("IN") || ahead.eat_all(&["IS", "NULL"])) {
+            return true;
+        }
+    }
+    false
+}
