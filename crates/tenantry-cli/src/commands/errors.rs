@@ -263,7 +263,9 @@ impl From<ProvisionError> for CommandError {
             ProvisionError::HalfWay(error) => of_registry(&error, CONTINUES),
             ProvisionError::Fleet(error) => error.into(),
             ProvisionError::Migrate { target, failure } => of_new_database(&target, &failure),
-            ProvisionError::Create { .. } => bare(error.code(), &error).fact("state", CONTINUES),
+            ProvisionError::Create { .. } | ProvisionError::Stopped { .. } => {
+                bare(error.code(), &error).fact("state", CONTINUES)
+            }
             ProvisionError::NoServer { ref nearest, .. } => meant(
                 bare(error.code(), &error).fact("state", "nothing was created"),
                 nearest,
@@ -314,7 +316,10 @@ fn of_new_database(target: &TargetReport, failure: &Failure) -> CommandError {
 pub(super) fn of_provision(error: ProvisionError, again: &str) -> CommandError {
     let begun = matches!(
         error,
-        ProvisionError::Create { .. } | ProvisionError::Migrate { .. } | ProvisionError::HalfWay(_)
+        ProvisionError::Create { .. }
+            | ProvisionError::Migrate { .. }
+            | ProvisionError::HalfWay(_)
+            | ProvisionError::Stopped { .. }
     );
     let made = CommandError::from(error);
     if begun {

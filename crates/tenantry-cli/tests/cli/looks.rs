@@ -182,6 +182,26 @@ fn warnings_stand_before_a_plan_and_a_run_and_in_their_documents() {
 }
 
 #[test]
+fn a_creation_tells_its_warnings_and_each_database_that_it_makes() {
+    let platform = two_tenants();
+    platform.write(
+        "migrations/products/kira/001_more.sql",
+        "CREATE TABLE more (id INTEGER);\r\nCREATE TABLE most (id INTEGER);\n",
+    );
+    let words = ["tenant", "create", "initech", "--product", "kira", "--json"];
+    let created = platform.ends(0, &words);
+    let said = stderr(&created);
+    assert!(said.contains("warning[TN-3103]"), "{said}");
+    assert_eq!(said.matches(" initech create   tenant_").count(), 2, "{said}");
+    let created = crate::only_json(&created);
+    assert_eq!(created["warnings"][0]["line"], 2, "{created}");
+    let words = ["product", "provision", "kira", "--tenant", "acme"];
+    assert_eq!(platform.json(0, &words)["warnings"][0]["line"], 2);
+    // A second time nothing runs.
+    assert!(platform.json(0, &words)["warnings"].is_null());
+}
+
+#[test]
 fn what_mariadb_executes_or_drops_one_by_one_is_told_and_runs() {
     let Some(platform) = Platform::with_tenants(Engine::MySql, &[], &["acme"]) else {
         return;

@@ -2,12 +2,14 @@
 
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{ProvisionError, Provisioned, Tenants, administration, password};
+use super::watch::stopped;
+use super::{ProvisionError, ProvisionEvent, Provisioned, Tenants, administration, password};
+use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::{self, Address, Login, NewDatabase};
 use crate::fleet::{Request, Selected};
 use crate::registry::{self, Database, DatabaseStatus, RegistryError};
-use crate::run::{Control, Job, RunReport, TargetReport, Tracks};
+use crate::run::{Failure, Job, Outcome, RunReport, Stop, TargetReport, Tracks};
 use crate::server::Server;
 use crate::target::{Owner, Target, TrackName};
 use crate::tenant::{ProductType, Tenant};
@@ -38,6 +40,7 @@ impl Tenants {
             login,
         };
         let database = self.fleet.registry.reserve_database(&reserved).await?;
+        self.go_on(tenant, product)?;
         let finished = self.finish(tenant, &database, server, tracks).await;
         finished.map_err(ProvisionError::half_way)
     }
@@ -59,8 +62,12 @@ impl Tenants {
             found = registry.find_server(database.server.as_str()).await?;
             &found
         };
+        let product = database.product.as_ref();
         if database.status == DatabaseStatus::Creating {
-            self.create_database(tenant, server, database).await?;
+            self.tell_creating(database.address.database(), server);
+            let creating = self.create_database(tenant, server, database);
+            self.unless_cancelled((tenant, product), creating).await?;
+            self.go_on(tenant, product)?;
         }
         let report = self.migrate(tenant, database, tracks).await?;
         if database.status == DatabaseStatus::Creating {
@@ -140,22 +147,39 @@ impl Tenants {
             reverts: None,
             continues: None,
         };
-        let (events, _ignored) = unbounded_channel();
-        let report: RunReport = self
-            .fleet
-            .execute(selected, &request, &Control::default(), events)
-            .await?;
+        let report = self.run(selected, &request).await?;
         let Some(target) = report.targets.into_iter().next() else {
             return Err(ProvisionError::Registry(RegistryError::DatabaseNotFound {
                 id: database.id.clone(),
             }));
         };
+        let cancelled = |failure: &Failure| {
+            failure.code == Code(4006) && matches!(target.outcome, Outcome::Cancelled | Outcome::Interrupted)
+        };
         match target.failure.clone() {
+            None if target.outcome == Outcome::NotRun => Err(stopped(tenant, database.product.as_ref())),
+            Some(failure) if cancelled(&failure) && self.watch.control.requested() == Stop::Cancel => {
+                Err(stopped(tenant, database.product.as_ref()))
+            }
             Some(failure) => Err(ProvisionError::Migrate {
                 target: Box::new(target),
                 failure: Box::new(failure),
             }),
             None => Ok(target),
         }
+    }
+
+    /// Carries the run out and tells on what it tells.
+    async fn run(&self, selected: Selected, request: &Request) -> Result<RunReport, ProvisionError> {
+        self.watch.warn(selected.warnings());
+        let (events, mut heard) = unbounded_channel();
+        let telling = async {
+            while let Some(event) = heard.recv().await {
+                self.watch.tell(ProvisionEvent::Run(event));
+            }
+        };
+        let running = self.fleet.execute(selected, request, &self.watch.control, events);
+        let (report, ()) = tokio::join!(running, telling);
+        Ok(report?)
     }
 }

@@ -6,10 +6,12 @@ mod error;
 mod naming;
 mod password;
 mod place;
+mod watch;
 
 pub use error::ProvisionError;
 pub use naming::{Naming, NamingError};
 pub use place::administration;
+pub use watch::{ProvisionEvent, Watch};
 
 use crate::engine::Recorded;
 use crate::fleet::Fleet;
@@ -51,6 +53,7 @@ pub struct Provisioned {
 pub struct Tenants {
     fleet: Fleet,
     naming: Naming,
+    watch: Watch,
 }
 
 /// Provisions products for tenants.
@@ -61,6 +64,12 @@ impl Products {
     /// Makes a provisioner over a fleet.
     pub fn new(fleet: Fleet, naming: Naming) -> Self {
         Self(Tenants::new(fleet, naming))
+    }
+
+    /// Tells what happens, and can be stopped.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self(self.0.watched(watch))
     }
 
     /// Gives a tenant, by slug, id or external id, the database of a product and migrates it. Repeating it is
@@ -86,7 +95,17 @@ impl Products {
 impl Tenants {
     /// Makes a creator of tenants over a fleet.
     pub fn new(fleet: Fleet, naming: Naming) -> Self {
-        Self { fleet, naming }
+        Self {
+            fleet,
+            naming,
+            watch: Watch::default(),
+        }
+    }
+
+    /// Tells what happens, and can be stopped.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
     }
 
     /// Creates a tenant with its shared database and its products, migrated, and sets it active.
