@@ -15,14 +15,13 @@ use crate::target::{Owner, Target, TrackName};
 use crate::tenant::{ProductType, Tenant};
 
 impl Tenants {
-    /// Reserves, creates and migrates one database. The name is reserved in the registry first, so that
-    /// nobody else can get it while we fail half-way.
-    pub(super) async fn provision(
+    /// Reserves one database in the registry, so that nobody else can get the name while we fail half-way.
+    /// One that was reserved earlier is returned as it is.
+    pub(super) async fn reserve(
         &self,
         (tenant, product): (&Tenant, Option<&ProductType>),
         server: &Server,
-        tracks: &Tracks,
-    ) -> Result<Provisioned, ProvisionError> {
+    ) -> Result<Database, ProvisionError> {
         let owner = (&tenant.id, &tenant.slug);
         let names = self.naming.names(server.engine, owner, product)?;
         let login = match names.user {
@@ -39,14 +38,23 @@ impl Tenants {
             name: names.database,
             login,
         };
-        let database = self.fleet.registry.reserve_database(&reserved).await?;
-        self.go_on(tenant, product)?;
-        let finished = self.finish(tenant, &database, server, tracks).await;
-        finished.map_err(ProvisionError::half_way)
+        Ok(self.fleet.registry.reserve_database(&reserved).await?)
     }
 
     /// Creates and migrates a reserved database, and marks it ready.
-    async fn finish(
+    pub(super) async fn finish(
+        &self,
+        tenant: &Tenant,
+        database: &Database,
+        server: &Server,
+        tracks: &Tracks,
+    ) -> Result<Provisioned, ProvisionError> {
+        self.go_on(tenant, database.product.as_ref())?;
+        let finished = self.make(tenant, database, server, tracks).await;
+        finished.map_err(ProvisionError::half_way)
+    }
+
+    async fn make(
         &self,
         tenant: &Tenant,
         database: &Database,

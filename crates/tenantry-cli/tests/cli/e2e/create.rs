@@ -12,6 +12,7 @@ use crate::stderr;
 on_each_engine!(
     a_platform_is_set_up_and_a_tenant_has_its_databases,
     a_creation_that_failed_is_finished_by_the_same_command,
+    a_creation_that_goes_on_finishes_products_that_are_not_named_again,
     a_product_is_provisioned_later,
     a_second_server_takes_its_password_from_a_file,
 );
@@ -170,6 +171,25 @@ fn a_creation_that_failed_is_finished_by_the_same_command(engine: Engine) {
         "the first database was made again"
     );
     assert_eq!(platform.json(40, &CREATE)["code"], "TN-6001");
+}
+
+fn a_creation_that_goes_on_finishes_products_that_are_not_named_again(engine: Engine) {
+    let Some(platform) = Platform::start(engine) else {
+        return;
+    };
+    let shared = "migrations/tenant/001_a.sql";
+    platform.write(shared, "INSERT INTO nowhere VALUES (1);\n");
+    platform.write(
+        "migrations/products/kira/001_b.sql",
+        "CREATE TABLE b (id INTEGER);\n",
+    );
+    platform.ends(20, &CREATE);
+    platform.write(shared, "CREATE TABLE a (id INTEGER);\n");
+    let made = platform.json(0, &["tenant", "create", "acme"]);
+    assert_eq!(made["status"], "active");
+    assert_eq!(made["databases"][1]["product"], "kira", "{made}");
+    let kira = name(&made["databases"][1]);
+    assert_eq!(platform.one(kira, "SELECT count(*) FROM b"), "0");
 }
 
 fn a_second_server_takes_its_password_from_a_file(engine: Engine) {
