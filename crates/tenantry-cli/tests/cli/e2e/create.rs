@@ -14,6 +14,7 @@ on_each_engine!(
     a_creation_that_failed_is_finished_by_the_same_command,
     a_creation_that_goes_on_finishes_products_that_are_not_named_again,
     a_product_is_provisioned_later,
+    three_creations_of_one_tenant_at_once_do_no_harm,
     a_second_server_takes_its_password_from_a_file,
 );
 
@@ -190,6 +191,39 @@ fn a_creation_that_goes_on_finishes_products_that_are_not_named_again(engine: En
     assert_eq!(made["databases"][1]["product"], "kira", "{made}");
     let kira = name(&made["databases"][1]);
     assert_eq!(platform.one(kira, "SELECT count(*) FROM b"), "0");
+}
+
+/// Whoever comes while it is being created joins in; whoever comes later is told that it is there.
+fn three_creations_of_one_tenant_at_once_do_no_harm(engine: Engine) {
+    let Some(platform) = Platform::start(engine) else {
+        return;
+    };
+    platform.write(
+        "migrations/tenant/001_a.sql",
+        "CREATE TABLE a (id INTEGER);\nINSERT INTO a VALUES (1);\n",
+    );
+    platform.write(
+        "migrations/products/kira/001_b.sql",
+        "CREATE TABLE b (id INTEGER);\n",
+    );
+    let words = [&CREATE[..], &["--domain", "acme.example.com", "--json"]].concat();
+    let at_once = [0; 3].map(|_| platform.spawn(&words));
+    let mut done = 0;
+    for child in at_once {
+        let output = child.wait_with_output().unwrap();
+        match output.status.code() {
+            Some(0) => done += 1,
+            Some(40) => assert_eq!(crate::only_json(&output)["code"], "TN-6001", "{output:?}"),
+            Some(_) | None => panic!("{output:?}"),
+        }
+    }
+    assert!(done > 0);
+    let shown = platform.json(0, &["tenant", "show", "acme"]);
+    assert_eq!(shown["status"], "active", "{shown}");
+    let databases = shown["databases"].as_array().unwrap();
+    assert_eq!(databases.len(), 2, "{shown}");
+    assert_eq!(platform.one(name(&databases[0]), "SELECT count(*) FROM a"), "1");
+    platform.ends(0, &["migrate", "status", "--live", "--exit-code"]);
 }
 
 fn a_second_server_takes_its_password_from_a_file(engine: Engine) {
