@@ -1,5 +1,6 @@
 //! A registry, the folders of its tracks, and runs over them that the registry records.
 
+mod back;
 mod central;
 mod folders;
 mod jobs;

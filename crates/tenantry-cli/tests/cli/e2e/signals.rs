@@ -130,10 +130,15 @@ fn create_slowly(engine: Engine, slow: &str) -> Option<(Platform, Child)> {
         "CREATE TABLE b (id INTEGER);\n",
     );
     let child = platform.spawn(&[&CREATE[..], &["--json"]].concat());
+    wait_until_slow(&platform);
+    Some((platform, child))
+}
+
+fn wait_until_slow(platform: &Platform) {
     let begin = Instant::now();
     loop {
         assert!(
-            begin.elapsed() < Duration::from_secs(60),
+            begin.elapsed() < Duration::from_mins(1),
             "the statement never ran"
         );
         let shown = platform
@@ -144,7 +149,7 @@ fn create_slowly(engine: Engine, slow: &str) -> Option<(Platform, Child)> {
         let Some(database) = shown["databases"][0]["database"].as_str() else {
             continue;
         };
-        let (catalog, running) = match engine {
+        let (catalog, running) = match platform.engine {
             Engine::Postgres => (
                 "postgres",
                 format!("FROM pg_stat_activity WHERE datname = '{database}' AND wait_event = 'PgSleep'"),
@@ -157,7 +162,7 @@ fn create_slowly(engine: Engine, slow: &str) -> Option<(Platform, Child)> {
             ),
         };
         if platform.one(catalog, &format!("SELECT count(*) {running}")) != "0" {
-            return Some((platform, child));
+            return;
         }
     }
 }
