@@ -233,11 +233,6 @@ impl Failure {
         self.place = Some(script.place(offset));
         self.snippet = Some(Snippet::around(&script.text, offset));
     }
-
-    /// Returns whether the target is half-way and resumes, or needs a decision.
-    pub fn is_half_way(&self) -> bool {
-        matches!(self.state, StateAfter::HalfWay { .. })
-    }
 }
 
 /// Returns the file or the folder that a refused history is about; `None` for a track in the binary.
