@@ -33,7 +33,7 @@ const BENEATH: Code = Code(3060);
 pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> {
     block_on(async {
         let project = context.project()?;
-        let fleet = opened::fleet(&project, &back.limits).await?;
+        let fleet = opened::fleet_as_finished(&project, &back.limits).await?;
         let mut selected = choose(&project, &fleet, back).await?;
         if selected.jobs.is_empty() {
             return runs::empty(context, &back.limits);

@@ -182,6 +182,41 @@ fn warnings_stand_before_a_plan_and_a_run_and_in_their_documents() {
 }
 
 #[test]
+fn a_file_that_is_not_written_yet_stops_what_goes_forwards_and_nothing_else() {
+    let platform = two_tenants();
+    platform.write("migrations/tenant/001_things.down.sql", "DROP TABLE things;\n");
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    platform.write("migrations/tenant/002_more.down.sql", "DROP TABLE more;\n");
+    platform.ends(0, &["migrate", "all-tenants"]);
+    platform.ends(0, &["migrate", "make", "later"]);
+    for words in [
+        &["migrate", "status"][..],
+        &["migrate", "status", "--live"],
+        &["migrate", "status", "acme"],
+    ] {
+        let shown = stdout(&platform.ends(0, words));
+        assert!(shown.contains("  ◌ migrations/tenant/"), "{shown}");
+        let shown = platform.json(0, words);
+        // The way back is not written either.
+        assert_eq!(shown["unfinished"].as_array().unwrap().len(), 2, "{shown}");
+    }
+    for words in [
+        &["migrate", "plan"][..],
+        &["migrate", "all-tenants"],
+        &["migrate", "resume"],
+        &["tenant", "create", "initech"],
+    ] {
+        assert_eq!(platform.json(40, words)["code"], "TN-3012", "{words:?}");
+    }
+    platform.ends(4, &["tenant", "show", "initech"]);
+    let back = ["migrate", "rollback", "acme", "--step", "1", "--confirm", "acme"];
+    assert_eq!(platform.json(0, &back)["applied"], 1);
+}
+
+#[test]
 fn a_creation_tells_its_warnings_and_each_database_that_it_makes() {
     let platform = two_tenants();
     platform.write(

@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 pub use central::{central_target, prepare_central};
-pub use folders::Folders;
+pub use folders::{Folders, UnfinishedFiles};
 pub use jobs::{Selected, Tiers};
 
 use crate::code::Code;
