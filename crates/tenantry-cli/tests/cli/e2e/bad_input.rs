@@ -74,6 +74,15 @@ fn names_that_nobody_has_are_answered_with_the_nearest(engine: Engine) {
     );
     let long = ["tenant", "create", "new", "--external-id", &"x".repeat(192)];
     assert_eq!(platform.json(2, &long)["code"], "TN-6011");
+    for unfit in [
+        ["--name", ""],
+        ["--name", "A\u{202e}cme"],
+        ["--external-id", " "],
+        ["--external-id", "4\u{1b}[2J2"],
+    ] {
+        let refused = platform.json(2, &[&["tenant", "create", "new"][..], &unfit].concat());
+        assert_eq!(refused["code"], "TN-6011", "{refused}");
+    }
     platform.ends(4, &["tenant", "show", "new"]);
 }
 
