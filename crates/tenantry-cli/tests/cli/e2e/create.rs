@@ -231,25 +231,7 @@ fn a_second_server_takes_its_password_from_a_file(engine: Engine) {
         return;
     };
     let Some(server) = &platform.server else { return };
-    let port = server.port.to_string();
-    let add = |file: &str| {
-        let place = [
-            "--engine",
-            engine.as_str(),
-            "--host",
-            &server.host,
-            "--port",
-            &port,
-        ];
-        let login = ["--admin-user", &server.user, "--admin-password-file", file];
-        let words = [
-            &["server", "add", "second", "--jurisdiction", "eu"][..],
-            &place,
-            &login,
-        ]
-        .concat();
-        platform.command(&words).output().unwrap()
-    };
+    let add = |file: &str| platform.add_another("second", &server.user, file);
     platform.write("wrong", "not the password\n");
     let refused = add("wrong");
     assert_eq!(refused.status.code(), Some(20), "{refused:?}");
