@@ -26,6 +26,7 @@ async fn open(project: &Path) -> Result<Fleet, Box<dyn Error>> {
             central: project.join("migrations/central"),
             tenant: project.join("migrations/tenant"),
             products: BTreeMap::from([kira]),
+            ..Folders::default()
         },
         options: RunOptions::default(),
     })

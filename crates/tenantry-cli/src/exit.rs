@@ -17,11 +17,9 @@ pub(crate) enum Exit {
     NotFound,
     /// `status` or `plan` with `--exit-code`: something is behind.
     Pending,
-    /// `verify` or `doctor` found something.
-    Findings,
     /// At least one target failed; everything else that could run did run.
     Failed,
-    /// A rule, a cancellation or a failed canary stopped the run; the rest did not run.
+    /// The run was stopped, or the central database failed before the rest; that did not run.
     Stopped,
     /// The selection matched nothing.
     Empty,
@@ -39,14 +37,13 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// Every exit code, in the order of the numbers.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Done,
         Self::Internal,
         Self::Usage,
         Self::Configuration,
         Self::NotFound,
         Self::Pending,
-        Self::Findings,
         Self::Failed,
         Self::Stopped,
         Self::Empty,
@@ -74,12 +71,11 @@ impl Exit {
                 "pending",
                 "status or plan with --exit-code: something is behind",
             ),
-            Self::Findings => (11, "findings", "verify or doctor found something"),
             Self::Failed => (20, "failed", "some targets failed; every other one was tried"),
             Self::Stopped => (
                 21,
                 "stopped",
-                "a rule, a cancellation or a canary stopped the run; the rest did not run",
+                "the run was stopped, or the central database failed; the rest did not run",
             ),
             Self::Empty => (
                 22,
@@ -178,7 +174,7 @@ mod tests {
     fn every_number_and_name_is_given_once() {
         let mut codes: Vec<u8> = Exit::ALL.iter().map(|e| e.code()).collect();
         codes.dedup();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 10, 11, 20, 21, 22, 30, 31, 40, 130, 143]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 10, 20, 21, 22, 30, 31, 40, 130, 143]);
         let names: std::collections::BTreeSet<_> = Exit::ALL.iter().map(|e| e.name()).collect();
         assert_eq!(names.len(), Exit::ALL.len());
     }

@@ -40,7 +40,8 @@ impl Again {
         match self {
             // It asks every target that has no outcome, and records what it finds.
             Self::Resume => vec![format!("tenantry migrate resume {run_id}")],
-            Self::Rollback { .. } => vec!["tenantry migrate status --live".to_owned()],
+            // So does the same rollback again, unless it would take further steps.
+            Self::Rollback { .. } => vec![self.blind()],
         }
     }
 

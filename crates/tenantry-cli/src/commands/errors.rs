@@ -167,27 +167,23 @@ impl From<FleetError> for CommandError {
             FleetError::Registry(error) => error.into(),
             FleetError::Files(error) => error.into(),
             FleetError::UnknownVersion { ref nearest, .. } => {
-                let made = bare(error.code(), &error).fact("state", "nothing ran; no target was touched");
-                let made = if nearest.is_empty() {
-                    made
-                } else {
-                    made.help(format!("did you mean  {} ?", nearest.join("  or  ")))
-                };
-                made.help("tenantry migrate plan")
+                meant(untouched(&error, error.code()), nearest).help("tenantry migrate plan")
             }
             FleetError::Central(error) => of_central(&error),
             FleetError::NotBegun(ref cause) => {
-                let made = bare(error.code(), &error).fact("state", "nothing ran; no target was touched");
-                match help_for(cause) {
-                    Some(help) => made.help(help),
-                    None => made.help("tenantry config show --origin"),
-                }
+                let help = help_for(cause).unwrap_or_else(|| "tenantry config show --origin".to_owned());
+                untouched(&error, error.code()).help(help)
             }
             FleetError::Schema(failure) => of_schema(&failure),
             FleetError::Create(error) => of_create(&error),
             error @ (FleetError::Broken(_) | _) => bare(error.code(), &error),
         }
     }
+}
+
+/// An error before a run began.
+fn untouched(error: &dyn std::error::Error, code: Code) -> CommandError {
+    bare(code, error).fact("state", "nothing ran; no target was touched")
 }
 
 /// The central database is not there: its own exit code, whatever the reason.
@@ -263,38 +259,41 @@ impl From<ProvisionError> for CommandError {
             ProvisionError::HalfWay(error) => of_registry(&error, CONTINUES),
             ProvisionError::Fleet(error) => error.into(),
             ProvisionError::Migrate { target, failure } => of_new_database(&target, &failure),
-            ProvisionError::Create { .. } => bare(error.code(), &error).fact("state", CONTINUES),
-            ProvisionError::NoServer { ref nearest, .. } => meant(
-                bare(error.code(), &error).fact("state", "nothing was created"),
-                nearest,
-            )
-            .help("tenantry server add --help")
-            .help("all of them:  tenantry server list"),
+            ProvisionError::Create { .. } | ProvisionError::Stopped { .. } => {
+                bare(error.code(), &error).fact("state", CONTINUES)
+            }
+            ProvisionError::NoServer { ref nearest, .. } => meant(uncreated(&error), nearest)
+                .help("tenantry server add --help")
+                .help("all of them:  tenantry server list"),
             ProvisionError::UnknownProduct {
                 ref product,
                 ref known,
-            } => {
-                let known: Vec<&str> = known.iter().map(ProductType::as_str).collect();
-                let made = bare(error.code(), &error).fact("state", "nothing was created");
-                if known.is_empty() {
-                    return made.help(format!(
-                        "make its folder:  mkdir -p migrations/products/{product}"
-                    ));
-                }
-                let near = nearest(product.as_str(), known.iter().copied());
-                meant(made.fact("products", known.join(", ")), &near)
+            } => of_unknown_product(uncreated(&error), product, known),
+            ProvisionError::WrongJurisdiction { .. } => {
+                uncreated(&error).help("all of them:  tenantry server list")
             }
-            ProvisionError::WrongJurisdiction { .. } => bare(error.code(), &error)
-                .fact("state", "nothing was created")
-                .help("all of them:  tenantry server list"),
-            ProvisionError::Naming(_) => bare(error.code(), &error)
-                .fact("state", "nothing was created")
-                .help("change the templates under [naming]:  tenantry config show --origin"),
-            error @ (ProvisionError::Random(_) | _) => {
-                bare(error.code(), &error).fact("state", "nothing was created")
+            ProvisionError::Naming(_) => {
+                uncreated(&error).help("change the templates under [naming]:  tenantry config show --origin")
             }
+            error @ (ProvisionError::Random(_) | _) => uncreated(&error),
         }
     }
+}
+
+/// An error before anything was created.
+fn uncreated(error: &ProvisionError) -> CommandError {
+    bare(error.code(), error).fact("state", "nothing was created")
+}
+
+fn of_unknown_product(made: CommandError, product: &ProductType, known: &[ProductType]) -> CommandError {
+    let known: Vec<&str> = known.iter().map(ProductType::as_str).collect();
+    if known.is_empty() {
+        return made.help(format!(
+            "make its folder:  mkdir -p migrations/products/{product}"
+        ));
+    }
+    let near = nearest(product.as_str(), known.iter().copied());
+    meant(made.fact("products", known.join(", ")), &near)
 }
 
 /// Describes what a run would say of the database, and that it is kept.
@@ -314,7 +313,10 @@ fn of_new_database(target: &TargetReport, failure: &Failure) -> CommandError {
 pub(super) fn of_provision(error: ProvisionError, again: &str) -> CommandError {
     let begun = matches!(
         error,
-        ProvisionError::Create { .. } | ProvisionError::Migrate { .. } | ProvisionError::HalfWay(_)
+        ProvisionError::Create { .. }
+            | ProvisionError::Migrate { .. }
+            | ProvisionError::HalfWay(_)
+            | ProvisionError::Stopped { .. }
     );
     let made = CommandError::from(error);
     if begun {

@@ -3,6 +3,7 @@
 mod again;
 mod completions;
 mod config;
+mod creations;
 mod demo;
 mod errors;
 mod explain;

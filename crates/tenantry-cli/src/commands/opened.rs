@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Selected, Tiers, central_target};
+use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Selected, Tiers, UnfinishedFiles, central_target};
 use tenantry::registry::Registry;
 use tenantry::run::Job;
 use tenantry::secret::KeyRing;
@@ -51,6 +51,17 @@ pub(super) async fn fleet(project: &Project, limits: &Limits) -> Result<Fleet, C
     })
 }
 
+/// Opens the registry of the project for a look or for going back: files that hold no statement yet are
+/// left out.
+///
+/// # Errors
+/// As [`fleet`].
+pub(super) async fn fleet_as_finished(project: &Project, limits: &Limits) -> Result<Fleet, CommandError> {
+    let mut fleet = fleet(project, limits).await?;
+    fleet.folders.unfinished = UnfinishedFiles::LeftOut;
+    Ok(fleet)
+}
+
 /// Returns the job of the platform's own tables in the central database.
 ///
 /// # Errors
@@ -88,6 +99,7 @@ pub(super) fn folders(project: &Project) -> Folders {
         central: folders.central.clone(),
         tenant: folders.tenant.clone(),
         products: folders.products.clone(),
+        unfinished: UnfinishedFiles::Refused,
     }
 }
 

@@ -4,12 +4,13 @@ use serde::Serialize;
 use tenantry::provision::Products;
 use tenantry::registry::Tier;
 
+use super::creations::{self, Creation};
 use super::opened::{self, block_on};
-use super::{Context, errors, tenant};
+use super::{Context, tenant};
 use crate::args::{Chosen, Limits, ProductProvision};
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::{Table, text};
+use crate::render::{Table, Told, text};
 
 #[derive(Serialize)]
 struct Provisioned {
@@ -18,6 +19,8 @@ struct Provisioned {
     server: String,
     database: String,
     migrations: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Told>,
 }
 
 /// Gives a tenant the database of a product, migrated.
@@ -29,21 +32,21 @@ pub(super) fn provision(context: &Context, asked: &ProductProvision) -> Result<E
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
         let products = Products::new(fleet, project.settings.naming.clone());
-        let again = format!(
-            "tenantry product provision {} --tenant {}",
-            asked.product,
-            text::printable(&asked.tenant)
-        );
-        let made = products
-            .provision(&asked.tenant, &asked.product)
-            .await
-            .map_err(|error| errors::of_provision(error, &again))?;
+        let (product, tenant) = (&asked.product, text::printable(&asked.tenant));
+        let creation = Creation {
+            label: format!("{tenant}/{product}"),
+            again: format!("tenantry product provision {product} --tenant {tenant}"),
+            project: &project,
+        };
+        let work = async |watch| products.watched(watch).provision(&asked.tenant, product).await;
+        let (made, warnings) = creations::carry_out(context, &creation, work).await?;
         let shown = Provisioned {
             tenant: asked.tenant.clone(),
             product: asked.product.to_string(),
             server: made.server.to_string(),
             database: made.database.clone(),
             migrations: made.migrations.len(),
+            warnings,
         };
         let human = format!(
             "  {}  {} on {} ({})\nProduct {} is ready for {}.",
@@ -51,8 +54,8 @@ pub(super) fn provision(context: &Context, asked: &ProductProvision) -> Result<E
             made.database,
             made.server,
             text::count(made.migrations.len(), "migration"),
-            asked.product,
-            text::printable(&asked.tenant)
+            product,
+            tenant
         );
         context.answer(&human, &shown)?;
         Ok(Exit::Done)

@@ -8,7 +8,7 @@ use tenantry::fleet::{Fleet, Selected, Tiers, central_target};
 use tenantry::migration::destroys_data;
 use tenantry::plan::{Goal, PlanError};
 use tenantry::registry::Run;
-use tenantry::run::{Control, Failure, Preview};
+use tenantry::run::{Control, Failure, Preview, is_idle};
 use tenantry::{Code, Direction, Selection, TenantStatus, TrackName};
 
 use super::again::{self, Again};
@@ -33,7 +33,7 @@ const BENEATH: Code = Code(3060);
 pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> {
     block_on(async {
         let project = context.project()?;
-        let fleet = opened::fleet(&project, &back.limits).await?;
+        let fleet = opened::fleet_as_finished(&project, &back.limits).await?;
         let mut selected = choose(&project, &fleet, back).await?;
         if selected.jobs.is_empty() {
             return runs::empty(context, &back.limits);
@@ -45,14 +45,20 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         };
         selected.aim(&unit.goal)?;
         let mut previews = fleet.preview(&selected, &Control::default()).await;
-        if let Some(older) = older_unit(&fleet, &selected, back, (&unit, &previews)).await? {
-            unit = older;
+        let older = match &unit.guessed {
+            Some(guess) => fleet.older_change(&selected, guess, &previews).await?,
+            None => None,
+        };
+        if let Some(older) = older {
+            unit = of_run(&fleet, back, older).await?;
             selected.aim(&unit.goal)?;
             previews = fleet.preview(&selected, &Control::default()).await;
         }
         refuse_without_way_back(&previews)?;
         refuse_beneath_another(back, &previews)?;
-        if has_nothing(&previews) {
+        // Where the registry missed an earlier rollback, this one only tells it.
+        let to_tell = !back.limits.dry_run && previews.iter().any(Preview::is_unrecorded);
+        if is_idle(&previews) && !to_tell {
             context.answer(
                 "There is nothing to take back.",
                 &serde_json::json!({ "reverted": 0 }),
@@ -146,7 +152,7 @@ async fn unit(fleet: &Fleet, selected: &Selected, back: &Back) -> Result<Option<
     }
     let run = match &back.run {
         Some(id) => Some(fleet.registry.find_run(id).await?),
-        None => last_run(fleet, selected, None).await?,
+        None => fleet.last_change(selected, None).await?,
     };
     match run {
         Some(run) => Ok(Some(of_run(fleet, back, run).await?)),
@@ -163,73 +169,6 @@ async fn of_run(fleet: &Fleet, back: &Back, run: Run) -> Result<Unit, CommandErr
         command: again::rollback(back, &format!("--run {first}")),
         guessed: back.run.is_none().then_some(run),
     })
-}
-
-fn has_nothing(previews: &[Preview]) -> bool {
-    let is_idle = |p: &Preview| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty());
-    previews.iter().all(is_idle)
-}
-
-/// Returns whether those that answered have nothing of a run; one that cannot be asked tells nothing.
-fn is_told_empty(previews: &[Preview]) -> bool {
-    let is_empty = |p: &Preview| match &p.planned {
-        Ok((plan, _)) => plan.steps.is_empty(),
-        Err(_) => p.refused.is_none(),
-    };
-    previews.iter().any(|p| p.planned.is_ok()) && previews.iter().all(is_empty)
-}
-
-/// Returns the newest older run that the databases still have something of, where a run was guessed and
-/// nothing is left of it: what was taken back in steps is told by the histories alone. `None` if the guess
-/// stands, or nothing older is left.
-async fn older_unit(
-    fleet: &Fleet,
-    selected: &Selected,
-    back: &Back,
-    (guess, previews): (&Unit, &[Preview]),
-) -> Result<Option<Unit>, CommandError> {
-    if guess.guessed.is_none() || !is_told_empty(previews) {
-        return Ok(None);
-    }
-    let histories = previews
-        .iter()
-        .filter_map(|p| Some((p, &p.planned.as_ref().ok()?.1)));
-    let runs: BTreeSet<&str> = histories
-        .flat_map(|(p, history)| history.of_track(&p.target.track))
-        .map(|row| row.run_id.as_str())
-        .collect();
-    let mut before = guess.guessed.clone();
-    while let Some(run) = last_run(fleet, selected, before.as_ref()).await? {
-        if runs.contains(run.id.as_str()) {
-            return Ok(Some(of_run(fleet, back, run).await?));
-        }
-        before = Some(run);
-    }
-    Ok(None)
-}
-
-/// Returns the newest run that changed one of the selected databases and was not taken back, of those that
-/// began before another.
-async fn last_run(
-    fleet: &Fleet,
-    selected: &Selected,
-    before: Option<&Run>,
-) -> Result<Option<Run>, CommandError> {
-    let tracks: BTreeSet<&TrackName> = selected.jobs.iter().map(|job| &job.target.track).collect();
-    let ids: Vec<String> = selected
-        .jobs
-        .iter()
-        .map(|job| job.target.database_id.clone())
-        .collect();
-    let mut newest = None;
-    for track in tracks {
-        let run = fleet
-            .registry
-            .run_with_changes_before(track, &ids, before)
-            .await?;
-        newest = newest.into_iter().chain(run).max_by_key(|run| run.started_at);
-    }
-    Ok(newest)
 }
 
 fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {

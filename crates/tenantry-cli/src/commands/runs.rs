@@ -141,12 +141,7 @@ pub(super) async fn show(
     };
     let control = Control::default();
     let asked = Asked::default();
-    let signals = Signals::listen().map_err(|error| {
-        CommandError::new(Exit::Internal, "signals cannot be received")
-            .code(tenantry::Code(1008))
-            .fact("cause", error.to_string())
-            .fact("state", "nothing ran")
-    })?;
+    let signals = signals()?;
     let (events, heard) = unbounded_channel();
     let (tell, notices) = unbounded_channel();
     let warnings = selected.warnings();
@@ -163,10 +158,7 @@ pub(super) async fn show(
     let report = tokio::select! {
         report = working => report?,
         exit = stopping => {
-            let title = "left at once; whatever runs is finished or undone by its database";
-            return Err(CommandError::new(exit, title)
-                .code(tenantry::Code(4006))
-                .help(asking.again.blind()));
+            return Err(left_at_once(exit).help(asking.again.blind()));
         }
     };
     let exit = Exit::of_report(&report, asked.exit());
@@ -183,6 +175,25 @@ pub(super) async fn show(
         report,
         again,
     })
+}
+
+/// Begins to listen for signals.
+///
+/// # Errors
+/// TN-1008 if the system lets us not.
+pub(super) fn signals() -> Result<Signals, CommandError> {
+    Signals::listen().map_err(|error| {
+        CommandError::new(Exit::Internal, "signals cannot be received")
+            .code(tenantry::Code(1008))
+            .fact("cause", error.to_string())
+            .fact("state", "nothing ran")
+    })
+}
+
+/// Says that nobody waited for the end of what runs.
+pub(super) fn left_at_once(exit: Exit) -> CommandError {
+    let title = "left at once; whatever runs is finished or undone by its database";
+    CommandError::new(exit, title).code(tenantry::Code(4006))
 }
 
 /// Says that nothing was selected.

@@ -5,13 +5,14 @@ use tenantry::provision::{NewTenant, Provisioned, Tenants};
 use tenantry::registry::{self, Database, RegistryError};
 use tenantry::{Jurisdiction, Tenant, TenantId};
 
+use super::creations::{self, Creation};
 use super::opened::{self, block_on};
-use super::{Context, errors, usage};
+use super::{Context, usage};
 use crate::args::{Chosen, Limits, TenantCreate};
 use crate::clock::Utc;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::{Table, text};
+use crate::render::{Table, Told, text};
 
 #[derive(Serialize)]
 struct Shown {
@@ -24,6 +25,14 @@ struct Shown {
     domains: Vec<String>,
     created_at: String,
     databases: Vec<ShownDatabase>,
+}
+
+#[derive(Serialize)]
+struct Created {
+    #[serde(flatten)]
+    tenant: Shown,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Told>,
 }
 
 #[derive(Serialize)]
@@ -88,15 +97,19 @@ pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, C
             products: create.product.clone(),
         };
         let tenants = Tenants::new(fleet.clone(), project.settings.naming.clone());
-        let (tenant, made) = tenants
-            .create(&new)
-            .await
-            .map_err(|error| errors::of_provision(error, &again(create)))?;
+        let creation = Creation {
+            label: create.slug.to_string(),
+            again: again(create),
+            project: &project,
+        };
+        let work = async |watch| tenants.watched(watch).create(&new).await;
+        let ((tenant, made), warnings) = creations::carry_out(context, &creation, work).await?;
         let databases = fleet.registry.databases_of(&tenant.id).await?;
-        context.answer(
-            &created(&tenant, &made, context.canvas.width),
-            &Shown::of(&tenant, &databases),
-        )?;
+        let answer = Created {
+            tenant: Shown::of(&tenant, &databases),
+            warnings,
+        };
+        context.answer(&created(&tenant, &made, context.canvas.width), &answer)?;
         Ok(Exit::Done)
     })
 }

@@ -7,13 +7,18 @@ use super::{Context, Format, document};
 use crate::argv;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::out;
+use crate::render::{self, out};
 
 /// Answers what clap did not accept, and the help and version that it prints itself.
 pub(super) fn answer(context: &Context, error: &clap::Error) -> Result<Exit, CommandError> {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        document(text.trim_end())?;
+        let name = if error.kind() == ErrorKind::DisplayHelp {
+            "help"
+        } else {
+            "version"
+        };
+        asked(context, name, text.trim_end())?;
         return Ok(Exit::Done);
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -26,6 +31,18 @@ pub(super) fn answer(context: &Context, error: &clap::Error) -> Result<Exit, Com
         };
     }
     Err(refused_by_parser(&text))
+}
+
+/// Prints help or version; with `--json` as the one field of a document, because stdout is nothing but JSON
+/// then.
+fn asked(context: &Context, name: &str, text: &str) -> Result<(), CommandError> {
+    match context.format {
+        Format::Human => document(text),
+        Format::Json | Format::Ndjson => {
+            let text = text.strip_prefix("tenantry ").unwrap_or(text);
+            document(&render::json(&serde_json::json!({ name: text })))
+        }
+    }
 }
 
 /// Takes the parser's text apart: its first line, what it says of the right form, and whose help to read.

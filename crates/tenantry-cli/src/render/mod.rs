@@ -1,6 +1,7 @@
 //! What people and programs see. Nothing outside this folder prints.
 
 pub(crate) mod advice;
+mod creation;
 pub(crate) mod failure;
 mod invocation;
 mod lines;
@@ -23,6 +24,7 @@ pub(crate) mod sample;
 
 use serde::Serialize;
 
+pub(crate) use creation::CreationView;
 pub(crate) use invocation::Invocation;
 pub(crate) use message::{Canvas, ending};
 pub(crate) use problem::Problem;

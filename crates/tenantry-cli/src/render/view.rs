@@ -21,10 +21,10 @@ use crate::exit::Exit;
 use crate::interrupt::Notice;
 
 /// How long nothing may be said.
-const SILENCE: Duration = Duration::from_secs(10);
+pub(super) const SILENCE: Duration = Duration::from_secs(10);
 
 /// How often the terminal is redrawn.
-const REDRAW: Duration = Duration::from_millis(100);
+pub(super) const REDRAW: Duration = Duration::from_millis(100);
 
 /// How many messages are shown in full at the end; the block lists all kinds anyway.
 const MESSAGES: usize = 5;
@@ -36,6 +36,29 @@ enum Face {
     Lines,
     Ndjson,
     Silent,
+}
+
+/// Where progress is shown, whatever stdout gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Surface {
+    /// Redrawn on a terminal.
+    Bar,
+    /// Lines with a time.
+    Lines,
+    /// Nowhere.
+    Silent,
+}
+
+impl Surface {
+    /// Chooses: what the flags say, else a bar on a terminal and lines elsewhere.
+    pub(super) fn of(globals: &Globals) -> Self {
+        match globals.progress.unwrap_or_default() {
+            _ if globals.quiet => Self::Silent,
+            Progress::None => Self::Silent,
+            Progress::Auto | Progress::Bar if std::io::stderr().is_terminal() => Self::Bar,
+            Progress::Auto | Progress::Bar | Progress::Lines => Self::Lines,
+        }
+    }
 }
 
 /// What stdout gets at the end.
@@ -76,17 +99,13 @@ pub(crate) struct RunView {
 }
 
 impl RunView {
-    /// Chooses the face: what the flags say, else a bar on a terminal and lines elsewhere.
+    /// Chooses the face by the flags and by what stderr is.
     pub(crate) fn new(globals: &Globals, canvas: &Canvas) -> Self {
-        let progress = globals.progress.unwrap_or_default();
-        let face = match progress {
+        let face = match Surface::of(globals) {
             _ if globals.ndjson => Face::Ndjson,
-            _ if globals.quiet => Face::Silent,
-            Progress::None => Face::Silent,
-            Progress::Auto | Progress::Bar if std::io::stderr().is_terminal() => {
-                Face::Live(Live::new(canvas.clone()))
-            }
-            Progress::Auto | Progress::Bar | Progress::Lines => Face::Lines,
+            Surface::Bar => Face::Live(Live::new(canvas.clone())),
+            Surface::Lines => Face::Lines,
+            Surface::Silent => Face::Silent,
         };
         let detail = match globals.verbose {
             0 => Detail::Usual,

@@ -182,6 +182,61 @@ fn warnings_stand_before_a_plan_and_a_run_and_in_their_documents() {
 }
 
 #[test]
+fn a_file_that_is_not_written_yet_stops_what_goes_forwards_and_nothing_else() {
+    let platform = two_tenants();
+    platform.write("migrations/tenant/001_things.down.sql", "DROP TABLE things;\n");
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    platform.write("migrations/tenant/002_more.down.sql", "DROP TABLE more;\n");
+    platform.ends(0, &["migrate", "all-tenants"]);
+    platform.ends(0, &["migrate", "make", "later"]);
+    for words in [
+        &["migrate", "status"][..],
+        &["migrate", "status", "--live"],
+        &["migrate", "status", "acme"],
+    ] {
+        let shown = stdout(&platform.ends(0, words));
+        assert!(shown.contains("  ◌ migrations/tenant/"), "{shown}");
+        let shown = platform.json(0, words);
+        // The way back is not written either.
+        assert_eq!(shown["unfinished"].as_array().unwrap().len(), 2, "{shown}");
+    }
+    for words in [
+        &["migrate", "plan"][..],
+        &["migrate", "all-tenants"],
+        &["migrate", "resume"],
+        &["tenant", "create", "initech"],
+    ] {
+        assert_eq!(platform.json(40, words)["code"], "TN-3012", "{words:?}");
+    }
+    platform.ends(4, &["tenant", "show", "initech"]);
+    let back = ["migrate", "rollback", "acme", "--step", "1", "--confirm", "acme"];
+    assert_eq!(platform.json(0, &back)["applied"], 1);
+}
+
+#[test]
+fn a_creation_tells_its_warnings_and_each_database_that_it_makes() {
+    let platform = two_tenants();
+    platform.write(
+        "migrations/products/kira/001_more.sql",
+        "CREATE TABLE more (id INTEGER);\r\nCREATE TABLE most (id INTEGER);\n",
+    );
+    let words = ["tenant", "create", "initech", "--product", "kira", "--json"];
+    let created = platform.ends(0, &words);
+    let said = stderr(&created);
+    assert!(said.contains("warning[TN-3103]"), "{said}");
+    assert_eq!(said.matches(" initech create   tenant_").count(), 2, "{said}");
+    let created = crate::only_json(&created);
+    assert_eq!(created["warnings"][0]["line"], 2, "{created}");
+    let words = ["product", "provision", "kira", "--tenant", "acme"];
+    assert_eq!(platform.json(0, &words)["warnings"][0]["line"], 2);
+    // A second time nothing runs.
+    assert!(platform.json(0, &words)["warnings"].is_null());
+}
+
+#[test]
 fn what_mariadb_executes_or_drops_one_by_one_is_told_and_runs() {
     let Some(platform) = Platform::with_tenants(Engine::MySql, &[], &["acme"]) else {
         return;

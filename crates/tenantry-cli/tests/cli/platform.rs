@@ -111,6 +111,19 @@ impl Platform {
         output
     }
 
+    /// Registers the server once more, in `eu`, with an administrator whose password is in a file; only where
+    /// there is a server.
+    pub(crate) fn add_another(&self, name: &str, user: &str, password_file: &str) -> Output {
+        let server = self.server.as_ref().unwrap();
+        let port = server.port.to_string();
+        let base = ["server", "add", name, "--jurisdiction", "eu", "--engine"];
+        let place = [self.engine.as_str(), "--host", &server.host, "--port", &port];
+        let login = ["--admin-user", user, "--admin-password-file", password_file];
+        self.command(&[&base[..], &place, &login].concat())
+            .output()
+            .unwrap()
+    }
+
     /// Registers another folder of files in the jurisdiction of the first server.
     pub(crate) fn add_folder(&self, name: &str) -> Output {
         let words = [

@@ -42,6 +42,25 @@ fn with_json_stdout_is_nothing_but_json_also_on_failure() {
 }
 
 #[test]
+fn help_and_version_are_json_where_json_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [&["--json", "--version"][..], &["--version", "--ndjson"]] {
+        let version = only_json(&tenantry(folder.path(), words));
+        assert_eq!(version["version"], env!("CARGO_PKG_VERSION"), "{words:?}");
+    }
+    for words in [
+        &["--json", "--help"][..],
+        &["migrate", "all-tenants", "-h", "--json"],
+    ] {
+        let help = only_json(&tenantry(folder.path(), words));
+        assert!(
+            help["help"].as_str().unwrap().contains("Usage: tenantry"),
+            "{help}"
+        );
+    }
+}
+
+#[test]
 fn an_error_code_is_explained_and_an_unknown_one_ends_with_4() {
     let folder = tempfile::tempdir().unwrap();
     let output = tenantry(folder.path(), &["explain", "1003"]);

@@ -1,6 +1,7 @@
 //! What every engine needs to create a database, and how that can fail.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -38,6 +39,16 @@ pub enum CreateError {
         /// How that is known.
         reason: String,
     },
+    /// Somebody else was creating the same database all the while; the same call continues later.
+    #[error("somebody else is creating `{database}` at {endpoint}; waited {} s for it", waited.as_secs())]
+    Busy {
+        /// The database.
+        database: String,
+        /// `host:port`.
+        endpoint: String,
+        /// How long we waited.
+        waited: Duration,
+    },
     /// The login or the process may not create databases there.
     #[error("no right to create `{database}` at {endpoint}: {reason}")]
     Denied {
@@ -67,6 +78,7 @@ impl CreateError {
     pub fn code(&self) -> Code {
         match self {
             Self::Conflict { .. } => Code(6008),
+            Self::Busy { .. } => Code(4001),
             Self::Denied { .. } | Self::Io { .. } => Code(5004),
             Self::Session(source) => source.code(),
         }

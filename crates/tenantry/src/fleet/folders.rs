@@ -21,6 +21,18 @@ pub struct Folders {
     pub tenant: PathBuf,
     /// The product databases, by type.
     pub products: BTreeMap<ProductType, PathBuf>,
+    /// What becomes of files that hold no statement yet.
+    pub unfinished: UnfinishedFiles,
+}
+
+/// What becomes of a migration file that holds no statement yet, as a new one from a template.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnfinishedFiles {
+    /// Its track is refused: for whatever goes forwards.
+    #[default]
+    Refused,
+    /// It is left out and named in [`Track::unfinished`]: for a look, and for going back.
+    LeftOut,
 }
 
 impl Folders {
@@ -37,7 +49,10 @@ impl Folders {
                 None => return empty(name, engine),
             },
         };
-        Ok(Track::read(folder, name.clone(), engine)?)
+        Ok(match self.unfinished {
+            UnfinishedFiles::Refused => Track::read(folder, name.clone(), engine)?,
+            UnfinishedFiles::LeftOut => Track::read_finished(folder, name.clone(), engine)?,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! A registry, the folders of its tracks, and runs over them that the registry records.
 
+mod back;
 mod central;
 mod folders;
 mod jobs;
@@ -14,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 pub use central::{central_target, prepare_central};
-pub use folders::Folders;
+pub use folders::{Folders, UnfinishedFiles};
 pub use jobs::{Selected, Tiers};
 
 use crate::code::Code;

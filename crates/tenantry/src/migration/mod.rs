@@ -63,6 +63,9 @@ pub struct Track {
     pub migrations: Vec<Arc<Migration>>,
     /// What is to be told about their files, by version.
     pub warnings: Vec<Warning>,
+    /// The files without a statement that were left out, by path; empty unless [`Self::read_finished`] read
+    /// it.
+    pub unfinished: Vec<PathBuf>,
 }
 
 impl Track {

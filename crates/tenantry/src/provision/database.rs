@@ -2,25 +2,26 @@
 
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{ProvisionError, Provisioned, Tenants, administration, password};
+use super::watch::stopped;
+use super::{ProvisionError, ProvisionEvent, Provisioned, Tenants, administration, password};
+use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::{self, Address, Login, NewDatabase};
 use crate::fleet::{Request, Selected};
 use crate::registry::{self, Database, DatabaseStatus, RegistryError};
-use crate::run::{Control, Job, RunReport, TargetReport, Tracks};
+use crate::run::{Failure, Job, Outcome, RunReport, Stop, TargetReport, Tracks};
 use crate::server::Server;
 use crate::target::{Owner, Target, TrackName};
 use crate::tenant::{ProductType, Tenant};
 
 impl Tenants {
-    /// Reserves, creates and migrates one database. The name is reserved in the registry first, so that
-    /// nobody else can get it while we fail half-way.
-    pub(super) async fn provision(
+    /// Reserves one database in the registry, so that nobody else can get the name while we fail half-way.
+    /// One that was reserved earlier is returned as it is.
+    pub(super) async fn reserve(
         &self,
         (tenant, product): (&Tenant, Option<&ProductType>),
         server: &Server,
-        tracks: &Tracks,
-    ) -> Result<Provisioned, ProvisionError> {
+    ) -> Result<Database, ProvisionError> {
         let owner = (&tenant.id, &tenant.slug);
         let names = self.naming.names(server.engine, owner, product)?;
         let login = match names.user {
@@ -37,13 +38,23 @@ impl Tenants {
             name: names.database,
             login,
         };
-        let database = self.fleet.registry.reserve_database(&reserved).await?;
-        let finished = self.finish(tenant, &database, server, tracks).await;
-        finished.map_err(ProvisionError::half_way)
+        Ok(self.fleet.registry.reserve_database(&reserved).await?)
     }
 
     /// Creates and migrates a reserved database, and marks it ready.
-    async fn finish(
+    pub(super) async fn finish(
+        &self,
+        tenant: &Tenant,
+        database: &Database,
+        server: &Server,
+        tracks: &Tracks,
+    ) -> Result<Provisioned, ProvisionError> {
+        self.go_on(tenant, database.product.as_ref())?;
+        let finished = self.make(tenant, database, server, tracks).await;
+        finished.map_err(ProvisionError::half_way)
+    }
+
+    async fn make(
         &self,
         tenant: &Tenant,
         database: &Database,
@@ -59,8 +70,12 @@ impl Tenants {
             found = registry.find_server(database.server.as_str()).await?;
             &found
         };
+        let product = database.product.as_ref();
         if database.status == DatabaseStatus::Creating {
-            self.create_database(tenant, server, database).await?;
+            self.tell_creating(database.address.database(), server);
+            let creating = self.create_database(tenant, server, database);
+            self.unless_cancelled((tenant, product), creating).await?;
+            self.go_on(tenant, product)?;
         }
         let report = self.migrate(tenant, database, tracks).await?;
         if database.status == DatabaseStatus::Creating {
@@ -140,22 +155,39 @@ impl Tenants {
             reverts: None,
             continues: None,
         };
-        let (events, _ignored) = unbounded_channel();
-        let report: RunReport = self
-            .fleet
-            .execute(selected, &request, &Control::default(), events)
-            .await?;
+        let report = self.run(selected, &request).await?;
         let Some(target) = report.targets.into_iter().next() else {
             return Err(ProvisionError::Registry(RegistryError::DatabaseNotFound {
                 id: database.id.clone(),
             }));
         };
+        let cancelled = |failure: &Failure| {
+            failure.code == Code(4006) && matches!(target.outcome, Outcome::Cancelled | Outcome::Interrupted)
+        };
         match target.failure.clone() {
+            None if target.outcome == Outcome::NotRun => Err(stopped(tenant, database.product.as_ref())),
+            Some(failure) if cancelled(&failure) && self.watch.control.requested() == Stop::Cancel => {
+                Err(stopped(tenant, database.product.as_ref()))
+            }
             Some(failure) => Err(ProvisionError::Migrate {
                 target: Box::new(target),
                 failure: Box::new(failure),
             }),
             None => Ok(target),
         }
+    }
+
+    /// Carries the run out and tells on what it tells.
+    async fn run(&self, selected: Selected, request: &Request) -> Result<RunReport, ProvisionError> {
+        self.watch.warn(selected.warnings());
+        let (events, mut heard) = unbounded_channel();
+        let telling = async {
+            while let Some(event) = heard.recv().await {
+                self.watch.tell(ProvisionEvent::Run(event));
+            }
+        };
+        let running = self.fleet.execute(selected, request, &self.watch.control, events);
+        let (report, ()) = tokio::join!(running, telling);
+        Ok(report?)
     }
 }

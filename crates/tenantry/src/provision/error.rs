@@ -8,7 +8,7 @@ use crate::engine::CreateError;
 use crate::fleet::FleetError;
 use crate::registry::RegistryError;
 use crate::run::{Failure, TargetReport};
-use crate::tenant::{Jurisdiction, ProductType, ServerName};
+use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug};
 
 /// A tenant or product could not be provisioned; the same call continues with what is missing.
 #[derive(Debug, Error)]
@@ -73,6 +73,14 @@ pub enum ProvisionError {
         /// Why.
         failure: Box<Failure>,
     },
+    /// It was asked to stop before it was done; the same call continues.
+    #[error("{} was stopped before it was there", stopped(slug, product.as_ref()))]
+    Stopped {
+        /// The tenant's slug.
+        slug: Slug,
+        /// The product whose database was being made; `None` for the shared one.
+        product: Option<ProductType>,
+    },
     /// No password could be made.
     #[error("the system gave no random numbers")]
     Random(#[source] getrandom::Error),
@@ -90,9 +98,14 @@ impl ProvisionError {
             Self::UnknownProduct { .. } => Code(6005),
             Self::Create { source, .. } => source.code(),
             Self::Migrate { failure, .. } => failure.code,
+            Self::Stopped { .. } => Code(4006),
             Self::Random(_) => Code(1008),
         }
     }
+}
+
+fn stopped(slug: &Slug, product: Option<&ProductType>) -> String {
+    product.map_or_else(|| format!("`{slug}`"), |product| format!("`{slug}/{product}`"))
 }
 
 impl ProvisionError {

@@ -6,10 +6,12 @@ mod error;
 mod naming;
 mod password;
 mod place;
+mod watch;
 
 pub use error::ProvisionError;
 pub use naming::{Naming, NamingError};
 pub use place::administration;
+pub use watch::{ProvisionEvent, Watch};
 
 use crate::engine::Recorded;
 use crate::fleet::Fleet;
@@ -51,6 +53,7 @@ pub struct Provisioned {
 pub struct Tenants {
     fleet: Fleet,
     naming: Naming,
+    watch: Watch,
 }
 
 /// Provisions products for tenants.
@@ -61,6 +64,12 @@ impl Products {
     /// Makes a provisioner over a fleet.
     pub fn new(fleet: Fleet, naming: Naming) -> Self {
         Self(Tenants::new(fleet, naming))
+    }
+
+    /// Tells what happens, and can be stopped.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self(self.0.watched(watch))
     }
 
     /// Gives a tenant, by slug, id or external id, the database of a product and migrates it. Repeating it is
@@ -79,40 +88,58 @@ impl Products {
             .server((&tenant.slug, &tenant.jurisdiction), beside.as_ref())
             .await?;
         let tracks = self.0.tracks(&server, [Some(product)])?;
-        self.0.provision((&tenant, Some(product)), &server, &tracks).await
+        let database = self.0.reserve((&tenant, Some(product)), &server).await?;
+        self.0.finish(&tenant, &database, &server, &tracks).await
     }
 }
 
 impl Tenants {
     /// Makes a creator of tenants over a fleet.
     pub fn new(fleet: Fleet, naming: Naming) -> Self {
-        Self { fleet, naming }
+        Self {
+            fleet,
+            naming,
+            watch: Watch::default(),
+        }
+    }
+
+    /// Tells what happens, and can be stopped.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
     }
 
     /// Creates a tenant with its shared database and its products, migrated, and sets it active.
     ///
     /// A tenant that is still being provisioned is continued: what is there already is not made again. What
-    /// is said of it now is taken over ([`registry::Registry::create_tenant`]), but where its databases stand
+    /// is said of it now is taken over ([`registry::Registry::create_tenant`]), and products that it was begun
+    /// with are finished although they are not named again. But where its databases stand
     /// cannot change once there are any: another jurisdiction or server is [`RegistryError::Begun`].
     ///
     /// [`RegistryError::Begun`]: registry::RegistryError::Begun
     pub async fn create(&self, new: &NewTenant) -> Result<(Tenant, Vec<Provisioned>), ProvisionError> {
-        for product in &new.products {
+        // All that can be refused is refused before the tenant is written.
+        let (server, products) = self.place(new).await?;
+        let parts = || std::iter::once(None).chain(products.iter().map(Some));
+        for product in &products {
             self.check_product(product)?;
         }
-        // All that can be refused is refused before the tenant is written.
-        let server = self.place(new).await?;
-        let parts = || std::iter::once(None).chain(new.products.iter().map(Some));
         for product in parts() {
             let owner = (&new.tenant.id, &new.tenant.slug);
             self.naming.names(server.engine, owner, product)?;
         }
         let tracks = self.tracks(&server, parts())?;
         let tenant = self.fleet.registry.create_tenant(&new.tenant).await?;
-        let mut made = Vec::new();
+        // All names are reserved before anything is made: so the registry knows what a creation that goes on
+        // was told the first time.
+        let mut reserved = Vec::new();
         for product in parts() {
-            let one = self.provision((&tenant, product), &server, &tracks).await;
-            made.push(one.map_err(ProvisionError::half_way)?);
+            let one = self.reserve((&tenant, product), &server).await;
+            reserved.push(one.map_err(ProvisionError::half_way)?);
+        }
+        let mut made = Vec::new();
+        for database in &reserved {
+            made.push(self.finish(&tenant, database, &server, &tracks).await?);
         }
         let activated = self.fleet.registry.activate_tenant(&tenant.id).await;
         activated.map_err(ProvisionError::HalfWay)?;

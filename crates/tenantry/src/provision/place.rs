@@ -5,17 +5,22 @@ use crate::engine::{Address, Engine, NetworkAddress, Place, SqliteAddress};
 use crate::registry::RegistryError;
 use crate::selection::nearest;
 use crate::server::Server;
-use crate::tenant::{Jurisdiction, ServerName, Slug, Tenant, TenantStatus};
+use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, Tenant, TenantStatus};
 
 impl Tenants {
     /// Chooses the server of a new tenant: where its creation was begun, else the one that was named, else
-    /// the emptiest in its jurisdiction.
-    pub(super) async fn place(&self, new: &NewTenant) -> Result<Server, ProvisionError> {
+    /// the emptiest in its jurisdiction. Returns it with the products to make: those that are named now,
+    /// then those that the creation was begun with.
+    pub(super) async fn place(&self, new: &NewTenant) -> Result<(Server, Vec<ProductType>), ProvisionError> {
         let wanted = &new.tenant;
-        let Some((begun, server)) = self.begun(&wanted.slug).await? else {
+        let mut products = Vec::new();
+        add(&mut products, &new.products);
+        let Some((begun, server, earlier)) = self.begun(&wanted.slug).await? else {
             let place = (&wanted.slug, &wanted.jurisdiction);
-            return self.server(place, new.server.as_ref()).await;
+            let server = self.server(place, new.server.as_ref()).await?;
+            return Ok((server, products));
         };
+        add(&mut products, &earlier);
         let contradicts = |what, has: String, given: String| {
             ProvisionError::Registry(RegistryError::Begun {
                 slug: wanted.slug.clone(),
@@ -33,8 +38,8 @@ impl Tenants {
                 Err(contradicts("server", server.to_string(), named.to_string()))
             }
             Some(_) | None => {
-                self.server((&begun.slug, &begun.jurisdiction), Some(&server))
-                    .await
+                let place = (&begun.slug, &begun.jurisdiction);
+                Ok((self.server(place, Some(&server)).await?, products))
             }
         }
     }
@@ -50,9 +55,12 @@ impl Tenants {
         })
     }
 
-    /// Returns the tenant that is being created under a slug and the server of its databases; `None` if
-    /// there is none, or if it has no database yet.
-    async fn begun(&self, slug: &Slug) -> Result<Option<(Tenant, ServerName)>, ProvisionError> {
+    /// Returns the tenant that is being created under a slug, the server of its databases, and their products;
+    /// `None` if there is none, or if it has no database yet.
+    async fn begun(
+        &self,
+        slug: &Slug,
+    ) -> Result<Option<(Tenant, ServerName, Vec<ProductType>)>, ProvisionError> {
         let registry = &self.fleet.registry;
         let tenant = match registry.find_tenant(slug.as_str()).await {
             Ok(found) if found.slug == *slug && found.status == TenantStatus::Provisioning => found,
@@ -60,8 +68,9 @@ impl Tenants {
             Err(error) => return Err(error.into()),
         };
         let databases = registry.databases_of(&tenant.id).await?;
-        let first = databases.into_iter().next();
-        Ok(first.map(|database| (tenant, database.server)))
+        let products = databases.iter().filter_map(|d| d.product.clone()).collect();
+        let first = databases.first().map(|database| database.server.clone());
+        Ok(first.map(|server| (tenant, server, products)))
     }
 
     /// Returns the server that was named, or the emptiest in the jurisdiction.
@@ -88,6 +97,15 @@ impl Tenants {
             server: server.name,
             stands: server.jurisdiction,
         })
+    }
+}
+
+/// Adds what is not there yet.
+fn add(products: &mut Vec<ProductType>, more: &[ProductType]) {
+    for product in more {
+        if !products.contains(product) {
+            products.push(product.clone());
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use super::entities::{database, domain, tenant};
-use super::rows::check_key;
+use super::rows::{check_given_key, check_key, check_name};
 use super::{Registry, RegistryError, now};
 use crate::domain::Domain;
 use crate::tenant::{Jurisdiction, Slug, Tenant, TenantId, TenantStatus};
@@ -37,10 +37,17 @@ impl Registry {
     /// left out stays. Its jurisdiction can change as long as it has no database; then it is
     /// [`RegistryError::Begun`]. Any other owner of the slug is [`RegistryError::SlugTaken`]; a taken id,
     /// external id or domain is [`RegistryError::Taken`]. So is an id, slug or external id that another tenant
-    /// has as any of these three: a name has to mean one tenant. With an error nothing was written.
+    /// has as any of these three: a name has to mean one tenant. A name or an external id that is empty, too
+    /// long (200 and 191 characters) or holds control characters is [`RegistryError::TooLong`] or
+    /// [`RegistryError::Unfit`]. With an error nothing was written.
     pub async fn create_tenant(&self, new: &NewTenant) -> Result<Tenant, RegistryError> {
         check_key("tenant id", new.id.as_str())?;
-        check_key("external id", new.external_id.as_deref().unwrap_or_default())?;
+        if let Some(name) = &new.name {
+            check_name("name", name)?;
+        }
+        if let Some(external_id) = &new.external_id {
+            check_given_key("external id", external_id)?;
+        }
         for domain in &new.domains {
             check_key("domain", domain.as_str())?;
         }

@@ -164,6 +164,14 @@ pub enum RegistryError {
         /// How many fit.
         max: usize,
     },
+    /// A value is none, or holds what would draw over the text around it.
+    #[error("{what} {rule}")]
+    Unfit {
+        /// Which value.
+        what: &'static str,
+        /// What it does that it must not.
+        rule: &'static str,
+    },
     /// A value is no Unicode text.
     #[error("{what} is not Unicode text")]
     NotText {
@@ -201,7 +209,7 @@ impl RegistryError {
             Self::KeyNeeded { .. } | Self::WrongKey { .. } => Code(1005),
             Self::Locked { source, .. } => source.code(),
             Self::NotSealed { source, .. } => source.code(),
-            Self::TooLong { .. } | Self::NotText { .. } => Code(6011),
+            Self::TooLong { .. } | Self::Unfit { .. } | Self::NotText { .. } => Code(6011),
             Self::Damaged { .. } => Code(6012),
             Self::Database(error) => error.class,
         }

@@ -168,21 +168,11 @@ impl Registry {
         })
     }
 
-    /// Returns the run over the fleet that began last; `None` if there was none. The run in which a
-    /// new database got its migrations is part of creating it, and finished by that.
-    pub async fn latest_run(&self) -> Result<Option<Run>, RegistryError> {
-        self.latest(Condition::all()).await
-    }
-
-    /// Returns the run forwards over the fleet that began last; `None` if there was none.
+    /// Returns the run forwards over the fleet that began last; `None` if there was none. The run in which
+    /// a new database got its migrations is part of creating it, and finished by that.
     pub async fn latest_run_up(&self) -> Result<Option<Run>, RegistryError> {
-        let up = run::Column::Direction.eq(Direction::Up.to_string());
-        self.latest(Condition::all().add(up)).await
-    }
-
-    async fn latest(&self, which: Condition) -> Result<Option<Run>, RegistryError> {
         let row = run::Entity::find()
-            .filter(which)
+            .filter(run::Column::Direction.eq(Direction::Up.to_string()))
             .filter(run::Column::Command.starts_with(PROVISION).not())
             .order_by_desc(run::Column::StartedAt)
             .order_by_desc(run::Column::Id)
@@ -218,23 +208,13 @@ impl Registry {
             .map_err(|e| self.refused(&e))
     }
 
-    /// Returns the newest run over the fleet that applied migrations of a track and was not taken back:
-    /// what a rollback without further words is about, with the rest of its chain. `None` if there is
-    /// none. What a new database got while it was created is part of creating it.
+    /// Returns the newest run over the fleet that applied migrations of a track and was not taken back, of
+    /// those that began before another (any, with `None`): what a rollback without further words is about,
+    /// with the rest of its chain. `None` if there is none. What a new database got while it was created is
+    /// part of creating it.
     ///
     /// It must have changed one of `databases`; with none given, any. What a database still holds of
-    /// the run is in its own history.
-    pub async fn last_run_with_changes(
-        &self,
-        track: &TrackName,
-        databases: &[String],
-    ) -> Result<Option<Run>, RegistryError> {
-        self.run_with_changes_before(track, databases, None).await
-    }
-
-    /// Returns the newest such run that began before another: the next to be asked about where nothing of
-    /// that one is left, because steps of it were taken back one by one. With `None` it is
-    /// [`Registry::last_run_with_changes`].
+    /// the run is in its own history; where steps of it were taken back one by one, that may be nothing.
     pub async fn run_with_changes_before(
         &self,
         track: &TrackName,

@@ -1,5 +1,6 @@
 //! Why a target is not where it should be, as facts that every surface shows in its own form.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::code::Code;
@@ -92,6 +93,12 @@ pub struct Failure {
     pub state: StateAfter,
     /// Every further cause, outermost first.
     pub causes: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.what)
+    }
 }
 
 impl Failure {
@@ -251,11 +258,6 @@ impl Failure {
         let offset = offset.unwrap_or(first);
         self.place = Some(script.place(offset));
         self.snippet = Some(Snippet::around(&script.text, offset));
-    }
-
-    /// Returns whether the target is half-way and resumes, or needs a decision.
-    pub fn is_half_way(&self) -> bool {
-        matches!(self.state, StateAfter::HalfWay { .. })
     }
 }
 

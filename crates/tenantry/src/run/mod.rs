@@ -21,6 +21,6 @@ pub use event::RunEvent;
 pub use failure::{Failure, Snippet};
 pub use id::new_run_id;
 pub use options::{DEFAULT_CONCURRENCY, RunOptions, TransactionScope};
-pub use preview::{Preview, preview};
+pub use preview::{Preview, is_idle, is_told_empty, preview};
 pub use report::{Outcome, RunReport, RunStatus, TargetReport, Unrecorded};
 pub use runner::{Job, Tracks, run};

@@ -35,6 +35,39 @@ impl Preview {
         let outcome = self.outcome.unwrap_or(Outcome::Failed);
         Some(TargetReport::untried(&self.target, outcome, Some(failure)))
     }
+
+    /// Returns the runs that its history names on the target's track; none if it did not answer.
+    pub fn runs(&self) -> impl Iterator<Item = &str> {
+        let history = self.planned.as_ref().ok().map(|(_, history)| history);
+        let rows = history
+            .into_iter()
+            .flat_map(|history| history.of_track(&self.target.track));
+        rows.map(|row| row.run_id.as_str())
+    }
+
+    /// Returns whether the registry remembers another version than the history has: what a run did was not
+    /// recorded. `false` if it remembers none, or the database did not answer.
+    pub fn is_unrecorded(&self) -> bool {
+        let known = self.target.known_version;
+        let history = self.planned.as_ref().ok().map(|(_, history)| history);
+        history.is_some_and(|history| known.is_some() && history.current(&self.target.track) != known)
+    }
+}
+
+/// Returns whether every database answered, and none has a step to take.
+pub fn is_idle(previews: &[Preview]) -> bool {
+    let is_idle = |p: &Preview| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty());
+    previews.iter().all(is_idle)
+}
+
+/// Returns whether those that answered have no step to take, and at least one did; one that cannot be asked
+/// tells nothing.
+pub fn is_told_empty(previews: &[Preview]) -> bool {
+    let is_empty = |p: &Preview| match &p.planned {
+        Ok((plan, _)) => plan.steps.is_empty(),
+        Err(_) => p.refused.is_none(),
+    };
+    previews.iter().any(|p| p.planned.is_ok()) && previews.iter().all(is_empty)
 }
 
 /// Reads every job's history, many at once, and plans on it. In the order of the jobs; targets that a stop

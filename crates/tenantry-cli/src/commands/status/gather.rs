@@ -1,6 +1,6 @@
 //! The figures of a status: from what the registry remembers, or from what every database answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -14,6 +14,7 @@ use tenantry::{Code, Selection, Standing, TrackName};
 use super::super::planned::failed;
 use crate::failure::CommandError;
 use crate::render::advice::code_to_explain;
+use crate::render::text;
 
 /// How the fleet stands.
 #[derive(Debug, Serialize)]
@@ -22,6 +23,9 @@ pub(super) struct Shown {
     pub(super) not_current: Vec<ShownTarget>,
     /// How many tenants have which status.
     pub(super) tenants: BTreeMap<&'static str, u64>,
+    /// Files that hold no statement yet: runs forwards are refused until they do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) unfinished: Vec<String>,
     pub(super) live: bool,
     /// Whether there is a server that a database could stand on.
     #[serde(skip)]
@@ -117,9 +121,17 @@ pub(super) async fn remembered(fleet: &Fleet) -> Result<Shown, CommandError> {
         tracks: tracks.0.into_values().collect(),
         not_current: status.not_current.iter().map(known).collect(),
         tenants: tenants.collect(),
+        unfinished: unfinished(read.values().map(AsRef::as_ref)),
         live: false,
         has_server: !fleet.registry.servers().await?.is_empty(),
     })
+}
+
+/// Returns the files of these tracks that hold no statement yet; each once, though several engines read it.
+pub(super) fn unfinished<'a>(tracks: impl Iterator<Item = &'a Track>) -> Vec<String> {
+    let files = tracks.flat_map(|track| &track.unfinished);
+    let paths: BTreeSet<String> = files.map(|file| text::path(file)).collect();
+    paths.into_iter().collect()
 }
 
 /// Asks every selected database, and returns with it who could not answer.
@@ -152,6 +164,7 @@ pub(super) async fn asked(
         tracks: tracks.0.into_values().collect(),
         not_current: failed.iter().map(unanswered).collect(),
         tenants,
+        unfinished: Vec::new(),
         live: true,
         has_server: true,
     };

@@ -26,7 +26,7 @@ pub(super) struct Question<'a> {
 pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, bool), CommandError> {
     block_on(async {
         let project = context.project()?;
-        let fleet = opened::fleet(&project, &Limits::default()).await?;
+        let fleet = opened::fleet_as_finished(&project, &Limits::default()).await?;
         if let Some(tenant) = question.tenant {
             return one::show(context, &fleet, tenant).await;
         }
@@ -40,10 +40,14 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
             if selected.is_empty() && central.is_empty() {
                 return runs::empty(context, &Limits::default()).map(|exit| (exit, false));
             }
-            gather::asked(&fleet, &selection, &selected).await?
+            let (mut shown, failed) = gather::asked(&fleet, &selection, &selected).await?;
+            shown.unfinished = gather::unfinished(selected.tracks.iter().map(AsRef::as_ref));
+            (shown, failed)
         } else {
             (gather::remembered(&fleet).await?, Vec::new())
         };
+        let of_central = gather::unfinished(central.tracks.iter().map(AsRef::as_ref));
+        shown.unfinished.extend(of_central);
         failed.extend(gather::add_central(&fleet, &central, &mut shown).await);
         let exit = plans::tell_failed(context, &failed, "tenantry migrate status --live");
         let mut human = view::human(&shown);

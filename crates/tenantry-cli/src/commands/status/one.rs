@@ -8,6 +8,7 @@ use tenantry::{Selection, Tenant, TenantStatus};
 
 use super::super::planned::failed;
 use super::super::{Context, plans};
+use super::{gather, view};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::text;
@@ -18,6 +19,8 @@ struct ShownOne {
     id: String,
     status: &'static str,
     databases: Vec<ShownHistory>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unfinished: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -73,8 +76,10 @@ pub(super) async fn show(
         id: tenant.id.to_string(),
         status: tenant.status.as_str(),
         databases,
+        unfinished: gather::unfinished(selected.tracks.iter().map(AsRef::as_ref)),
     };
     let mut human = human(&shown, context.canvas.width);
+    human.extend(view::unfinished(&shown.unfinished));
     human.extend(next(&shown, &tenant));
     if exit != Exit::Done {
         human.push(format!("\nexit {} ({})", exit.code(), exit.name()));

@@ -27,8 +27,19 @@ pub(super) fn human(shown: &Shown) -> String {
         }
         lines.extend(track_lines(track));
     }
+    lines.extend(unfinished(&shown.unfinished));
     lines.extend(what_next(shown));
     lines.join("\n")
+}
+
+/// Names the files that hold no statement yet; nothing if there are none.
+pub(super) fn unfinished(files: &[String]) -> Vec<String> {
+    if files.is_empty() {
+        return Vec::new();
+    }
+    let listed = files.iter().take(LISTED).map(|file| format!("  ◌ {file}"));
+    let title = "\nNot written yet, and in the way of the next run forwards (tenantry explain TN-3012):";
+    std::iter::once(title.to_owned()).chain(listed).collect()
 }
 
 /// The central database is there from the beginning.

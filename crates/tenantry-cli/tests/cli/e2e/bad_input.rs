@@ -9,6 +9,7 @@ use crate::platform::Platform;
 
 on_each_engine!(
     names_that_nobody_has_are_answered_with_the_nearest,
+    a_value_that_is_none_or_too_long_creates_nothing,
     an_administrator_without_rights_is_told_what_to_grant_and_how_to_go_on,
     a_server_that_does_not_answer_is_not_added,
 );
@@ -72,8 +73,23 @@ fn names_that_nobody_has_are_answered_with_the_nearest(engine: Engine) {
         "nothing was changed",
         "tenantry tenant show acme",
     );
-    let long = ["tenant", "create", "new", "--external-id", &"x".repeat(192)];
-    assert_eq!(platform.json(2, &long)["code"], "TN-6011");
+}
+
+fn a_value_that_is_none_or_too_long_creates_nothing(engine: Engine) {
+    let Some(platform) = Platform::start(engine) else {
+        return;
+    };
+    let long = "x".repeat(192);
+    for unfit in [
+        ["--external-id", &long],
+        ["--external-id", " "],
+        ["--external-id", "4\u{1b}[2J2"],
+        ["--name", ""],
+        ["--name", "A\u{202e}cme"],
+    ] {
+        let refused = platform.json(2, &[&["tenant", "create", "new"][..], &unfit].concat());
+        assert_eq!(refused["code"], "TN-6011", "{refused}");
+    }
     platform.ends(4, &["tenant", "show", "new"]);
 }
 
@@ -81,7 +97,6 @@ fn an_administrator_without_rights_is_told_what_to_grant_and_how_to_go_on(engine
     let Some(platform) = Platform::start(engine) else {
         return;
     };
-    let Some(server) = &platform.server else { return };
     let user = format!("weak_{}", std::process::id());
     // Neither statement has a password in the clear: another test looks for them in the servers' logs.
     let (database, make, grant) = match engine {
@@ -99,18 +114,8 @@ fn an_administrator_without_rights_is_told_what_to_grant_and_how_to_go_on(engine
     };
     platform.query(database, &make);
     platform.write("password", "sesame");
-    let port = server.port.to_string();
-    let place = [
-        "--engine",
-        engine.as_str(),
-        "--host",
-        &server.host,
-        "--port",
-        &port,
-    ];
-    let login = ["--admin-user", &user, "--admin-password-file", "password"];
-    let add = ["server", "add", "weak", "--jurisdiction", "eu"];
-    platform.ends(0, &[&add[..], &place, &login].concat());
+    let added = platform.add_another("weak", &user, "password");
+    assert_eq!(added.status.code(), Some(0), "{added:?}");
     let refused = platform.json(20, &["tenant", "create", "acme", "--server", "weak"]);
     let kept = "what was made is kept and belongs to this tenant; nobody else can get the name";
     says(&refused, "TN-5004", kept, "tenantry tenant create acme");

@@ -12,7 +12,9 @@ use crate::stderr;
 on_each_engine!(
     a_platform_is_set_up_and_a_tenant_has_its_databases,
     a_creation_that_failed_is_finished_by_the_same_command,
+    a_creation_that_goes_on_finishes_products_that_are_not_named_again,
     a_product_is_provisioned_later,
+    three_creations_of_one_tenant_at_once_do_no_harm,
     a_second_server_takes_its_password_from_a_file,
 );
 
@@ -172,30 +174,64 @@ fn a_creation_that_failed_is_finished_by_the_same_command(engine: Engine) {
     assert_eq!(platform.json(40, &CREATE)["code"], "TN-6001");
 }
 
+fn a_creation_that_goes_on_finishes_products_that_are_not_named_again(engine: Engine) {
+    let Some(platform) = Platform::start(engine) else {
+        return;
+    };
+    let shared = "migrations/tenant/001_a.sql";
+    platform.write(shared, "INSERT INTO nowhere VALUES (1);\n");
+    platform.write(
+        "migrations/products/kira/001_b.sql",
+        "CREATE TABLE b (id INTEGER);\n",
+    );
+    platform.ends(20, &CREATE);
+    platform.write(shared, "CREATE TABLE a (id INTEGER);\n");
+    let made = platform.json(0, &["tenant", "create", "acme"]);
+    assert_eq!(made["status"], "active");
+    assert_eq!(made["databases"][1]["product"], "kira", "{made}");
+    let kira = name(&made["databases"][1]);
+    assert_eq!(platform.one(kira, "SELECT count(*) FROM b"), "0");
+}
+
+/// Whoever comes while it is being created joins in; whoever comes later is told that it is there.
+fn three_creations_of_one_tenant_at_once_do_no_harm(engine: Engine) {
+    let Some(platform) = Platform::start(engine) else {
+        return;
+    };
+    platform.write(
+        "migrations/tenant/001_a.sql",
+        "CREATE TABLE a (id INTEGER);\nINSERT INTO a VALUES (1);\n",
+    );
+    platform.write(
+        "migrations/products/kira/001_b.sql",
+        "CREATE TABLE b (id INTEGER);\n",
+    );
+    let words = [&CREATE[..], &["--domain", "acme.example.com", "--json"]].concat();
+    let at_once = [0; 3].map(|_| platform.spawn(&words));
+    let mut done = 0;
+    for child in at_once {
+        let output = child.wait_with_output().unwrap();
+        match output.status.code() {
+            Some(0) => done += 1,
+            Some(40) => assert_eq!(crate::only_json(&output)["code"], "TN-6001", "{output:?}"),
+            Some(_) | None => panic!("{output:?}"),
+        }
+    }
+    assert!(done > 0);
+    let shown = platform.json(0, &["tenant", "show", "acme"]);
+    assert_eq!(shown["status"], "active", "{shown}");
+    let databases = shown["databases"].as_array().unwrap();
+    assert_eq!(databases.len(), 2, "{shown}");
+    assert_eq!(platform.one(name(&databases[0]), "SELECT count(*) FROM a"), "1");
+    platform.ends(0, &["migrate", "status", "--live", "--exit-code"]);
+}
+
 fn a_second_server_takes_its_password_from_a_file(engine: Engine) {
     let Some(platform) = Platform::start(engine) else {
         return;
     };
     let Some(server) = &platform.server else { return };
-    let port = server.port.to_string();
-    let add = |file: &str| {
-        let place = [
-            "--engine",
-            engine.as_str(),
-            "--host",
-            &server.host,
-            "--port",
-            &port,
-        ];
-        let login = ["--admin-user", &server.user, "--admin-password-file", file];
-        let words = [
-            &["server", "add", "second", "--jurisdiction", "eu"][..],
-            &place,
-            &login,
-        ]
-        .concat();
-        platform.command(&words).output().unwrap()
-    };
+    let add = |file: &str| platform.add_another("second", &server.user, file);
     platform.write("wrong", "not the password\n");
     let refused = add("wrong");
     assert_eq!(refused.status.code(), Some(20), "{refused:?}");

@@ -12,6 +12,8 @@ use crate::platform::Platform;
 on_each_engine!(
     the_first_interrupt_waits_for_running_targets,
     the_second_interrupt_cancels_on_the_server,
+    a_creation_stops_after_its_step_and_goes_on_with_the_same_command,
+    the_second_interrupt_cancels_a_creation,
 );
 
 fn interrupt(child: &Child) {
@@ -23,6 +25,23 @@ fn interrupt(child: &Child) {
             .unwrap()
             .success()
     );
+}
+
+/// Sends the second signal when the first was heard: two of one kind that are pending at once are one.
+fn interrupt_twice(child: &mut Child) {
+    interrupt(child);
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.to_lowercase().contains("nothing new starts") {
+        line.clear();
+        assert_ne!(
+            told.read_line(&mut line).unwrap(),
+            0,
+            "nobody was told about the first signal"
+        );
+    }
+    interrupt(child);
+    child.stderr = Some(told.into_inner());
 }
 
 /// Starts a run one target at a time and returns when its first migration has begun on the server.
@@ -89,24 +108,115 @@ fn the_second_interrupt_cancels_on_the_server(engine: Engine) {
     };
     let (mut child, lines) = begin_slowly(&platform, slow);
     let begin = Instant::now();
-    interrupt(&child);
-    // Two signals of one kind that are pending at once are one.
-    let mut told = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("Nothing new starts") {
-        line.clear();
-        assert_ne!(
-            told.read_line(&mut line).unwrap(),
-            0,
-            "nobody was told about the first signal"
-        );
-    }
-    interrupt(&child);
-    child.stderr = Some(told.into_inner());
+    interrupt_twice(&mut child);
     let (exit, rest, said) = finish(child, lines);
     assert!(begin.elapsed() < Duration::from_secs(10), "{said}");
     assert_eq!(exit, 130, "{rest}\n{said}");
     platform.has_no_session_within(Duration::from_secs(5), &databases);
     let finished: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
     assert_eq!(finished["applied"], 0, "{finished}");
+}
+
+const CREATE: [&str; 4] = ["tenant", "create", "acme", "--product=kira"];
+
+/// Begins to create `acme`, and returns when its slow statement runs on the server.
+fn create_slowly(engine: Engine, slow: &str) -> Option<(Platform, Child)> {
+    prepared(engine)?;
+    let platform = Platform::start(engine)?;
+    let sql = format!("CREATE TABLE slow (id BIGINT);\n{slow};\n");
+    platform.write("migrations/tenant/001_slow.sql", &sql);
+    platform.write(
+        "migrations/products/kira/001_b.sql",
+        "CREATE TABLE b (id INTEGER);\n",
+    );
+    let child = platform.spawn(&[&CREATE[..], &["--json"]].concat());
+    wait_until_slow(&platform);
+    Some((platform, child))
+}
+
+fn wait_until_slow(platform: &Platform) {
+    let begin = Instant::now();
+    loop {
+        assert!(
+            begin.elapsed() < Duration::from_mins(1),
+            "the statement never ran"
+        );
+        let shown = platform
+            .command(&["tenant", "show", "acme", "--json"])
+            .output()
+            .unwrap();
+        let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap_or_default();
+        let Some(database) = shown["databases"][0]["database"].as_str() else {
+            continue;
+        };
+        let (catalog, running) = match platform.engine {
+            Engine::Postgres => (
+                "postgres",
+                format!("FROM pg_stat_activity WHERE datname = '{database}' AND wait_event = 'PgSleep'"),
+            ),
+            Engine::MySql | Engine::Sqlite => (
+                "mysql",
+                format!(
+                    "FROM information_schema.processlist WHERE db = '{database}' AND info LIKE 'INSERT INTO slow%'"
+                ),
+            ),
+        };
+        if platform.one(catalog, &format!("SELECT count(*) {running}")) != "0" {
+            return;
+        }
+    }
+}
+
+/// Checks what a creation says that a signal ended, and that no run of it is taken for one that goes on.
+fn says_how_to_go_on(platform: &Platform, child: Child) {
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let stopped = crate::only_json(&output);
+    assert_eq!(stopped["code"], "TN-4006", "{stopped}");
+    let help = stopped["help"][0].as_str().unwrap();
+    assert!(
+        help.contains("tenantry tenant create acme --product kira"),
+        "{stopped}"
+    );
+    let central = match &platform.central.address {
+        tenantry::engine::Address::Network(at) => at.database.clone(),
+        tenantry::engine::Address::Sqlite(_) => return,
+    };
+    let running = "SELECT count(*) FROM tenantry_runs WHERE finished_at IS NULL";
+    assert_eq!(platform.one(&central, running), "0");
+}
+
+fn a_creation_stops_after_its_step_and_goes_on_with_the_same_command(engine: Engine) {
+    let slow = match engine {
+        Engine::Postgres => "SELECT pg_sleep(2)",
+        Engine::MySql | Engine::Sqlite => "INSERT INTO slow SELECT SLEEP(2)",
+    };
+    let Some((platform, child)) = create_slowly(engine, slow) else {
+        return;
+    };
+    interrupt(&child);
+    says_how_to_go_on(&platform, child);
+    let shown = platform.json(0, &["tenant", "show", "acme"]);
+    assert_eq!(shown["status"], "provisioning", "{shown}");
+    assert_eq!(shown["databases"][0]["version"], "1", "{shown}");
+    let made = platform.json(0, &CREATE);
+    assert_eq!(made["status"], "active", "{made}");
+}
+
+fn the_second_interrupt_cancels_a_creation(engine: Engine) {
+    let slow = match engine {
+        Engine::Postgres => "SELECT pg_sleep(120)",
+        Engine::MySql | Engine::Sqlite => {
+            "INSERT INTO slow SELECT seq FROM seq_1_to_1000000000000 WHERE seq % 7 = 9"
+        }
+    };
+    let Some((platform, mut child)) = create_slowly(engine, slow) else {
+        return;
+    };
+    interrupt_twice(&mut child);
+    says_how_to_go_on(&platform, child);
+    // The statement that was cancelled, and so did not run, may be another.
+    let quick = "CREATE TABLE slow (id BIGINT);\nINSERT INTO slow VALUES (1);\n";
+    platform.write("migrations/tenant/001_slow.sql", quick);
+    assert_eq!(platform.json(0, &CREATE)["status"], "active");
 }

@@ -14,6 +14,7 @@ on_each_engine!(
     a_named_tenant_that_is_not_active_is_refused,
     an_unknown_version_is_refused_before_anything_runs,
     a_run_that_was_not_recorded_is_not_passed_over_by_a_rollback,
+    a_rollback_that_was_not_recorded_is_told_by_the_same_rollback,
     a_run_taken_back_in_steps_hides_no_older_one,
     a_rollback_hides_no_failure_from_a_resume,
     a_run_of_one_tenant_hides_no_failure_from_a_resume,
@@ -177,15 +178,7 @@ fn a_run_that_was_not_recorded_is_not_passed_over_by_a_rollback(engine: Engine) 
     platform.ends(0, &["migrate", "all-tenants", "--to", "2"]);
     let second = platform.json(0, &["migrate", "all-tenants"]);
     let second = second["run"].as_str().unwrap();
-    let central = match &platform.central.address {
-        tenantry::engine::Address::Network(at) => at.database.clone(),
-        tenantry::engine::Address::Sqlite(at) => at.file.clone(),
-    };
-    // So a process leaves it that is killed before it has recorded anything.
-    let forget = format!(
-        "UPDATE tenantry_run_targets SET outcome = 'not_run', migrations = 0 WHERE run_id = '{second}'"
-    );
-    platform.query(&central, &forget);
+    forget(&platform, second);
     let refused = platform.ends(40, &["migrate", "rollback", "--all-tenants"]);
     let named = format!("tenantry migrate rollback --all-tenants --run {second}");
     assert!(stderr(&refused).contains(&named), "{refused:?}");
@@ -193,6 +186,53 @@ fn a_run_that_was_not_recorded_is_not_passed_over_by_a_rollback(engine: Engine) 
     let words = ["migrate", "rollback", "--all-tenants", "--run", second];
     platform.ends(0, &words);
     assert_eq!(versions(&platform), ["2", "2"]);
+}
+
+/// Leaves the registry as a process does that is killed before it has recorded anything of a run.
+fn forget(platform: &Platform, run: &str) {
+    let central = match &platform.central.address {
+        tenantry::engine::Address::Network(at) => at.database.clone(),
+        tenantry::engine::Address::Sqlite(at) => at.file.clone(),
+    };
+    let forget =
+        format!("UPDATE tenantry_run_targets SET outcome = 'not_run', migrations = 0 WHERE run_id = '{run}'");
+    platform.query(&central, &forget);
+    let unfinished =
+        format!("UPDATE tenantry_runs SET status = 'running', finished_at = NULL WHERE id = '{run}'");
+    platform.query(&central, &unfinished);
+}
+
+fn a_rollback_that_was_not_recorded_is_told_by_the_same_rollback(engine: Engine) {
+    let Some((platform, [_, second])) = in_two_runs(engine) else {
+        return;
+    };
+    let confirmed = ["--confirm", "2 tenants"];
+    let words = ["migrate", "rollback", "--all-tenants", "--run", &second];
+    let back = platform.json(0, &[&words[..], &confirmed].concat());
+    forget(&platform, back["run"].as_str().unwrap());
+    let central = match &platform.central.address {
+        tenantry::engine::Address::Network(at) => at.database.clone(),
+        tenantry::engine::Address::Sqlite(at) => at.file.clone(),
+    };
+    platform.query(
+        &central,
+        "UPDATE tenantry_databases SET version = 3 WHERE version = 2",
+    );
+
+    let refused = platform.ends(40, &["migrate", "resume"]);
+    let named = format!("tenantry {}", words.join(" "));
+    assert!(stderr(&refused).contains(&named), "{refused:?}");
+    let told = platform.json(0, &words);
+    assert_eq!(told["current"], 2, "{told}");
+    assert_eq!(versions(&platform), ["2", "2"]);
+    let known = "SELECT DISTINCT version FROM tenantry_databases";
+    assert_eq!(
+        platform.query(&central, known),
+        [["2".to_owned()]],
+        "the registry was not told"
+    );
+    assert_eq!(platform.json(0, &words)["reverted"], 0);
+    platform.ends(0, &["migrate", "resume"]);
 }
 
 /// Two tenants whose 002 and 003 came in runs of their own; returns those runs.

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use postgres_protocol::password::scram_sha_256;
 use secrecy::ExposeSecret as _;
+use tokio::time::Instant;
 
-use super::connect::Connection;
+use super::connect::{Connection, Settings};
 use super::error::Failure;
 use crate::engine::create::{CreateError, NewDatabase};
+use crate::engine::identity::lock_key;
 use crate::engine::text::{identifier, literal};
-use crate::engine::{DatabaseError, Login, NetworkAddress, OpenOptions, SessionError};
+use crate::engine::{DatabaseError, Login, NetworkAddress, OpenOptions, SessionError, poll};
 
 /// What our comment on a database or role begins with; the database's id follows.
 const TOKEN: &str = "tenantry:";
@@ -23,7 +25,8 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// server's maintenance database.
 ///
 /// Repeating it is harmless: what carries our mark is taken for what was begun earlier, and the role gets
-/// the password again. Anything else of that name is a `Conflict` and stays as it is.
+/// the password again. Whoever makes the same database meanwhile is waited for, up to 30 s (`Busy`). Anything
+/// else of that name is a `Conflict` and stays as it is.
 pub(crate) async fn create_database(admin: &NetworkAddress, new: &NewDatabase) -> Result<(), CreateError> {
     let Some(login) = &new.login else {
         return Err(CreateError::Session(SessionError::Unsuitable {
@@ -39,6 +42,7 @@ pub(crate) async fn create_database(admin: &NetworkAddress, new: &NewDatabase) -
         admin,
         new,
     };
+    making.alone().await?;
     making.role(login).await?;
     making.database(login).await
 }
@@ -98,6 +102,29 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
+    /// Waits until nobody else makes this database: two at once find each other's half-made objects. The lock
+    /// is gone with this connection. A pooler would keep it, so there none is taken.
+    async fn alone(&mut self) -> Result<(), CreateError> {
+        if self.connection.settings == Settings::PerTransaction {
+            return Ok(());
+        }
+        let window = options().lock_timeout;
+        let lock = lock_key(&self.new.database_id);
+        let lock = format!("SELECT pg_catalog.pg_try_advisory_lock({lock})");
+        let begun = Instant::now();
+        while self.ask(&lock).await?.as_deref() != Some("t") {
+            if begun.elapsed() >= window {
+                return Err(CreateError::Busy {
+                    database: self.new.name.clone(),
+                    endpoint: self.endpoint(),
+                    waited: begun.elapsed(),
+                });
+            }
+            poll::pause(window.saturating_sub(begun.elapsed())).await;
+        }
+        Ok(())
+    }
+
     async fn role(&mut self, login: &Login) -> Result<(), CreateError> {
         let mark = format!("{TOKEN}{}", self.new.database_id);
         let role = identifier(&login.user);

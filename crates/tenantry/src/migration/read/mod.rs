@@ -46,21 +46,16 @@ impl Track {
     /// Opens no connection, writes nothing, follows no link, reads no file over 64 MiB. The error holds
     /// every problem of every file.
     pub fn read(folder: &Path, name: TrackName, engine: Engine) -> Result<Self, ReadError> {
-        let listed = list(folder).map_err(|source| ReadError::Folder {
-            folder: folder.to_owned(),
-            source,
-        })?;
-        let files = listed
-            .into_iter()
-            .map(|(path, name)| (path, name, Content::Disk))
-            .collect();
-        assemble(folder, engine, files).map(|(migrations, warnings)| Self {
-            name,
-            engine,
-            folder: folder.to_owned(),
-            migrations,
-            warnings,
-        })
+        let mut read = from_disk(folder, engine)?;
+        read.refuse_unfinished(folder)?;
+        Ok(read.track(folder, name, engine))
+    }
+
+    /// Reads a folder as [`Self::read`] does, but leaves out files that hold no statement yet, as a new one
+    /// from a template: they are in [`Self::unfinished`]. Such a track is for looking and for going back;
+    /// to apply it would pass over a change that was meant.
+    pub fn read_finished(folder: &Path, name: TrackName, engine: Engine) -> Result<Self, ReadError> {
+        Ok(from_disk(folder, engine)?.track(folder, name, engine))
     }
 
     /// Takes files that are part of the binary, as pairs of file name and text, by the rules of
@@ -72,14 +67,23 @@ impl Track {
             .map(|(name, text)| (PathBuf::from(name), (*name).to_owned(), Content::Binary(text)))
             .collect();
         files.sort_by(|a, b| a.0.cmp(&b.0));
-        assemble(Path::new(""), engine, files).map(|(migrations, warnings)| Self {
-            name,
-            engine,
-            folder: PathBuf::new(),
-            migrations,
-            warnings,
-        })
+        let folder = Path::new("");
+        let mut read = assemble(folder, engine, files)?;
+        read.refuse_unfinished(folder)?;
+        Ok(read.track(folder, name, engine))
     }
+}
+
+fn from_disk(folder: &Path, engine: Engine) -> Result<Assembled, ReadError> {
+    let listed = list(folder).map_err(|source| ReadError::Folder {
+        folder: folder.to_owned(),
+        source,
+    })?;
+    let files = listed
+        .into_iter()
+        .map(|(path, name)| (path, name, Content::Disk))
+        .collect();
+    assemble(folder, engine, files)
 }
 
 /// Returns path and name of every file that may be a migration, in path order.
@@ -98,8 +102,36 @@ fn list(folder: &Path) -> Result<Vec<(PathBuf, String)>, io::Error> {
 
 type Files<'a> = Vec<(PathBuf, String, Content<'a>)>;
 
-/// What was read: the migrations, and what is to be told about their files.
-type Assembled = (Vec<Arc<Migration>>, Vec<Warning>);
+/// What was read.
+struct Assembled {
+    migrations: Vec<Arc<Migration>>,
+    warnings: Vec<Warning>,
+    /// The files without a statement, where nothing else is wrong.
+    unfinished: Vec<FileProblem>,
+}
+
+impl Assembled {
+    fn refuse_unfinished(&mut self, folder: &Path) -> Result<(), ReadError> {
+        if self.unfinished.is_empty() {
+            return Ok(());
+        }
+        Err(ReadError::Files {
+            folder: folder.to_owned(),
+            problems: std::mem::take(&mut self.unfinished),
+        })
+    }
+
+    fn track(self, folder: &Path, name: TrackName, engine: Engine) -> Track {
+        Track {
+            name,
+            engine,
+            folder: folder.to_owned(),
+            migrations: self.migrations,
+            warnings: self.warnings,
+            unfinished: self.unfinished.into_iter().map(|problem| problem.path).collect(),
+        }
+    }
+}
 
 fn assemble(folder: &Path, engine: Engine, files: Files<'_>) -> Result<Assembled, ReadError> {
     let mut problems = Vec::new();
@@ -123,10 +155,15 @@ fn assemble(folder: &Path, engine: Engine, files: Files<'_>) -> Result<Assembled
             warnings.extend(told);
         }
     }
-    if problems.is_empty() {
-        return Ok((migrations, warnings));
-    }
     problems.sort_by(|a, b| (&a.path, a.place).cmp(&(&b.path, b.place)));
+    let is_unfinished = |problem: &FileProblem| matches!(problem.kind, Kind::NoStatement | Kind::Empty);
+    if problems.iter().all(is_unfinished) {
+        return Ok(Assembled {
+            migrations,
+            warnings,
+            unfinished: problems,
+        });
+    }
     Err(ReadError::Files {
         folder: folder.to_owned(),
         problems,
@@ -139,16 +176,12 @@ fn migration(
     problems: &mut Vec<FileProblem>,
 ) -> Option<(Arc<Migration>, Vec<Warning>)> {
     let up = script(pair.up, engine, problems);
-    let down = pair.down.map(|down| script(down, engine, problems));
+    let down = pair.down.and_then(|down| script(down, engine, problems));
     let (up, mut warnings) = up?;
-    let down = match down {
-        Some(read) => {
-            let (down, told) = read?;
-            warnings.extend(told);
-            Some(down)
-        }
-        None => None,
-    };
+    let down = down.map(|(down, told)| {
+        warnings.extend(told);
+        down
+    });
     let migration = Migration {
         version: pair.up.name.version,
         name: pair.up.name.name().to_owned(),

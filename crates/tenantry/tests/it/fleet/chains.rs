@@ -93,7 +93,9 @@ async fn a_run_and_its_resume_are_taken_back_together() {
     assert_eq!(platform.versions("globex").await, [1, 2, 3]);
 
     let registry = &platform.fleet.registry;
-    let last = registry.last_run_with_changes(&TrackName::Tenant, &[]).await;
+    let last = registry
+        .run_with_changes_before(&TrackName::Tenant, &[], None)
+        .await;
     assert_eq!(last.unwrap().unwrap().id, second.run_id);
     let mut selected = platform.select().await;
     let chain = registry.chain_of(&second.run_id).await.unwrap();
@@ -111,7 +113,7 @@ async fn a_run_and_its_resume_are_taken_back_together() {
         assert_eq!(platform.versions(tenant).await, [1], "{tenant}");
     }
     let last = registry
-        .last_run_with_changes(&TrackName::Tenant, &[])
+        .run_with_changes_before(&TrackName::Tenant, &[], None)
         .await
         .unwrap();
     assert_eq!(

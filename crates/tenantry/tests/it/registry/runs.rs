@@ -59,9 +59,9 @@ fn ended(target: &RunTarget, outcome: Outcome, to: Option<&str>) -> RunTarget {
 
 async fn a_run_is_found_with_its_counts(central: Central) {
     let (registry, targets) = fleet(&central).await;
-    assert_eq!(registry.latest_run().await.unwrap(), None);
+    assert_eq!(registry.latest_run_up().await.unwrap(), None);
     let id = registry.begin_run(&up(targets.clone())).await.unwrap();
-    let begun = registry.latest_run().await.unwrap().unwrap();
+    let begun = registry.latest_run_up().await.unwrap().unwrap();
     assert_eq!((begun.status, begun.finished_at), (None, None));
     assert_eq!(begun.counts, BTreeMap::from([(Outcome::NotRun, 3)]));
 
@@ -176,7 +176,7 @@ async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
 
     let last = async |databases: &[String]| {
         let run = registry
-            .last_run_with_changes(&TrackName::Tenant, databases)
+            .run_with_changes_before(&TrackName::Tenant, databases, None)
             .await
             .unwrap();
         run.map(|r| r.id)
@@ -186,7 +186,10 @@ async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
     assert_eq!(last(&own).await.as_ref(), ids.get(1));
     assert_eq!(last(&other).await, None);
     let kira = TrackName::from_text("product:kira").unwrap();
-    assert_eq!(registry.last_run_with_changes(&kira, &[]).await.unwrap(), None);
+    assert_eq!(
+        registry.run_with_changes_before(&kira, &[], None).await.unwrap(),
+        None
+    );
 
     let back = NewRun {
         direction: Direction::Down,

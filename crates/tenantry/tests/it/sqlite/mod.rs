@@ -140,6 +140,7 @@ fn track_with(scripts: Vec<(Script, Option<Script>)>) -> Track {
         folder: PathBuf::new(),
         migrations: migrations.collect(),
         warnings: Vec::new(),
+        unfinished: Vec::new(),
     }
 }
 
