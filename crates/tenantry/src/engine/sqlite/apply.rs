@@ -25,6 +25,7 @@ pub(super) fn carry_out(database: &mut Database, unit: &Unit) -> Result<Vec<Reco
         unit,
         epoch: 0,
         committed: false,
+        orphans: None,
     };
     let result = work.run();
     work.database.mode.leave();
@@ -58,6 +59,8 @@ struct Work<'a> {
     epoch: i64,
     /// Whether a part of it is committed already: what precedes a step outside a transaction.
     committed: bool,
+    /// What the last count found; `None` if rows may have changed since.
+    orphans: Option<Orphans>,
 }
 
 impl Work<'_> {
@@ -115,7 +118,7 @@ impl Work<'_> {
     }
 
     /// Runs the statements of a step, one by one and each to its end.
-    fn statements(&self, index: usize, step: &Step) -> Result<(), ApplyError> {
+    fn statements(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
         let inside = self.database.is_locked();
         let count = step.script().statements.len();
         let mut before = None;
@@ -143,9 +146,10 @@ impl Work<'_> {
     }
 
     /// Fails the step if more rows refer to nothing now than before it.
-    fn check_keys(&self, index: usize, step: &Step, before: &Orphans) -> Result<(), ApplyError> {
+    fn check_keys(&mut self, index: usize, step: &Step, before: &Orphans) -> Result<(), ApplyError> {
         let now = self.own(Orphans::count(&self.database.connection))?;
         let Some(source) = now.grown_since(before) else {
+            self.orphans = Some(now);
             return Ok(());
         };
         let statements = &step.script().statements;
@@ -160,13 +164,17 @@ impl Work<'_> {
         })
     }
 
-    /// Runs one statement; before the first that changes rows inside a transaction, `before` is counted.
-    fn statement(&self, text: &str, before: &mut Option<Orphans>) -> rusqlite::Result<()> {
+    /// Runs one statement; before the first that changes rows inside a transaction, `before` is counted,
+    /// unless the end of an earlier file has just done so.
+    fn statement(&mut self, text: &str, before: &mut Option<Orphans>) -> rusqlite::Result<()> {
         let database = &*self.database;
         let mut statement = database.connection.prepare(text)?;
         if before.is_none() && database.is_locked() && database.mode.changes_rows() {
             database.mode.leave();
-            *before = Some(Orphans::count(&database.connection)?);
+            *before = Some(match self.orphans.take() {
+                Some(known) => known,
+                None => Orphans::count(&database.connection)?,
+            });
             database.mode.enter_inside();
         }
         let mut rows = statement.raw_query();
@@ -233,6 +241,7 @@ impl Work<'_> {
         }
         self.commit()?;
         self.committed = true;
+        self.orphans = None;
         // VACUUM attaches a temporary file itself.
         self.attach_at_most(1)?;
         let run = self.statements(index, step);

@@ -138,8 +138,9 @@ const INSIDE: u8 = 1;
 const OUTSIDE: u8 = 2;
 
 impl ScriptMode {
-    /// From now on statements come from a migration inside our transaction.
+    /// From now on statements come from a migration inside our transaction; none of them has changed rows.
     pub(super) fn enter_inside(&self) {
+        self.0.rows.store(false, Ordering::Relaxed);
         self.0.mode.store(INSIDE, Ordering::Relaxed);
     }
 
@@ -158,7 +159,8 @@ impl ScriptMode {
         self.0.touched.swap(false, Ordering::Relaxed)
     }
 
-    /// Returns whether a migration has prepared a statement that changes rows since this was last asked.
+    /// Returns whether a migration has prepared a statement that changes rows since it was entered or this
+    /// was last asked.
     pub(super) fn changes_rows(&self) -> bool {
         self.0.rows.swap(false, Ordering::Relaxed)
     }

@@ -85,3 +85,20 @@ async fn a_key_that_cannot_be_checked_hides_no_orphan_of_another() {
     let error = bench.apply(&track(&[mismatch, orphan])).await.unwrap_err();
     assert_eq!(error.code(), Code(2004));
 }
+
+#[tokio::test]
+async fn an_orphan_that_one_file_mends_is_no_licence_for_the_next() {
+    let bench = Bench::new();
+    bench.apply(&track(&[FAMILY])).await.unwrap();
+    bench.execute("PRAGMA foreign_keys = OFF; INSERT INTO c VALUES (30, 7)");
+    let (mended, again) = ("DELETE FROM c WHERE id = 30", "INSERT INTO c VALUES (40, 8)");
+    let error = bench.apply(&track(&[FAMILY, mended, again])).await.unwrap_err();
+    let ApplyError::Statement { step, source, .. } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(step, 1);
+    assert_eq!(
+        source.message,
+        "row 40 of table `c` refers to a row of `p` that is not there"
+    );
+}
