@@ -38,18 +38,19 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         if selected.jobs.is_empty() {
             return runs::empty(context, &back.limits);
         }
-        let Some(mut unit) = unit(&fleet, &selected, back).await? else {
+        let Some(mut unit) = unit(context, &fleet, &selected, back).await? else {
             let nothing = serde_json::json!({ "reverted": 0 });
             context.answer("There is no run to take back.", &nothing)?;
             return Ok(Exit::Done);
         };
         selected.aim(&unit.goal)?;
         let mut previews = fleet.preview(&selected, &Control::default()).await;
-        let older = match &unit.guessed {
-            Some(guess) => fleet.older_change(&selected, guess, &previews).await?,
-            None => None,
+        let older = match &unit.chosen {
+            Chosen::Last(guess) => fleet.older_change(&selected, guess, &previews).await?,
+            Chosen::ByName | Chosen::HalfTakenBack => None,
         };
         if let Some(older) = older {
+            context.say(&format!("Nothing newer is left to take back than {}.", older.id));
             unit = of_run(&fleet, back, older).await?;
             selected.aim(&unit.goal)?;
             previews = fleet.preview(&selected, &Control::default()).await;
@@ -57,7 +58,8 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         refuse_without_way_back(&previews)?;
         refuse_beneath_another(back, &previews)?;
         // Where the registry missed an earlier rollback, this one only tells it.
-        let to_tell = !back.limits.dry_run && previews.iter().any(Preview::is_unrecorded);
+        let missed = unit.chosen == Chosen::HalfTakenBack || previews.iter().any(Preview::is_unrecorded);
+        let to_tell = !back.limits.dry_run && missed;
         if is_idle(&previews) && !to_tell {
             context.answer(
                 "There is nothing to take back.",
@@ -131,17 +133,33 @@ struct Unit {
     reverts: Option<String>,
     /// The rollback as it can be typed again.
     command: String,
-    /// The run, if nobody named it.
-    guessed: Option<Run>,
+    /// How it was chosen.
+    chosen: Chosen,
+}
+
+/// How it was chosen what is taken back.
+#[derive(PartialEq)]
+enum Chosen {
+    /// The command says it.
+    ByName,
+    /// It is the last run that the registry knows.
+    Last(Box<Run>),
+    /// Another rollback has begun to take it back.
+    HalfTakenBack,
 }
 
 /// Returns what is taken back; `None` if there is no run to take back.
-async fn unit(fleet: &Fleet, selected: &Selected, back: &Back) -> Result<Option<Unit>, CommandError> {
+async fn unit(
+    context: &Context,
+    fleet: &Fleet,
+    selected: &Selected,
+    back: &Back,
+) -> Result<Option<Unit>, CommandError> {
     let plain = |goal, flag: String| Unit {
         goal,
         reverts: None,
         command: again::rollback(back, &flag),
-        guessed: None,
+        chosen: Chosen::ByName,
     };
     if let Some(steps) = back.step {
         return Ok(Some(plain(Goal::BackSteps(steps), format!("--step {steps}"))));
@@ -150,12 +168,24 @@ async fn unit(fleet: &Fleet, selected: &Selected, back: &Back) -> Result<Option<
         let goal = Goal::BackTo(Some(version));
         return Ok(Some(plain(goal, format!("--to {version}"))));
     }
-    let run = match &back.run {
-        Some(id) => Some(fleet.registry.find_run(id).await?),
-        None => fleet.last_change(selected, None).await?,
-    };
-    match run {
-        Some(run) => Ok(Some(of_run(fleet, back, run).await?)),
+    if let Some(id) = &back.run {
+        let run = fleet.registry.find_run(id).await?;
+        return of_run(fleet, back, run).await.map(Some);
+    }
+    let last = fleet.last_change(selected, None).await?;
+    if let Some(run) = fleet.half_taken_back(selected, last.as_ref()).await? {
+        let first = run.first_of_chain();
+        context.say(&format!(
+            "Going on with the rollback of {first}, which was not finished."
+        ));
+        let unit = of_run(fleet, back, run).await?;
+        return Ok(Some(Unit {
+            chosen: Chosen::HalfTakenBack,
+            ..unit
+        }));
+    }
+    match last {
+        Some(run) => of_run(fleet, back, run).await.map(Some),
         None => Ok(None),
     }
 }
@@ -167,7 +197,11 @@ async fn of_run(fleet: &Fleet, back: &Back, run: Run) -> Result<Unit, CommandErr
         goal: Goal::BackRuns(chain),
         reverts: Some(first.to_owned()),
         command: again::rollback(back, &format!("--run {first}")),
-        guessed: back.run.is_none().then_some(run),
+        chosen: if back.run.is_some() {
+            Chosen::ByName
+        } else {
+            Chosen::Last(Box::new(run))
+        },
     })
 }
 

@@ -1,10 +1,10 @@
 //! Which run a rollback is about: what the registry knows of it, and what the histories still have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Fleet, Selected};
-use crate::registry::{RegistryError, Run};
-use crate::run::{Preview, is_told_empty};
+use crate::registry::{RegistryError, Run, RunTarget};
+use crate::run::{Job, Preview, is_told_empty};
 use crate::target::TrackName;
 
 impl Fleet {
@@ -29,9 +29,40 @@ impl Fleet {
         Ok(newest)
     }
 
-    /// Returns the newest run older than `guess` that the databases still have something of, where the
-    /// previews say that nothing is left of `guess`: what was taken back in steps is told by the histories
-    /// alone. `None` if the guess stands, or nothing older is left.
+    /// Returns the run that a rollback of the selected databases did not finish taking back, if that
+    /// rollback is newer than `guess`; `None` if there is none. It was killed, something failed, or what it
+    /// did was not recorded.
+    pub async fn half_taken_back(
+        &self,
+        selected: &Selected,
+        guess: Option<&Run>,
+    ) -> Result<Option<Run>, RegistryError> {
+        let keys: HashSet<(&str, &TrackName)> = selected
+            .jobs
+            .iter()
+            .map(|job| (job.target.database_id.as_str(), &job.target.track))
+            .collect();
+        let is_ours = |target: &RunTarget| keys.contains(&(target.database_id.as_str(), &target.track));
+        let mut before = None;
+        while let Some(left) = self.registry.left_over_before(before.as_ref()).await? {
+            if guess.is_some_and(|guess| left.run.started_at < guess.started_at) {
+                return Ok(None);
+            }
+            if let Some(reverted) = &left.run.reverts
+                && left.targets.iter().any(is_ours)
+            {
+                return self.registry.find_run(reverted).await.map(Some);
+            }
+            before = Some(left.run);
+        }
+        Ok(None)
+    }
+
+    /// Returns the newest run older than `guess` that the databases still have something of, where nothing is
+    /// left of `guess`: what was taken back in steps is told by the histories alone. `None` if the guess
+    /// stands, or nothing older is left.
+    ///
+    /// A database that cannot be asked still has what the registry knows.
     pub async fn older_change(
         &self,
         selected: &Selected,
@@ -41,14 +72,28 @@ impl Fleet {
         if !is_told_empty(previews) {
             return Ok(None);
         }
+        let silent: HashSet<&str> = previews
+            .iter()
+            .filter(|preview| preview.planned.is_err())
+            .map(|preview| preview.target.database_id.as_str())
+            .collect();
+        let mut unasked = Selected::default();
+        let is_silent = |job: &&Job| silent.contains(job.target.database_id.as_str());
+        unasked
+            .jobs
+            .extend(selected.jobs.iter().filter(is_silent).cloned());
         let runs: BTreeSet<&str> = previews.iter().flat_map(Preview::runs).collect();
-        let mut before = guess.clone();
-        while let Some(run) = self.last_change(selected, Some(&before)).await? {
-            if runs.contains(run.id.as_str()) {
-                return Ok(Some(run));
+        let (mut run, mut before) = (guess.clone(), None);
+        loop {
+            let known = self.last_change(&unasked, before.as_ref()).await?;
+            let is_known = known.is_some_and(|known| known.id == run.id);
+            if is_known || runs.contains(run.id.as_str()) {
+                return Ok(Some(run).filter(|run| run.id != guess.id));
             }
-            before = run;
+            let Some(older) = self.last_change(selected, Some(&run)).await? else {
+                return Ok(None);
+            };
+            (before, run) = (Some(run), older);
         }
-        Ok(None)
     }
 }

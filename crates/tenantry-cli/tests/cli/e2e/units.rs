@@ -15,6 +15,8 @@ on_each_engine!(
     an_unknown_version_is_refused_before_anything_runs,
     a_run_that_was_not_recorded_is_not_passed_over_by_a_rollback,
     a_rollback_that_was_not_recorded_is_told_by_the_same_rollback,
+    a_rollback_that_was_not_finished_is_gone_on_with,
+    a_database_that_cannot_be_asked_keeps_its_run_the_last,
     a_run_taken_back_in_steps_hides_no_older_one,
     a_rollback_hides_no_failure_from_a_resume,
     a_run_of_one_tenant_hides_no_failure_from_a_resume,
@@ -233,6 +235,46 @@ fn a_rollback_that_was_not_recorded_is_told_by_the_same_rollback(engine: Engine)
     );
     assert_eq!(platform.json(0, &words)["reverted"], 0);
     platform.ends(0, &["migrate", "resume"]);
+}
+
+fn a_rollback_that_was_not_finished_is_gone_on_with(engine: Engine) {
+    let Some((platform, [older, last])) = in_two_runs(engine) else {
+        return;
+    };
+    let words = ["migrate", "rollback", "--all-tenants", "--confirm", "2 tenants"];
+    let back = platform.json(0, &words);
+    assert_eq!(versions(&platform), ["2", "2"]);
+    forget(&platform, back["run"].as_str().unwrap());
+
+    let told = platform.ends(0, &words);
+    let named = format!("Going on with the rollback of {last}, which was not finished.");
+    assert!(stderr(&told).contains(&named), "{told:?}");
+    assert_eq!(versions(&platform), ["2", "2"], "a second run was taken back");
+    let next = platform.ends(0, &words);
+    assert!(stderr(&next).contains(&older), "{next:?}");
+    assert_eq!(versions(&platform), ["1", "1"]);
+}
+
+fn a_database_that_cannot_be_asked_keeps_its_run_the_last(engine: Engine) {
+    let Some((platform, _)) = in_two_runs(engine) else {
+        return;
+    };
+    platform.ends(0, &[&BACK_ACME[..], &["--step", "1"]].concat());
+    let globex = platform.database("globex");
+    let meta = "UPDATE _tenantry_meta SET database_id = ";
+    let id = platform.one(&globex, "SELECT database_id FROM _tenantry_meta");
+    platform.query(&globex, &format!("{meta}'another'"));
+    let words = ["migrate", "rollback", "--all-tenants", "--confirm", "acme"];
+    for _ in 0..2 {
+        platform.ends(20, &words);
+        assert_eq!(versions(&platform), ["2", "3"], "an older run was taken back");
+    }
+    platform.query(&globex, &format!("{meta}'{id}'"));
+    platform.json(
+        0,
+        &["migrate", "rollback", "--all-tenants", "--confirm", "globex"],
+    );
+    assert_eq!(versions(&platform), ["2", "2"]);
 }
 
 /// Two tenants whose 002 and 003 came in runs of their own; returns those runs.
