@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use serde::Serialize;
 use tenantry::engine::{Engine, Login, Place, Tls, describe_server};
 use tenantry::provision::administration;
-use tenantry::registry::{ListedServer, NewServer};
-use tenantry::{Server, ServerName};
+use tenantry::registry::{ListedServer, NewServer, RegistryError};
+use tenantry::{Code, Server, ServerName};
 
 use super::opened::{self, block_on};
 use super::{Context, Format, files, usage};
@@ -67,6 +67,9 @@ pub(super) fn add(context: &Context, add: &ServerAdd) -> Result<Exit, CommandErr
             max_parallel: add.max_parallel,
             server_version: None,
         };
+        if new.admin.is_some() {
+            fleet.registry.check_key().await?;
+        }
         new.server_version = Some(describe(&server_of(&new)).await?);
         let listed = fleet.registry.add_server(&new).await?;
         let shown = Shown::of(&listed);
@@ -227,6 +230,23 @@ struct Checked {
     problem: Option<String>,
 }
 
+impl Checked {
+    fn new(name: &ServerName, described: Result<String, (Code, String)>) -> Self {
+        let (version, refusal) = match described {
+            Ok(version) => (Some(version), None),
+            Err(refusal) => (None, Some(refusal)),
+        };
+        let (code, problem) = refusal.unzip();
+        Self {
+            name: name.to_string(),
+            ok: version.is_some(),
+            version,
+            code: code.map(|code| code.to_string()),
+            problem,
+        }
+    }
+}
+
 /// Connects to servers and says what they are.
 ///
 /// # Errors
@@ -247,24 +267,16 @@ pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit
         };
         let mut checked = Vec::new();
         for name in names {
-            let server = fleet.registry.find_server(name.as_str()).await?;
-            let result = describe_server(&administration(&server)).await;
-            checked.push(match result {
-                Ok(version) => Checked {
-                    name: name.to_string(),
-                    ok: true,
-                    version: Some(version),
-                    code: None,
-                    problem: None,
+            let described = match fleet.registry.find_server(name.as_str()).await {
+                Ok(server) => match describe_server(&administration(&server)).await {
+                    Ok(version) => Ok(version),
+                    Err(error) => Err((error.code(), with_causes(&error))),
                 },
-                Err(error) => Checked {
-                    name: name.to_string(),
-                    ok: false,
-                    version: None,
-                    code: Some(error.code().to_string()),
-                    problem: Some(with_causes(&error)),
-                },
-            });
+                // One password that cannot be opened says nothing about the other servers.
+                Err(error @ RegistryError::Locked { .. }) => Err((error.code(), with_causes(&error))),
+                Err(error) => return Err(error.into()),
+            };
+            checked.push(Checked::new(&name, described));
         }
         let line = |c: &Checked| match (&c.version, &c.code, &c.problem) {
             (_, Some(code), Some(problem)) => {

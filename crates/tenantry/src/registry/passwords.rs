@@ -1,10 +1,12 @@
 //! Sealing and opening the passwords that the registry keeps, each under the place it belongs to.
 
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 use secrecy::SecretString;
 
+use super::entities::{database, server};
 use super::{Registry, RegistryError};
 use crate::engine::{Engine, Place};
-use crate::secret::{Binding, Endpoint, Envelope, SecretError, open, seal};
+use crate::secret::{Binding, Endpoint, Envelope, KeyId, SecretError, open, seal};
 use crate::tenant::{ServerName, TenantId};
 
 /// What a password is for, as its envelope is bound to it.
@@ -90,6 +92,51 @@ impl Registry {
                 of: purpose.of.clone(),
                 source,
             })
+    }
+
+    /// Refuses a key that none of the passwords was sealed with that are here already: what it seals, nobody
+    /// with the right key could open. Any key will do where there is no password yet. Writes nothing.
+    ///
+    /// # Errors
+    /// [`RegistryError::WrongKey`].
+    pub async fn check_key(&self) -> Result<(), RegistryError> {
+        let Some(keys) = &self.keys else { return Ok(()) };
+        let mut sealed = self.sealed_for_servers().await?;
+        if sealed.is_empty() {
+            sealed.extend(self.one_sealed_for_a_database().await?);
+        }
+        let needed = sealed.iter().filter_map(|text| Envelope::from_text(text).ok());
+        let needed: Vec<KeyId> = needed.map(|envelope| envelope.key_id()).collect();
+        match needed.first() {
+            Some(first) if needed.iter().all(|id| keys.find(*id).is_none()) => Err(RegistryError::WrongKey {
+                needed: *first,
+                configured: keys.active().id(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn sealed_for_servers(&self) -> Result<Vec<String>, RegistryError> {
+        server::Entity::find()
+            .select_only()
+            .column(server::Column::AdminSecret)
+            .filter(server::Column::AdminSecret.is_not_null())
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))
+    }
+
+    async fn one_sealed_for_a_database(&self) -> Result<Option<String>, RegistryError> {
+        database::Entity::find()
+            .select_only()
+            .column(database::Column::Secret)
+            .filter(database::Column::Secret.is_not_null())
+            .limit(1)
+            .into_tuple()
+            .one(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))
     }
 
     /// Opens what [`Self::seal`] made, if it still stands where it was put.

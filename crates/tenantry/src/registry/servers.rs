@@ -67,8 +67,8 @@ pub struct ListedServer {
 impl Registry {
     /// Writes a server, its administrator's password sealed; returns it as it will be listed.
     ///
-    /// Fails with [`RegistryError::Taken`] if the name is in use, and with [`RegistryError::KeyNeeded`]
-    /// if there is a password and no key.
+    /// Fails with [`RegistryError::Taken`] if the name is in use, with [`RegistryError::KeyNeeded`] if there
+    /// is a password and no key, and with [`RegistryError::WrongKey`] if the other passwords have another.
     pub async fn add_server(&self, new: &NewServer) -> Result<ListedServer, RegistryError> {
         let id = Uuid::now_v7().to_string();
         let version = 1;
@@ -79,6 +79,7 @@ impl Registry {
                 .and_then(|a| endpoint_of(new.engine, &new.place, &a.user)),
         ) {
             (Some(admin), Some(endpoint)) => {
+                self.check_key().await?;
                 let purpose = Purpose::admin(&id, version, &new.name, endpoint);
                 Some(self.seal(&purpose, &admin.password)?)
             }

@@ -198,5 +198,16 @@ fn a_wrong_key_is_refused_and_nothing_is_touched(engine: Engine) {
         platform.one(&acme, "SELECT max(version) FROM _tenantry_history"),
         "1"
     );
+    platform.write("password", "pw");
+    let words = "server add second --jurisdiction eu --host localhost --admin-user a --admin-password-file";
+    let words: Vec<&str> = words
+        .split(' ')
+        .chain(["password", "--engine", engine.as_str()])
+        .collect();
+    let added = with_key(&other, &words);
+    assert_eq!(added.status.code(), Some(3), "{added:?}");
+    assert!(stderr(&added).contains("error[TN-1005]"), "{added:?}");
+    let servers = platform.json(0, &["server", "list"]);
+    assert_eq!(servers["items"].as_array().unwrap().len(), 1, "{servers}");
     platform.ends(0, &["migrate", "all-tenants"]);
 }
