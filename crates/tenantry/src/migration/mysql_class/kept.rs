@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Class, classify};
+use super::{Class, body, classify};
 use crate::engine::Engine;
 use crate::migration::cursor::{Cursor, unquoted};
 use crate::migration::script::{OnResume, Script};
@@ -84,7 +84,7 @@ pub(crate) fn has_temporary_table(script: &Script, done: usize) -> bool {
 
 /// Returns whether a statement makes or drops a temporary table by that word.
 pub(crate) fn is_about_temporary_table(statement: &str) -> bool {
-    let mut cursor = Cursor::new(statement, Engine::MySql);
+    let mut cursor = Cursor::new(body(statement), Engine::MySql);
     if cursor.eat("DROP") {
         return cursor.eat("TEMPORARY");
     }
@@ -168,7 +168,7 @@ fn kept_before(script: &Script, until: usize) -> Vec<Thing> {
 
 /// Returns the temporary table that a statement makes.
 fn made(statement: &str) -> Option<String> {
-    let mut cursor = Cursor::new(statement, Engine::MySql);
+    let mut cursor = Cursor::new(body(statement), Engine::MySql);
     if !cursor.eat("CREATE") {
         return None;
     }
@@ -182,7 +182,7 @@ fn made(statement: &str) -> Option<String> {
 
 /// Returns the tables that a statement drops.
 fn dropped(statement: &str) -> Vec<String> {
-    let mut cursor = Cursor::new(statement, Engine::MySql);
+    let mut cursor = Cursor::new(body(statement), Engine::MySql);
     if !cursor.eat("DROP") {
         return Vec::new();
     }

@@ -1,5 +1,6 @@
 //! What a MySQL statement is when it is interrupted: can its effect be seen, and may it run again?
 
+mod functions;
 mod kept;
 mod object;
 mod session;
@@ -55,10 +56,31 @@ pub fn classify(statement: &str) -> Class {
     class(Cursor::new(statement, Engine::MySql), &mut Named::default())
 }
 
+/// Returns a statement without the `SET STATEMENT … FOR` before it ("SET STATEMENT"), which sets variables for
+/// that one statement.
+pub(crate) fn body(statement: &str) -> &str {
+    let mut cursor = Cursor::new(statement, Engine::MySql);
+    if !step_over_settings(&mut cursor) {
+        return statement;
+    }
+    let start = cursor.peek().map(|token| token.start as usize);
+    start.and_then(|start| statement.get(start..)).unwrap_or("")
+}
+
+fn step_over_settings(cursor: &mut Cursor<'_>) -> bool {
+    let mut found = false;
+    while cursor.eat_all(&["SET", "STATEMENT"]) {
+        cursor.skip_past("FOR");
+        found = true;
+    }
+    found
+}
+
 /// Returns the database that a statement names before an object; `None` if it names none.
 ///
 /// A migration never knows its database's name: every tenant has another.
-pub(super) fn other_database(cursor: Cursor<'_>) -> Option<String> {
+pub(super) fn other_database(mut cursor: Cursor<'_>) -> Option<String> {
+    step_over_settings(&mut cursor);
     if let Some(table) = changed_table(&mut cursor.clone()) {
         return table.before.map(Cow::into_owned);
     }
@@ -94,10 +116,11 @@ fn class(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
         "ANALYZE", "OPTIMIZE", "CHECK", "CHECKSUM", "GRANT", "REVOKE", "FLUSH", "SHOW", "EXPLAIN",
         "DESCRIBE", "DESC",
     ];
+    step_over_settings(&mut cursor);
     while cursor.eat_symbol(b'(') {}
     if cursor.at_any(&DML).is_some() {
-        return if sets_variable(cursor) {
-            Class::Session
+        return if sets_variable(cursor.clone()) {
+            session_or_rows(cursor)
         } else {
             Class::Dml
         };
@@ -112,8 +135,17 @@ fn class(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
         Some("RENAME") => rename(cursor, named),
         Some("TRUNCATE") => Class::NotRepeatable,
         Some("SET") if cursor.at_any(&["PASSWORD", "DEFAULT"]).is_some() => Class::Repeatable,
-        Some("SET") => Class::Session,
+        Some("SET") => session_or_rows(cursor),
         _ => Class::Opaque,
+    }
+}
+
+/// A function of the user's may write rows, which a session does not take with it.
+fn session_or_rows(cursor: Cursor<'_>) -> Class {
+    if functions::calls_own(cursor) {
+        Class::Opaque
+    } else {
+        Class::Session
     }
 }
 

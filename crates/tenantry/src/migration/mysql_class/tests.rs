@@ -51,6 +51,10 @@ fn one_atomic_statement_names_its_objects() {
         &[(Procedure, "p")],
     );
     atomic("DROP FUNCTION f", &[(Function, "f")]);
+    atomic(
+        "SET STATEMENT max_statement_time = 10, sort_buffer_size = 9 FOR ALTER TABLE t ADD c INT",
+        &[(Table, "t")],
+    );
     atomic("ALTER EVENT e RENAME TO e2", &[(Event, "e"), (Event, "e2")]);
 }
 
@@ -79,6 +83,8 @@ fn the_other_classes() {
                 "(SELECT 1)",
                 "WITH a AS (SELECT 1) DELETE FROM t",
                 "# x\nUPDATE t SET a = 1",
+                "SET STATEMENT max_statement_time=10 FOR INSERT INTO t VALUES (1)",
+                "SELECT fw()",
             ][..],
         ),
         (
@@ -108,6 +114,8 @@ fn the_other_classes() {
                 "CREATE TEMPORARY TABLE t (a INT)",
                 "CREATE OR REPLACE TEMPORARY TABLE t SELECT 1",
                 "DROP TEMPORARY TABLE IF EXISTS t",
+                "SET STATEMENT max_statement_time=10 FOR SET @a = 1",
+                "SET @id = LAST_INSERT_ID()",
             ],
         ),
         (
@@ -118,6 +126,10 @@ fn the_other_classes() {
                 "PREPARE s FROM 'x'",
                 "BEGIN NOT ATOMIC SELECT 1; END",
                 "CREATE USER u",
+                "SET @a = fw()",
+                "SELECT fw() INTO @a",
+                "SELECT @a := db.now()",
+                "SET STATEMENT max_statement_time=10 FOR CALL p()",
                 "whatever",
                 "",
             ],
