@@ -3,17 +3,20 @@
 mod functions;
 mod kept;
 mod object;
+mod results;
 mod session;
 mod storage;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub use kept::Kept;
 pub(crate) use kept::{
-    cannot_go_on, has_temporary_table, is_about_temporary_table, missing, past_drops, sets_user_variables,
+    cannot_go_on, is_about_temporary_table, missing, past_drops, sets_user_variables, temporary_tables,
 };
 pub use object::{Object, ObjectKind};
+pub(crate) use results::last_cut;
 pub(crate) use session::SessionChanges;
 pub(crate) use storage::{Storage, storage};
 
@@ -112,11 +115,13 @@ fn class(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
     const DML: [&str; 9] = [
         "INSERT", "REPLACE", "UPDATE", "DELETE", "SELECT", "WITH", "VALUES", "TABLE", "DO",
     ];
-    const AGAIN: [&str; 11] = [
-        "ANALYZE", "OPTIMIZE", "CHECK", "CHECKSUM", "GRANT", "REVOKE", "FLUSH", "SHOW", "EXPLAIN",
-        "DESCRIBE", "DESC",
+    const AGAIN: [&str; 10] = [
+        "OPTIMIZE", "CHECK", "CHECKSUM", "GRANT", "REVOKE", "FLUSH", "SHOW", "EXPLAIN", "DESCRIBE", "DESC",
     ];
     step_over_settings(&mut cursor);
+    if analyses_tables(&mut cursor) {
+        return Class::Repeatable;
+    }
     while cursor.eat_symbol(b'(') {}
     if cursor.at_any(&DML).is_some() {
         return if sets_variable(cursor.clone()) {
@@ -138,6 +143,28 @@ fn class(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
         Some("SET") => session_or_rows(cursor),
         _ => Class::Opaque,
     }
+}
+
+/// `ANALYZE TABLE` is a statement; before another one `ANALYZE`, in MySQL `EXPLAIN ANALYZE`, carries it out ("ANALYZE
+/// Statement", "EXPLAIN Statement"). Stands then before that one.
+fn analyses_tables(cursor: &mut Cursor<'_>) -> bool {
+    let mut ahead = cursor.clone();
+    ahead.eat_any(&["EXPLAIN", "DESCRIBE", "DESC"]);
+    if !ahead.eat("ANALYZE") {
+        return false;
+    }
+    if ahead
+        .at_any(&["TABLE", "TABLES", "LOCAL", "NO_WRITE_TO_BINLOG"])
+        .is_some()
+    {
+        return true;
+    }
+    if ahead.eat("FORMAT") {
+        ahead.eat_symbol(b'=');
+        ahead.bump();
+    }
+    *cursor = ahead;
+    false
 }
 
 /// A function of the user's may write rows, which a session does not take with it.

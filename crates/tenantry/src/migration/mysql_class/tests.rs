@@ -85,12 +85,17 @@ fn the_other_classes() {
                 "# x\nUPDATE t SET a = 1",
                 "SET STATEMENT max_statement_time=10 FOR INSERT INTO t VALUES (1)",
                 "SELECT fw()",
+                "ANALYZE UPDATE t SET a = 1",
+                "ANALYZE FORMAT=JSON INSERT INTO t VALUES (1)",
+                "EXPLAIN ANALYZE SELECT 1",
             ][..],
         ),
         (
             Class::Repeatable,
             &[
                 "ANALYZE TABLE t",
+                "ANALYZE LOCAL TABLE t",
+                "EXPLAIN UPDATE t SET a = 1",
                 "GRANT SELECT ON t TO u",
                 "CREATE USER IF NOT EXISTS u",
                 "ALTER DATABASE CHARACTER SET utf8mb4",

@@ -3,7 +3,7 @@
 use tenantry::engine::{ApplyError, StateAfter};
 use tenantry::plan::Goal;
 
-use super::fixture::{Database, track};
+use super::fixture::{Database, migrate_on, track};
 
 const BASE: &str = "CREATE TABLE a (id INT PRIMARY KEY AUTO_INCREMENT, n INT);
 CREATE TABLE u (n INT UNIQUE);
@@ -81,5 +81,127 @@ async fn a_variable_from_the_servers_functions_stays_in_the_transaction_of_its_r
     assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "0");
     goes_on(&mut db, &text(2)).await.unwrap();
     assert_eq!(db.one("SELECT pid = id FROM c JOIN a").await, "1");
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn a_generated_id_that_went_with_its_session_needs_a_decision() {
+    for (first, done) in [
+        ("INSERT INTO a (n) VALUES (1);\nALTER TABLE u ADD m INT;\n", 2),
+        (
+            "CREATE TABLE m (n INT) ENGINE=MyISAM;\nINSERT INTO a (n) VALUES (1);\n",
+            2,
+        ),
+    ] {
+        for ask in ["LAST_INSERT_ID()", "@@last_insert_id", "@@SESSION.identity"] {
+            let Some(mut db) = Database::create().await else {
+                return;
+            };
+            let text = |table: &str| format!("{first}INSERT INTO {table} (pid, n) VALUES ({ask}, 1);\n");
+            let state = state_of(&mut db, &text("missing")).await;
+            assert_eq!(state, StateAfter::SessionLost { done }, "{first}{ask}");
+            let error = goes_on(&mut db, &text("c")).await.unwrap_err();
+            assert!(matches!(error, ApplyError::SessionLost { .. }), "{error:?}");
+            assert_eq!(db.one("SELECT COUNT(*) FROM c").await, "0");
+            db.drop().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_are_not_committed_between_an_id_and_its_use() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let many = "INSERT INTO c VALUES (0, 0);\n".repeat(499);
+    let text = |seconds: u8| {
+        format!(
+            "{many}INSERT INTO a (n) VALUES (6);\nINSERT INTO c SELECT LAST_INSERT_ID(), SLEEP({seconds});\n"
+        )
+    };
+    let slow = text(60);
+    let files = track(&[(BASE, None), (&slow, None)]);
+    let mut session = db.open().await.unwrap();
+    let running = migrate_on(session.as_mut(), &files, &Goal::Head);
+    let question = format!(
+        "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist \
+         WHERE db = '{}' AND state = 'User sleep'",
+        db.name
+    );
+    let stop = async {
+        let mut id = "0".to_owned();
+        while id == "0" {
+            tokio::task::yield_now().await;
+            id = db.one(&question).await;
+        }
+        db.run(&format!("KILL CONNECTION {id}")).await;
+    };
+    let (result, ()) = tokio::join!(running, stop);
+    assert!(matches!(result, Err(ApplyError::Session { .. })), "{result:?}");
+    drop(session);
+    goes_on(&mut db, &text(0)).await.unwrap();
+    assert_eq!(db.one("SELECT COUNT(*) FROM c JOIN a ON pid = id").await, "1");
+    assert_eq!(db.one("SELECT COUNT(*) FROM c").await, "500");
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn a_variable_is_missed_wherever_it_was_given_its_value() {
+    for give in [
+        "UPDATE u SET n = (@v := n + 10)",
+        "WITH w AS (SELECT 1 AS n) SELECT n INTO @v FROM w",
+        "DO @v := 88",
+        "CREATE PROCEDURE po(OUT x INT) SET x = 3;\nCALL po(@v)",
+        "SET @v = @@last_insert_id",
+        "CREATE SEQUENCE s;\nSET @v = NEXT VALUE FOR s",
+    ] {
+        let Some(mut db) = Database::create().await else {
+            return;
+        };
+        let text =
+            |table: &str| format!("{give};\nCREATE TABLE e (n INT);\nINSERT INTO {table} VALUES (@v);\n");
+        let state = state_of(&mut db, &text("missing")).await;
+        assert!(
+            matches!(state, StateAfter::SessionLost { .. }),
+            "{give}: {state:?}"
+        );
+        let error = goes_on(&mut db, &text("e")).await.unwrap_err();
+        assert!(
+            matches!(error, ApplyError::SessionLost { .. }),
+            "{give}: {error:?}"
+        );
+        assert_eq!(db.one("SELECT COUNT(*) FROM e").await, "0");
+        db.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_analyze_carries_out_is_in_the_transaction_of_its_rows() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let text = "ANALYZE UPDATE u SET n = 9;\nINSERT INTO u VALUES (9);\n";
+    assert_eq!(state_of(&mut db, text).await, StateAfter::RolledBack);
+    assert_eq!(db.one("SELECT n FROM u").await, "1");
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn a_lasting_table_is_dropped_behind_a_temporary_one_of_its_name() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let text = |name: &str| {
+        format!(
+            "CREATE TABLE t (n INT);\nCREATE TEMPORARY TABLE t (n INT);\nINSERT INTO u VALUES (2);\n\
+             DROP TEMPORARY TABLE {name};\nDROP TABLE t;\n"
+        )
+    };
+    state_of(&mut db, &text("missing")).await;
+    goes_on(&mut db, &text("t")).await.unwrap();
+    assert_eq!(
+        db.rows::<String>("SHOW TABLES LIKE 't'").await,
+        Vec::<String>::new()
+    );
     db.drop().await;
 }
