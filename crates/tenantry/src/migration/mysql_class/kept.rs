@@ -277,6 +277,22 @@ mod tests {
                 None,
             ),
             (
+                "-- tenantry: resume rerun\nSET @x = NOW(); CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
+                None,
+            ),
+        ] {
+            assert_eq!(on(text, cannot_go_on), expect, "{text}");
+        }
+        let behind = "CREATE TABLE a (n INT); CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); \
+                      CREATE TABLE b (n INT);";
+        assert_eq!(on(behind, cannot_go_on), Some((1, Kept::TemporaryTable)));
+    }
+
+    #[test]
+    fn what_no_new_session_can_compute_or_ask_for_is_missing() {
+        let variable = Some((0, Kept::ComputedVariable));
+        for (text, expect) in [
+            (
                 "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO b VALUES (LAST_INSERT_ID());",
                 Some((0, Kept::Result)),
             ),
@@ -302,16 +318,9 @@ mod tests {
                  CREATE TABLE b (n INT); INSERT INTO b VALUES (@d);",
                 Some((1, Kept::ComputedVariable)),
             ),
-            (
-                "-- tenantry: resume rerun\nSET @x = NOW(); CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
-                None,
-            ),
         ] {
             assert_eq!(on(text, cannot_go_on), expect, "{text}");
         }
-        let behind = "CREATE TABLE a (n INT); CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); \
-                      CREATE TABLE b (n INT);";
-        assert_eq!(on(behind, cannot_go_on), Some((1, Kept::TemporaryTable)));
     }
 
     #[test]

@@ -17,14 +17,14 @@ pub(crate) enum Storage {
 /// Reads what a statement says about storage engines; a word that only looks like it counts too.
 pub(crate) fn storage(statement: &str) -> Storage {
     let mut cursor = Cursor::new(statement, Engine::MySql);
-    let copies = Cursor::new(super::body(statement), Engine::MySql).at("CREATE");
+    let creates = Cursor::new(super::body(statement), Engine::MySql).at("CREATE");
     let mut found = Storage::Plain;
     while let Some(token) = cursor.bump() {
         let word = bare(cursor.text_of(token));
         if word.to_ascii_lowercase().ends_with("storage_engine") {
             return Storage::Default;
         }
-        let copied = copies && token.is(cursor.text(), "LIKE");
+        let copied = creates && token.is(cursor.text(), "LIKE");
         if copied || (token.is(cursor.text(), "ENGINE") && !is_innodb(cursor.clone())) {
             found = Storage::Named;
         }

@@ -83,11 +83,6 @@ fn the_other_classes() {
                 "(SELECT 1)",
                 "WITH a AS (SELECT 1) DELETE FROM t",
                 "# x\nUPDATE t SET a = 1",
-                "SET STATEMENT max_statement_time=10 FOR INSERT INTO t VALUES (1)",
-                "SELECT fw()",
-                "ANALYZE UPDATE t SET a = 1",
-                "ANALYZE FORMAT=JSON INSERT INTO t VALUES (1)",
-                "EXPLAIN ANALYZE SELECT 1",
             ][..],
         ),
         (
@@ -119,8 +114,6 @@ fn the_other_classes() {
                 "CREATE TEMPORARY TABLE t (a INT)",
                 "CREATE OR REPLACE TEMPORARY TABLE t SELECT 1",
                 "DROP TEMPORARY TABLE IF EXISTS t",
-                "SET STATEMENT max_statement_time=10 FOR SET @a = 1",
-                "SET @id = LAST_INSERT_ID()",
             ],
         ),
         (
@@ -131,12 +124,44 @@ fn the_other_classes() {
                 "PREPARE s FROM 'x'",
                 "BEGIN NOT ATOMIC SELECT 1; END",
                 "CREATE USER u",
+                "whatever",
+                "",
+            ],
+        ),
+    ] {
+        for statement in statements {
+            assert_eq!(classify(statement), class, "{statement}");
+        }
+    }
+}
+
+#[test]
+fn what_may_write_rows_is_no_change_of_the_session() {
+    for (class, statements) in [
+        (
+            Class::Dml,
+            &[
+                "SET STATEMENT max_statement_time=10 FOR INSERT INTO t VALUES (1)",
+                "SELECT fw()",
+                "ANALYZE UPDATE t SET a = 1",
+                "ANALYZE FORMAT=JSON INSERT INTO t VALUES (1)",
+                "EXPLAIN ANALYZE SELECT 1",
+            ][..],
+        ),
+        (
+            Class::Session,
+            &[
+                "SET STATEMENT max_statement_time=10 FOR SET @a = 1",
+                "SET @id = LAST_INSERT_ID()",
+            ],
+        ),
+        (
+            Class::Opaque,
+            &[
                 "SET @a = fw()",
                 "SELECT fw() INTO @a",
                 "SELECT @a := db.now()",
                 "SET STATEMENT max_statement_time=10 FOR CALL p()",
-                "whatever",
-                "",
             ],
         ),
     ] {
