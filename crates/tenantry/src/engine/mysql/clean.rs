@@ -3,6 +3,7 @@
 //! The server's own reset (`COM_RESET_CONNECTION`) would release the migration lock, so what is known is
 //! set back by its name.
 
+use super::engines::WARNINGS;
 use super::quote::identifier;
 use super::tables::Names;
 use super::wire::{Part, Role};
@@ -26,7 +27,7 @@ const ALWAYS: [&str; 10] = [
 
 /// Variables that are set back where a file names them: all of them may be set to DEFAULT in a session
 /// ("Server System Variables"), and a server that took a value from the file knows the name.
-const WHERE_NAMED: [&str; 40] = [
+const WHERE_NAMED: [&str; 39] = [
     "alter_algorithm",
     "bulk_insert_buffer_size",
     "check_constraint_checks",
@@ -40,7 +41,6 @@ const WHERE_NAMED: [&str; 40] = [
     "lc_messages",
     "lc_time_names",
     "low_priority_updates",
-    "max_error_count",
     "max_execution_time",
     "max_heap_table_size",
     "max_join_size",
@@ -77,7 +77,8 @@ pub(super) fn settings(options: &OpenOptions) -> Vec<Part> {
             Role::Own,
             format!(
                 "SET SESSION lock_wait_timeout = {lock_timeout}, \
-                 innodb_lock_wait_timeout = {lock_timeout}, wait_timeout = 120, autocommit = 1"
+                 innodb_lock_wait_timeout = {lock_timeout}, wait_timeout = 120, autocommit = 1, \
+                 max_error_count = {WARNINGS}"
             ),
         ),
         Part::new(Role::Own, "SET NAMES utf8mb4"),

@@ -1,5 +1,7 @@
 //! Whether ROLLBACK can be believed: a table whose storage engine has no transactions keeps its rows.
 
+use mysql_async::consts::StatusFlags;
+
 use super::tables::{Names, text};
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::ApplyError;
@@ -7,6 +9,9 @@ use crate::migration::mysql_class::{Class, Storage, storage};
 
 /// `ER_WARNING_NOT_COMPLETE_ROLLBACK`: what was changed in a table without transactions is still there.
 const NOT_COMPLETE: &str = "1196";
+
+/// How many warnings our sessions keep: this one must be among them.
+pub(super) const WARNINGS: u32 = 1024;
 
 /// What is known of the storage engines in one database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +53,11 @@ impl Engines {
     /// Returns whether rows may stay at ROLLBACK, so that each statement has an intent.
     pub(super) fn is_known_to_keep(self) -> bool {
         self.others
+    }
+
+    /// Returns whether the table that a statement makes may keep its rows at ROLLBACK.
+    pub(super) fn may_keep(self, statement: &str) -> bool {
+        self.other_default || storage(statement) != Storage::Plain
     }
 
     /// Notes that a statement ran which may have made a table or changed its engine.
@@ -93,7 +103,9 @@ impl super::apply::Worker<'_> {
         let parts = [
             // A deadlock has rolled back already, and said then what stayed.
             Part::new(Role::Question, "SHOW WARNINGS"),
-            Part::new(Role::Own, "SET SESSION max_error_count = DEFAULT"),
+            // The server's own value may be 0, and then it keeps no warning.
+            Part::new(Role::Question, "SELECT @@SESSION.max_error_count"),
+            Part::new(Role::Own, format!("SET SESSION max_error_count = {WARNINGS}")),
             Part::new(Role::Own, "ROLLBACK"),
             Part::new(Role::Question, "SHOW WARNINGS"),
         ];
@@ -105,6 +117,13 @@ impl super::apply::Worker<'_> {
             let mut rows = sent.rows(at).iter();
             rows.any(|row| text(row, 1).as_deref() == Some(NOT_COMPLETE))
         };
-        Ok(!stays(0) && !stays(3))
+        let kept = sent.rows(1).first().and_then(|row| text(row, 0));
+        // Seen before the ROLLBACK, by the answer to the setting.
+        let was_open = sent
+            .answers
+            .get(2)
+            .is_some_and(|answer| answer.status.contains(StatusFlags::SERVER_STATUS_IN_TRANS));
+        let told = was_open || kept.as_deref() != Some("0");
+        Ok(told && !stays(0) && !stays(4))
     }
 }

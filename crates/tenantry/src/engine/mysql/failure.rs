@@ -13,7 +13,7 @@ use super::queue::Progress;
 use super::tables::text;
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::{ApplyError, StateAfter};
-use crate::migration::mysql_class::{Class, has_temporary_table, missing};
+use crate::migration::mysql_class::{Class, missing, temporary_tables};
 
 impl Worker<'_> {
     /// Returns the error of a message that holds no statement of the migration; notes that it was
@@ -166,8 +166,12 @@ impl Worker<'_> {
     /// The warning is about a temporary table too, whose rows go with the session in any case. Where the
     /// database has no table that keeps rows, it was about that one.
     fn is_warned_of_its_own_table(&self, index: usize, base: usize) -> bool {
-        let step = self.steps().get(index);
-        !self.engines.is_known_to_keep() && step.is_some_and(|step| has_temporary_table(step.script(), base))
+        let Some(step) = self.steps().get(index) else {
+            return false;
+        };
+        let script = step.script();
+        let keeps = |at: &usize| self.engines.may_keep(script.statement(*at));
+        !self.engines.is_known_to_keep() && temporary_tables(script, base).iter().any(keeps)
     }
 
     /// Lets the history say that a statement has begun and that nobody knows what it left behind.

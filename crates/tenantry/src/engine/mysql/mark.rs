@@ -5,9 +5,11 @@
 //! before it, joined by dots. `<texts>` is a hash over the texts of the statements that have run, and of
 //! the open one: 32 hexadecimal digits.
 
+use std::sync::{Mutex, PoisonError};
+
 use sha2::{Digest as _, Sha256};
 
-use crate::migration::Script;
+use crate::migration::{Checksum, Script};
 
 /// Longer ones do not fit the column; such a statement is handled like one that cannot be seen.
 const OPEN_MAX: usize = 1900;
@@ -33,14 +35,57 @@ impl Open {
     }
 }
 
-/// Writes the column for a script of which `next` statements have run.
-pub(super) fn write(script: &Script, next: usize, open: &Open) -> String {
-    let (word, hashed) = match open {
-        Open::Nothing => ("-", next),
-        Open::Unseen => ("?", next + 1),
-        Open::Seen(fingerprints) => (fingerprints.as_str(), next + 1),
-    };
-    format!("v1:{word}:{}", hash(script, hashed))
+/// Writes the column of one row after another without reading the statements before it each time.
+#[derive(Debug, Default)]
+pub(super) struct Marks(Mutex<Option<Hashed>>);
+
+impl Marks {
+    /// Writes the column for a script of which `next` statements have run.
+    pub(super) fn write(&self, script: &Script, next: usize, open: &Open) -> String {
+        let (word, statements) = match open {
+            Open::Nothing => ("-", next),
+            Open::Unseen => ("?", next + 1),
+            Open::Seen(fingerprints) => (fingerprints.as_str(), next + 1),
+        };
+        format!("v1:{word}:{}", self.hash(script, statements))
+    }
+
+    fn hash(&self, script: &Script, statements: usize) -> String {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |hashed: &Hashed| hashed.script == script.checksum && hashed.statements <= statements;
+        let hashed = kept.take().filter(fits).unwrap_or_else(|| Hashed {
+            script: script.checksum,
+            statements: 0,
+            hasher: Sha256::new(),
+        });
+        kept.insert(hashed.until(script, statements)).word()
+    }
+}
+
+/// The first statements of a script, hashed. A checksum stands for the text of all of them.
+#[derive(Debug)]
+struct Hashed {
+    script: Checksum,
+    statements: usize,
+    hasher: Sha256,
+}
+
+impl Hashed {
+    /// Line endings do not count here either.
+    fn until(mut self, script: &Script, statements: usize) -> Self {
+        for index in self.statements..statements {
+            let text = script.statement(index).replace("\r\n", "\n").replace('\r', "\n");
+            self.hasher.update(text.len().to_be_bytes());
+            self.hasher.update(text);
+        }
+        self.statements = statements;
+        self
+    }
+
+    fn word(&self) -> String {
+        let hash = self.hasher.clone().finalize();
+        hex::encode(hash.get(..16).unwrap_or_default())
+    }
 }
 
 /// Reads the column; `None` if it is not ours, or if the statements it stands for were edited.
@@ -52,16 +97,32 @@ pub(super) fn read(column: &str, script: &Script, next: usize) -> Option<Open> {
         seen => Open::Seen(seen.to_owned()),
     };
     let hashed = next + usize::from(open != Open::Nothing);
-    (hash(script, hashed) == texts).then_some(open)
+    (Marks::default().hash(script, hashed) == texts).then_some(open)
 }
 
-/// Line endings do not count here either.
-fn hash(script: &Script, statements: usize) -> String {
-    let mut hasher = Sha256::new();
-    for index in 0..statements {
-        let text = script.statement(index).replace("\r\n", "\n").replace('\r', "\n");
-        hasher.update(text.len().to_be_bytes());
-        hasher.update(text);
+#[cfg(test)]
+mod tests {
+    use super::{Marks, Open, read};
+    use crate::engine::Engine;
+    use crate::migration::Track;
+    use crate::target::TrackName;
+
+    #[test]
+    fn a_column_is_the_same_whatever_was_written_before_it() {
+        let texts = [
+            ("1_a.sql", "SELECT 1;\r\nSELECT 2;\nSELECT 3;\n"),
+            ("2_b.sql", "SELECT 1;\n"),
+        ];
+        let track = Track::from_files(TrackName::Tenant, Engine::MySql, &texts).unwrap();
+        let one = |step: usize| &track.migrations[step].up;
+        let marks = Marks::default();
+        for (step, next) in [(0, 0), (0, 1), (0, 1), (0, 3), (0, 2), (1, 1), (0, 3)] {
+            let column = marks.write(one(step), next, &Open::Nothing);
+            assert_eq!(column, Marks::default().write(one(step), next, &Open::Nothing));
+            assert_eq!(read(&column, one(step), next), Some(Open::Nothing));
+        }
+        let column = marks.write(one(0), 2, &Open::Unseen);
+        assert_eq!(read(&column, one(0), 2), Some(Open::Unseen));
+        assert_eq!(read(&column, one(0), 1), None);
     }
-    hex::encode(hasher.finalize().get(..16).unwrap_or_default())
 }

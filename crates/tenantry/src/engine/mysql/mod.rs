@@ -254,10 +254,12 @@ impl Session for MySqlSession {
         }
         let (epoch, queue) = self.claim();
         let reset = clean::common(&self.names, &self.options);
+        let marks = mark::Marks::default();
         let writer = Writer {
             names: &self.names,
             epoch,
             unit,
+            marks: &marks,
         };
         let around = Around {
             ddl: self.server.ddl,

@@ -9,7 +9,7 @@ use super::wire::{Part, Role, send};
 use crate::engine::error::ApplyError;
 use crate::history::Applied;
 use crate::migration::OnResume;
-use crate::migration::mysql_class::{Class, is_about_temporary_table, missing, past_drops};
+use crate::migration::mysql_class::{Class, body, is_about_temporary_table, missing, past_drops};
 use crate::plan::Step;
 
 /// What the objects of an open statement say.
@@ -139,7 +139,7 @@ impl Worker<'_> {
         let now = of_objects(self.conn, self.writer.names, objects)
             .await
             .map_err(lost_or_refused)?;
-        let verdict = compare(step.script().statement(next), before, &now, &class);
+        let verdict = compare(body(step.script().statement(next)), before, &now, &class);
         if verdict == Verdict::Applied && self.around.ddl == Ddl::Divisible {
             return Ok(Verdict::Unclear("this server's DDL is not atomic"));
         }

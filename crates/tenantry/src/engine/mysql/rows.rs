@@ -9,7 +9,7 @@ use super::mark::Open;
 use super::queue::{Progress, Queued};
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::ApplyError;
-use crate::migration::mysql_class::{Class, sets_user_variables};
+use crate::migration::mysql_class::{Class, last_cut, sets_user_variables};
 use crate::plan::Step;
 
 /// A message of rows is closed behind this many bytes or statements; the checkpoint follows it.
@@ -115,7 +115,8 @@ impl Worker<'_> {
         while at < total && self.is_among_rows(index, step, at) {
             bytes += step.script().statement(at).len();
             if at > from && (bytes > most || at - from >= MESSAGE_STATEMENTS) {
-                break;
+                // A session that dies at the boundary takes along what the rest asks for.
+                return last_cut(step.script(), from + 1, at).unwrap_or(at);
             }
             at += 1;
         }

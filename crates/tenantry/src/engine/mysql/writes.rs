@@ -1,6 +1,6 @@
 //! Every statement that changes our two tables. Each carries the fence: our claim and our lock.
 
-use super::mark::{self, Open};
+use super::mark::{Marks, Open};
 use super::quote::{literal, literal_or_null};
 use super::tables::Names;
 use super::wire::{Part, Role};
@@ -18,6 +18,8 @@ pub(super) struct Writer<'a> {
     pub(super) epoch: i64,
     /// The unit whose rows are written.
     pub(super) unit: &'a Unit,
+    /// Writes the column that tells how far a row is.
+    pub(super) marks: &'a Marks,
 }
 
 /// Fails unless the write before it found its row.
@@ -109,7 +111,7 @@ impl Writer<'_> {
             literal(&self.unit.run_id),
             self.epoch,
             script.statements.len(),
-            literal(&mark::write(script, 0, open)),
+            literal(&self.marks.write(script, 0, open)),
             env!("CARGO_PKG_VERSION"),
             self.names.meta,
             self.fence()
@@ -132,7 +134,7 @@ impl Writer<'_> {
             phase.as_str(),
             literal(&self.unit.attempt_id),
             step.script().statements.len(),
-            literal_or_null(Some(&mark::write(step.script(), next, open))),
+            literal_or_null(Some(&self.marks.write(step.script(), next, open))),
             env!("CARGO_PKG_VERSION"),
         )
     }
@@ -141,7 +143,7 @@ impl Writer<'_> {
     pub(super) fn checkpoint(self, step: &Step, next: usize, open: &Open) -> Part {
         let set = format!(
             "next_stmt = {next}, pre_fp = {}",
-            literal(&mark::write(step.script(), next, open))
+            literal(&self.marks.write(step.script(), next, open))
         );
         self.update(step, &set)
     }

@@ -1,38 +1,14 @@
 //! What a file keeps in its session, and whether it can go on in another one.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{Class, classify};
+use super::results::{Results, results};
+use super::values::{assigns, computes};
+use super::{Class, body, classify};
 use crate::engine::Engine;
-use crate::migration::cursor::{Cursor, unquoted};
+use crate::migration::cursor::Cursor;
 use crate::migration::script::{OnResume, Script};
-
-/// Functions that give the same in any session; whatever is not here may not.
-const SAME_ANYWHERE: [&str; 11] = [
-    "CAST",
-    "COALESCE",
-    "CONCAT",
-    "CONCAT_WS",
-    "IF",
-    "IFNULL",
-    "LOWER",
-    "NULLIF",
-    "REPLACE",
-    "SELECT",
-    "UPPER",
-];
-
-/// Words without parentheses that give something else each time, or read rows.
-const CHANGING: [&str; 8] = [
-    "CURRENT_DATE",
-    "CURRENT_TIME",
-    "CURRENT_TIMESTAMP",
-    "FROM",
-    "LOCALTIME",
-    "LOCALTIMESTAMP",
-    "UTC_TIME",
-    "UTC_TIMESTAMP",
-];
 
 /// What a statement keeps in its session that another session cannot have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +17,8 @@ pub enum Kept {
     TemporaryTable,
     /// A variable whose value was computed: from rows, by a function, from the clock.
     ComputedVariable,
+    /// What a later statement asks for by `LAST_INSERT_ID()`, `@@identity`, `FOUND_ROWS()` or `ROW_COUNT()`.
+    Result,
 }
 
 impl fmt::Display for Kept {
@@ -48,6 +26,7 @@ impl fmt::Display for Kept {
         f.write_str(match self {
             Self::TemporaryTable => "a temporary table",
             Self::ComputedVariable => "a variable with a computed value",
+            Self::Result => "what LAST_INSERT_ID() or its like gives to a later statement",
         })
     }
 }
@@ -55,36 +34,48 @@ impl fmt::Display for Kept {
 /// Returns what is missing when a script goes on in a new session behind its first `done` statements: the
 /// statement that made it, and what it is. `None` if the rest can run, or if nothing is left to run.
 pub(crate) fn missing(script: &Script, done: usize) -> Option<(usize, Kept)> {
-    let done = past_drops(script, done);
-    if done >= script.statements.len() {
-        return None;
+    missing_of(&facts(script), done)
+}
+
+fn missing_of(facts: &[Facts], done: usize) -> Option<(usize, Kept)> {
+    let done = past_drops_of(facts, done);
+    let rest = facts.get(done..).filter(|rest| !rest.is_empty())?;
+    if let Some(first) = kept_before(facts, done).first() {
+        return Some((first.at, first.what));
     }
-    let kept = kept_before(script, done);
-    kept.first().map(|first| (first.at, first.what))
+    let next = rest.iter().find(|fact| fact.results != Results::Unconcerned)?;
+    let rows = |fact: &Facts| matches!(fact.class, Class::Dml | Class::Opaque);
+    let given = facts.iter().take(done).rposition(rows)?;
+    (next.results == Results::Asks).then_some((given, Kept::Result))
 }
 
-/// Steps over statements that drop a temporary table which the lost session has taken with it.
+/// Steps over statements that drop a temporary table which the lost session has taken with it. A second one of
+/// the same name drops another table.
 pub(crate) fn past_drops(script: &Script, done: usize) -> usize {
-    let kept = kept_before(script, done);
-    let is_gone = |name: &String| kept.iter().any(|kept| kept.table.as_ref() == Some(name));
-    let is_over = |at: usize| {
-        let tables = dropped(script.statement(at));
-        !tables.is_empty() && tables.iter().all(is_gone)
-    };
-    let total = script.statements.len();
-    (done..total).find(|at| !is_over(*at)).unwrap_or(total)
+    past_drops_of(&facts(script), done)
 }
 
-/// Returns whether a script's session has a temporary table behind its first `done` statements.
-pub(crate) fn has_temporary_table(script: &Script, done: usize) -> bool {
-    kept_before(script, done)
-        .iter()
-        .any(|kept| kept.what == Kept::TemporaryTable)
+fn past_drops_of(facts: &[Facts], done: usize) -> usize {
+    let kept = kept_before(facts, done);
+    let mut gone: BTreeSet<&String> = kept.iter().filter_map(|thing| thing.table).collect();
+    let rest = facts.iter().skip(done);
+    let over =
+        rest.take_while(|fact| !fact.drops.is_empty() && fact.drops.iter().all(|name| gone.remove(name)));
+    done.min(facts.len()) + over.count()
+}
+
+/// Returns the statements that made the temporary tables which a script's session has behind its first `done`
+/// ones.
+pub(crate) fn temporary_tables(script: &Script, done: usize) -> Vec<usize> {
+    let facts = facts(script);
+    let kept = kept_before(&facts, done);
+    let tables = kept.iter().filter(|thing| thing.what == Kept::TemporaryTable);
+    tables.map(|thing| thing.at).collect()
 }
 
 /// Returns whether a statement makes or drops a temporary table by that word.
 pub(crate) fn is_about_temporary_table(statement: &str) -> bool {
-    let mut cursor = Cursor::new(statement, Engine::MySql);
+    let mut cursor = Cursor::new(body(statement), Engine::MySql);
     if cursor.eat("DROP") {
         return cursor.eat("TEMPORARY");
     }
@@ -109,16 +100,17 @@ pub(crate) fn sets_user_variables(statement: &str) -> bool {
 /// Returns the statement on whose account a failure behind it may leave a file that no run can go on with, and
 /// what it keeps; `None` if there is none.
 pub(crate) fn cannot_go_on(script: &Script) -> Option<(usize, Kept)> {
-    let total = script.statements.len();
-    kept_before(script, total).first()?;
+    let facts = facts(script);
+    let asks = facts.iter().any(|fact| fact.results == Results::Asks);
+    if !asks && kept_before(&facts, facts.len()).is_empty() {
+        return None;
+    }
     let (mut rows, mut lasting) = (None, false);
-    for at in 0..total {
-        let text = script.statement(at);
-        let class = classify(text);
+    for (at, fact) in facts.iter().enumerate() {
         // Rows that stand together are rolled back together.
-        rows = match class {
+        rows = match fact.class {
             Class::Dml => rows.or(Some((at, lasting))),
-            Class::Session if sets_user_variables(text) => rows,
+            Class::Session if sets_user_variables(script.statement(at)) => rows,
             Class::AtomicDdl { .. }
             | Class::MultiObjectDdl { .. }
             | Class::Repeatable
@@ -127,40 +119,65 @@ pub(crate) fn cannot_go_on(script: &Script) -> Option<(usize, Kept)> {
             | Class::Session => None,
         };
         let (base, in_place) = rows.unwrap_or((at, lasting));
-        if in_place && let Some(found) = missing(script, base) {
+        if in_place && let Some(found) = missing_of(&facts, base) {
             return Some(found);
         }
-        lasting |= class != Class::Session;
+        lasting |= fact.class != Class::Session;
     }
     None
 }
 
-/// One thing that is kept.
-struct Thing {
-    at: usize,
-    what: Kept,
-    table: Option<String>,
+/// What matters of one statement.
+struct Facts {
+    class: Class,
+    makes: Option<String>,
+    drops: Vec<String>,
+    is_computed: bool,
+    results: Results,
 }
 
-fn kept_before(script: &Script, until: usize) -> Vec<Thing> {
-    let mut kept: Vec<Thing> = Vec::new();
-    for at in 0..until {
+fn facts(script: &Script) -> Vec<Facts> {
+    let again = script.directives.on_resume == OnResume::Rerun;
+    let of = |at: usize| {
         let text = script.statement(at);
-        if let Some(table) = made(text) {
-            kept.push(Thing {
-                at,
-                what: Kept::TemporaryTable,
-                table: Some(table),
-            });
-        } else if script.directives.on_resume == OnResume::Ask && computes(text) {
-            kept.push(Thing {
-                at,
-                what: Kept::ComputedVariable,
-                table: None,
-            });
+        let class = classify(text);
+        let results = results(text, &class);
+        let is_replayed = class == Class::Session && !is_about_temporary_table(text);
+        // What an earlier statement did cannot be computed anew.
+        let is_computed = if is_replayed {
+            (!again || results == Results::Asks) && computes(text)
         } else {
-            let gone = dropped(text);
-            kept.retain(|kept| kept.table.as_ref().is_none_or(|table| !gone.contains(table)));
+            assigns(text, &class)
+        };
+        Facts {
+            makes: made(text),
+            drops: dropped(text),
+            class,
+            is_computed,
+            results,
+        }
+    };
+    (0..script.statements.len()).map(of).collect()
+}
+
+/// One thing that is kept.
+struct Thing<'a> {
+    at: usize,
+    what: Kept,
+    table: Option<&'a String>,
+}
+
+fn kept_before(facts: &[Facts], until: usize) -> Vec<Thing<'_>> {
+    let mut kept: Vec<Thing<'_>> = Vec::new();
+    for (at, fact) in facts.iter().enumerate().take(until) {
+        let is_gone = |thing: &Thing<'_>| thing.table.is_some_and(|table| fact.drops.contains(table));
+        kept.retain(|thing| !is_gone(thing));
+        let mut keep = |what, table| kept.push(Thing { at, what, table });
+        if let Some(table) = &fact.makes {
+            keep(Kept::TemporaryTable, Some(table));
+        }
+        if fact.is_computed {
+            keep(Kept::ComputedVariable, None);
         }
     }
     kept
@@ -168,7 +185,7 @@ fn kept_before(script: &Script, until: usize) -> Vec<Thing> {
 
 /// Returns the temporary table that a statement makes.
 fn made(statement: &str) -> Option<String> {
-    let mut cursor = Cursor::new(statement, Engine::MySql);
+    let mut cursor = Cursor::new(body(statement), Engine::MySql);
     if !cursor.eat("CREATE") {
         return None;
     }
@@ -182,7 +199,7 @@ fn made(statement: &str) -> Option<String> {
 
 /// Returns the tables that a statement drops.
 fn dropped(statement: &str) -> Vec<String> {
-    let mut cursor = Cursor::new(statement, Engine::MySql);
+    let mut cursor = Cursor::new(body(statement), Engine::MySql);
     if !cursor.eat("DROP") {
         return Vec::new();
     }
@@ -199,26 +216,6 @@ fn dropped(statement: &str) -> Vec<String> {
         }
     }
     tables
-}
-
-/// Returns whether a statement sets something that another session may compute to something else.
-fn computes(statement: &str) -> bool {
-    let mut cursor = Cursor::new(statement, Engine::MySql);
-    if classify(statement) != Class::Session || is_about_temporary_table(statement) {
-        return false;
-    }
-    if !cursor.eat("SET") {
-        return true;
-    }
-    while let Some(token) = cursor.bump() {
-        let is_any = |words: &[&str]| words.iter().any(|word| token.is(statement, word));
-        let called = cursor.peek().is_some_and(|next| next.is_symbol(statement, b'('));
-        let named = called && unquoted(token, statement).is_some();
-        if is_any(&CHANGING) || (named && !is_any(&SAME_ANYWHERE)) {
-            return true;
-        }
-    }
-    false
 }
 
 #[cfg(test)]
@@ -292,10 +289,47 @@ mod tests {
     }
 
     #[test]
+    fn what_no_new_session_can_compute_or_ask_for_is_missing() {
+        let variable = Some((0, Kept::ComputedVariable));
+        for (text, expect) in [
+            (
+                "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO b VALUES (LAST_INSERT_ID());",
+                Some((0, Kept::Result)),
+            ),
+            (
+                "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO a VALUES (2); SELECT @@identity;",
+                None,
+            ),
+            (
+                "CREATE TABLE b (n INT); INSERT INTO a VALUES (1); INSERT INTO b VALUES (LAST_INSERT_ID());",
+                None,
+            ),
+            (
+                "UPDATE a SET n = (@i := @i + 10); CREATE TABLE b (n INT); INSERT INTO b SELECT @i;",
+                variable,
+            ),
+            ("CALL p(@o); INSERT INTO a VALUES (@o);", variable),
+            (
+                "-- tenantry: resume rerun\nDO @d := 88; CREATE TABLE b (n INT); INSERT INTO b VALUES (@d);",
+                variable,
+            ),
+            (
+                "-- tenantry: resume rerun\nINSERT INTO a VALUES (1); SET @d = LAST_INSERT_ID(); \
+                 CREATE TABLE b (n INT); INSERT INTO b VALUES (@d);",
+                Some((1, Kept::ComputedVariable)),
+            ),
+        ] {
+            assert_eq!(on(text, cannot_go_on), expect, "{text}");
+        }
+    }
+
+    #[test]
     fn a_table_that_went_with_its_session_needs_no_drop() {
         let text = "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TABLE t; SELECT 1;";
         assert_eq!(on(text, |script| past_drops(script, 2)), 3);
         assert_eq!(on(text, |script| past_drops(script, 0)), 0);
+        let twice = "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TEMPORARY TABLE t; DROP TABLE t;";
+        assert_eq!(on(twice, |script| past_drops(script, 2)), 3);
         assert_eq!(on(text, |script| missing(script, 2)), None);
         assert_eq!(
             on(text, |script| missing(script, 1)),

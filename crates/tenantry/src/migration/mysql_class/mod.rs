@@ -1,18 +1,22 @@
 //! What a MySQL statement is when it is interrupted: can its effect be seen, and may it run again?
 
+mod functions;
 mod kept;
 mod object;
+mod results;
 mod session;
 mod storage;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub use kept::Kept;
 pub(crate) use kept::{
-    cannot_go_on, has_temporary_table, is_about_temporary_table, missing, past_drops, sets_user_variables,
+    cannot_go_on, is_about_temporary_table, missing, past_drops, sets_user_variables, temporary_tables,
 };
 pub use object::{Object, ObjectKind};
+pub(crate) use results::last_cut;
 pub(crate) use session::SessionChanges;
 pub(crate) use storage::{Storage, storage};
 
@@ -55,10 +59,31 @@ pub fn classify(statement: &str) -> Class {
     class(Cursor::new(statement, Engine::MySql), &mut Named::default())
 }
 
+/// Returns a statement without the `SET STATEMENT … FOR` before it ("SET STATEMENT"), which sets variables for
+/// that one statement.
+pub(crate) fn body(statement: &str) -> &str {
+    let mut cursor = Cursor::new(statement, Engine::MySql);
+    if !step_over_settings(&mut cursor) {
+        return statement;
+    }
+    let start = cursor.peek().map(|token| token.start as usize);
+    start.and_then(|start| statement.get(start..)).unwrap_or("")
+}
+
+fn step_over_settings(cursor: &mut Cursor<'_>) -> bool {
+    let mut found = false;
+    while cursor.eat_all(&["SET", "STATEMENT"]) {
+        cursor.skip_past("FOR");
+        found = true;
+    }
+    found
+}
+
 /// Returns the database that a statement names before an object; `None` if it names none.
 ///
 /// A migration never knows its database's name: every tenant has another.
-pub(super) fn other_database(cursor: Cursor<'_>) -> Option<String> {
+pub(super) fn other_database(mut cursor: Cursor<'_>) -> Option<String> {
+    step_over_settings(&mut cursor);
     if let Some(table) = changed_table(&mut cursor.clone()) {
         return table.before.map(Cow::into_owned);
     }
@@ -90,14 +115,17 @@ fn class(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
     const DML: [&str; 9] = [
         "INSERT", "REPLACE", "UPDATE", "DELETE", "SELECT", "WITH", "VALUES", "TABLE", "DO",
     ];
-    const AGAIN: [&str; 11] = [
-        "ANALYZE", "OPTIMIZE", "CHECK", "CHECKSUM", "GRANT", "REVOKE", "FLUSH", "SHOW", "EXPLAIN",
-        "DESCRIBE", "DESC",
+    const AGAIN: [&str; 10] = [
+        "OPTIMIZE", "CHECK", "CHECKSUM", "GRANT", "REVOKE", "FLUSH", "SHOW", "EXPLAIN", "DESCRIBE", "DESC",
     ];
+    step_over_settings(&mut cursor);
+    if analyses_tables(&mut cursor) {
+        return Class::Repeatable;
+    }
     while cursor.eat_symbol(b'(') {}
     if cursor.at_any(&DML).is_some() {
-        return if sets_variable(cursor) {
-            Class::Session
+        return if sets_variable(cursor.clone()) {
+            session_or_rows(cursor)
         } else {
             Class::Dml
         };
@@ -112,8 +140,39 @@ fn class(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
         Some("RENAME") => rename(cursor, named),
         Some("TRUNCATE") => Class::NotRepeatable,
         Some("SET") if cursor.at_any(&["PASSWORD", "DEFAULT"]).is_some() => Class::Repeatable,
-        Some("SET") => Class::Session,
+        Some("SET") => session_or_rows(cursor),
         _ => Class::Opaque,
+    }
+}
+
+/// `ANALYZE TABLE` is a statement; before another one `ANALYZE`, in MySQL `EXPLAIN ANALYZE`, carries it out ("ANALYZE
+/// Statement", "EXPLAIN Statement"). Stands then before that one.
+fn analyses_tables(cursor: &mut Cursor<'_>) -> bool {
+    let mut ahead = cursor.clone();
+    ahead.eat_any(&["EXPLAIN", "DESCRIBE", "DESC"]);
+    if !ahead.eat("ANALYZE") {
+        return false;
+    }
+    if ahead
+        .at_any(&["TABLE", "TABLES", "LOCAL", "NO_WRITE_TO_BINLOG"])
+        .is_some()
+    {
+        return true;
+    }
+    if ahead.eat("FORMAT") {
+        ahead.eat_symbol(b'=');
+        ahead.bump();
+    }
+    *cursor = ahead;
+    false
+}
+
+/// A function of the user's may write rows, which a session does not take with it.
+fn session_or_rows(cursor: Cursor<'_>) -> Class {
+    if functions::calls_own(cursor) {
+        Class::Opaque
+    } else {
+        Class::Session
     }
 }
 

@@ -21,7 +21,7 @@ impl SessionChanges {
     pub(crate) fn note(&mut self, statement: &str) {
         let cursor = Cursor::new(statement, Engine::MySql);
         self.user_variables(cursor.clone());
-        self.temporary_table(cursor.clone());
+        self.temporary_table(Cursor::new(super::body(statement), Engine::MySql));
         self.assignments(cursor);
     }
 

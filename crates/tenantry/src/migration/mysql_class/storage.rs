@@ -8,7 +8,7 @@ use crate::migration::cursor::Cursor;
 pub(crate) enum Storage {
     /// Nothing, or `InnoDB`.
     Plain,
-    /// It names another engine for a table.
+    /// It names another engine for a table, or a table whose engine another one gets.
     Named,
     /// It changes what tables get that name none.
     Default,
@@ -17,13 +17,15 @@ pub(crate) enum Storage {
 /// Reads what a statement says about storage engines; a word that only looks like it counts too.
 pub(crate) fn storage(statement: &str) -> Storage {
     let mut cursor = Cursor::new(statement, Engine::MySql);
+    let creates = Cursor::new(super::body(statement), Engine::MySql).at("CREATE");
     let mut found = Storage::Plain;
     while let Some(token) = cursor.bump() {
         let word = bare(cursor.text_of(token));
         if word.to_ascii_lowercase().ends_with("storage_engine") {
             return Storage::Default;
         }
-        if token.is(cursor.text(), "ENGINE") && !is_innodb(cursor.clone()) {
+        let copied = creates && token.is(cursor.text(), "LIKE");
+        if copied || (token.is(cursor.text(), "ENGINE") && !is_innodb(cursor.clone())) {
             found = Storage::Named;
         }
     }
@@ -59,6 +61,8 @@ mod tests {
             "CREATE TABLE t (n INT) ENGINE=MyISAM",
             "ALTER TABLE t ADD c INT, ENGINE Aria",
             "CREATE TABLE t (n INT) /*!40100 ENGINE = MEMORY */",
+            "CREATE TABLE t LIKE u",
+            "CREATE TEMPORARY TABLE t (LIKE u)",
         ] {
             assert_eq!(storage(named), Storage::Named, "{named}");
         }

@@ -51,6 +51,10 @@ fn one_atomic_statement_names_its_objects() {
         &[(Procedure, "p")],
     );
     atomic("DROP FUNCTION f", &[(Function, "f")]);
+    atomic(
+        "SET STATEMENT max_statement_time = 10, sort_buffer_size = 9 FOR ALTER TABLE t ADD c INT",
+        &[(Table, "t")],
+    );
     atomic("ALTER EVENT e RENAME TO e2", &[(Event, "e"), (Event, "e2")]);
 }
 
@@ -85,6 +89,8 @@ fn the_other_classes() {
             Class::Repeatable,
             &[
                 "ANALYZE TABLE t",
+                "ANALYZE LOCAL TABLE t",
+                "EXPLAIN UPDATE t SET a = 1",
                 "GRANT SELECT ON t TO u",
                 "CREATE USER IF NOT EXISTS u",
                 "ALTER DATABASE CHARACTER SET utf8mb4",
@@ -120,6 +126,42 @@ fn the_other_classes() {
                 "CREATE USER u",
                 "whatever",
                 "",
+            ],
+        ),
+    ] {
+        for statement in statements {
+            assert_eq!(classify(statement), class, "{statement}");
+        }
+    }
+}
+
+#[test]
+fn what_may_write_rows_is_no_change_of_the_session() {
+    for (class, statements) in [
+        (
+            Class::Dml,
+            &[
+                "SET STATEMENT max_statement_time=10 FOR INSERT INTO t VALUES (1)",
+                "SELECT fw()",
+                "ANALYZE UPDATE t SET a = 1",
+                "ANALYZE FORMAT=JSON INSERT INTO t VALUES (1)",
+                "EXPLAIN ANALYZE SELECT 1",
+            ][..],
+        ),
+        (
+            Class::Session,
+            &[
+                "SET STATEMENT max_statement_time=10 FOR SET @a = 1",
+                "SET @id = LAST_INSERT_ID()",
+            ],
+        ),
+        (
+            Class::Opaque,
+            &[
+                "SET @a = fw()",
+                "SELECT fw() INTO @a",
+                "SELECT @a := db.now()",
+                "SET STATEMENT max_statement_time=10 FOR CALL p()",
             ],
         ),
     ] {

@@ -12,6 +12,7 @@ mod tests;
 
 use self::savepoint::Savepoints;
 use super::cursor::Cursor;
+use super::mysql_class;
 use super::problem::FileProblemKind as Kind;
 use super::script::Script;
 use super::split::SplitErrorKind;
@@ -65,6 +66,11 @@ pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, 
 fn head(text: &str, engine: Engine, script: &Script) -> Option<Kind> {
     const ROWS: [&str; 5] = ["INSERT", "UPDATE", "DELETE", "SELECT", "REPLACE"];
     let cursor = Cursor::new(text, engine);
+    if engine == Engine::MySql && cursor.clone().eat_all(&["SET", "STATEMENT"]) {
+        return transaction::refused(cursor.clone(), engine)
+            .or_else(|| session::refused(cursor, engine))
+            .or_else(|| head(mysql_class::body(text), engine, script));
+    }
     if cursor.at_any(&ROWS).is_some() {
         return if engine == Engine::MySql {
             server::other_database(cursor)

@@ -229,3 +229,57 @@ async fn a_trigger_into_another_database_is_noticed_at_the_rollback() {
     db.drop().await;
     other.drop().await;
 }
+
+#[tokio::test]
+async fn the_engine_of_a_table_that_is_made_like_another_counts_too() {
+    for (drop, expect) in [
+        ("", StateAfter::SessionLost { done: 3 }),
+        ("DROP TEMPORARY TABLE tmp;\n", StateAfter::HalfWay { done: 4 }),
+    ] {
+        let Some(mut db) = Database::create().await else {
+            return;
+        };
+        let make = "CREATE TABLE u (n INT PRIMARY KEY);\nINSERT INTO u VALUES (1);\n";
+        let text = format!(
+            "CREATE TEMPORARY TABLE tmp (n INT) ENGINE=MyISAM;\nCREATE TABLE log LIKE tmp;\n{drop}\
+             INSERT INTO log VALUES (1);\nINSERT INTO u VALUES (1);\n"
+        );
+        let (_, state) = fails(&mut db, &[(make, None), (&text, None)]).await;
+        assert_eq!(state, expect, "{drop}");
+        assert_eq!(rows_of_log(&mut db).await, "1");
+        db.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_temporary_table_that_rolls_back_hides_no_other_table() {
+    let (Some(mut db), Some(mut other)) = (Database::create().await, Database::create().await) else {
+        return;
+    };
+    other.run("CREATE TABLE log (n INT) ENGINE=MyISAM").await;
+    let quoted = other.name.replace('`', "``");
+    let make = format!(
+        "CREATE TABLE u (n INT PRIMARY KEY);\n\
+         CREATE TRIGGER t AFTER INSERT ON u FOR EACH ROW INSERT INTO `{quoted}`.log VALUES (NEW.n);\n"
+    );
+    let text = "CREATE TEMPORARY TABLE t (n INT);\nINSERT INTO u VALUES (1);\nINSERT INTO u VALUES (1);\n";
+    let (_, state) = fails(&mut db, &[(&make, None), (text, None)]).await;
+    assert_eq!(state, StateAfter::Ambiguous);
+    db.drop().await;
+    other.drop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_no_warnings_is_asked_to() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let before = db.one("SELECT @@GLOBAL.max_error_count").await;
+    db.run("SET GLOBAL max_error_count = 0").await;
+    let half = "INSERT INTO log VALUES (6, 2), (7, 2), (6, 3);\n";
+    let failed = fails(&mut db, &[(MAKE, None), (half, None)]).await;
+    db.run(&format!("SET GLOBAL max_error_count = {before}")).await;
+    assert_eq!(failed, (0, StateAfter::Ambiguous));
+    assert_eq!(rows_of_log(&mut db).await, "2");
+    db.drop().await;
+}

@@ -8,3 +8,4 @@ mod interrupted;
 mod proxy;
 mod resumed;
 mod session;
+mod values;
