@@ -155,6 +155,7 @@ impl Worker<'_> {
         for at in 0..next {
             let statement = step.script().statement(at);
             if *self.class(index, at) == Class::Session && !is_about_temporary_table(statement) {
+                self.unsettled = true;
                 let parts = [Part::new(Role::Work(at), statement)];
                 let sent = send(self.conn, &parts).await;
                 if sent.failure.is_some() {
