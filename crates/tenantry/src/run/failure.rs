@@ -226,11 +226,7 @@ impl Failure {
                 self.state = StateAfter::SessionLost { done: *done };
                 (*step, Some(*statement), None)
             }
-            ApplyError::Cancelled { step, state } => {
-                self.state = *state;
-                (*step, None, None)
-            }
-            ApplyError::Edited { step, state, .. } => {
+            ApplyError::Cancelled { step, state } | ApplyError::Edited { step, state, .. } => {
                 self.state = *state;
                 (*step, None, None)
             }

@@ -85,7 +85,7 @@ pub(super) fn settings(options: &OpenOptions) -> Vec<Part> {
     ]
 }
 
-/// A chained COMMIT would begin the next transaction ("completion_type" in "Server System Variables").
+/// A chained COMMIT would begin the next transaction (`completion_type` in "Server System Variables").
 const ONE_BY_ONE: &str = "SET SESSION completion_type = 0, autocommit = 1";
 
 /// What commits a transaction that a statement of the migration may have left open, such as a procedure with
