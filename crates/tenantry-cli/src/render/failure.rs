@@ -228,7 +228,7 @@ impl Group<'_> {
                 "half-way: whether the statement took effect cannot be told; it needs a decision".to_owned()
             }
             StateAfter::Unknown => {
-                "the answer was lost; the next run reads the history, which tells".to_owned()
+                "what is in place is not known; the next run goes by the history".to_owned()
             }
         }
     }

@@ -132,7 +132,8 @@ fn state(groups: &[Group<'_>]) -> Option<String> {
         let chosen = groups.iter().filter(|group| wanted(&group.failure.state));
         chosen.flat_map(Group::labels).collect::<Vec<_>>()
     };
-    let half = names(|state| matches!(state, StateAfter::HalfWay { .. } | StateAfter::Unknown));
+    let half = names(|state| matches!(state, StateAfter::HalfWay { .. }));
+    let unknown = names(|state| matches!(state, StateAfter::Unknown));
     let unclear = names(|state| matches!(state, StateAfter::Ambiguous | StateAfter::SessionLost { .. }));
     let mut sentences = Vec::new();
     if !half.is_empty() {
@@ -142,6 +143,12 @@ fn state(groups: &[Group<'_>]) -> Option<String> {
     if !unclear.is_empty() {
         let (n, names) = (text::number(unclear.len()), text::names(unclear));
         sentences.push(format!("Half-way, and in need of a decision ({n}): {names}."));
+    }
+    if !unknown.is_empty() {
+        let (n, names) = (text::number(unknown.len()), text::names(unknown));
+        sentences.push(format!(
+            "Not known, and found out by the next run ({n}): {names}."
+        ));
     }
     if sentences.is_empty() {
         sentences.push("Nothing is half-way: what failed was rolled back or not touched.".to_owned());

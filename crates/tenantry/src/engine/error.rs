@@ -171,7 +171,7 @@ pub enum StateAfter {
     },
     /// Whether the failing statement took effect cannot be told without a person.
     Ambiguous,
-    /// The answer was lost; the history under the lock will tell.
+    /// It cannot be told from here; the next run goes by what the history says.
     Unknown,
 }
 
@@ -239,6 +239,8 @@ pub enum ApplyError {
         setting: &'static str,
         /// Its value, in bytes.
         limit: usize,
+        /// What is true of the step, as an earlier attempt left it.
+        state: StateAfter,
     },
     /// A half-way migration needs what only its lost session had.
     #[error(
@@ -259,12 +261,14 @@ pub enum ApplyError {
         kept: crate::migration::mysql_class::Kept,
     },
     /// Statements that had already run were edited between two attempts.
-    #[error("the first {done} statements have already run and were edited since")]
+    #[error("among the first {done} statements, which have run or begun, some were edited since")]
     Edited {
         /// Index of the step in the unit.
         step: usize,
-        /// How many had run.
+        /// How many had run or begun.
         done: usize,
+        /// What is true of the step, as an earlier attempt left it.
+        state: StateAfter,
     },
     /// Another process has claimed this database since we read it.
     #[error("another process has taken this database over")]

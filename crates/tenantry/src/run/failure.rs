@@ -208,8 +208,13 @@ impl Failure {
                 self.causes.push(reason.clone());
                 (*step, Some(*statement), None)
             }
-            ApplyError::TooLong { step, statement, .. } => {
-                self.state = left_before(unit, *step);
+            ApplyError::TooLong {
+                step,
+                statement,
+                state,
+                ..
+            } => {
+                self.state = *state;
                 (*step, Some(*statement), None)
             }
             ApplyError::SessionLost {
@@ -221,15 +226,15 @@ impl Failure {
                 self.state = StateAfter::SessionLost { done: *done };
                 (*step, Some(*statement), None)
             }
-            ApplyError::Cancelled { step, state } => {
+            ApplyError::Cancelled { step, state } | ApplyError::Edited { step, state, .. } => {
                 self.state = *state;
                 (*step, None, None)
             }
-            ApplyError::Edited { step, done } => {
-                self.state = StateAfter::HalfWay { done: *done };
+            // Whatever ended the transaction or let go of the lock may have committed first.
+            ApplyError::SessionChanged { step, .. } => {
+                self.state = StateAfter::Unknown;
                 (*step, None, None)
             }
-            ApplyError::SessionChanged { step, .. } => (*step, None, None),
             ApplyError::Session {
                 commit_sent: true, ..
             }
@@ -259,14 +264,6 @@ impl Failure {
         self.place = Some(script.place(offset));
         self.snippet = Some(Snippet::around(&script.text, offset));
     }
-}
-
-/// Returns what is true of a step that was not touched: as an earlier attempt left it.
-fn left_before(unit: &Unit, step: usize) -> StateAfter {
-    let row = unit.steps.get(step).and_then(|step| step.interrupted.as_ref());
-    row.map_or(StateAfter::RolledBack, |row| StateAfter::HalfWay {
-        done: row.next_stmt,
-    })
 }
 
 /// Returns the file or the folder that a refused history is about; `None` for a track in the binary.

@@ -60,6 +60,8 @@ pub(super) struct Worker<'a> {
     pub(super) queue: Queue,
     /// Whether rows of the migration wait for their COMMIT.
     pub(super) in_transaction: bool,
+    /// Whether a statement ran that may have left a transaction open or changed `autocommit`.
+    pub(super) unsettled: bool,
     /// The classes of every step's statements.
     pub(super) classes: Vec<Vec<Class>>,
     /// The fingerprint that was asked for ahead.
@@ -82,6 +84,7 @@ impl<'a> Worker<'a> {
             around,
             queue,
             in_transaction: false,
+            unsettled: false,
             classes,
             foreseen: None,
             finished: None,
@@ -165,17 +168,30 @@ impl<'a> Worker<'a> {
     /// Returns what must be committed before the next statement may run.
     pub(super) fn prelude(&self) -> Vec<Part> {
         if !self.in_transaction {
-            return self.queue.transaction(self.writer, self.steps());
+            let mut parts = self.settling();
+            parts.extend(self.queue.transaction(self.writer, self.steps()));
+            return parts;
         }
         let mut parts = self.queue.parts(self.writer, self.steps());
         parts.push(Part::new(Role::Own, "COMMIT"));
         parts
     }
 
+    /// Returns what commits whatever the last statement left open, before anything of ours is written: a
+    /// write inside its transaction would be gone with the session.
+    pub(super) fn settling(&self) -> Vec<Part> {
+        if self.unsettled {
+            clean::commit_rest()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// Notes that the prelude was committed.
     pub(super) fn committed(&mut self) {
         self.queue.committed();
         self.in_transaction = false;
+        self.unsettled = false;
     }
 }
 

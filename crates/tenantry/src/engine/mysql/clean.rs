@@ -78,11 +78,25 @@ pub(super) fn settings(options: &OpenOptions) -> Vec<Part> {
             format!(
                 "SET SESSION lock_wait_timeout = {lock_timeout}, \
                  innodb_lock_wait_timeout = {lock_timeout}, wait_timeout = 120, autocommit = 1, \
-                 max_error_count = {WARNINGS}"
+                  completion_type = 0, max_error_count = {WARNINGS}"
             ),
         ),
         Part::new(Role::Own, "SET NAMES utf8mb4"),
     ]
+}
+
+/// A chained COMMIT would begin the next transaction (`completion_type` in "Server System Variables").
+const ONE_BY_ONE: &str = "SET SESSION completion_type = 0, autocommit = 1";
+
+/// What commits a transaction that a statement of the migration may have left open, such as a procedure with
+/// `START TRANSACTION`.
+pub(super) fn commit_rest() -> Vec<Part> {
+    vec![Part::new(Role::Own, ONE_BY_ONE), Part::new(Role::Own, "COMMIT")]
+}
+
+/// What takes such a transaction back where the statement failed.
+pub(super) fn roll_rest_back() -> Vec<Part> {
+    vec![Part::new(Role::Own, "ROLLBACK"), Part::new(Role::Own, ONE_BY_ONE)]
 }
 
 /// What sets a session back to how we opened it, whatever a file has done to its common settings.

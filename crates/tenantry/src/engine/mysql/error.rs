@@ -14,6 +14,10 @@ pub(super) const INTERRUPTED: u16 = 1317;
 pub(super) const DUPLICATE: u16 = 1062;
 /// `ER_SUBQUERY_NO_1_ROW`: how a guard of ours says no.
 pub(super) const GUARD_SAYS_NO: u16 = 1242;
+/// `ER_PARSE_ERROR`.
+pub(super) const CANNOT_BE_READ: u16 = 1064;
+/// `ER_SP_DOES_NOT_EXIST`.
+pub(super) const NO_ROUTINE: u16 = 1305;
 /// `ER_NO_SUCH_TABLE`.
 pub(super) const NO_TABLE: u16 = 1146;
 

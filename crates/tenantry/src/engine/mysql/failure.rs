@@ -2,10 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use mysql_async::prelude::Queryable as _;
 use mysql_async::{Error, ServerError};
 
 use super::apply::{Worker, lost_or_refused};
-use super::error::{DUPLICATE, GUARD_SAYS_NO, INTERRUPTED, database_error, ends_connection, session_error};
+use super::clean;
+use super::error::{
+    CANNOT_BE_READ, DUPLICATE, GUARD_SAYS_NO, INTERRUPTED, NO_ROUTINE, database_error, ends_connection,
+    session_error,
+};
 use super::fingerprint;
 use super::mark::Open;
 use super::place::locate;
@@ -44,7 +49,9 @@ impl Worker<'_> {
         let Some(error) = sent.failure else {
             return ApplyError::NotReadBack;
         };
-        let role = parts.get(sent.answers.len()).map(|part| part.role);
+        // A procedure may fail behind a result: that is still the last part's.
+        let part = parts.get(sent.answers.len()).or_else(|| parts.last());
+        let role = part.map(|part| part.role);
         match (&error, role) {
             (Error::Server(server), Some(Role::Work(at))) if !ends_connection(server.code) => {
                 self.statement_failed(server, index, at, base).await
@@ -143,6 +150,11 @@ impl Worker<'_> {
                 return self.leave_open(index, base).await;
             }
         } else {
+            if self.unsettled {
+                let parts = clean::roll_rest_back();
+                let sent = send(self.conn, &parts).await;
+                self.accept(&sent, &parts, index).await?;
+            }
             self.committed();
         }
         match class {
@@ -156,11 +168,33 @@ impl Worker<'_> {
                     return Ok(StateAfter::Unknown);
                 }
             }
-            // A call that could not be read or found has done nothing.
-            Class::Opaque if !matches!(server.code, 1064 | 1305) => return Ok(StateAfter::Ambiguous),
+            Class::Opaque if !self.is_refused_unrun(server, index, base).await => {
+                return Ok(StateAfter::Ambiguous);
+            }
             Class::Dml | Class::Opaque | Class::Repeatable | Class::NotRepeatable | Class::Session => {}
         }
         self.settle(index, base).await
+    }
+
+    /// Whether a statement has done nothing because it cannot be read, which preparing it tells, or because
+    /// the procedure that it calls is not there. An error of something that it ran is neither.
+    async fn is_refused_unrun(&mut self, server: &ServerError, index: usize, at: usize) -> bool {
+        let Some(step) = self.steps().get(index) else {
+            return false;
+        };
+        let statement = step.script().statement(at);
+        match (server.code, called(statement)) {
+            (CANNOT_BE_READ, _) => {
+                let prepared = self.conn.prep(statement).await;
+                matches!(prepared, Err(Error::Server(again)) if again.code == CANNOT_BE_READ)
+            }
+            (NO_ROUTINE, Some(name)) => {
+                let probe = Part::new(Role::Probe, format!("SHOW CREATE PROCEDURE {name}"));
+                let sent = send(self.conn, &[probe]).await;
+                sent.failure.is_none() && sent.rows(0).is_empty()
+            }
+            _ => false,
+        }
     }
 
     /// The warning is about a temporary table too, whose rows go with the session in any case. Where the
@@ -218,4 +252,11 @@ impl Worker<'_> {
             StateAfter::HalfWay { done }
         })
     }
+}
+
+/// Returns what stands between `CALL` and its arguments; `None` for any other statement.
+fn called(statement: &str) -> Option<&str> {
+    let (word, rest) = statement.split_once(char::is_whitespace)?;
+    word.eq_ignore_ascii_case("CALL")
+        .then(|| rest.split('(').next().unwrap_or(rest))
 }

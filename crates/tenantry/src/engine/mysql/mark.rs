@@ -9,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::engine::error::StateAfter;
+use crate::history::Applied;
 use crate::migration::{Checksum, Script};
 
 /// Longer ones do not fit the column; such a statement is handled like one that cannot be seen.
@@ -98,6 +100,16 @@ pub(super) fn read(column: &str, script: &Script, next: usize) -> Option<Open> {
     };
     let hashed = next + usize::from(open != Open::Nothing);
     (Marks::default().hash(script, hashed) == texts).then_some(open)
+}
+
+/// Returns what a row in progress says that its attempt left, whatever has become of the file.
+pub(super) fn left(row: &Applied) -> StateAfter {
+    let column = row.pre_fp.as_deref().unwrap_or_default();
+    match column.strip_prefix("v1:").and_then(|rest| rest.split(':').next()) {
+        Some("-") => StateAfter::HalfWay { done: row.next_stmt },
+        Some("?") => StateAfter::Ambiguous,
+        Some(_) | None => StateAfter::Unknown,
+    }
 }
 
 #[cfg(test)]

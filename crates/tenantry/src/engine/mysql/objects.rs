@@ -68,6 +68,7 @@ impl Worker<'_> {
             let sent = send(self.conn, &parts).await;
             self.accept(&sent, &parts, index).await?;
         }
+        self.unsettled = true;
         // It may give any number of results, so nothing shares its message.
         let parts = [Part::new(Role::Work(at), step.script().statement(at))];
         let sent = send(self.conn, &parts).await;

@@ -6,7 +6,7 @@ use super::mark::{self, Open};
 use super::queue::{Progress, Queued};
 use super::tables::text;
 use super::wire::{Part, Role, send};
-use crate::engine::error::ApplyError;
+use crate::engine::error::{ApplyError, StateAfter};
 use crate::history::Applied;
 use crate::migration::OnResume;
 use crate::migration::mysql_class::{Class, body, is_about_temporary_table, missing, past_drops};
@@ -64,9 +64,13 @@ impl Worker<'_> {
     async fn find_next(&mut self, index: usize, step: &Step, row: &Applied) -> Result<usize, ApplyError> {
         let script = step.script();
         let next = row.next_stmt;
-        let edited = || ApplyError::Edited {
-            step: index,
-            done: next,
+        let edited = || {
+            let state = mark::left(row);
+            ApplyError::Edited {
+                step: index,
+                done: next + usize::from(!matches!(state, StateAfter::HalfWay { .. })),
+                state,
+            }
         };
         let column = row.pre_fp.as_deref().ok_or_else(edited)?;
         let open = mark::read(column, script, next).ok_or_else(edited)?;
@@ -151,6 +155,7 @@ impl Worker<'_> {
         for at in 0..next {
             let statement = step.script().statement(at);
             if *self.class(index, at) == Class::Session && !is_about_temporary_table(statement) {
+                self.unsettled = true;
                 let parts = [Part::new(Role::Work(at), statement)];
                 let sent = send(self.conn, &parts).await;
                 if sent.failure.is_some() {

@@ -1,7 +1,8 @@
 //! How long a message may be: a server closes the connection on one that is above its limit.
 
 use super::apply::Worker;
-use crate::engine::error::ApplyError;
+use super::mark::left;
+use crate::engine::error::{ApplyError, StateAfter};
 
 /// What is kept free beside the statements of a file, in bytes: intent, checkpoint, fence, and the questions
 /// that ride in the same message.
@@ -44,6 +45,7 @@ impl Worker<'_> {
                     ours: OURS,
                     setting: "max_allowed_packet",
                     limit: self.around.room.limit,
+                    state: step.interrupted.as_ref().map_or(StateAfter::RolledBack, left),
                 });
             }
         }

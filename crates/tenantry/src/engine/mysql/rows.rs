@@ -25,7 +25,8 @@ impl Worker<'_> {
             self.accept(&sent, &parts, index).await?;
         }
         let until = self.end_of_rows(index, step, from);
-        let mut parts = vec![Part::new(Role::Own, "START TRANSACTION")];
+        let mut parts = self.settling();
+        parts.push(Part::new(Role::Own, "START TRANSACTION"));
         parts.extend(self.queue.parts(self.writer, self.steps()));
         for at in from..until {
             parts.push(Part::new(Role::Work(at), step.script().statement(at)));
@@ -54,6 +55,7 @@ impl Worker<'_> {
         after.committed();
         self.queue = after;
         self.in_transaction = true;
+        self.unsettled = false;
         self.finished = ends.then_some(index);
         self.remember(index, until, &sent, parts.len());
         Ok(until)

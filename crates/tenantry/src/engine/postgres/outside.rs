@@ -146,7 +146,11 @@ impl Evidence {
             // The file's own query says that it is not done, and it knows better than we.
             _ if self.verified == Some(false) => Ok(Next::Run { removal: None }),
             // The same name may stand for another index now.
-            Class::CreateIndex { .. } if edited => Err(ApplyError::Edited { step: 0, done: 1 }),
+            Class::CreateIndex { .. } if edited => Err(ApplyError::Edited {
+                step: 0,
+                done: 1,
+                state: StateAfter::HalfWay { done: 1 },
+            }),
             Class::CreateIndex { .. }
             | Class::DropIndex { .. }
             | Class::AddLabel { .. }

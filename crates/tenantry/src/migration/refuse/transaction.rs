@@ -75,5 +75,8 @@ fn mysql_set(cursor: &mut Cursor<'_>) -> Option<Vec<&'static str>> {
     if ahead.at("TRANSACTION") {
         return Some(vec!["SET", "TRANSACTION"]);
     }
-    super::session::assigns(cursor.clone(), "AUTOCOMMIT").then(|| vec!["SET", "autocommit"])
+    let assigned = ["autocommit", "completion_type"]
+        .into_iter()
+        .find(|name| super::session::assigns(cursor.clone(), name));
+    assigned.map(|name| vec!["SET", name])
 }

@@ -5,6 +5,7 @@ mod create;
 mod engines;
 mod fixture;
 mod interrupted;
+mod left_open;
 mod proxy;
 mod resumed;
 mod session;
