@@ -204,6 +204,23 @@ fn transaction_control() {
             1,
             1,
         ),
+        ("B42", PG, "PREPARE TRANSACTION 'x'", 3035, 1, 1),
+        ("B42", PG, "COMMIT PREPARED 'x'", 3035, 1, 1),
+    ]);
+    allowed(
+        PG,
+        &[
+            "PREPARE p AS SELECT 1",
+            "LOCK TABLE a",
+            "SET CONSTRAINTS ALL DEFERRED",
+            "DO $$ BEGIN COMMIT; END $$",
+        ],
+    );
+}
+
+#[test]
+fn transaction_control_in_the_words_of_mysql() {
+    check(&[
         ("B40", MY, "/*!50000 COMMIT */", 3035, 1, 1),
         (
             "B40",
@@ -227,18 +244,7 @@ fn transaction_control() {
         ("B40", MY, "SAVEPOINT a", 3035, 1, 1),
         ("B40", MY, "LOCK TABLES a WRITE", 3035, 1, 1),
         ("B40", MY, "XA START 'a'", 3035, 1, 1),
-        ("B42", PG, "PREPARE TRANSACTION 'x'", 3035, 1, 1),
-        ("B42", PG, "COMMIT PREPARED 'x'", 3035, 1, 1),
     ]);
-    allowed(
-        PG,
-        &[
-            "PREPARE p AS SELECT 1",
-            "LOCK TABLE a",
-            "SET CONSTRAINTS ALL DEFERRED",
-            "DO $$ BEGIN COMMIT; END $$",
-        ],
-    );
     allowed(
         MY,
         &[
