@@ -89,7 +89,7 @@ fn list<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> String {
 }
 
 /// Returns a word as a shell takes it whole.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.,/".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();

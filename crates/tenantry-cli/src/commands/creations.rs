@@ -50,6 +50,32 @@ where
                 Err(if stopped { CommandError { exit, ..made } } else { made })
             }
         },
-        exit = stopping => Err(runs::left_at_once(exit).help(creation.again.clone())),
+        exit = stopping => Err(left_at_once(exit, &creation.again)),
+    }
+}
+
+fn left_at_once(exit: Exit, again: &str) -> CommandError {
+    runs::left_at_once(exit)
+        .fact(
+            "state",
+            "what was made is kept, and the same command continues it",
+        )
+        .help(format!("then it goes on:  {again}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_creation_that_was_left_at_once_says_what_is_true_now() {
+        let left = left_at_once(Exit::Interrupted, "tenantry tenant create acme");
+        assert!(left.message.facts.iter().any(|(name, _)| *name == "state"));
+        assert!(
+            left.message
+                .help
+                .iter()
+                .any(|line| line.contains("tenant create acme"))
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The project's fleet: configuration, registry and key, opened for a command.
 
 use std::future::Future;
+use std::path::PathBuf;
 
 use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Selected, Tiers, UnfinishedFiles, central_target};
 use tenantry::registry::Registry;
@@ -95,8 +96,15 @@ pub(super) fn add_central(
 /// Returns where the project's tracks are.
 pub(super) fn folders(project: &Project) -> Folders {
     let folders = &project.settings.folders;
+    // The usual place needs no folder where the platform has no tables of its own there.
+    let usual = project.folder.join("migrations/central");
+    let absent = folders.central == usual && !usual.exists();
     Folders {
-        central: folders.central.clone(),
+        central: if absent {
+            PathBuf::new()
+        } else {
+            folders.central.clone()
+        },
         tenant: folders.tenant.clone(),
         products: folders.products.clone(),
         unfinished: UnfinishedFiles::Refused,

@@ -5,6 +5,7 @@ use tenantry::provision::{NewTenant, Provisioned, Tenants};
 use tenantry::registry::{self, Database, RegistryError};
 use tenantry::{Jurisdiction, Tenant, TenantId};
 
+use super::again::quoted;
 use super::creations::{self, Creation};
 use super::opened::{self, block_on};
 use super::{Context, usage};
@@ -160,12 +161,30 @@ pub(super) const fn made_or_found(database: &Provisioned) -> &'static str {
     if database.was_there { "  Found" } else { "Created" }
 }
 
-/// Returns the command that continues a creation: what the registry knows of it need not be said again.
+/// Returns the command that continues a creation, with everything that was said: it may have ended before the
+/// registry knew of it.
 fn again(create: &TenantCreate) -> String {
     let mut command = format!("tenantry tenant create {}", create.slug);
+    let mut add = |flag: &str, value: &str| {
+        command.extend([" ", flag, " ", quoted(value).as_str()]);
+    };
     for product in &create.product {
-        command.push_str(" --product ");
-        command.push_str(product.as_str());
+        add("--product", product.as_str());
+    }
+    if let Some(name) = &create.name {
+        add("--name", name);
+    }
+    if let Some(jurisdiction) = &create.jurisdiction {
+        add("--jurisdiction", jurisdiction.as_str());
+    }
+    if let Some(server) = &create.server {
+        add("--server", server.as_str());
+    }
+    for domain in &create.domain {
+        add("--domain", domain.as_str());
+    }
+    if let Some(external_id) = &create.external_id {
+        add("--external-id", external_id);
     }
     command
 }
@@ -266,4 +285,27 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
         context.answer(&lines.join("\n"), &shown)?;
         Ok(Exit::Done)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_continues_a_creation_says_all_that_was_said() {
+        let create = TenantCreate {
+            slug: "acme".parse().unwrap(),
+            name: Some("Acme Ltd".to_owned()),
+            jurisdiction: Some("uk".parse().unwrap()),
+            server: Some("db-1".parse().unwrap()),
+            product: vec!["kira".parse().unwrap()],
+            domain: vec!["acme.test".parse().unwrap()],
+            external_id: Some("crm-42".to_owned()),
+        };
+        assert_eq!(
+            again(&create),
+            "tenantry tenant create acme --product kira --name 'Acme Ltd' --jurisdiction uk --server db-1 \
+             --domain acme.test --external-id crm-42"
+        );
+    }
 }

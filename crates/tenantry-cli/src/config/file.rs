@@ -6,9 +6,11 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::snippet::may_be_shown;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use tenantry::Code;
+use tenantry::run::Snippet;
 
 /// Everything that may stand in `tenantry.toml`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -163,9 +165,14 @@ fn scalar(value: &toml::de::DeValue<'_>) -> String {
 
 /// Turns the parser's words into ours: the name of an unknown key and the nearest known one.
 fn complaint(path: &Path, text: &str, error: &toml::de::Error) -> CommandError {
-    // The parser quotes values, and a value may be a URL with a password.
+    let offset = error.span().map_or(0, |span| span.start);
+    let is_open = may_be_shown(text, &Snippet::around(text, offset));
+    // The parser quotes values, and a value may be a password.
     let message = match error.message() {
         message if message.contains("://") => "a value has the wrong type",
+        message if !is_open && message.starts_with("invalid") && message.contains('"') => {
+            "a value has the wrong type"
+        }
         message => message,
     };
     let mut quoted = message.split('`').skip(1).step_by(2);
@@ -183,12 +190,15 @@ fn complaint(path: &Path, text: &str, error: &toml::de::Error) -> CommandError {
         Some(near) => format!("{title}, did you mean `{near}`?"),
         None => title,
     };
-    let offset = error.span().map_or(0, |span| span.start);
-    CommandError::new(Exit::Configuration, title)
+    let mut complaint = CommandError::new(Exit::Configuration, title)
         .code(Code(1003))
         .place(path, text, offset)
         .fact("state", "nothing ran")
-        .help("tenantry config schema        prints every key that is possible")
+        .help("tenantry config schema        prints every key that is possible");
+    if !is_open {
+        complaint.message.snippet = None;
+    }
+    complaint
 }
 
 fn one_line(text: &str) -> String {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::{Environment, Layer};
 use super::file::{self, nearest};
+use super::snippet::may_be_shown;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use tenantry::Code;
@@ -149,7 +150,7 @@ impl Layers {
         let error =
             CommandError::new(Exit::Configuration, format!("{key} cannot be used: {why}")).code(Code(1007));
         let error = match self.find(key).map(|setting| &setting.origin) {
-            Some(Origin::File { path, offset, .. }) => error.place(path, &self.text, *offset),
+            Some(Origin::File { path, offset, .. }) => self.placed(error, path, *offset),
             Some(origin @ (Origin::Environment(_) | Origin::Dotenv(_))) => {
                 error.fact("set in", origin.to_string())
             }
@@ -164,6 +165,14 @@ impl Layers {
     pub(crate) fn refuse_secret(&self, key: &str, why: &str) -> CommandError {
         let mut error = self.refuse(key, why);
         error.message.snippet = None;
+        error
+    }
+
+    /// Adds the place of a value, and its line where that may be shown.
+    fn placed(&self, error: CommandError, path: &Path, offset: usize) -> CommandError {
+        let mut error = error.place(path, &self.text, offset);
+        let shown = error.message.snippet.take();
+        error.message.snippet = shown.filter(|snippet| may_be_shown(&self.text, snippet));
         error
     }
 

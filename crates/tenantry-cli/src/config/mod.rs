@@ -5,6 +5,7 @@ mod file;
 mod key;
 mod layers;
 mod settings;
+mod snippet;
 mod url;
 
 #[cfg(test)]

@@ -203,6 +203,33 @@ fn a_complaint_about_the_file_shows_no_password_that_stands_nearby() {
 }
 
 #[test]
+fn a_complaint_about_the_file_shows_no_key_that_was_put_there() {
+    for toml in [
+        "[key]\nvalue = \"hunter2\"\n",
+        "[key]\nvalue = \"hunter2\"\n[run]\ngrace = \"x\"\n",
+        "[key]\nvalue = \"hunter2\"\nfile = 1\n",
+        "[key]\nfile = [\"hunter2\"]\n",
+        "[key]\nfile = \"hunter2\n",
+        "[key]\nvalue = \"\"\"\nhunter2\n\"\"\"\n",
+        "[keys]\n# hunter2\nvalue = 1\n",
+        "key = \"hunter2\"\n",
+        "key.value = \"hunter2\"\n",
+        "key = { value = \"hunter2\" }\n",
+        "[run]\npassword = \"hunter2\"\n",
+        "[run]\nconcurrency = 1\n[central]\npassword = \"hunter2\"\n",
+    ] {
+        let error = load(&project(toml, &[]), &[]).unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"), "{toml}: {error:?}");
+    }
+    let error = load(
+        &project("[run]\ngrace = \"1s\"\nlock_timout = \"5s\"\n", &[]),
+        &[],
+    )
+    .unwrap_err();
+    assert!(error.message.snippet.is_some());
+}
+
+#[test]
 fn the_key_is_a_variable_or_a_file() {
     let folder = project("", &[]);
     let project = load(&folder, &[("DB_ENCRYPTION_KEY", &"ab".repeat(32))]).unwrap();

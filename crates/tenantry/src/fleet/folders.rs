@@ -15,7 +15,7 @@ use super::FleetError;
 /// The folders of the tracks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folders {
-    /// The platform's own tables in the central database.
+    /// The platform's own tables in the central database; an empty path if it has none.
     pub central: PathBuf,
     /// The tenants' shared databases.
     pub tenant: PathBuf,
@@ -36,12 +36,12 @@ pub enum UnfinishedFiles {
 }
 
 impl Folders {
-    /// Reads a track for an engine. A product type without a folder, and a missing central folder, give an
-    /// empty track: there is nothing to apply.
+    /// Reads a track for an engine. A product type without a folder, and a central database without one, give
+    /// an empty track: there is nothing to apply. A folder that is named and not there is an error.
     pub fn read(&self, name: &TrackName, engine: Engine) -> Result<Track, FleetError> {
         let folder = match name {
             TrackName::Registry => return registry::track(engine).map_err(FleetError::from),
-            TrackName::Central if !self.central.exists() => return empty(name, engine),
+            TrackName::Central if self.central.as_os_str().is_empty() => return empty(name, engine),
             TrackName::Central => &self.central,
             TrackName::Tenant => &self.tenant,
             TrackName::Product(product) => match self.products.get(product) {
@@ -59,4 +59,23 @@ impl Folders {
 fn empty(name: &TrackName, engine: Engine) -> Result<Track, FleetError> {
     let read: Result<Track, ReadError> = Track::from_files(name.clone(), engine, &[]);
     read.map_err(|error| FleetError::Registry(RegistryError::Schema(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_central_folder_that_is_named_must_be_there() {
+        let read = |central: &str| {
+            let folders = Folders {
+                central: central.into(),
+                ..Folders::default()
+            };
+            folders.read(&TrackName::Central, Engine::Sqlite)
+        };
+        assert!(read("").unwrap().migrations.is_empty());
+        let error = read("no/such/folder").unwrap_err();
+        assert_eq!(error.code().0, 1006);
+    }
 }

@@ -6,6 +6,8 @@ mod error;
 mod naming;
 mod password;
 mod place;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use error::ProvisionError;
@@ -124,10 +126,7 @@ impl Tenants {
         for product in &products {
             self.check_product(product)?;
         }
-        for product in parts() {
-            let owner = (&new.tenant.id, &new.tenant.slug);
-            self.naming.names(server.engine, owner, product)?;
-        }
+        self.check_names(&new.tenant, &server, parts()).await?;
         let tracks = self.tracks(&server, parts())?;
         let tenant = self.fleet.registry.create_tenant(&new.tenant).await?;
         // All names are reserved before anything is made: so the registry knows what a creation that goes on

@@ -72,6 +72,14 @@ pub enum NamingError {
         /// What it takes, in bytes.
         max: usize,
     },
+    /// The name is already that of something else that every such server has, or this platform.
+    #[error("the name `{name}` is that of {owner}")]
+    Reserved {
+        /// The name.
+        name: String,
+        /// Whose it is, in words.
+        owner: &'static str,
+    },
 }
 
 /// The templates for the names of databases.
@@ -159,6 +167,10 @@ impl Naming {
         if name.len() > max {
             return Err(NamingError::TooLong { name, engine, max });
         }
+        if is_reserved(&name, engine) {
+            let owner = "something that the server keeps for itself";
+            return Err(NamingError::Reserved { name, owner });
+        }
         Ok(match engine {
             Engine::Sqlite => Names {
                 database: format!("{name}.db"),
@@ -173,6 +185,30 @@ impl Naming {
                 database: name,
             },
         })
+    }
+}
+
+/// Whether a server has, or refuses, a database, a role or a user of this name by itself.
+///
+/// PostgreSQL: "Template Databases", and the role names that CREATE ROLE refuses. MySQL and MariaDB: the system
+/// schemas, the accounts that an installation makes, and the roles that are no names.
+fn is_reserved(name: &str, engine: Engine) -> bool {
+    const POSTGRES: [&str; 5] = ["postgres", "template0", "template1", "public", "none"];
+    const MYSQL: [&str; 9] = [
+        "mysql",
+        "sys",
+        "information_schema",
+        "performance_schema",
+        "ndbinfo",
+        "root",
+        "mariadb",
+        "public",
+        "none",
+    ];
+    match engine {
+        Engine::Postgres => name.starts_with("pg_") || POSTGRES.contains(&name),
+        Engine::MySql => MYSQL.contains(&name),
+        Engine::Sqlite => false,
     }
 }
 
@@ -239,6 +275,34 @@ mod tests {
             product.database,
             "tenant_0190a1b2c3d47e5f8a9b0c1d2e3f4a5b_kira.db"
         );
+    }
+
+    #[test]
+    fn a_name_that_the_server_keeps_for_itself_is_refused() {
+        let naming = Naming::new("{slug}", "{slug}_{product}").unwrap();
+        let names = |engine, slug: &str| {
+            let id = TenantId::from_text("x");
+            naming.names(engine, (&id, &slug.parse().unwrap()), None)
+        };
+        for (engine, slug) in [
+            (Engine::Postgres, "postgres"),
+            (Engine::Postgres, "template1"),
+            (Engine::Postgres, "pg_foo"),
+            (Engine::Postgres, "public"),
+            (Engine::MySql, "mysql"),
+            (Engine::MySql, "sys"),
+            (Engine::MySql, "information_schema"),
+            (Engine::MySql, "root"),
+        ] {
+            let refused = names(engine, slug);
+            assert!(
+                matches!(refused, Err(NamingError::Reserved { .. })),
+                "{slug}: {refused:?}"
+            );
+        }
+        assert!(names(Engine::Postgres, "mysql").is_ok());
+        assert!(names(Engine::MySql, "postgres").is_ok());
+        assert!(names(Engine::Sqlite, "public").is_ok());
     }
 
     #[test]

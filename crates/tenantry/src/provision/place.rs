@@ -1,8 +1,11 @@
 //! Where a tenant's databases are made: which server, and as whom.
 
-use super::{NewTenant, ProvisionError, Tenants};
+use std::path::Path;
+
+use super::naming::Names;
+use super::{NamingError, NewTenant, ProvisionError, Tenants};
 use crate::engine::{Address, Engine, NetworkAddress, Place, SqliteAddress};
-use crate::registry::RegistryError;
+use crate::registry::{self, RegistryError};
 use crate::selection::nearest;
 use crate::server::Server;
 use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, Tenant, TenantStatus};
@@ -62,15 +65,71 @@ impl Tenants {
         slug: &Slug,
     ) -> Result<Option<(Tenant, ServerName, Vec<ProductType>)>, ProvisionError> {
         let registry = &self.fleet.registry;
-        let tenant = match registry.find_tenant(slug.as_str()).await {
-            Ok(found) if found.slug == *slug && found.status == TenantStatus::Provisioning => found,
-            Ok(_) | Err(RegistryError::TenantNotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let tenant = match self.owner_of(slug).await? {
+            Some(found) if found.status == TenantStatus::Provisioning => found,
+            Some(_) | None => return Ok(None),
         };
         let databases = registry.databases_of(&tenant.id).await?;
         let products = databases.iter().filter_map(|d| d.product.clone()).collect();
         let first = databases.first().map(|database| database.server.clone());
         Ok(first.map(|server| (tenant, server, products)))
+    }
+
+    /// Returns the tenant that has a slug; `None` if nobody has it.
+    async fn owner_of(&self, slug: &Slug) -> Result<Option<Tenant>, ProvisionError> {
+        match self.fleet.registry.find_tenant(slug.as_str()).await {
+            Ok(found) => Ok((found.slug == *slug).then_some(found)),
+            Err(RegistryError::TenantNotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Refuses names of databases that a new tenant cannot get: no repetition would ever finish its creation.
+    /// What somebody else made on the server shows only when it is made.
+    pub(super) async fn check_names<'a>(
+        &self,
+        new: &registry::NewTenant,
+        server: &Server,
+        parts: impl IntoIterator<Item = Option<&'a ProductType>>,
+    ) -> Result<(), ProvisionError> {
+        let begun = self.owner_of(&new.slug).await?;
+        let id = begun.map_or_else(|| new.id.clone(), |tenant| tenant.id);
+        for product in parts {
+            let names = self.naming.names(server.engine, (&id, &new.slug), product)?;
+            self.refuse_own(server, &names)?;
+            let registry = &self.fleet.registry;
+            let owner = registry.owner_of_database(&server.name, &names.database).await?;
+            if let Some(owner) = owner.filter(|owner| owner.id != id) {
+                return Err(ProvisionError::Registry(RegistryError::Taken {
+                    what: "database",
+                    name: names.database,
+                    owner: Some(owner.slug),
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses the names of the administrator and of the central database's file.
+    fn refuse_own(&self, server: &Server, names: &Names) -> Result<(), NamingError> {
+        let administrator = server.admin.as_ref().map(|login| &login.user);
+        if let Some(user) = names.user.as_ref().filter(|user| Some(*user) == administrator) {
+            return Err(NamingError::Reserved {
+                name: user.clone(),
+                owner: "the server's administrator",
+            });
+        }
+        let central = Path::new(self.fleet.registry.endpoint());
+        if let Place::Folder(folder) = &server.place
+            && self.fleet.registry.engine() == Engine::Sqlite
+            && is_same(&folder.join(&names.database), central)
+        {
+            return Err(NamingError::Reserved {
+                name: names.database.clone(),
+                owner: "the central database",
+            });
+        }
+        Ok(())
     }
 
     /// Returns the server that was named, or the emptiest in the jurisdiction.
@@ -98,6 +157,12 @@ impl Tenants {
             stands: server.jurisdiction,
         })
     }
+}
+
+/// Whether two paths lead to one file that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(one).is_some_and(|one| Some(one) == real(other))
 }
 
 /// Adds what is not there yet.

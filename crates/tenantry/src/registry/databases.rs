@@ -17,7 +17,7 @@ use crate::code::Code;
 use crate::engine::{Address, Login, NetworkAddress, Place, SqliteAddress};
 use crate::migration::Version;
 use crate::run::Outcome;
-use crate::tenant::{ProductType, ServerName, TenantId};
+use crate::tenant::{ProductType, ServerName, Tenant, TenantId};
 
 /// Where a database stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,6 +154,26 @@ impl Registry {
             databases.push(self.database_of(&row, &listed(&server)?)?);
         }
         Ok(databases)
+    }
+
+    /// Returns the tenant whose database, made or only reserved, has a name on a server; `None` if there is no
+    /// database of that name. [`RegistryError::ServerNotFound`] if there is no such server.
+    pub async fn owner_of_database(
+        &self,
+        server: &ServerName,
+        name: &str,
+    ) -> Result<Option<Tenant>, RegistryError> {
+        let server = self.listed_server(server.as_str()).await?;
+        let row = Entity::find()
+            .filter(Column::ServerId.eq(&server.id))
+            .filter(Column::Name.eq(name))
+            .one(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        match row {
+            Some(row) => self.find_tenant(&row.tenant_id).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn database_for(

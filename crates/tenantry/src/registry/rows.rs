@@ -74,6 +74,19 @@ pub(super) fn check_name(what: &'static str, text: &str) -> Result<(), RegistryE
 /// Refuses a key that a person gives, by the rules of [`check_key`] and of names.
 pub(super) fn check_given_key(what: &'static str, text: &str) -> Result<(), RegistryError> {
     check_key(what, text)?;
+    // In a selection a `*` stands for any text, and a comma between two names.
+    if text.contains(['*', ',']) {
+        return Err(RegistryError::Unfit {
+            what,
+            rule: "holds `*` or a comma, which mean something else where tenants are selected",
+        });
+    }
+    if text.chars().any(is_joiner) {
+        return Err(RegistryError::Unfit {
+            what,
+            rule: "holds a character that cannot be seen",
+        });
+    }
     check_plain(what, text)
 }
 
@@ -98,7 +111,40 @@ fn check_plain(what: &'static str, text: &str) -> Result<(), RegistryError> {
     {
         return unfit("holds a character that turns the direction of the text around it");
     }
+    if has_invisible(text) {
+        return unfit("holds a character that cannot be seen");
+    }
     Ok(())
+}
+
+fn has_invisible(text: &str) -> bool {
+    let mut before = None;
+    text.chars().any(|c| {
+        // Persian words and emoji are spelt with them.
+        if is_joiner(c) {
+            return !before.is_some_and(|b: char| !b.is_ascii() && !b.is_whitespace());
+        }
+        before = Some(c);
+        is_invisible(c)
+    })
+}
+
+/// Zero-width joiners and the selectors of a variant.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// Whether a character takes no place, or only an empty one: two names that look alike would be two.
+///
+/// Unicode 16, `DerivedCoreProperties.txt`: `Default_Ignorable_Code_Point`, with the blank Braille pattern and
+/// the format characters that are not in it.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Returns at most `max` characters of a text.
@@ -129,5 +175,29 @@ mod tests {
             assert!(check_name("name", good).is_ok(), "{good:?}");
         }
         assert!(check_given_key("external id", &"x".repeat(192)).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_seen_or_means_something_to_a_selection_is_refused() {
+        for bad in [
+            "\u{200d}",
+            "a\u{200b}b",
+            "a\u{ad}b",
+            "\u{feff}a",
+            "a\u{3164}",
+            "\u{e0041}a",
+        ] {
+            assert!(check_name("name", bad).is_err(), "{bad:?}");
+            assert!(check_given_key("external id", bad).is_err(), "{bad:?}");
+        }
+        for good in ["می\u{200c}خواهم", "❤\u{fe0f}\u{200d}🔥"] {
+            assert!(check_name("name", good).is_ok(), "{good:?}");
+            assert!(check_given_key("external id", good).is_err(), "{good:?}");
+        }
+        for bad in ["*", "x*", "x,y"] {
+            assert!(check_given_key("external id", bad).is_err(), "{bad:?}");
+            assert!(check_name("name", bad).is_ok(), "{bad:?}");
+        }
+        assert!(check_given_key("external id", "crm-42/ü").is_ok());
     }
 }

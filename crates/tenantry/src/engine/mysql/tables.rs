@@ -113,20 +113,25 @@ pub(super) async fn take_history(
         Some(mysql_async::Error::Server(error)) if error.code == NO_TABLE => {}
         Some(error) => return Err(session_error(error)),
         None => {
-            if let Some(row) = sent.rows(at).first() {
-                return Ok(History {
-                    meta: Some(meta_of(row)?),
-                    rows: sent
-                        .rows(at + 1)
-                        .iter()
-                        .map(applied_of)
-                        .collect::<Result<_, _>>()?,
-                    occupied: false,
-                });
+            if let Some(found) = history_in(&sent, at)? {
+                return Ok(found);
             }
         }
     }
     without_meta(conn, names).await
+}
+
+/// Returns the history that the answers at index `at` give; `None` without a meta row.
+fn history_in(sent: &Sent, at: usize) -> Result<Option<History>, SessionError> {
+    let Some(row) = sent.rows(at).first() else {
+        return Ok(None);
+    };
+    let rows = sent.rows(at + 1).iter().map(applied_of);
+    Ok(Some(History {
+        meta: Some(meta_of(row)?),
+        rows: rows.collect::<Result<_, _>>()?,
+        occupied: false,
+    }))
 }
 
 async fn without_meta(conn: &mut Conn, names: &Names) -> Result<History, SessionError> {
@@ -143,8 +148,10 @@ async fn without_meta(conn: &mut Conn, names: &Names) -> Result<History, Session
         .iter()
         .map(|row| need(row, 0))
         .collect::<Result<_, _>>()?;
-    if tables.iter().any(|name| name == HISTORY_TABLE) {
-        refuse_orphans(conn, names).await?;
+    if tables.iter().any(|name| name == HISTORY_TABLE)
+        && let Some(begun) = rows_without_meta(conn, names).await?
+    {
+        return Ok(begun);
     }
     let ours = |name: &String| name == HISTORY_TABLE || name == META_TABLE;
     Ok(History {
@@ -153,15 +160,24 @@ async fn without_meta(conn: &mut Conn, names: &Names) -> Result<History, Session
     })
 }
 
-/// An empty history without a meta row is a beginning that was cut off; one with rows is damage.
-async fn refuse_orphans(conn: &mut Conn, names: &Names) -> Result<(), SessionError> {
+/// An empty history without a meta row is a beginning that was cut off; one with rows is damage, or somebody
+/// else's first run, which wrote both between our two questions. That one's history is returned.
+async fn rows_without_meta(conn: &mut Conn, names: &Names) -> Result<Option<History>, SessionError> {
     let question = format!("SELECT 1 FROM {} LIMIT 1", names.history);
     let sent = send(conn, &[Part::new(Role::Question, question)]).await;
     match &sent.failure {
-        Some(error) => Err(session_error(error)),
-        None if sent.rows(0).is_empty() => Ok(()),
-        None => Err(damaged(format!("it has rows, but {META_TABLE} has none"))),
+        Some(error) => return Err(session_error(error)),
+        None if sent.rows(0).is_empty() => return Ok(None),
+        None => {}
     }
+    let sent = send(conn, &names.questions()).await;
+    if let Some(error) = &sent.failure {
+        return Err(session_error(error));
+    }
+    let begun = history_in(&sent, 0)?;
+    begun
+        .map(Some)
+        .ok_or_else(|| damaged(format!("it has rows, but {META_TABLE} has none")))
 }
 
 fn meta_of(row: &Row) -> Result<Meta, SessionError> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::update::updated;
-use super::{altered, dropped};
+use super::{altered, created, dropped, told};
 use crate::engine::Engine;
 use crate::migration::cursor::Cursor;
 use crate::migration::split::{Kind, Token};
@@ -17,7 +17,10 @@ pub(super) fn hidden(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static 
     if engine == Engine::Sqlite {
         return None;
     }
-    match cursor.eat_any(&["CALL", "DO", "PREPARE", "EXECUTE", "BEGIN"])? {
+    if engine == Engine::MySql && is_compound(&cursor) {
+        return scan(cursor, engine, 0);
+    }
+    match cursor.eat_any(&["CALL", "DO", "PREPARE", "EXECUTE", "BEGIN", "SET"])? {
         "CALL" => Some("CALL"),
         "DO" if engine == Engine::Postgres => block(cursor),
         // A function is called for what it does.
@@ -26,8 +29,23 @@ pub(super) fn hidden(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static 
         // PREPARE showed it already.
         "EXECUTE" if !cursor.at("IMMEDIATE") => None,
         "EXECUTE" => executed(cursor, engine),
+        "SET" => set_for(cursor, engine),
         _ => scan(cursor, engine, 0),
     }
+}
+
+/// Whether a statement of MariaDB holds others: a condition, a loop, anything with a label.
+fn is_compound(cursor: &Cursor<'_>) -> bool {
+    let mut ahead = cursor.clone();
+    let verb = ahead.eat_any(&["IF", "WHILE", "FOR", "CASE", "LOOP", "REPEAT"]);
+    verb.is_some() || (ahead.name().is_some() && ahead.eat_symbol(b':'))
+}
+
+/// MariaDB's `SET STATEMENT name = value FOR statement`. Stands behind the verb.
+fn set_for(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
+    (cursor.eat("STATEMENT") && cursor.skip_past("FOR"))
+        .then(|| told(cursor, engine))
+        .flatten()
 }
 
 /// A PostgreSQL `DO` block, before or behind its language.
@@ -71,7 +89,7 @@ fn executed(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
 }
 
 /// Looks at every place of a text where a statement could begin, and into its strings.
-fn scan(mut cursor: Cursor<'_>, engine: Engine, depth: usize) -> Option<&'static str> {
+pub(super) fn scan(mut cursor: Cursor<'_>, engine: Engine, depth: usize) -> Option<&'static str> {
     let mut before = None;
     loop {
         let found = begun(cursor.clone(), before, (engine, depth));
@@ -97,14 +115,21 @@ fn begun(
     (engine, depth): (Engine, usize),
 ) -> Option<&'static str> {
     match cursor.eat_any(&[
-        "DROP", "TRUNCATE", "DELETE", "UPDATE", "REPLACE", "ALTER", "CALL", "EXECUTE", "PREPARE",
+        "DROP", "TRUNCATE", "DELETE", "UPDATE", "REPLACE", "ALTER", "CALL", "EXECUTE", "PREPARE", "CREATE",
+        "SET",
     ])? {
         "DROP" => dropped(cursor.clone()).or_else(|| unfinished(&cursor, depth)),
         "ALTER" => altered(cursor, engine),
         "CALL" => Some("CALL"),
         "EXECUTE" => executed(cursor, engine),
         "PREPARE" if engine == Engine::MySql => prepared(cursor),
-        "PREPARE" => None,
+        "CREATE" if engine == Engine::MySql => created::created(cursor, engine),
+        "PREPARE" | "CREATE" => None,
+        "SET" => set_for(cursor, engine),
+        // `WHEN MATCHED THEN DELETE`.
+        "DELETE" if is_behind(before, &["THEN"]) => Some("DELETE"),
+        // `WHILE … DO DELETE`: only PostgreSQL has `ON CONFLICT DO UPDATE`.
+        _ if engine != Engine::MySql && is_behind(before, &["DO"]) => None,
         // `ON DELETE`, `BEFORE TRUNCATE OR DELETE`, `GRANT SELECT, DELETE ON`.
         _ if is_named_only(before, &cursor) => None,
         "UPDATE" => updated(cursor),
@@ -123,15 +148,17 @@ fn unfinished(cursor: &Cursor<'_>, depth: usize) -> Option<&'static str> {
 
 /// Whether the verb names an event, a right, a lock, a function or a part of another statement here.
 fn is_named_only(before: Option<(&str, Token)>, after: &Cursor<'_>) -> bool {
-    const BEFORE: [&str; 6] = ["ON", "BEFORE", "AFTER", "OR", "FOR", "DO"];
-    let led = before.is_some_and(|(text, token)| {
-        BEFORE.iter().any(|word| token.is(text, word)) || token.is_symbol(text, b',')
-    });
+    let led = is_behind(before, &["ON", "BEFORE", "AFTER", "OR", "FOR"])
+        || before.is_some_and(|(text, token)| token.is_symbol(text, b','));
     let text = after.text();
     let followed = after
         .peek()
         .is_some_and(|token| token.is(text, "ON") || token.is(text, "OR") || token.kind == Kind::Symbol);
     led || followed
+}
+
+fn is_behind(before: Option<(&str, Token)>, words: &[&str]) -> bool {
+    before.is_some_and(|(text, token)| words.iter().any(|word| token.is(text, word)))
 }
 
 /// Returns what is between a string's quotes, of whatever kind.

@@ -1,6 +1,7 @@
 //! Which statements of a script take data away for good: their rollback must be confirmed by hand.
 
 mod body;
+mod created;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -23,7 +24,8 @@ pub struct Destruction {
 ///
 /// A column's values are forgotten by an `UPDATE` that sets it to NULL or to its default, or, in every row, to
 /// what is made of no column; not if its WHERE says what was there (`x = …`, `x IN …`). A new type forgets
-/// them where USING does not name the column. `DO` blocks and the strings that are executed are looked into.
+/// them where USING does not name the column. `DO` blocks, the statements of conditions and loops, and the
+/// strings that are executed are looked into.
 ///
 /// Not seen: what a function does that is called in a query or by a trigger, what `ON CONFLICT DO UPDATE`
 /// overwrites, and what an expression loses that does name the column (`left(x, 3)`).
@@ -31,28 +33,35 @@ pub fn destroys_data(script: &Script, engine: Engine) -> Vec<Destruction> {
     let texts = (0..script.statements.len()).map(|index| (index, script.statement(index)));
     texts
         .filter_map(|(statement, text)| {
-            let cursor = Cursor::new(text, engine);
-            let word = destroyer(cursor.clone(), engine).or_else(|| body::hidden(cursor, engine))?;
+            let word = told(Cursor::new(text, engine), engine)?;
             Some(Destruction { statement, word })
         })
         .collect()
 }
 
+/// Returns what a statement does, by its own words or by the text that it runs.
+fn told(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
+    while engine == Engine::Postgres && cursor.eat_symbol(b'(') {}
+    destroyer(cursor.clone(), engine).or_else(|| body::hidden(cursor, engine))
+}
+
 fn destroyer(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     match cursor.eat_any(&[
         "DROP", "TRUNCATE", "DELETE", "WITH", "MERGE", "ALTER", "CREATE", "EXPLAIN", "UPDATE", "REPLACE",
-        "INSERT",
+        "INSERT", "ANALYZE",
     ])? {
         "DROP" => dropped(cursor),
         "TRUNCATE" => Some("TRUNCATE"),
         "DELETE" => Some("DELETE"),
         "WITH" | "MERGE" | "EXPLAIN" => within(cursor),
-        "CREATE" => cursor
-            .eat_all(&["OR", "REPLACE", "TABLE"])
-            .then_some("CREATE OR REPLACE TABLE"),
+        // MariaDB explains a statement by carrying it out.
+        "ANALYZE" if engine == Engine::MySql => within(cursor),
+        "ANALYZE" => None,
+        "CREATE" => created::created(cursor, engine),
         "UPDATE" => update::updated(cursor),
         "REPLACE" => Some("REPLACE"),
-        "INSERT" => cursor.eat_all(&["OR", "REPLACE"]).then_some("REPLACE"),
+        "INSERT" if cursor.eat_all(&["OR", "REPLACE"]) => Some("REPLACE"),
+        "INSERT" => created::queried(cursor, engine),
         _ => altered(cursor, engine),
     }
 }
@@ -119,11 +128,19 @@ fn cascades(mut cursor: Cursor<'_>) -> bool {
     false
 }
 
-/// Looks at the first words of every action of an `ALTER TABLE`.
+/// Looks at the first words of every action of an `ALTER TABLE`, or of a PostgreSQL type that tables are made
+/// of.
 fn altered(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
-    cursor.eat_any(&["ONLINE", "IGNORE", "FOREIGN"]);
-    if !cursor.eat("TABLE") {
-        return None;
+    cursor.eat("ONLINE");
+    // Rows that a new key finds twice are taken away without a word.
+    if cursor.eat_all(&["IGNORE", "TABLE"]) {
+        return Some("ALTER IGNORE TABLE");
+    }
+    cursor.eat("FOREIGN");
+    match cursor.eat_any(&["TABLE", "TYPE", "EVENT"])? {
+        "EVENT" => return created::scheduled(cursor, engine),
+        "TYPE" if engine != Engine::Postgres => return None,
+        _ => {}
     }
     cursor.eat_all(&["IF", "EXISTS"]);
     cursor.eat("ONLY");
@@ -131,6 +148,11 @@ fn altered(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     cursor.eat_symbol(b'%');
     cursor.qualified()?;
     cursor.eat_symbol(b'*');
+    // MariaDB: how long to wait for the table.
+    if cursor.eat("WAIT") {
+        cursor.bump();
+    }
+    cursor.eat("NOWAIT");
     loop {
         if let Some(word) = action(cursor.clone(), engine) {
             return Some(word);
@@ -144,13 +166,23 @@ fn action(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     if cursor.eat("ALTER") {
         return retyped(cursor);
     }
-    let verb = cursor.eat_any(&["DROP", "TRUNCATE"])?;
+    if engine == Engine::MySql && cursor.eat("ENGINE") {
+        cursor.eat_symbol(b'=');
+        return cursor.at("BLACKHOLE").then_some("ENGINE = BLACKHOLE");
+    }
+    let verb = cursor.eat_any(&["DROP", "TRUNCATE", "DISCARD"])?;
+    if verb == "DISCARD" {
+        return (engine == Engine::MySql).then_some("DISCARD TABLESPACE");
+    }
     if cursor.at("PARTITION") && engine == Engine::MySql {
         return Some(if verb == "DROP" {
             "DROP PARTITION"
         } else {
             "TRUNCATE"
         });
+    }
+    if cursor.at("ATTRIBUTE") && engine == Engine::Postgres {
+        return Some("DROP ATTRIBUTE");
     }
     let kept = cursor.at("CONSTRAINT") || (engine == Engine::MySql && cursor.at_any(&KEPT).is_some());
     (verb == "DROP" && !kept).then_some("DROP COLUMN")

@@ -296,6 +296,127 @@ fn what_a_cascade_takes_along_is_not_seen_and_so_is_named() {
     check(Postgres, behind, &[]);
 }
 
+#[test]
+fn a_statement_that_carries_another_does_what_that_does() {
+    for (text, word) in [
+        ("SET STATEMENT max_statement_time=10 FOR DELETE FROM a", "DELETE"),
+        (
+            "SET STATEMENT lock_wait_timeout=1 FOR ALTER TABLE a DROP COLUMN b",
+            "DROP COLUMN",
+        ),
+        ("SET STATEMENT max_statement_time=1 FOR CALL tidy()", "CALL"),
+        ("ANALYZE DELETE FROM a", "DELETE"),
+        ("ANALYZE FORMAT=JSON DELETE FROM a", "DELETE"),
+        ("ANALYZE FORMAT=JSON UPDATE a SET b = NULL", "UPDATE"),
+        ("ALTER TABLE a DISCARD TABLESPACE", "DISCARD TABLESPACE"),
+        ("ALTER TABLE a WAIT 5 DROP COLUMN b", "DROP COLUMN"),
+        ("ALTER TABLE a NOWAIT DROP COLUMN b", "DROP COLUMN"),
+        ("ALTER IGNORE TABLE a ADD UNIQUE (b)", "ALTER IGNORE TABLE"),
+        ("ALTER TABLE a ENGINE = BLACKHOLE", "ENGINE = BLACKHOLE"),
+        (
+            "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM a",
+            "DELETE",
+        ),
+        (
+            "CREATE DEFINER=`x`@`y` EVENT e ON SCHEDULE EVERY 1 DAY DO TRUNCATE TABLE a",
+            "TRUNCATE",
+        ),
+        ("ALTER EVENT e DO DELETE FROM a", "DELETE"),
+    ] {
+        check(MySql, text, &[(0, word)]);
+    }
+    for text in [
+        "SET @a = 'DELETE FROM b'",
+        "SET STATEMENT max_statement_time=1 FOR SELECT 1",
+        "ANALYZE TABLE a",
+        "ANALYZE FORMAT=JSON SELECT 1",
+        "ALTER TABLE a ENGINE=InnoDB",
+        "ALTER TABLE a WAIT 5 ADD b INT",
+        "CREATE TABLE a (b INT, FOREIGN KEY (b) REFERENCES c (d) ON DELETE CASCADE)",
+        "CREATE DEFINER=`x`@`y` TRIGGER t AFTER INSERT ON a FOR EACH ROW DELETE FROM b",
+        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO INSERT INTO a VALUES (1)",
+        "ALTER EVENT e DISABLE",
+        "CREATE OR REPLACE TEMPORARY TABLE a (b INT)",
+    ] {
+        check(MySql, text, &[]);
+    }
+}
+
+#[test]
+fn what_conditions_and_loops_hold_is_looked_into() {
+    for (text, word) in [
+        ("IF 1 = 1 THEN DELETE FROM a; END IF", "DELETE"),
+        (
+            "IF EXISTS (SELECT 1 FROM b) THEN DROP TABLE a; END IF",
+            "DROP TABLE",
+        ),
+        ("WHILE @a < 1 DO DELETE FROM a; SET @a = 1; END WHILE", "DELETE"),
+        ("FOR i IN 1..2 DO DELETE FROM a; END FOR", "DELETE"),
+        ("CASE 1 WHEN 1 THEN DELETE FROM a; END CASE", "DELETE"),
+        ("LOOP DELETE FROM a; END LOOP", "DELETE"),
+        ("REPEAT DELETE FROM a; UNTIL 1 END REPEAT", "DELETE"),
+        ("l: LOOP DELETE FROM a; LEAVE l; END LOOP", "DELETE"),
+        (
+            "IF 1 THEN SET STATEMENT max_statement_time=1 FOR DELETE FROM a; END IF",
+            "DELETE",
+        ),
+        (
+            "BEGIN NOT ATOMIC CREATE OR REPLACE TABLE a (b INT); END",
+            "CREATE OR REPLACE TABLE",
+        ),
+    ] {
+        check(
+            MySql,
+            &format!("DELIMITER //\n{text}//\nDELIMITER ;"),
+            &[(0, word)],
+        );
+    }
+    let kept = "IF 1 = 1 THEN SELECT 1 FROM a FOR UPDATE; SET @a = 1; ALTER TABLE a ADD b INT; END IF";
+    check(MySql, &format!("DELIMITER //\n{kept}//\nDELIMITER ;"), &[]);
+}
+
+#[test]
+fn a_query_that_changes_rows_is_seen_wherever_it_stands() {
+    for (text, word) in [
+        (
+            "CREATE TABLE n AS WITH d AS (DELETE FROM a RETURNING *) SELECT * FROM d",
+            "DELETE",
+        ),
+        (
+            "INSERT INTO n WITH d AS (DELETE FROM a RETURNING *) SELECT * FROM d",
+            "DELETE",
+        ),
+        (
+            "(WITH d AS (DELETE FROM a RETURNING *) SELECT * FROM d)",
+            "DELETE",
+        ),
+        ("ALTER TYPE t DROP ATTRIBUTE y", "DROP ATTRIBUTE"),
+        (
+            "ALTER TYPE t ADD ATTRIBUTE z int, DROP ATTRIBUTE IF EXISTS y CASCADE",
+            "DROP ATTRIBUTE",
+        ),
+        (
+            "DO $$ BEGIN ALTER TYPE t DROP ATTRIBUTE y; END $$",
+            "DROP ATTRIBUTE",
+        ),
+        (
+            "DO $$ BEGIN MERGE INTO a USING b ON a.c = b.c WHEN MATCHED THEN DELETE; END $$",
+            "DELETE",
+        ),
+    ] {
+        check(Postgres, text, &[(0, word)]);
+    }
+    for text in [
+        "CREATE TABLE n (a int REFERENCES b ON DELETE CASCADE) WITH (fillfactor = 70)",
+        "CREATE TABLE n AS WITH d AS (SELECT 1) SELECT * FROM d",
+        "ALTER TYPE t ADD VALUE 'x'",
+        "ALTER TYPE t RENAME ATTRIBUTE y TO z",
+        "ANALYZE a",
+    ] {
+        check(Postgres, text, &[]);
+    }
+}
+
 /// A limit, and told as one: what a function does that is called in a query cannot be seen in the file.
 #[test]
 fn a_function_that_is_called_in_a_query_is_not_looked_into() {

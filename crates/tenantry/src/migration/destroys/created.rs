@@ -1,0 +1,42 @@
+//! Destruction by a statement that makes something: it replaces what was there, or runs what it was given.
+
+use super::{body, within};
+use crate::engine::Engine;
+use crate::migration::cursor::Cursor;
+
+/// Returns what a `CREATE` takes away. Stands behind the verb.
+pub(super) fn created(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
+    let replaces = cursor.eat_all(&["OR", "REPLACE"]);
+    if engine == Engine::MySql && cursor.eat("DEFINER") {
+        let at_kind = |cursor: &Cursor<'_>| cursor.at_any(&["EVENT", "TRIGGER", "VIEW"]).is_some();
+        while !at_kind(&cursor) {
+            cursor.bump()?;
+        }
+    }
+    cursor.eat_any(&["GLOBAL", "LOCAL", "UNLOGGED"]);
+    let is_kept = cursor.eat_any(&["TEMPORARY", "TEMP"]).is_none();
+    match cursor.eat_any(&["TABLE", "EVENT"])? {
+        "TABLE" if replaces && is_kept => Some("CREATE OR REPLACE TABLE"),
+        "TABLE" => queried(cursor, engine),
+        _ => scheduled(cursor, engine),
+    }
+}
+
+/// Returns what the query of an `INSERT` or of a new table changes: in PostgreSQL WITH may hold a `DELETE`.
+pub(super) fn queried(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
+    if engine != Engine::Postgres {
+        return None;
+    }
+    // Columns that refer to others say `ON DELETE` before it.
+    while !cursor.eat("WITH") {
+        cursor.bump()?;
+    }
+    within(cursor)
+}
+
+/// Returns what the body of a MySQL event does. Stands behind the word.
+pub(super) fn scheduled(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
+    (engine == Engine::MySql && cursor.skip_past("DO"))
+        .then(|| body::scan(cursor, engine, 0))
+        .flatten()
+}
