@@ -185,19 +185,7 @@ async fn a_killed_session_is_ambiguous_where_rows_may_have_stayed() {
     let tracked = track(&files);
     let mut session = db.open().await.unwrap();
     let running = migrate_on(session.as_mut(), &tracked, &Goal::Head);
-    let question = format!(
-        "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist \
-         WHERE db = '{}' AND state = 'User sleep'",
-        db.name
-    );
-    let stop = async {
-        let mut id = "0".to_owned();
-        while id == "0" {
-            tokio::task::yield_now().await;
-            id = db.one(&question).await;
-        }
-        db.run(&format!("KILL CONNECTION {id}")).await;
-    };
+    let stop = db.kill_sleeping("KILL CONNECTION");
     // The administrator's question is never dropped half-way: the connection is needed again.
     let (result, ()) = tokio::join!(running, stop);
     assert!(matches!(result, Err(ApplyError::Session { .. })), "{result:?}");

@@ -174,6 +174,22 @@ impl Database {
     pub(super) async fn run(&mut self, sql: &str) {
         self.admin.query_drop(sql).await.unwrap();
     }
+
+    /// Waits until a session sleeps in this database and ends it with `KILL CONNECTION`, or its statement with
+    /// `KILL QUERY`. Not to be dropped half-way: the administrator's connection is needed again.
+    pub(super) async fn kill_sleeping(&mut self, kill: &str) {
+        let question = format!(
+            "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist \
+             WHERE db = '{}' AND state = 'User sleep'",
+            self.name
+        );
+        let mut id = "0".to_owned();
+        while id == "0" {
+            tokio::task::yield_now().await;
+            id = self.one(&question).await;
+        }
+        self.run(&format!("{kill} {id}")).await;
+    }
 }
 
 pub(super) async fn migrate_on(

@@ -230,19 +230,7 @@ async fn a_session_that_dies_before_anything_lasts_is_begun_again() {
     let files = track(&[("CREATE TABLE a (n INT PRIMARY KEY);\n", None), (&text, None)]);
     let mut session = db.open().await.unwrap();
     let running = migrate_on(session.as_mut(), &files, &Goal::Head);
-    let question = format!(
-        "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist \
-         WHERE db = '{}' AND state = 'User sleep'",
-        db.name
-    );
-    let stop = async {
-        let mut id = "0".to_owned();
-        while id == "0" {
-            tokio::task::yield_now().await;
-            id = db.one(&question).await;
-        }
-        db.run(&format!("KILL CONNECTION {id}")).await;
-    };
+    let stop = db.kill_sleeping("KILL CONNECTION");
     let (result, ()) = tokio::join!(running, stop);
     assert!(matches!(result, Err(ApplyError::Session { .. })), "{result:?}");
     drop(session);
@@ -280,19 +268,7 @@ async fn a_statement_that_somebody_else_stops_is_a_failure_with_the_servers_word
     let files = track(&[(text, None)]);
     let mut session = db.open().await.unwrap();
     let running = migrate_on(session.as_mut(), &files, &Goal::Head);
-    let question = format!(
-        "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist \
-         WHERE db = '{}' AND state = 'User sleep'",
-        db.name
-    );
-    let stop = async {
-        let mut id = "0".to_owned();
-        while id == "0" {
-            tokio::task::yield_now().await;
-            id = db.one(&question).await;
-        }
-        db.run(&format!("KILL QUERY {id}")).await;
-    };
+    let stop = db.kill_sleeping("KILL QUERY");
     let (result, ()) = tokio::join!(running, stop);
     let error = result.unwrap_err();
     let ApplyError::Statement {

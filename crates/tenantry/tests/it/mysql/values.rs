@@ -123,19 +123,7 @@ async fn rows_are_not_committed_between_an_id_and_its_use() {
     let files = track(&[(BASE, None), (&slow, None)]);
     let mut session = db.open().await.unwrap();
     let running = migrate_on(session.as_mut(), &files, &Goal::Head);
-    let question = format!(
-        "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist \
-         WHERE db = '{}' AND state = 'User sleep'",
-        db.name
-    );
-    let stop = async {
-        let mut id = "0".to_owned();
-        while id == "0" {
-            tokio::task::yield_now().await;
-            id = db.one(&question).await;
-        }
-        db.run(&format!("KILL CONNECTION {id}")).await;
-    };
+    let stop = db.kill_sleeping("KILL CONNECTION");
     let (result, ()) = tokio::join!(running, stop);
     assert!(matches!(result, Err(ApplyError::Session { .. })), "{result:?}");
     drop(session);
