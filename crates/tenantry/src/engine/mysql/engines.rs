@@ -5,6 +5,7 @@ use mysql_async::consts::StatusFlags;
 use super::tables::{Names, text};
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::ApplyError;
+use crate::history::History;
 use crate::migration::mysql_class::{Class, Storage, storage};
 
 /// `ER_WARNING_NOT_COMPLETE_ROLLBACK`: what was changed in a table without transactions is still there.
@@ -13,6 +14,13 @@ const NOT_COMPLETE: &str = "1196";
 /// How many warnings our sessions keep: this one must be among them.
 pub(super) const WARNINGS: u32 = 1024;
 
+/// What a new table is kept in that names no engine, as an expression.
+// MariaDB can force another engine upon new tables; the comment is a comment to MySQL.
+pub(super) const DEFAULT: &str = "COALESCE(/*M!100103 @@enforce_storage_engine, */ @@default_storage_engine)";
+
+/// The engine that a server forces upon every new table, as an expression; empty if it forces none.
+pub(super) const FORCED: &str = "COALESCE(/*M!100103 @@enforce_storage_engine, */ '')";
+
 /// What is known of the storage engines in one database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Engines {
@@ -20,37 +28,51 @@ pub(super) struct Engines {
     others: bool,
     /// Whether a new table that names no engine gets another one than `InnoDB`.
     other_default: bool,
-    /// Whether a statement ran since that may have changed it.
+    /// Whether the tables were not asked about, or a statement ran since that may have changed them.
     stale: bool,
 }
 
 /// The question for them: one row, whatever the database holds.
-pub(super) fn question(names: &Names) -> Part {
+///
+/// The server opens each table for it, so that it is asked only where rows are about to be changed.
+fn question(names: &Names) -> Part {
     Part::new(
         Role::Question,
         format!(
-            // MariaDB can force another engine upon new tables; the comment is a comment to MySQL.
-            "SELECT COALESCE(/*M!100103 @@enforce_storage_engine, */ @@default_storage_engine), \
-             (SELECT COUNT(*) FROM information_schema.tables \
+            "SELECT {DEFAULT}, (SELECT COUNT(*) FROM information_schema.tables \
              WHERE table_schema = {} AND engine <> 'InnoDB' AND table_type <> 'TEMPORARY')",
             names.database
         ),
     )
 }
 
+/// Returns whether an engine is another one than `InnoDB`, or not known.
+pub(super) fn is_other(name: Option<&str>) -> bool {
+    !name.is_some_and(|name| name.eq_ignore_ascii_case("InnoDB"))
+}
+
 impl Engines {
-    /// Reads the answer at index `at`; without one nothing is believed.
-    pub(super) fn from_answer(sent: &Sent, at: usize) -> Self {
-        let row = sent.rows(at).first();
+    /// What is known of a database at first: the engine of new tables, and whether there are tables at all.
+    pub(super) fn unasked(default: Option<&str>, history: &History) -> Self {
+        Self {
+            others: false,
+            other_default: is_other(default),
+            stale: history.meta.is_some() || history.occupied,
+        }
+    }
+
+    /// Reads the answer to [`question`]; without one nothing is believed.
+    fn from_answer(sent: &Sent) -> Self {
+        let row = sent.rows(0).first();
         let column = |at| row.and_then(|row| text(row, at));
         Self {
             others: column(1).as_deref() != Some("0"),
-            other_default: !column(0).is_some_and(|name| name.eq_ignore_ascii_case("InnoDB")),
+            other_default: is_other(column(0).as_deref()),
             stale: false,
         }
     }
 
-    /// Returns whether rows may stay at ROLLBACK, so that each statement has an intent.
+    /// Returns whether rows may stay at ROLLBACK, as far as was asked, so that each statement has an intent.
     pub(super) fn is_known_to_keep(self) -> bool {
         self.others
     }
@@ -80,15 +102,15 @@ impl Engines {
 }
 
 impl super::apply::Worker<'_> {
-    /// Returns whether every table takes its rows back at ROLLBACK; asks again where a statement of ours
-    /// may have changed it.
+    /// Returns whether every table takes its rows back at ROLLBACK; asks where that is not known, or where
+    /// a statement of ours may have changed it.
     pub(super) async fn rolls_back(&mut self) -> Result<bool, ApplyError> {
         if self.engines.stale {
             let sent = send(self.conn, &[question(self.writer.names)]).await;
             if let Some(error) = &sent.failure {
                 return Err(super::apply::lost_or_refused(super::error::session_error(error)));
             }
-            let now = Engines::from_answer(&sent, 0);
+            let now = Engines::from_answer(&sent);
             // The end of a file sets the default back, so one that was seen is remembered.
             self.engines = Engines {
                 other_default: self.engines.other_default || now.other_default,

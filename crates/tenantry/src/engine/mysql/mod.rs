@@ -58,23 +58,28 @@ pub(crate) async fn open(
     let facts = parts.len();
     parts.push(Part::new(
         Role::Question,
-        "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only, @@SESSION.max_allowed_packet",
+        format!(
+            "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only, \
+             @@SESSION.max_allowed_packet, {}, {}",
+            engines::DEFAULT,
+            engines::FORCED
+        ),
     ));
     parts.push(lock::attempt(&names));
-    let mut under_lock = vec![engines::question(&names)];
-    under_lock.extend(names.questions());
-    parts.extend_from_slice(&under_lock);
+    let questions = names.questions();
+    parts.extend_from_slice(&questions);
     let sent = send(&mut conn, &parts).await;
     let server = Server::from_answer(&sent, facts, address)?;
     let (sent, at) = if lock::is_taken(&sent, facts + 1)? {
         (sent, facts + 2)
     } else {
-        let polled = lock::poll(&mut conn, &names, &under_lock, options.lock_window).await?;
+        let polled = lock::poll(&mut conn, &names, &questions, options.lock_window).await?;
         (polled, 0)
     };
-    let engines = Engines::from_answer(&sent, at);
-    let history = take_history(&mut conn, &names, sent, at + 1).await?;
+    let history = take_history(&mut conn, &names, sent, at).await?;
     check_identity(&history, options)?;
+    server.check_forced_engine(&history, format!("{}:{}", address.host, address.port))?;
+    let engines = Engines::unasked(server.default_engine.as_deref(), &history);
     Ok(Box::new(MySqlSession {
         conn,
         names,
@@ -118,12 +123,16 @@ async fn dial(address: &NetworkAddress, options: &OpenOptions) -> Result<Conn, S
 }
 
 /// What we need to know of a server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Server {
     /// How it treats one DDL statement.
     ddl: Ddl,
     /// How long a message it takes.
     room: Room,
+    /// What a new table is kept in that names no engine.
+    default_engine: Option<String>,
+    /// What the server keeps every new table in, if it forces an engine upon them.
+    forced_engine: Option<String>,
 }
 
 impl Server {
@@ -168,7 +177,25 @@ impl Server {
                 Ddl::Divisible
             },
             room: Room::from_text(text(row, 3).as_deref()),
+            default_engine: text(row, 4),
+            forced_engine: text(row, 5).filter(|name| !name.is_empty()),
         })
+    }
+
+    /// Refuses to make our tables where the server would keep them in something without transactions.
+    fn check_forced_engine(&self, history: &History, endpoint: String) -> Result<(), SessionError> {
+        match &self.forced_engine {
+            Some(engine) if history.meta.is_none() && engines::is_other(Some(engine)) => {
+                Err(SessionError::Unsuitable {
+                    endpoint,
+                    reason: format!(
+                        "enforce_storage_engine is {}, and the history needs the transactions of InnoDB",
+                        engine.escape_debug()
+                    ),
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 }
 
@@ -293,5 +320,39 @@ impl Session for MySqlSession {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Meta;
+
+    #[test]
+    fn our_tables_are_not_made_where_another_engine_is_forced_upon_them() {
+        let server = |forced: Option<&str>| Server {
+            ddl: Ddl::Atomic,
+            room: Room::from_text(None),
+            default_engine: Some("InnoDB".to_owned()),
+            forced_engine: forced.map(str::to_owned),
+        };
+        let check = |forced, meta| {
+            let history = History {
+                meta,
+                ..History::default()
+            };
+            server(forced).check_forced_engine(&history, "db:3306".to_owned())
+        };
+        let meta = Meta {
+            database_id: "d".to_owned(),
+            tenant_id: "t".to_owned(),
+            registry_id: "r".to_owned(),
+            epoch: 1,
+            format: 1,
+        };
+        assert!(check(None, None).is_ok());
+        assert!(check(Some("innodb"), None).is_ok());
+        assert!(check(Some("Aria"), None).is_err());
+        assert!(check(Some("Aria"), Some(meta)).is_ok());
     }
 }
