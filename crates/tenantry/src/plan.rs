@@ -3,6 +3,7 @@
 //! `plan`, `status`, `--dry-run` and the runner all call it; nothing else decides.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -154,6 +155,18 @@ pub enum PlanError {
         /// The run that applied it.
         run_id: String,
     },
+    /// An applied file is there and holds no statement any more.
+    #[error("applied, and emptied since: {}", files.join(", "))]
+    Emptied {
+        /// The name of each.
+        files: Vec<String>,
+    },
+    /// The file of a way back is there and holds no statement.
+    #[error("no way back is written in: {}", files.join(", "))]
+    EmptyWayBack {
+        /// The name of each.
+        files: Vec<String>,
+    },
     /// An applied file is gone.
     #[error("{} applied and not in the folder: {}", count_are(labels.len()), labels.join(", "))]
     Missing {
@@ -237,10 +250,10 @@ impl PlanError {
     /// Returns the stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Modified { .. } => Code(3001),
+            Self::Modified { .. } | Self::Emptied { .. } => Code(3001),
             Self::Missing { .. } => Code(3002),
             Self::OutOfOrder { .. } => Code(3003),
-            Self::NoWayBack { .. } => Code(3005),
+            Self::NoWayBack { .. } | Self::EmptyWayBack { .. } => Code(3005),
             Self::Occupied => Code(3006),
             Self::Ahead { .. } => Code(3007),
             Self::UnknownVersion { .. } => Code(4008),
@@ -307,6 +320,10 @@ fn check_known(track: &Track, history: &History) -> Result<(), PlanError> {
     let Some(newest) = missing.iter().map(|row| row.version).max() else {
         return Ok(());
     };
+    let files = unfinished(track, missing.iter().map(|row| row.version), Direction::Up);
+    if !files.is_empty() {
+        return Err(PlanError::Emptied { files });
+    }
     if track.head().is_none_or(|head| newest > head) {
         return Err(PlanError::Ahead {
             newest,
@@ -318,6 +335,18 @@ fn check_known(track: &Track, history: &History) -> Result<(), PlanError> {
         .map(|row| format!("{}_{}", row.version, row.name))
         .collect();
     Err(PlanError::Missing { labels })
+}
+
+/// Returns the names of the files without a statement that some versions have for a direction.
+fn unfinished(track: &Track, versions: impl Iterator<Item = Version>, direction: Direction) -> Vec<String> {
+    let versions: Vec<Version> = versions.collect();
+    let named = |path: &PathBuf| {
+        let name = path.file_name()?.to_str()?.to_owned();
+        let version = name.split('_').next()?.parse().ok()?;
+        let is_down = name.ends_with(".down.sql");
+        (versions.contains(&version) && is_down == (direction == Direction::Down)).then_some(name)
+    };
+    track.unfinished.iter().filter_map(named).collect()
 }
 
 fn pending(track: &Track, history: &History, last: Option<Version>) -> Result<Vec<Step>, PlanError> {
@@ -421,6 +450,10 @@ fn reverts(track: &Track, history: &History, goal: &Goal) -> Result<Vec<Step>, P
             });
         }
         if migration.down.is_none() {
+            let files = unfinished(track, std::iter::once(row.version), Direction::Down);
+            if !files.is_empty() {
+                return Err(PlanError::EmptyWayBack { files });
+            }
             no_way_back.push(migration.label());
         }
         steps.push(step(

@@ -19,6 +19,7 @@ use crate::args::Back;
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use crate::render::advice::write_way_back;
 use crate::render::text;
 
 /// A migration without a way back.
@@ -221,9 +222,9 @@ fn refuse_without_way_back(previews: &[Preview]) -> Result<(), CommandError> {
         .fact("where", text::names(labels.iter().map(String::as_str)))
         .fact("state", "nothing was rolled back");
     let made = files.iter().fold(made, |made, file| made.file(*file));
-    let made = files.iter().fold(made, |made, file| {
-        made.help(format!("write {}", text::path(&file.with_extension("down.sql"))))
-    });
+    let made = files
+        .iter()
+        .fold(made, |made, file| made.help(write_way_back(file)));
     Err(made.help("or go forwards:  tenantry migrate make <name>"))
 }
 

@@ -1,5 +1,7 @@
 //! What to do about a target that failed, before its run is tried again.
 
+use std::path::Path;
+
 use tenantry::engine::StateAfter;
 use tenantry::run::{Failure, Outcome, TargetReport};
 use tenantry::{Code, TrackName};
@@ -132,12 +134,22 @@ fn about_files(failure: &Failure, target: &TargetReport) -> Vec<String> {
 }
 
 fn no_way_back(failure: &Failure, target: &TargetReport) -> Vec<String> {
-    let down = failure.file.as_ref().map(|path| path.with_extension("down.sql"));
-    let name = down.map_or_else(|| "the .down.sql beside it".to_owned(), |path| text::path(&path));
-    vec![
-        format!("write {name}"),
-        format!("or go forwards:  {}", make(target)),
-    ]
+    let write = failure
+        .file
+        .as_deref()
+        .map_or_else(|| "write the .down.sql beside it".to_owned(), write_way_back);
+    vec![write, format!("or go forwards:  {}", make(target))]
+}
+
+/// Returns the line that says which way back is to be written; `file` is the migration, or an empty way back.
+pub(crate) fn write_way_back(file: &Path) -> String {
+    let is_one = file.to_string_lossy().ends_with(".down.sql");
+    let down = if is_one {
+        file.to_owned()
+    } else {
+        file.with_extension("down.sql")
+    };
+    format!("write {}", text::path(&down))
 }
 
 /// A version that is not there: the folder shows which ones are.

@@ -168,3 +168,26 @@ fn a_goal_is_read_as_it_is_written() {
         assert_eq!(Goal::from_text(text), None, "{text}");
     }
 }
+
+#[test]
+fn an_applied_file_that_was_emptied_is_named_and_not_called_gone() {
+    let whole = track(&FILES);
+    let history = history(&whole, &[(1, Phase::Done), (2, Phase::Done)]);
+    let mut emptied = track(&[("2_b.sql", "SELECT 2;"), ("3_c.sql", "SELECT 3;")]);
+    emptied.unfinished = vec!["m/1_a.sql".into()];
+    let files = vec!["1_a.sql".to_owned()];
+    let error = plan(&emptied, &history, &Goal::BackSteps(1)).unwrap_err();
+    assert_eq!(
+        (error.code(), &error),
+        (Code(3001), &PlanError::Emptied { files })
+    );
+
+    let mut no_way = track(&[("1_a.sql", "SELECT 1;"), ("2_b.sql", "SELECT 2;")]);
+    no_way.unfinished = vec!["m/2_b.down.sql".into(), "m/3_c.sql".into()];
+    let files = vec!["2_b.down.sql".to_owned()];
+    let error = plan(&no_way, &history, &Goal::BackSteps(1)).unwrap_err();
+    assert_eq!(
+        (error.code(), &error),
+        (Code(3005), &PlanError::EmptyWayBack { files })
+    );
+}

@@ -280,6 +280,9 @@ fn file_of(error: &PlanError, track: &Track) -> Option<PathBuf> {
         PlanError::OutOfOrder { labels, .. }
         | PlanError::NoWayBack { labels }
         | PlanError::Beneath { labels, .. } => file(labels.first()?),
+        PlanError::Emptied { files } | PlanError::EmptyWayBack { files } => {
+            Some(track.folder.join(files.first()?))
+        }
         PlanError::Missing { .. } | PlanError::Ahead { .. } | PlanError::UnknownVersion { .. } => {
             Some(track.folder.clone())
         }
