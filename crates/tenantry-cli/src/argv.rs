@@ -65,7 +65,17 @@ pub(crate) fn read(mut arguments: Vec<OsString>) -> Argv {
         ("help", Some("exit-codes")) => return Argv::ExitCodes,
         _ => {}
     }
-    if let Some((_, command)) = ALIASES.iter().find(|(alias, _)| *alias == word) {
+    // The topic of `help` is named in the same two ways.
+    let named = if word == "help" {
+        next_word(&arguments, at + 1)
+    } else {
+        Some(at)
+    };
+    if let Some(at) = named
+        && let Some((_, command)) = ALIASES
+            .iter()
+            .find(|(alias, _)| text_at(&arguments, at) == Some(alias))
+    {
         arguments.splice(at..=at, ["migrate".into(), (*command).into()]);
     }
     Argv::Parse(arguments)
@@ -139,6 +149,16 @@ mod tests {
             "tenantry --color=never --progress lines migrate:status acme",
             "tenantry --color=never --progress lines migrate status acme",
         );
+    }
+
+    #[test]
+    fn a_topic_of_help_may_be_a_colon_name_too() {
+        check("tenantry help migrate:status", "tenantry help migrate status");
+        check(
+            "tenantry -C x help migrate:tenants",
+            "tenantry -C x help migrate all-tenants",
+        );
+        check("tenantry help tenant", "tenantry help tenant");
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Selection {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "How to run")]
 pub(crate) struct Limits {
-    /// How many targets at once in all; 5 for each server if left out, at most 64
+    /// How many targets at once in all; if left out, 5 for each server and at most 64
     #[arg(short = 'j', long, value_name = "N", value_parser = values::parallel)]
     pub(crate) concurrency: Option<usize>,
     /// How many targets of one server at once; a server's own limit always holds

@@ -79,7 +79,7 @@ enum Transaction {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Run {
-    /// How many targets at once in all; 5 for each server if left out, at most 64.
+    /// How many targets at once in all; if left out, 5 for each server and at most 64.
     #[schemars(range(min = 1, max = 1024))]
     concurrency: Option<u16>,
     /// How many targets of one server at once; 5 if left out.

@@ -231,10 +231,13 @@ fn of_environment(
     Ok(found)
 }
 
-/// Returns whether a variable means a key of the file: `TENANTRY_<SECTION>__<KEY>`.
+/// Returns whether a variable means a key of the file: `TENANTRY_<SECTION>__<KEY>`, or the same with one
+/// underscore, which is refused like every other that is misspelt.
 fn is_ours(name: &str) -> bool {
+    let single = |name: &str| name.replace("__", "_");
+    let is_near = || KEYS.iter().any(|(key, _)| single(&variable_of(key)) == name);
     name.strip_prefix("TENANTRY_")
-        .is_some_and(|rest| rest.contains("__"))
+        .is_some_and(|rest| rest.contains("__") || is_near())
 }
 
 /// Returns the variable that sets a key.

@@ -177,6 +177,12 @@ fn values_that_cannot_be_used_are_refused_by_name() {
         title.ends_with("did you mean TENANTRY_RUN__CONCURRENCY?"),
         "{title}"
     );
+    let (code, title) = refusal("", &[("TENANTRY_RUN_LOCK_TIMEOUT", "1s")]);
+    assert_eq!(code, 1003);
+    assert!(
+        title.ends_with("did you mean TENANTRY_RUN__LOCK_TIMEOUT?"),
+        "{title}"
+    );
 }
 
 #[test]

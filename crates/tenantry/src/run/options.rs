@@ -20,7 +20,7 @@ pub enum TransactionScope {
 /// The settings of one run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// How many targets run at once in all; `None` is 5 for each server, at most 64.
+    /// How many targets run at once in all; `None` is 5 for each server and at most 64.
     pub concurrency: Option<usize>,
     /// How many targets of one server run at once; a server's own limit always binds. `None` is 5, or no
     /// limit if `concurrency` is given.
