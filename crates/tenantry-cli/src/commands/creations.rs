@@ -9,7 +9,7 @@ use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::interrupt::Asked;
-use crate::render::{CreationView, Told};
+use crate::render::{CreationView, Shown};
 
 /// What is created, and how it is continued.
 pub(super) struct Creation<'a> {
@@ -21,7 +21,7 @@ pub(super) struct Creation<'a> {
     pub(super) project: &'a Project,
 }
 
-/// Carries a creation out and shows its progress; returns what it made and the warnings that were told.
+/// Carries a creation out and shows its progress; returns what it made and what was told.
 ///
 /// # Errors
 /// What a step says. Exit 130 or 143 if a signal ended it: the same command continues.
@@ -29,7 +29,7 @@ pub(super) async fn carry_out<T, F>(
     context: &Context,
     creation: &Creation<'_>,
     work: impl FnOnce(Watch) -> F,
-) -> Result<(T, Vec<Told>), CommandError>
+) -> Result<(T, Shown), CommandError>
 where
     F: Future<Output = Result<T, ProvisionError>>,
 {
@@ -41,8 +41,8 @@ where
     let view = CreationView::new(&context.globals, &context.canvas, &creation.label);
     let working = async { tokio::join!(work(Watch { control, events }), view.follow(heard, notices)) };
     tokio::select! {
-        (made, warned) = working => match made {
-            Ok(made) => Ok((made, warned)),
+        (made, shown) = working => match made {
+            Ok(made) => Ok((made, shown)),
             Err(error) => {
                 let exit = asked.exit().unwrap_or(Exit::Stopped);
                 let stopped = matches!(error, ProvisionError::Stopped { .. });

@@ -38,7 +38,7 @@ use crate::argv::{self, Argv};
 use crate::config::{Environment, Project};
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::{self, Canvas, Invocation, Paint, Problem, out};
+use crate::render::{self, Answers, Canvas, Invocation, Paint, Problem, out};
 
 use unparsed::usage;
 
@@ -101,6 +101,23 @@ impl Context {
             Format::Human => document(&self.fill(human)),
             Format::Json | Format::Ndjson => document(&render::json(json)),
         }
+    }
+
+    /// Prints the answer of something that took steps: the last line of its stream, if it has one.
+    ///
+    /// # Errors
+    /// TN-1009 if it, or a line before it, cannot be written.
+    pub(crate) fn end(
+        &self,
+        mut stream: Answers,
+        human: &str,
+        json: &impl Serialize,
+    ) -> Result<(), CommandError> {
+        if self.format != Format::Ndjson {
+            return self.answer(human, json);
+        }
+        stream.event(json);
+        stream.end().map_err(|error| unwritten(&error))
     }
 
     /// Prints the answer; nothing at all for people where there is nothing to list.

@@ -13,6 +13,7 @@ use crate::failure::CommandError;
 use crate::render::{Table, Told, text};
 
 #[derive(Serialize)]
+#[serde(tag = "type", rename = "product.provisioned")]
 struct Provisioned {
     tenant: String,
     product: String,
@@ -39,14 +40,14 @@ pub(super) fn provision(context: &Context, asked: &ProductProvision) -> Result<E
             project: &project,
         };
         let work = async |watch| products.watched(watch).provision(&asked.tenant, product).await;
-        let (made, warnings) = creations::carry_out(context, &creation, work).await?;
+        let (made, told) = creations::carry_out(context, &creation, work).await?;
         let shown = Provisioned {
             tenant: asked.tenant.clone(),
             product: asked.product.to_string(),
             server: made.server.to_string(),
             database: made.database.clone(),
             migrations: made.migrations.len(),
-            warnings,
+            warnings: told.warnings,
         };
         let human = format!(
             "  {}  {} on {} ({})\nProduct {} is ready for {}.",
@@ -57,7 +58,7 @@ pub(super) fn provision(context: &Context, asked: &ProductProvision) -> Result<E
             product,
             tenant
         );
-        context.answer(&human, &shown)?;
+        context.end(told.answers, &human, &shown)?;
         Ok(Exit::Done)
     })
 }

@@ -29,6 +29,7 @@ struct Shown {
 }
 
 #[derive(Serialize)]
+#[serde(tag = "type", rename = "tenant.created")]
 struct Created {
     #[serde(flatten)]
     tenant: Shown,
@@ -104,13 +105,14 @@ pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, C
             project: &project,
         };
         let work = async |watch| tenants.watched(watch).create(&new).await;
-        let ((tenant, made), warnings) = creations::carry_out(context, &creation, work).await?;
+        let ((tenant, made), told) = creations::carry_out(context, &creation, work).await?;
         let databases = fleet.registry.databases_of(&tenant.id).await?;
         let answer = Created {
             tenant: Shown::of(&tenant, &databases),
-            warnings,
+            warnings: told.warnings,
         };
-        context.answer(&created(&tenant, &made, context.canvas.width), &answer)?;
+        let human = created(&tenant, &made, context.canvas.width);
+        context.end(told.answers, &human, &answer)?;
         Ok(Exit::Done)
     })
 }

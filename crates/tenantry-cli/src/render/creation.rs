@@ -11,7 +11,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::message::Canvas;
 use super::view::{REDRAW, SILENCE, Surface};
 use super::warning::{Told, warnings};
-use super::{lines, out, text};
+use super::wire::{Event, millis};
+use super::{Answers, lines, out, text};
 use crate::args::Globals;
 use crate::clock::Utc;
 use crate::interrupt::Notice;
@@ -19,12 +20,31 @@ use crate::interrupt::Notice;
 /// Where the further lines of a text begin.
 const INDENT: usize = 11;
 
+/// Whether a creation streams its events to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Streams {
+    Events,
+    Nothing,
+}
+
+/// What a creation has told when it has ended.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// The warnings about its files.
+    pub(crate) warnings: Vec<Told>,
+    /// The stream, which its answer ends.
+    pub(crate) answers: Answers,
+}
+
 /// Shows one creation.
 #[derive(Debug)]
 pub(crate) struct CreationView {
     /// What is created: `acme`, `acme/kira`.
     label: String,
     surface: Surface,
+    /// Whether events go to stdout.
+    streams: Streams,
+    answers: Answers,
     bar: ProgressBar,
     canvas: Canvas,
     quiet: bool,
@@ -41,7 +61,17 @@ impl CreationView {
         let now = Instant::now();
         Self {
             label: text::printable(label),
-            surface: Surface::of(globals),
+            surface: if globals.ndjson {
+                Surface::Silent
+            } else {
+                Surface::of(globals)
+            },
+            streams: if globals.ndjson {
+                Streams::Events
+            } else {
+                Streams::Nothing
+            },
+            answers: Answers::default(),
             bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
             canvas: canvas.clone(),
             quiet: globals.quiet,
@@ -52,12 +82,15 @@ impl CreationView {
         }
     }
 
-    /// Shows events and notices until the creation closes its channel; returns the warnings that were told.
+    /// Shows events and notices until the creation closes its channel; returns what was told.
     pub(crate) async fn follow(
         mut self,
         mut events: UnboundedReceiver<ProvisionEvent>,
         mut notices: UnboundedReceiver<Notice>,
-    ) -> Vec<Told> {
+    ) -> Shown {
+        if self.streams == Streams::Events {
+            self.answers.version();
+        }
         if self.surface == Surface::Bar {
             self.bar = ProgressBar::new_spinner();
         }
@@ -77,7 +110,10 @@ impl CreationView {
             }
         }
         self.bar.finish_and_clear();
-        self.warned
+        Shown {
+            warnings: self.warned,
+            answers: self.answers,
+        }
     }
 
     fn show(&mut self, event: ProvisionEvent) {
@@ -85,6 +121,13 @@ impl CreationView {
             ProvisionEvent::Creating { database, server } => {
                 self.begin(format!("create {database} on {server}"));
                 self.line("create", &format!("{database} on {server}"));
+                let target = self.label.clone();
+                let server = server.to_string();
+                self.stream(&Event::DatabaseCreating {
+                    target,
+                    database,
+                    server,
+                });
             }
             ProvisionEvent::Warned(found) => {
                 if let Some(drawn) = warnings(&found, &self.canvas).filter(|_| !self.quiet) {
@@ -92,7 +135,12 @@ impl CreationView {
                 }
                 self.warned.extend(Told::all(&found));
             }
-            ProvisionEvent::Run(event) => self.run(&event),
+            ProvisionEvent::Run(event) => {
+                self.run(&event);
+                if let Some(event) = Event::of(&event) {
+                    self.stream(&event);
+                }
+            }
             _ => {}
         }
     }
@@ -130,7 +178,23 @@ impl CreationView {
                     self.line("progress", &rest);
                 }
             }
+            Surface::Silent if self.heartbeat(now).is_some() => {
+                let event = Event::CreationProgress {
+                    target: self.label.clone(),
+                    step: self.step.clone(),
+                    elapsed_ms: millis(now.duration_since(self.since)),
+                };
+                self.stream(&event);
+            }
             Surface::Silent => {}
+        }
+    }
+
+    /// Writes the next line of the stream, if there is one.
+    fn stream(&mut self, event: &Event) {
+        if self.streams == Streams::Events {
+            self.spoke = Instant::now();
+            self.answers.event(event);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What people and programs see. Nothing outside this folder prints.
 
 pub(crate) mod advice;
+mod answers;
 mod creation;
 pub(crate) mod failure;
 mod invocation;
@@ -24,7 +25,8 @@ pub(crate) mod sample;
 
 use serde::Serialize;
 
-pub(crate) use creation::CreationView;
+pub(crate) use answers::Answers;
+pub(crate) use creation::{CreationView, Shown};
 pub(crate) use invocation::Invocation;
 pub(crate) use message::{Canvas, ending};
 pub(crate) use problem::Problem;

@@ -13,8 +13,8 @@ use super::message::{Canvas, message};
 use super::summary::summary;
 use super::tally::Tally;
 use super::warning::Told;
-use super::wire::{Event, Finished, Numbered, VersionLine};
-use super::{json, out, text, unrecorded};
+use super::wire::{Event, Finished};
+use super::{Answers, json, out, text, unrecorded};
 use crate::args::{Globals, Progress};
 use crate::clock::Utc;
 use crate::exit::Exit;
@@ -92,10 +92,8 @@ pub(crate) struct RunView {
     detail: Detail,
     canvas: Canvas,
     tally: Tally,
-    seq: u64,
+    answers: Answers,
     spoke: Instant,
-    /// The first answer that could not be written; the run goes on all the same.
-    written: io::Result<()>,
 }
 
 impl RunView {
@@ -124,9 +122,8 @@ impl RunView {
             detail,
             canvas: canvas.clone(),
             tally: Tally::new(now),
-            seq: 0,
+            answers: Answers::default(),
             spoke: now,
-            written: Ok(()),
         }
     }
 
@@ -137,7 +134,7 @@ impl RunView {
         mut notices: UnboundedReceiver<Notice>,
     ) {
         if self.answer == Answer::Ndjson {
-            self.answer(&json(&VersionLine::new()));
+            self.answers.version();
         }
         let mut tick = tokio::time::interval(REDRAW);
         let mut listening = true;
@@ -208,14 +205,7 @@ impl RunView {
 
     fn stream(&mut self, event: &impl serde::Serialize) {
         self.spoke = Instant::now();
-        self.seq += 1;
-        self.answer(&json(&Numbered::now(self.seq, event)));
-    }
-
-    fn answer(&mut self, text: &str) {
-        if self.written.is_ok() {
-            self.written = out::answer(text);
-        }
+        self.answers.event(event);
     }
 
     /// Shows how the run ended: messages on stderr, the answer on stdout.
@@ -226,11 +216,14 @@ impl RunView {
         self.trouble(ending);
         match self.answer {
             Answer::Trouble if ending.exit == Exit::Done => {}
-            Answer::Block | Answer::Trouble => self.answer(&summary(ending, &self.canvas)),
-            Answer::Json => self.answer(&json(&self.finished(ending).with_targets(ending.report))),
+            Answer::Block | Answer::Trouble => self.answers.text(&summary(ending, &self.canvas)),
+            Answer::Json => {
+                let finished = self.finished(ending).with_targets(ending.report);
+                self.answers.text(&json(&finished));
+            }
             Answer::Ndjson => self.stream(&self.finished(ending)),
         }
-        self.written
+        self.answers.end()
     }
 
     /// Shows what went wrong, on stderr; the answer is left to the caller.

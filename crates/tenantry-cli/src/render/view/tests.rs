@@ -5,6 +5,7 @@ use tenantry::run::{Failure, Outcome, RunStatus, TargetReport};
 use tenantry::{Code, TrackName};
 
 use super::*;
+use crate::render::wire::{Numbered, VersionLine};
 use crate::render::{Invocation, Paint, failure, sample};
 
 fn canvas(width: usize) -> Canvas {

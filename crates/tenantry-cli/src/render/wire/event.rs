@@ -56,6 +56,20 @@ pub(crate) enum Event {
         targets: usize,
         concurrency: usize,
     },
+    /// A database is made on its server, or what is there of it is continued.
+    #[serde(rename = "database.creating")]
+    DatabaseCreating {
+        target: String,
+        database: String,
+        server: String,
+    },
+    /// What a creation is at, and for how long.
+    #[serde(rename = "creation.progress")]
+    CreationProgress {
+        target: String,
+        step: String,
+        elapsed_ms: u64,
+    },
     /// How far it is.
     #[serde(rename = "run.progress")]
     Progress {
