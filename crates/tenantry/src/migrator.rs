@@ -61,6 +61,7 @@ impl From<FleetError> for MigrateError {
             | FleetError::Broken(_)
             | FleetError::Files(_)
             | FleetError::UnknownVersion { .. }
+            | FleetError::UnknownProduct { .. }
             | FleetError::Central(_)
             | FleetError::Create(_)
             | FleetError::Schema(_)) => Self::Fleet(other),

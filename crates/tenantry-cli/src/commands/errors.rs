@@ -98,7 +98,9 @@ fn help_for(error: &RegistryError) -> Option<String> {
         "ids and external ids:  tenantry tenant list --json"
     } else if matches!(
         error,
-        RegistryError::ServerNotFound { .. } | RegistryError::Taken { what: "server", .. }
+        RegistryError::ServerNotFound { .. }
+            | RegistryError::JurisdictionNotFound { .. }
+            | RegistryError::Taken { what: "server", .. }
     ) {
         "all of them:  tenantry server list"
     } else {
@@ -169,6 +171,10 @@ impl From<FleetError> for CommandError {
             FleetError::UnknownVersion { ref nearest, .. } => {
                 meant(untouched(&error, error.code()), nearest).help("tenantry migrate plan")
             }
+            FleetError::UnknownProduct {
+                ref product,
+                ref known,
+            } => of_unknown_product(untouched(&error, error.code()), product, known),
             FleetError::Central(error) => of_central(&error),
             FleetError::NotBegun(ref cause) => {
                 let help = help_for(cause).unwrap_or_else(|| "tenantry config show --origin".to_owned());
@@ -257,6 +263,10 @@ impl From<ProvisionError> for CommandError {
         match error {
             ProvisionError::Registry(error) => error.into(),
             ProvisionError::HalfWay(error) => of_registry(&error, CONTINUES),
+            ProvisionError::Fleet(FleetError::UnknownProduct {
+                ref product,
+                ref known,
+            }) => of_unknown_product(uncreated(&error), product, known),
             ProvisionError::Fleet(error) => error.into(),
             ProvisionError::Migrate { target, failure } => of_new_database(&target, &failure),
             ProvisionError::Create { .. } | ProvisionError::Stopped { .. } => {
@@ -265,10 +275,13 @@ impl From<ProvisionError> for CommandError {
             ProvisionError::NoServer { ref nearest, .. } => meant(uncreated(&error), nearest)
                 .help("tenantry server add --help")
                 .help("all of them:  tenantry server list"),
-            ProvisionError::UnknownProduct {
+            ProvisionError::Unfinished {
+                ref tenant,
                 ref product,
-                ref known,
-            } => of_unknown_product(uncreated(&error), product, known),
+            } => uncreated(&error).help(format!(
+                "tenantry tenant create {} --jurisdiction {} --product {product}",
+                tenant.slug, tenant.jurisdiction
+            )),
             ProvisionError::WrongJurisdiction { .. } => {
                 uncreated(&error).help("all of them:  tenantry server list")
             }

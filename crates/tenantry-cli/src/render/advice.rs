@@ -184,10 +184,14 @@ fn unfinished(target: &TargetReport) -> Vec<String> {
         .owner
         .as_ref()
         .map_or("<slug>", |owner| owner.slug.as_str());
-    vec![
-        format!("what it has:  tenantry tenant show {slug}"),
-        format!("go on with what was begun:  tenantry product provision <type> --tenant {slug}"),
-    ]
+    let show = format!("what it has:  tenantry tenant show {slug}");
+    match &target.track {
+        TrackName::Product(product) => vec![
+            format!("go on with what was begun:  tenantry product provision {product} --tenant {slug}"),
+            show,
+        ],
+        TrackName::Tenant | TrackName::Central | TrackName::Registry => vec![show],
+    }
 }
 
 /// Returns the command that migrates this one target.

@@ -8,11 +8,11 @@ use crate::code::Code;
 use crate::engine::Engine;
 use crate::migration::{Track, Version};
 use crate::plan::Goal;
-use crate::registry::{LockedTarget, Targets, Tier};
+use crate::registry::{LockedTarget, Targets, Tier, label};
 use crate::run::{Failure, Job, Outcome, Preview, TargetReport, Tracks};
 use crate::selection::{Selection, nearest};
 use crate::target::{Owner, Target, TrackName};
-use crate::tenant::{Tenant, TenantStatus};
+use crate::tenant::{ProductType, Tenant, TenantStatus};
 
 /// Which databases of the selected tenants are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,17 @@ impl Selected {
 impl Fleet {
     /// Reads the registry and the tracks' files, and returns what a run over the selection works on, each
     /// target with the goal to apply everything pending. Opens no connection to a tenant.
+    ///
+    /// Names that nobody has are refused as [`Registry::targets`] says, a product that has neither a folder
+    /// nor a database with [`FleetError::UnknownProduct`].
+    ///
+    /// [`Registry::targets`]: crate::registry::Registry::targets
     pub async fn select(&self, selection: &Selection, tiers: Tiers) -> Result<Selected, FleetError> {
+        for product in &selection.products {
+            if !self.registry.has_product(product).await? {
+                self.check_product(product)?;
+            }
+        }
         let mut selected = Selected::default();
         if tiers != Tiers::Products {
             let found = self.registry.targets(selection, Tier::Tenant).await?;
@@ -139,11 +149,22 @@ impl Fleet {
             if tiers == Tiers::Both {
                 // They stand in the report already, with their shared database.
                 found.skipped.clear();
-                found.not_provisioned.clear();
             }
             self.add(&mut selected, found, &TrackName::Tenant)?;
         }
         Ok(selected)
+    }
+
+    /// Fails with [`FleetError::UnknownProduct`] if a product has no folder.
+    pub(crate) fn check_product(&self, product: &ProductType) -> Result<(), FleetError> {
+        let products = &self.folders.products;
+        if products.contains_key(product) {
+            return Ok(());
+        }
+        Err(FleetError::UnknownProduct {
+            product: product.clone(),
+            known: products.keys().cloned().collect(),
+        })
     }
 
     /// Makes the job of one target, its track read if it was not yet.
@@ -194,9 +215,12 @@ impl Fleet {
                 .iter()
                 .map(|(label, status)| skipped(label, *status, track)),
         );
-        selected
-            .left_out
-            .extend(found.not_provisioned.iter().map(|t| not_provisioned(t, track)));
+        selected.left_out.extend(
+            found
+                .not_provisioned
+                .iter()
+                .map(|(t, track)| not_provisioned(t, track)),
+        );
         selected.left_out.extend(found.locked.iter().map(locked));
         Ok(())
     }
@@ -226,7 +250,12 @@ fn skipped(label: &str, status: TenantStatus, track: &TrackName) -> TargetReport
 }
 
 fn not_provisioned(tenant: &Tenant, track: &TrackName) -> TargetReport {
-    let what = format!("Tenant database not provisioned: {}", tenant.id);
+    let what = match track {
+        TrackName::Product(product) => format!("Database of {product} not provisioned: {}", tenant.id),
+        TrackName::Tenant | TrackName::Central | TrackName::Registry => {
+            format!("Tenant database not provisioned: {}", tenant.id)
+        }
+    };
     let owner = Owner {
         id: tenant.id.clone(),
         slug: tenant.slug.clone(),
@@ -235,7 +264,7 @@ fn not_provisioned(tenant: &Tenant, track: &TrackName) -> TargetReport {
     TargetReport {
         owner: Some(owner),
         failure: Some(Failure::bare(Code(6013), what)),
-        ..left_out(tenant.slug.as_str(), track, Outcome::Failed)
+        ..left_out(&label(tenant, track), track, Outcome::Failed)
     }
 }
 

@@ -24,6 +24,7 @@ use crate::migration::{ReadError, Version};
 use crate::registry::{NewRun, Registry, RegistryError, RunTarget};
 use crate::run::{Control, Preview, RunEvent, RunOptions, RunReport, Unrecorded, new_run_id, preview, run};
 use crate::target::TrackName;
+use crate::tenant::ProductType;
 
 /// A run could not be carried on at all.
 #[derive(Debug, Error)]
@@ -51,6 +52,14 @@ pub enum FleetError {
         /// Versions of that track that may have been meant, at most three.
         nearest: Vec<String>,
     },
+    /// There is no track for a product.
+    #[error("there is no product `{product}`")]
+    UnknownProduct {
+        /// The product as given.
+        product: ProductType,
+        /// Those that there are.
+        known: Vec<ProductType>,
+    },
     /// The central database could not be prepared.
     #[error("the central database could not be prepared")]
     Central(#[source] crate::engine::SessionError),
@@ -70,6 +79,7 @@ impl FleetError {
             Self::Broken(_) => Code(1008),
             Self::Files(error) => error.code(),
             Self::UnknownVersion { .. } => Code(4008),
+            Self::UnknownProduct { .. } => Code(6005),
             Self::Central(error) => error.code(),
             Self::Create(error) => error.code(),
             Self::Schema(failure) => failure.code,

@@ -8,7 +8,7 @@ use crate::engine::CreateError;
 use crate::fleet::FleetError;
 use crate::registry::RegistryError;
 use crate::run::{Failure, TargetReport};
-use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug};
+use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, Tenant};
 
 /// A tenant or product could not be provisioned; the same call continues with what is missing.
 #[derive(Debug, Error)]
@@ -46,13 +46,13 @@ pub enum ProvisionError {
         /// The server's jurisdiction.
         stands: Jurisdiction,
     },
-    /// There is no track for the product.
-    #[error("there is no product `{product}`")]
-    UnknownProduct {
-        /// The product as given.
+    /// A product was asked for, and the tenant's own creation has not ended.
+    #[error("Tenant database not provisioned: {}", tenant.id)]
+    Unfinished {
+        /// The tenant.
+        tenant: Box<Tenant>,
+        /// The product.
         product: ProductType,
-        /// Those that there are.
-        known: Vec<ProductType>,
     },
     /// The database could not be created.
     #[error("database `{database}` on {server} could not be created")]
@@ -95,7 +95,7 @@ impl ProvisionError {
             Self::Naming(_) => Code(6014),
             Self::NoServer { .. } => Code(6015),
             Self::WrongJurisdiction { .. } => Code(6003),
-            Self::UnknownProduct { .. } => Code(6005),
+            Self::Unfinished { .. } => Code(6013),
             Self::Create { source, .. } => source.code(),
             Self::Migrate { failure, .. } => failure.code,
             Self::Stopped { .. } => Code(4006),
@@ -125,6 +125,7 @@ impl From<FleetError> for ProvisionError {
             FleetError::Registry(error) => Self::Registry(error),
             other @ (FleetError::NotBegun(_)
             | FleetError::UnknownVersion { .. }
+            | FleetError::UnknownProduct { .. }
             | FleetError::Broken(_)
             | FleetError::Files(_)
             | FleetError::Central(_)

@@ -75,14 +75,21 @@ impl Products {
     }
 
     /// Gives a tenant, by slug, id or external id, the database of a product and migrates it. Repeating it is
-    /// harmless.
+    /// harmless. The product of a tenant whose own creation has not ended is made by
+    /// [`Tenants::create`]: [`ProvisionError::Unfinished`].
     pub async fn provision(
         &self,
         tenant: &str,
         product: &ProductType,
     ) -> Result<Provisioned, ProvisionError> {
         let tenant = self.0.fleet.registry.find_tenant(tenant).await?;
-        self.0.check_product(product)?;
+        self.0.fleet.check_product(product)?;
+        if tenant.status == TenantStatus::Provisioning {
+            return Err(ProvisionError::Unfinished {
+                tenant: Box::new(tenant),
+                product: product.clone(),
+            });
+        }
         let databases = self.0.fleet.registry.databases_of(&tenant.id).await?;
         let beside = databases.first().map(|database| database.server.clone());
         let server = self
@@ -124,7 +131,7 @@ impl Tenants {
         let (server, products) = self.place(new).await?;
         let parts = || std::iter::once(None).chain(products.iter().map(Some));
         for product in &products {
-            self.check_product(product)?;
+            self.fleet.check_product(product)?;
         }
         self.check_names(&new.tenant, &server, parts()).await?;
         let tracks = self.tracks(&server, parts())?;
@@ -149,18 +156,6 @@ impl Tenants {
             },
             made,
         ))
-    }
-
-    fn check_product(&self, product: &ProductType) -> Result<(), ProvisionError> {
-        let products = &self.fleet.folders.products;
-        if products.contains_key(product) {
-            return Ok(());
-        }
-        let known = products.keys().cloned().collect();
-        Err(ProvisionError::UnknownProduct {
-            product: product.clone(),
-            known,
-        })
     }
 
     /// Reads the tracks of the databases that are to be made: files that must not run are refused before

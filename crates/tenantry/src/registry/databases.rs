@@ -2,7 +2,8 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, SqlErr,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, SqlErr,
 };
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -117,6 +118,16 @@ impl Registry {
             }
             Err(error) => Err(self.refused(&error)),
         }
+    }
+
+    /// Returns whether any tenant has a database of a product, or is getting one.
+    pub async fn has_product(&self, product: &ProductType) -> Result<bool, RegistryError> {
+        let found = Entity::find()
+            .filter(Column::Product.eq(product.as_str()))
+            .limit(1)
+            .all(&self.db)
+            .await;
+        found.map(|rows| !rows.is_empty()).map_err(|e| self.refused(&e))
     }
 
     /// Says that a database is there and at `version`; its last outcome becomes `current`.

@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::engine::DatabaseError;
 use crate::migration::{ReadError, Version};
 use crate::secret::{KeyId, SealError, SecretError};
-use crate::tenant::{Slug, TenantId, TenantStatus};
+use crate::tenant::{Jurisdiction, Slug, TenantId, TenantStatus};
 
 /// A request to the registry failed.
 #[derive(Debug, Error)]
@@ -110,6 +110,14 @@ pub enum RegistryError {
         /// Names that may have been meant, at most three.
         nearest: Vec<String>,
     },
+    /// No server and no tenant has such a jurisdiction.
+    #[error("there is no jurisdiction `{given}`")]
+    JurisdictionNotFound {
+        /// The name as given.
+        given: Jurisdiction,
+        /// Names that may have been meant, at most three.
+        nearest: Vec<String>,
+    },
     /// There is no such database.
     #[error("there is no database with the id `{id}`")]
     DatabaseNotFound {
@@ -204,7 +212,9 @@ impl RegistryError {
             Self::Begun { .. } => Code(6016),
             Self::TenantNotFound { .. } => Code(6002),
             Self::Ambiguous { .. } => Code(6017),
-            Self::ServerNotFound { .. } | Self::DatabaseNotFound { .. } => Code(6010),
+            Self::ServerNotFound { .. }
+            | Self::JurisdictionNotFound { .. }
+            | Self::DatabaseNotFound { .. } => Code(6010),
             Self::RunNotFound { .. } => Code(4009),
             Self::KeyNeeded { .. } | Self::WrongKey { .. } => Code(1005),
             Self::Locked { source, .. } => source.code(),
@@ -219,6 +229,7 @@ impl RegistryError {
     pub fn nearest(&self) -> &[String] {
         if let Self::TenantNotFound { nearest, .. }
         | Self::ServerNotFound { nearest, .. }
+        | Self::JurisdictionNotFound { nearest, .. }
         | Self::RunNotFound { nearest, .. }
         | Self::Ambiguous {
             candidates: nearest, ..

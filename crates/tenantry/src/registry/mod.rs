@@ -36,6 +36,7 @@ pub use runs::{NewRun, Run};
 pub use schema::track;
 pub use servers::{ListedServer, NewServer};
 pub use status::{FleetStatus, NotCurrent, StatusGroup};
+pub(crate) use targets::label;
 pub use targets::{LockedTarget, Targets, Tier};
 pub use unfinished::LeftOver;
 

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 use super::databases::{DatabaseStatus, at, product_of};
 use super::entities::database::{Column, Entity, Model};
 use super::servers::ListedServer;
-use super::tenants::refuse_unclear;
+use super::tenants::{refuse_unclear, refuse_unknown};
 use super::{Registry, RegistryError};
 use crate::engine::Engine;
 use crate::secret::SecretError;
@@ -44,9 +44,9 @@ pub struct Targets {
     pub targets: Vec<Target>,
     /// Tenants that are not active: slug and status.
     pub skipped: Vec<(String, TenantStatus)>,
-    /// Active tenants without a ready database where one is expected: the shared one, or a product's
-    /// whose creation has begun.
-    pub not_provisioned: Vec<Tenant>,
+    /// Active tenants without a ready database where one is expected, and the track that it would be on: the
+    /// shared one, or a product's whose creation has begun.
+    pub not_provisioned: Vec<(Tenant, TrackName)>,
     /// Databases whose password cannot be opened.
     pub locked: Vec<LockedTarget>,
 }
@@ -55,17 +55,16 @@ impl Registry {
     /// Returns the selected targets with their passwords opened; writes nothing, connects to no target.
     ///
     /// A name without wildcard that nobody has fails with [`RegistryError::TenantNotFound`], one that several
-    /// have with [`RegistryError::Ambiguous`], an unknown server with [`RegistryError::ServerNotFound`], and
+    /// have with [`RegistryError::Ambiguous`], an unknown server with [`RegistryError::ServerNotFound`], an
+    /// unknown jurisdiction with [`RegistryError::JurisdictionNotFound`], and
     /// a missing key, where there are passwords, with [`RegistryError::KeyNeeded`]. If no password opens
     /// because all were sealed with another key, it is one mistake and not every target's:
     /// [`RegistryError::WrongKey`].
     pub async fn targets(&self, selection: &Selection, tier: Tier) -> Result<Targets, RegistryError> {
         let tenants = self.all_tenants().await?;
         refuse_unclear(selection, &tenants)?;
-        for name in &selection.servers {
-            self.listed_server(name.as_str()).await?;
-        }
         let servers = self.servers().await?;
+        refuse_unknown(selection, &tenants, &servers)?;
         let rows = self.rows_of(selection, tier).await?;
         let fleet = Fleet {
             registry: self,
@@ -163,13 +162,16 @@ impl Fleet<'_> {
             found.skipped.push((tenant.slug.to_string(), tenant.status));
             return Ok(());
         }
-        let is_ready = |row: &Model| row.status == DatabaseStatus::Ready.as_str();
-        let provisioned = !here.is_empty() && here.iter().all(|(row, _)| is_ready(row));
-        for (row, server) in here.into_iter().filter(|(row, _)| is_ready(row)) {
-            self.add_target(&tenant, row, server, found)?;
+        if here.is_empty() {
+            found.not_provisioned.push((tenant, TrackName::Tenant));
+            return Ok(());
         }
-        if !provisioned {
-            found.not_provisioned.push(tenant);
+        for (row, server) in here {
+            if row.status == DatabaseStatus::Ready.as_str() {
+                self.add_target(&tenant, row, server, found)?;
+            } else {
+                found.not_provisioned.push((tenant.clone(), track_of(row)?));
+            }
         }
         Ok(())
     }
@@ -181,7 +183,7 @@ impl Fleet<'_> {
         server: &ListedServer,
         found: &mut Targets,
     ) -> Result<(), RegistryError> {
-        let track = product_of(row)?.map_or(TrackName::Tenant, TrackName::Product);
+        let track = track_of(row)?;
         match self.registry.address_of(row, &tenant.id, server) {
             Ok(address) => found.targets.push(Target {
                 database_id: row.id.clone(),
@@ -209,7 +211,12 @@ impl Fleet<'_> {
     }
 }
 
-fn label(tenant: &Tenant, track: &TrackName) -> String {
+fn track_of(row: &Model) -> Result<TrackName, RegistryError> {
+    Ok(product_of(row)?.map_or(TrackName::Tenant, TrackName::Product))
+}
+
+/// Returns the name that messages use for a tenant's database on a track.
+pub(crate) fn label(tenant: &Tenant, track: &TrackName) -> String {
     match track {
         TrackName::Product(product) => format!("{}/{product}", tenant.slug),
         TrackName::Registry | TrackName::Central | TrackName::Tenant => tenant.slug.to_string(),

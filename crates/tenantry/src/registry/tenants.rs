@@ -9,6 +9,7 @@ use sea_orm::{
 
 use super::entities::{database, domain, tenant};
 use super::rows::Row;
+use super::servers::ListedServer;
 use super::{Registry, RegistryError};
 use crate::domain::Domain;
 use crate::selection::{Selection, nearest};
@@ -48,10 +49,11 @@ impl Registry {
     /// Returns the selected tenants by slug, of every status; empty if none is selected.
     ///
     /// A name without wildcard that nobody has fails with [`RegistryError::TenantNotFound`], one that several
-    /// have with [`RegistryError::Ambiguous`].
+    /// have with [`RegistryError::Ambiguous`]; an unknown jurisdiction or server fails too.
     pub async fn tenants(&self, selection: &Selection) -> Result<Vec<Tenant>, RegistryError> {
         let all = self.all_tenants().await?;
         refuse_unclear(selection, &all)?;
+        refuse_unknown(selection, &all, &self.servers().await?)?;
         let placed = self.placed(selection).await?;
         Ok(all
             .into_iter()
@@ -141,6 +143,40 @@ pub(super) fn refuse_unclear(selection: &Selection, tenants: &[Tenant]) -> Resul
         Some((pattern, named)) => Err(RegistryError::Ambiguous {
             given: pattern.to_string(),
             candidates: named.into_iter().map(|one| own_name(one, tenants)).collect(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Fails if a selected jurisdiction or server is one that nobody has: beside another name it would be passed
+/// over in silence.
+pub(super) fn refuse_unknown(
+    selection: &Selection,
+    tenants: &[Tenant],
+    servers: &[ListedServer],
+) -> Result<(), RegistryError> {
+    if let Some(name) = selection
+        .servers
+        .iter()
+        .find(|name| !servers.iter().any(|s| s.name == **name))
+    {
+        return Err(RegistryError::ServerNotFound {
+            given: name.to_string(),
+            nearest: nearest(name.as_str(), servers.iter().map(|s| s.name.as_str())),
+        });
+    }
+    let known = || {
+        let of_servers = servers.iter().map(|s| &s.jurisdiction);
+        of_servers.chain(tenants.iter().map(|t| &t.jurisdiction))
+    };
+    match selection
+        .jurisdictions
+        .iter()
+        .find(|one| !known().any(|j| j == *one))
+    {
+        Some(unknown) => Err(RegistryError::JurisdictionNotFound {
+            given: unknown.clone(),
+            nearest: nearest(unknown.as_str(), known().map(Jurisdiction::as_str)),
         }),
         None => Ok(()),
     }

@@ -9,6 +9,7 @@ use crate::platform::Platform;
 
 on_each_engine!(
     names_that_nobody_has_are_answered_with_the_nearest,
+    an_unknown_name_in_a_selection_selects_nothing,
     a_value_that_is_none_or_too_long_creates_nothing,
     an_administrator_without_rights_is_told_what_to_grant_and_how_to_go_on,
     a_server_that_does_not_answer_is_not_added,
@@ -73,6 +74,39 @@ fn names_that_nobody_has_are_answered_with_the_nearest(engine: Engine) {
         "nothing was changed",
         "tenantry tenant show acme",
     );
+}
+
+/// Beside a name that is known, an unknown one would be passed over in silence.
+fn an_unknown_name_in_a_selection_selects_nothing(engine: Engine) {
+    let Some(platform) = Platform::with_tenants(engine, &[THINGS], &["acme"]) else {
+        return;
+    };
+    platform.write(
+        "migrations/products/kira/001_b.sql",
+        "CREATE TABLE b (id INTEGER);\n",
+    );
+    for (words, code, state, help) in [
+        (
+            &["migrate", "all-tenants", "--jurisdiction", "uk,ukk"][..],
+            "TN-6010",
+            "nothing was changed",
+            "did you mean  uk ?",
+        ),
+        (
+            &["tenant", "list", "--jurisdiction", "ukk"],
+            "TN-6010",
+            "nothing was changed",
+            "did you mean  uk ?",
+        ),
+        (
+            &["migrate", "products", "--product", "kira,kirra"],
+            "TN-6005",
+            "nothing ran; no target was touched",
+            "did you mean  kira ?",
+        ),
+    ] {
+        says(&platform.json(4, words), code, state, help);
+    }
 }
 
 fn a_value_that_is_none_or_too_long_creates_nothing(engine: Engine) {

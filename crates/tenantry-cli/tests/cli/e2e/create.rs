@@ -7,13 +7,14 @@ use tenantry::engine::Engine;
 
 use super::on_each_engine;
 use crate::platform::Platform;
-use crate::stderr;
+use crate::{stderr, stdout};
 
 on_each_engine!(
     a_platform_is_set_up_and_a_tenant_has_its_databases,
     a_creation_that_failed_is_finished_by_the_same_command,
     a_creation_that_goes_on_finishes_products_that_are_not_named_again,
     a_product_is_provisioned_later,
+    a_creation_is_a_stream_of_numbered_lines_where_one_is_asked_for,
     three_creations_of_one_tenant_at_once_do_no_harm,
     a_second_server_takes_its_password_from_a_file,
 );
@@ -155,6 +156,14 @@ fn a_creation_that_failed_is_finished_by_the_same_command(engine: Engine) {
     assert_eq!(failed["code"], "TN-2002");
     let shown = platform.json(0, &["tenant", "show", "acme"]);
     assert_eq!(shown["status"], "provisioning", "{shown}");
+    let alone = platform.json(20, &["product", "provision", "kira", "--tenant", "acme"]);
+    assert_eq!(alone["code"], "TN-6013", "{alone}");
+    assert!(
+        alone["help"]
+            .to_string()
+            .contains("tenant create acme --jurisdiction uk --product kira"),
+        "{alone}"
+    );
     let shared = platform.database("acme");
     let attempt = "SELECT attempt_id FROM _tenantry_history";
     let first = platform.one(&shared, attempt);
@@ -248,6 +257,36 @@ fn a_second_server_takes_its_password_from_a_file(engine: Engine) {
     platform.ends(0, &["server", "check", "second"]);
     let made = platform.json(0, &["tenant", "create", "acme", "--jurisdiction", "eu"]);
     assert_eq!(made["databases"][0]["server"], "second");
+}
+
+fn a_creation_is_a_stream_of_numbered_lines_where_one_is_asked_for(engine: Engine) {
+    let Some(platform) = Platform::start(engine) else {
+        return;
+    };
+    platform.write("migrations/tenant/001_a.sql", "CREATE TABLE a (id INTEGER);\n");
+    let lines = |words: &[&str]| -> Vec<Value> {
+        let output = platform.ends(0, &[words, &["--ndjson"]].concat());
+        let lines = stdout(&output);
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let made = lines(&["tenant", "create", "acme"]);
+    let types: Vec<&str> = made.iter().map(|line| line["type"].as_str().unwrap()).collect();
+    assert_eq!(types[..2], ["version", "database.creating"], "{types:?}");
+    assert!(types.contains(&"migration.finished"), "{types:?}");
+    assert_eq!(types.last(), Some(&"tenant.created"));
+    for (seq, line) in made.iter().enumerate().skip(1) {
+        assert_eq!(line["seq"], seq, "{line}");
+    }
+    assert_eq!(made.last().unwrap()["status"], "active");
+    platform.write(
+        "migrations/products/kira/001_b.sql",
+        "CREATE TABLE b (id INTEGER);\n",
+    );
+    let made = lines(&["product", "provision", "kira", "--tenant", "acme"]);
+    assert_eq!(made.last().unwrap()["type"], "product.provisioned");
 }
 
 fn a_product_is_provisioned_later(engine: Engine) {

@@ -49,7 +49,11 @@ async fn only_ready_databases_of_active_tenants_are_targets(central: Central) {
             ("initech".to_owned(), TenantStatus::Provisioning),
         ]
     );
-    let without: Vec<_> = found.not_provisioned.iter().map(|t| t.slug.as_str()).collect();
+    let without: Vec<_> = found
+        .not_provisioned
+        .iter()
+        .map(|(t, _)| t.slug.as_str())
+        .collect();
     assert_eq!(without, ["hooli"]);
 
     let only = Selection {

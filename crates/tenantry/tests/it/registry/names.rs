@@ -369,11 +369,20 @@ async fn a_selection_holds_in_all_its_parts(central: Central) {
         ..acmes.clone()
     };
     assert_eq!(slugs(with_kira).await, ["acme"]);
-    let in_uk = Selection {
-        jurisdictions: vec!["uk".parse().unwrap()],
+    let in_eu = Selection {
+        jurisdictions: vec!["eu".parse().unwrap()],
+        ..acmes.clone()
+    };
+    assert_eq!(slugs(in_eu).await, ["acme", "acme-2"]);
+    let elsewhere = Selection {
+        jurisdictions: vec!["eu".parse().unwrap(), "ue".parse().unwrap()],
         ..acmes
     };
-    assert_eq!(slugs(in_uk).await, Vec::<String>::new());
+    let error = registry.tenants(&elsewhere).await.unwrap_err();
+    assert!(
+        matches!(&error, RegistryError::JurisdictionNotFound { nearest, .. } if *nearest == ["eu"]),
+        "{error:?}"
+    );
     let targets = registry
         .targets(&Selection::default(), tenantry::registry::Tier::Tenant)
         .await
