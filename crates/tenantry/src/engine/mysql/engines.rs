@@ -3,7 +3,7 @@
 use mysql_async::consts::StatusFlags;
 
 use super::tables::{Names, text};
-use super::wire::{Part, Role, Sent, send};
+use super::wire::{ALL, Part, Role, Sent, send};
 use crate::engine::error::ApplyError;
 use crate::history::History;
 use crate::migration::mysql_class::{Class, Storage, storage};
@@ -40,7 +40,7 @@ fn question(names: &Names) -> Part {
         Role::Question,
         format!(
             "SELECT {DEFAULT}, (SELECT COUNT(*) FROM information_schema.tables \
-             WHERE table_schema = {} AND engine <> 'InnoDB' AND table_type <> 'TEMPORARY')",
+             WHERE table_schema = {} AND engine <> 'InnoDB' AND table_type <> 'TEMPORARY') {ALL}",
             names.database
         ),
     )
@@ -126,7 +126,7 @@ impl super::apply::Worker<'_> {
             // A deadlock has rolled back already, and said then what stayed.
             Part::new(Role::Question, "SHOW WARNINGS"),
             // The server's own value may be 0, and then it keeps no warning.
-            Part::new(Role::Question, "SELECT @@SESSION.max_error_count"),
+            Part::new(Role::Question, format!("SELECT @@SESSION.max_error_count {ALL}")),
             Part::new(Role::Own, format!("SET SESSION max_error_count = {WARNINGS}")),
             Part::new(Role::Own, "ROLLBACK"),
             Part::new(Role::Question, "SHOW WARNINGS"),

@@ -4,7 +4,7 @@ use mysql_async::{Conn, Row};
 
 use super::error::{NO_TABLE, session_error};
 use super::quote::{identifier, literal};
-use super::wire::{Part, Role, Sent, send};
+use super::wire::{ALL, Part, Role, Sent, send};
 use crate::engine::error::SessionError;
 use crate::history::{Applied, HISTORY_TABLE, History, META_TABLE, Meta, Phase};
 use crate::migration::{Checksum, Version};
@@ -46,7 +46,7 @@ impl Names {
             Part::new(
                 Role::Question,
                 format!(
-                    "SELECT database_id, tenant_id, registry_id, epoch, format FROM {}",
+                    "SELECT database_id, tenant_id, registry_id, epoch, format FROM {} {ALL}",
                     self.meta
                 ),
             ),
@@ -56,7 +56,7 @@ impl Names {
                     "SELECT track, version, name, checksum, phase, attempt_id, run_id, epoch, next_stmt, \
                      total_stmts, pre_fp, DATE_FORMAT(started_at, '%Y-%m-%dT%H:%i:%s.%fZ'), \
                      DATE_FORMAT(done_at, '%Y-%m-%dT%H:%i:%s.%fZ'), duration_ms FROM {} \
-                     ORDER BY track, version",
+                     ORDER BY track, version {ALL}",
                     self.history
                 ),
             ),
@@ -136,7 +136,7 @@ fn history_in(sent: &Sent, at: usize) -> Result<Option<History>, SessionError> {
 
 async fn without_meta(conn: &mut Conn, names: &Names) -> Result<History, SessionError> {
     let question = format!(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = {}",
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = {} {ALL}",
         names.database
     );
     let sent = send(conn, &[Part::new(Role::Question, question)]).await;

@@ -25,6 +25,10 @@ pub(super) enum Role {
 /// Reference").
 const ABSENT_OBJECT: [u16; 6] = [1146, 1305, 1360, 1539, 1347, 4091];
 
+/// What ends a question of ours: without a limit of its own the session's `sql_select_limit` would hold, which
+/// a file or a procedure can set to 0, and nothing would be asked.
+pub(super) const ALL: &str = "LIMIT 18446744073709551615";
+
 /// A statement of a message.
 #[derive(Clone, Debug)]
 pub(super) struct Part {

@@ -3,7 +3,7 @@
 use super::mark::{Marks, Open};
 use super::quote::{literal, literal_or_null};
 use super::tables::Names;
-use super::wire::{Part, Role};
+use super::wire::{ALL, Part, Role};
 use crate::direction::Direction;
 use crate::engine::session::{OpenOptions, Unit};
 use crate::history::{FORMAT, Phase};
@@ -27,7 +27,7 @@ pub(super) fn guard() -> Part {
     // An error under every `sql_mode`, which a division by zero is not.
     Part::new(
         Role::Guard,
-        "SELECT IF(ROW_COUNT() = 1, 1, (SELECT 1 UNION SELECT 2))",
+        format!("SELECT IF(ROW_COUNT() = 1, 1, (SELECT 1 UNION SELECT 2)) {ALL}"),
     )
 }
 
@@ -196,7 +196,7 @@ impl Writer<'_> {
             Role::Question,
             format!(
                 "SELECT version, phase, attempt_id, duration_ms FROM {} WHERE track = {} \
-                 AND version IN ({})",
+                 AND version IN ({}) {ALL}",
                 self.names.history,
                 literal(&self.unit.track.to_string()),
                 versions.join(", ")
