@@ -11,6 +11,7 @@ use mysql_async::Conn;
 
 use super::clean;
 use super::engines::Engines;
+use super::fingerprint::Fingerprints;
 use super::foresee::Foreseen;
 use super::mark::Open;
 use super::queue::{Queue, Queued};
@@ -64,6 +65,8 @@ pub(super) struct Worker<'a> {
     pub(super) unsettled: bool,
     /// The classes of every step's statements.
     pub(super) classes: Vec<Vec<Class>>,
+    /// How the objects of the newest statement looked before it.
+    pub(super) before: Option<Fingerprints>,
     /// The fingerprint that was asked for ahead.
     pub(super) foreseen: Option<Foreseen>,
     /// The step whose end already waits in the queue.
@@ -86,6 +89,7 @@ impl<'a> Worker<'a> {
             in_transaction: false,
             unsettled: false,
             classes,
+            before: None,
             foreseen: None,
             finished: None,
             engines: around.engines,

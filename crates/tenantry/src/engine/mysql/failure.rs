@@ -19,6 +19,7 @@ use super::tables::text;
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::{ApplyError, StateAfter};
 use crate::migration::mysql_class::{Class, missing, temporary_tables};
+use crate::plan::Step;
 
 impl Worker<'_> {
     /// Returns the error of a message that holds no statement of the migration; notes that it was
@@ -120,17 +121,27 @@ impl Worker<'_> {
         let Some(step) = self.steps().get(index) else {
             return ApplyError::NotReadBack;
         };
-        let script = step.script();
-        let located = locate(script, at, server);
-        ApplyError::Statement {
-            step: index,
-            statement: at,
-            statements: script.statements.len(),
-            offset: located.offset,
-            exact: located.exact,
-            state,
-            source: database_error(&located.error),
+        statement_error(server, (index, step), at, state)
+    }
+
+    /// Returns the error of a setting that could not be set again: nothing new has begun, so what the history
+    /// says is true.
+    pub(super) fn not_set_again(
+        &self,
+        error: &Error,
+        (index, at): (usize, usize),
+        state: StateAfter,
+    ) -> ApplyError {
+        let (Error::Server(server), Some(step)) = (error, self.steps().get(index)) else {
+            return lost_or_refused(session_error(error));
+        };
+        if ends_connection(server.code) {
+            return lost_or_refused(session_error(error));
         }
+        if server.code == INTERRUPTED && self.cancel_asked() {
+            return ApplyError::Cancelled { step: index, state };
+        }
+        statement_error(server, (index, step), at, state)
     }
 
     async fn state_after(
@@ -162,9 +173,7 @@ impl Worker<'_> {
                 let now = fingerprint::of_objects(self.conn, self.writer.names, &objects)
                     .await
                     .map_err(lost_or_refused)?;
-                if let Some(Open::Seen(before)) = self.queue.intent(index, base)
-                    && *before != now
-                {
+                if self.before.as_ref().is_none_or(|before| *before != now) {
                     return Ok(StateAfter::Unknown);
                 }
             }
@@ -251,6 +260,25 @@ impl Worker<'_> {
         } else {
             StateAfter::HalfWay { done }
         })
+    }
+}
+
+fn statement_error(
+    server: &ServerError,
+    (index, step): (usize, &Step),
+    at: usize,
+    state: StateAfter,
+) -> ApplyError {
+    let script = step.script();
+    let located = locate(script, at, server);
+    ApplyError::Statement {
+        step: index,
+        statement: at,
+        statements: script.statements.len(),
+        offset: located.offset,
+        exact: located.exact,
+        state,
+        source: database_error(&located.error),
     }
 }
 

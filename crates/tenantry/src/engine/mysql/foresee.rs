@@ -1,7 +1,7 @@
 //! Fingerprints that are asked for ahead, in the message before the one that needs them.
 
 use super::apply::{Worker, lost_or_refused};
-use super::fingerprint;
+use super::fingerprint::{self, Fingerprints};
 use super::wire::{Part, Sent};
 use crate::engine::error::ApplyError;
 use crate::migration::mysql_class::{Class, Object};
@@ -11,7 +11,7 @@ use crate::migration::mysql_class::{Class, Object};
 pub(super) struct Foreseen {
     step: usize,
     statement: usize,
-    fingerprint: String,
+    fingerprints: Fingerprints,
 }
 
 impl Worker<'_> {
@@ -21,27 +21,33 @@ impl Worker<'_> {
         step: usize,
         statement: usize,
         objects: &[Object],
-    ) -> Result<String, ApplyError> {
+    ) -> Result<Fingerprints, ApplyError> {
         if let Some(foreseen) = self.foreseen.take()
             && (foreseen.step, foreseen.statement) == (step, statement)
         {
-            return Ok(foreseen.fingerprint);
+            return Ok(foreseen.fingerprints);
         }
         fingerprint::of_objects(self.conn, self.writer.names, objects)
             .await
             .map_err(lost_or_refused)
     }
 
-    /// The question for the object of the statement that comes next, if it has just one.
-    pub(super) fn foresee(&self, step: usize, statement: usize) -> Option<Part> {
-        let (_, _, object) = self.next_object(step, statement)?;
-        Some(fingerprint::probe(self.writer.names, object))
+    /// The questions for the object of the statement that comes next; none unless it has just one, and its
+    /// session will be as it is now.
+    pub(super) fn foresee(&self, step: usize, statement: usize) -> Vec<Part> {
+        match self.next_object(step, statement) {
+            Some((_, _, object)) => vec![fingerprint::look(), fingerprint::probe(self.writer.names, object)],
+            None => Vec::new(),
+        }
     }
 
     fn next_object(&self, step: usize, statement: usize) -> Option<(usize, usize, &Object)> {
         let here = self.classes.get(step)?;
         let (step, statement) = if statement < here.len() {
             (step, statement)
+        } else if self.changes_session(step) {
+            // What the file has set, and its temporary tables, are taken away between the two.
+            return None;
         } else {
             (step + 1, 0)
         };
@@ -57,7 +63,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Keeps the answer to [`Self::foresee`], which was the message's last part.
+    /// Keeps the answers to [`Self::foresee`], which were the message's last parts.
     pub(super) fn remember(&mut self, step: usize, statement: usize, sent: &Sent, parts: usize) {
         let Some((step, statement, _)) = self.next_object(step, statement) else {
             return;
@@ -65,7 +71,10 @@ impl Worker<'_> {
         self.foreseen = Some(Foreseen {
             step,
             statement,
-            fingerprint: fingerprint::of_rows(sent.rows(parts.saturating_sub(1))),
+            fingerprints: Fingerprints::of_one(
+                sent.rows(parts.saturating_sub(2)),
+                sent.rows(parts.saturating_sub(1)),
+            ),
         });
     }
 }

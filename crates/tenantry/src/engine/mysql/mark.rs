@@ -2,13 +2,14 @@
 //!
 //! Format: `v1:<open>:<texts>`. `<open>` is `-` if no statement is open, `?` if one is whose effect
 //! cannot be seen, otherwise the fingerprints of the objects that the open statement names, as they were
-//! before it, joined by dots. `<texts>` is a hash over the texts of the statements that have run, and of
+//! before it, and how they were taken: `<look>/<object>.<object>`. `<texts>` is a hash over the texts of the statements that have run, and of
 //! the open one: 32 hexadecimal digits.
 
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use super::fingerprint::{Fingerprints, Lasting};
 use crate::engine::error::StateAfter;
 use crate::history::Applied;
 use crate::migration::{Checksum, Script};
@@ -29,11 +30,12 @@ pub(super) enum Open {
 
 impl Open {
     /// Makes the intent for a statement whose objects look like this.
-    pub(super) fn seen(fingerprints: String) -> Self {
-        if fingerprints.len() > OPEN_MAX {
+    pub(super) fn seen(before: &Fingerprints) -> Self {
+        let text = before.to_text();
+        if text.len() > OPEN_MAX || before.lasting == Lasting::No {
             return Self::Unseen;
         }
-        Self::Seen(fingerprints)
+        Self::Seen(text)
     }
 }
 

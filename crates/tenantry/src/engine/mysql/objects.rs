@@ -1,12 +1,45 @@
 //! Statements that change objects, and those that are sent alone: intent, statement, checkpoint.
 
+use std::collections::BTreeMap;
+
 use super::apply::Worker;
+use super::fingerprint::ABSENT;
 use super::mark::Open;
 use super::queue::{Progress, Queue, Queued};
 use super::wire::{Part, Role, send};
 use crate::engine::error::ApplyError;
-use crate::migration::mysql_class::Object;
+use crate::migration::mysql_class::{Object, ObjectKind, starts};
 use crate::plan::Step;
+
+/// Returns whether it can be seen of the objects that a statement took effect.
+fn leaves_a_trace(statement: &str, objects: &[Object], before: &[String]) -> bool {
+    // An event that is over changes or goes by itself.
+    let passes = objects.iter().any(|object| object.kind == ObjectKind::Event);
+    !passes && !replaces_table(statement) && !swaps(statement, objects, before)
+}
+
+/// A table may be replaced by an empty one that looks the same.
+fn replaces_table(statement: &str) -> bool {
+    starts(statement, &["CREATE", "OR", "REPLACE", "TABLE"])
+        || starts(statement, &["CREATE", "OR", "REPLACE", "SEQUENCE"])
+}
+
+/// Returns whether a renaming leaves an object under every name that had one: they may look the same.
+fn swaps(statement: &str, objects: &[Object], before: &[String]) -> bool {
+    if !starts(statement, &["RENAME"]) {
+        return false;
+    }
+    let there = before.iter().map(|fingerprint| fingerprint != ABSENT);
+    let old: BTreeMap<&Object, bool> = objects.iter().zip(there).collect();
+    let mut now = old.clone();
+    for pair in objects.chunks(2) {
+        if let [from, to] = pair {
+            let moved = now.insert(from, false).unwrap_or(false);
+            now.insert(to, moved);
+        }
+    }
+    now == old
+}
 
 impl Worker<'_> {
     /// Runs one statement that changes objects: intent, statement, and what can ride behind it.
@@ -18,10 +51,16 @@ impl Worker<'_> {
         objects: &[Object],
     ) -> Result<usize, ApplyError> {
         let before = self.fingerprint(index, at, objects).await?;
+        let open = if leaves_a_trace(step.script().statement(at), objects, &before.objects) {
+            Open::seen(&before)
+        } else {
+            Open::Unseen
+        };
+        self.before = Some(before);
         self.queue.note(Progress {
             step: index,
             next: at,
-            open: Open::seen(before),
+            open,
         });
         let mut parts = self.prelude();
         parts.push(Part::new(Role::Work(at), step.script().statement(at)));

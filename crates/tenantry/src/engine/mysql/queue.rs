@@ -75,14 +75,6 @@ impl Queue {
         }
     }
 
-    /// Returns the intent that the history holds for a statement.
-    pub(super) fn intent(&self, index: usize, statement: usize) -> Option<&Open> {
-        self.written
-            .as_ref()
-            .filter(|written| written.step == index && written.next == statement)
-            .map(|written| &written.open)
-    }
-
     /// Returns whether the claim still waits.
     pub(super) fn claims(&self) -> bool {
         self.waiting.iter().any(|write| matches!(write, Queued::Claim(_)))

@@ -1,7 +1,10 @@
 //! Taking up a step that was cut off: what has run, and whether the open statement took effect.
 
+use std::ops::Range;
+
 use super::apply::{Ddl, Worker, lost_or_refused};
-use super::fingerprint::{ABSENT, of_objects};
+use super::clean;
+use super::fingerprint::{ABSENT, Fingerprints, Lasting, of_objects};
 use super::mark::{self, Open};
 use super::queue::{Progress, Queued};
 use super::tables::text;
@@ -11,6 +14,14 @@ use crate::history::Applied;
 use crate::migration::OnResume;
 use crate::migration::mysql_class::{Class, body, is_about_temporary_table, missing, past_drops};
 use crate::plan::Step;
+
+/// Where an interrupted step stands.
+struct Found {
+    /// How many statements are in place.
+    next: usize,
+    /// Of how many of them the settings were set again.
+    replayed: usize,
+}
 
 /// What the objects of an open statement say.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,17 +39,29 @@ impl Worker<'_> {
     pub(super) async fn take_up(&mut self, index: usize, step: &Step) -> Result<usize, ApplyError> {
         let next = match &step.interrupted {
             None => 0,
-            Some(row) => {
-                let next = self.find_next(index, step, row).await?;
-                self.go_on(index, step, next)?
-            }
+            Some(row) => self.stand_behind(index, step, row).await?,
         };
         self.queue.push(Queued::Begin(Progress {
             step: index,
             next,
             open: Open::Nothing,
         }));
-        self.replay(index, step, next).await?;
+        Ok(next)
+    }
+
+    /// Returns where an interrupted step goes on; the session is then as the lost one was there.
+    async fn stand_behind(&mut self, index: usize, step: &Step, row: &Applied) -> Result<usize, ApplyError> {
+        let found = self.find_next(index, step, row).await?;
+        let next = self.go_on(index, step, found.next)?;
+        if next < found.replayed {
+            let mut parts = self.prelude();
+            parts.extend_from_slice(self.around.reset);
+            parts.extend(clean::named(step.script()));
+            let sent = send(self.conn, &parts).await;
+            self.accept(&sent, &parts, index).await?;
+        } else {
+            self.replay((index, step), row, found.replayed..next).await?;
+        }
         Ok(next)
     }
 
@@ -61,7 +84,7 @@ impl Worker<'_> {
         }
     }
 
-    async fn find_next(&mut self, index: usize, step: &Step, row: &Applied) -> Result<usize, ApplyError> {
+    async fn find_next(&mut self, index: usize, step: &Step, row: &Applied) -> Result<Found, ApplyError> {
         let script = step.script();
         let next = row.next_stmt;
         let edited = || {
@@ -77,6 +100,7 @@ impl Worker<'_> {
         if next > script.statements.len() {
             return Err(edited());
         }
+        let mut replayed = 0;
         let verdict = match open {
             Open::Nothing => Verdict::NotApplied,
             Open::Unseen => {
@@ -87,15 +111,21 @@ impl Worker<'_> {
                 };
                 self.unseen(step, next, why).await?
             }
-            Open::Seen(before) => self.seen(index, step, next, &before).await?,
+            Open::Seen(before) => {
+                // Objects are shown as the session asks for them, and the file may have changed that.
+                self.replay((index, step), row, 0..next).await?;
+                replayed = next;
+                self.seen(index, step, next, &before).await?
+            }
         };
+        let found = |next| Ok(Found { next, replayed });
         let unclear = match verdict {
-            Verdict::NotApplied => return Ok(next),
-            Verdict::Applied => return Ok(next + 1),
+            Verdict::NotApplied => return found(next),
+            Verdict::Applied => return found(next + 1),
             Verdict::Unclear(reason) => reason,
         };
         if script.directives.on_resume == OnResume::Rerun {
-            return Ok(next);
+            return found(next);
         }
         Err(ApplyError::Ambiguous {
             step: index,
@@ -122,7 +152,9 @@ impl Worker<'_> {
         }
         let answer = sent.rows(0).first().and_then(|row| text(row, 0));
         Ok(match answer.as_deref() {
-            None | Some("" | "0") => Verdict::NotApplied,
+            None | Some("") => Verdict::NotApplied,
+            // A sum of decimals is 0.00.
+            Some(answer) if answer.parse().is_ok_and(|number: f64| number == 0.0) => Verdict::NotApplied,
             Some(_) => Verdict::Applied,
         })
     }
@@ -143,7 +175,19 @@ impl Worker<'_> {
         let now = of_objects(self.conn, self.writer.names, objects)
             .await
             .map_err(lost_or_refused)?;
-        let verdict = compare(body(step.script().statement(next)), before, &now, &class);
+        let Some(before) = Fingerprints::from_text(before) else {
+            return Ok(Verdict::Unclear("its objects were not noted as they are now"));
+        };
+        if now.lasting == Lasting::No {
+            return Ok(Verdict::Unclear("its objects change by themselves"));
+        }
+        if before.look != now.look {
+            return Ok(Verdict::Unclear(
+                "the server shows objects otherwise than then: its version, time zone or sql_mode differs",
+            ));
+        }
+        let text = body(step.script().statement(next));
+        let verdict = compare(text, &before.objects, &now.objects, &class);
         if verdict == Verdict::Applied && self.around.ddl == Ddl::Divisible {
             return Ok(Verdict::Unclear("this server's DDL is not atomic"));
         }
@@ -151,15 +195,19 @@ impl Worker<'_> {
     }
 
     /// What the file had set in the session that is gone is set again; temporary tables are gone for good.
-    async fn replay(&mut self, index: usize, step: &Step, next: usize) -> Result<(), ApplyError> {
-        for at in 0..next {
+    async fn replay(
+        &mut self,
+        (index, step): (usize, &Step),
+        row: &Applied,
+        statements: Range<usize>,
+    ) -> Result<(), ApplyError> {
+        for at in statements {
             let statement = step.script().statement(at);
             if *self.class(index, at) == Class::Session && !is_about_temporary_table(statement) {
                 self.unsettled = true;
-                let parts = [Part::new(Role::Work(at), statement)];
-                let sent = send(self.conn, &parts).await;
-                if sent.failure.is_some() {
-                    return Err(self.failed(sent, &parts, index, next).await);
+                let sent = send(self.conn, &[Part::new(Role::Work(at), statement)]).await;
+                if let Some(error) = &sent.failure {
+                    return Err(self.not_set_again(error, (index, at), mark::left(row)));
                 }
             }
         }
@@ -167,41 +215,34 @@ impl Worker<'_> {
     }
 }
 
-fn first_word(sql: &str) -> &str {
-    sql.split_whitespace().next().unwrap_or("")
-}
-
 /// Compares the objects before and after.
 ///
 /// Assumed: only the holder of the migration lock changes these objects, and the intent was the last
 /// thing its session committed before the statement; so a change is the statement's own. What the
 /// statement must have left behind is checked too: CREATE an object, DROP none.
-fn compare(sql: &str, before: &str, now: &str, class: &Class) -> Verdict {
-    let before: Vec<&str> = before.split('.').collect();
-    let now: Vec<&str> = now.split('.').collect();
+fn compare(sql: &str, before: &[String], now: &[String], class: &Class) -> Verdict {
     if before.len() != now.len() {
         return Verdict::Unclear("it names other objects than before");
     }
-    let alters = first_word(sql).eq_ignore_ascii_case("ALTER");
-    if alters && before.first() == Some(&ABSENT) {
+    let first = sql.split_whitespace().next().unwrap_or("").to_ascii_uppercase();
+    if first == "ALTER" && before.first().is_some_and(|object| object == ABSENT) {
         return Verdict::Unclear("what it alters was not there before");
     }
-    let changed = before.iter().zip(&now).filter(|(old, new)| old != new).count();
+    let changed = before.iter().zip(now).filter(|(old, new)| old != new).count();
     if changed == 0 {
         return Verdict::NotApplied;
     }
     if changed < now.len() && matches!(class, Class::MultiObjectDdl { .. }) {
         return Verdict::Unclear("some of its objects have changed and some have not");
     }
-    let first = sql.split_whitespace().next().unwrap_or("").to_ascii_uppercase();
     // An index comes and goes with its table staying.
     let of_index = sql
         .split_whitespace()
         .take(6)
         .any(|word| word.eq_ignore_ascii_case("INDEX"));
     let expected = match first.as_str() {
-        "CREATE" => now.iter().all(|object| *object != ABSENT),
-        "DROP" if !of_index => now.iter().all(|object| *object == ABSENT),
+        "CREATE" => now.iter().all(|object| object != ABSENT),
+        "DROP" if !of_index => now.iter().all(|object| object == ABSENT),
         _ => true,
     };
     if expected {
@@ -215,6 +256,10 @@ fn compare(sql: &str, before: &str, now: &str, class: &Class) -> Verdict {
 mod tests {
     use super::*;
 
+    fn looks(objects: &str) -> Vec<String> {
+        objects.split('.').map(str::to_owned).collect()
+    }
+
     fn one() -> Class {
         Class::AtomicDdl { objects: Vec::new() }
     }
@@ -222,34 +267,40 @@ mod tests {
     #[test]
     fn a_changed_object_counts_only_if_it_changed_the_right_way() {
         assert_eq!(
-            compare("CREATE TABLE t (a INT)", "0", "0", &one()),
+            compare("CREATE TABLE t (a INT)", &looks("0"), &looks("0"), &one()),
             Verdict::NotApplied
         );
         assert_eq!(
-            compare("CREATE TABLE t (a INT)", "0", "ab", &one()),
+            compare("CREATE TABLE t (a INT)", &looks("0"), &looks("ab"), &one()),
             Verdict::Applied
         );
         assert!(matches!(
-            compare("CREATE TABLE t (a INT)", "ab", "0", &one()),
+            compare("CREATE TABLE t (a INT)", &looks("ab"), &looks("0"), &one()),
             Verdict::Unclear(_)
         ));
-        assert_eq!(compare("DROP TABLE t", "ab", "0", &one()), Verdict::Applied);
+        assert_eq!(
+            compare("DROP TABLE t", &looks("ab"), &looks("0"), &one()),
+            Verdict::Applied
+        );
         assert!(matches!(
-            compare("DROP TABLE t", "ab", "cd", &one()),
+            compare("DROP TABLE t", &looks("ab"), &looks("cd"), &one()),
             Verdict::Unclear(_)
         ));
-        assert_eq!(compare("DROP INDEX i ON t", "ab", "cd", &one()), Verdict::Applied);
+        assert_eq!(
+            compare("DROP INDEX i ON t", &looks("ab"), &looks("cd"), &one()),
+            Verdict::Applied
+        );
     }
 
     #[test]
     fn a_statement_over_several_objects_is_unclear_half_way() {
         let many = Class::MultiObjectDdl { objects: Vec::new() };
         assert!(matches!(
-            compare("DROP TABLE a, b", "aa.bb", "0.bb", &many),
+            compare("DROP TABLE a, b", &looks("aa.bb"), &looks("0.bb"), &many),
             Verdict::Unclear(_)
         ));
         assert_eq!(
-            compare("DROP TABLE a, b", "aa.bb", "0.0", &many),
+            compare("DROP TABLE a, b", &looks("aa.bb"), &looks("0.0"), &many),
             Verdict::Applied
         );
     }

@@ -15,6 +15,7 @@ pub use kept::Kept;
 pub(crate) use kept::{
     cannot_go_on, is_about_temporary_table, missing, past_drops, sets_user_variables, temporary_tables,
 };
+pub(crate) use object::starts;
 pub use object::{Object, ObjectKind};
 pub(crate) use results::last_cut;
 pub(crate) use session::SessionChanges;

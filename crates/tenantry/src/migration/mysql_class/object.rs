@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Class;
+use crate::engine::Engine;
 use crate::migration::cursor::Cursor;
 
 /// What an object is; sequences count as tables, as `SHOW CREATE TABLE` shows them.
@@ -98,6 +99,11 @@ impl Named {
             objects: std::mem::take(&mut self.objects),
         }
     }
+}
+
+/// Returns whether a statement, without settings of its own, begins with these keywords.
+pub(crate) fn starts(statement: &str, keywords: &[&str]) -> bool {
+    Cursor::new(super::body(statement), Engine::MySql).eat_all(keywords)
 }
 
 /// Steps over `ALGORITHM = …`, `DEFINER = user` and `SQL SECURITY …`.

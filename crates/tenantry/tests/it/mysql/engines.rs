@@ -1,12 +1,10 @@
 //! Tables without transactions: what stays at ROLLBACK is never applied a second time.
 
-use std::sync::atomic::Ordering;
-
-use tenantry::engine::{self, Address, ApplyError, StateAfter};
+use tenantry::engine::{ApplyError, StateAfter};
 use tenantry::plan::Goal;
 
 use super::fixture::{Database, migrate_on, track};
-use super::proxy::{Cut, Proxy};
+use super::proxy::Cut;
 
 /// What the track below takes where every table is `InnoDB`, behind the log-in: two to open a new database,
 /// one for our tables, three for two tables, two messages of rows with one of objects between, and the end.
@@ -142,18 +140,8 @@ async fn a_default_of_another_engine_is_noticed() {
 
 /// How many messages it takes to open a session and to carry a track out.
 async fn messages(db: &Database, files: &[(&str, Option<&str>)]) -> usize {
-    let server = (db.server.host.clone(), db.server.port);
-    let proxy = Proxy::start("127.0.0.1:0", server, Cut::Never).await;
-    let mut address = db.network();
-    address.host = proxy.address.ip().to_string();
-    address.port = proxy.address.port();
-    let mut session = engine::open(&Address::Network(address), &db.options())
-        .await
-        .unwrap();
-    migrate_on(session.as_mut(), &track(files), &Goal::Head)
-        .await
-        .unwrap();
-    proxy.messages.load(Ordering::SeqCst)
+    let took = db.migrate_cut(&track(files), &Goal::Head, Cut::Never).await;
+    took.unwrap()
 }
 
 #[tokio::test]

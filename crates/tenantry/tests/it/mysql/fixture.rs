@@ -15,6 +15,8 @@ use tenantry::engine::{
 use tenantry::migration::{Checksum, Directives, Migration, Script, Statement, Track, Version};
 use tenantry::plan::{Goal, plan};
 
+use super::proxy::{Cut, Proxy};
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the test server is named by the environment"
@@ -150,6 +152,20 @@ impl Database {
         migrate_on(session.as_mut(), track, goal).await
     }
 
+    /// Migrates over a connection that is cut; returns how many messages it took, or `None` if it broke.
+    pub(super) async fn migrate_cut(&self, files: &Track, goal: &Goal, cut: Cut) -> Option<usize> {
+        let server = (self.server.host.clone(), self.server.port);
+        let proxy = Proxy::start("127.0.0.1:0", server, cut).await;
+        let mut address = self.network();
+        address.host = proxy.address.ip().to_string();
+        address.port = proxy.address.port();
+        let mut session = engine::open(&Address::Network(address), &self.options())
+            .await
+            .ok()?;
+        migrate_on(session.as_mut(), files, goal).await.ok()?;
+        Some(proxy.messages.load(Ordering::SeqCst))
+    }
+
     /// Returns the only column of a question's only row.
     pub(super) async fn one(&mut self, sql: &str) -> String {
         self.admin.query_first(sql).await.unwrap().unwrap()
@@ -178,9 +194,14 @@ impl Database {
     /// Waits until a session sleeps in this database and ends it with `KILL CONNECTION`, or its statement with
     /// `KILL QUERY`. Not to be dropped half-way: the administrator's connection is needed again.
     pub(super) async fn kill_sleeping(&mut self, kill: &str) {
+        self.kill_waiting(kill, "User sleep").await;
+    }
+
+    /// The same with a session in another state.
+    pub(super) async fn kill_waiting(&mut self, kill: &str, state: &str) {
         let question = format!(
             "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist \
-             WHERE db = '{}' AND state = 'User sleep'",
+             WHERE db = '{}' AND state = '{state}'",
             self.name
         );
         let mut id = "0".to_owned();

@@ -1,15 +1,13 @@
 //! Exactly once, whatever dies: a connection cut at every message, sessions killed at random.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use mysql_async::prelude::Queryable as _;
-use tenantry::engine::{self, Address};
 use tenantry::migration::Track;
 use tenantry::plan::{Goal, plan};
 
 use super::fixture::{Database, migrate_on, track};
-use super::proxy::{Cut, Proxy};
+use super::proxy::Cut;
 
 const FIRST: &str = "CREATE TABLE a (id INT PRIMARY KEY AUTO_INCREMENT, n INT);
 CREATE INDEX a_n ON a (n);
@@ -94,20 +92,6 @@ async fn finish(db: &mut Database, files: &Track, goal: &Goal) {
     panic!("it never ends");
 }
 
-/// Runs once over a connection that is cut; returns how many messages it took, or `None` if it broke.
-async fn run_cut(db: &Database, files: &Track, goal: &Goal, cut: Cut) -> Option<usize> {
-    let server = (db.server.host.clone(), db.server.port);
-    let proxy = Proxy::start("127.0.0.1:0", server, cut).await;
-    let mut address = db.network();
-    address.host = proxy.address.ip().to_string();
-    address.port = proxy.address.port();
-    let mut session = engine::open(&Address::Network(address), &db.options())
-        .await
-        .ok()?;
-    migrate_on(session.as_mut(), files, goal).await.ok()?;
-    Some(proxy.messages.load(Ordering::SeqCst))
-}
-
 async fn everything_once(goal: &Goal, before: Option<&Goal>) {
     let files = files();
     let Some(mut db) = Database::create().await else {
@@ -116,7 +100,7 @@ async fn everything_once(goal: &Goal, before: Option<&Goal>) {
     if let Some(before) = before {
         db.migrate(&files, before).await.unwrap();
     }
-    let total = run_cut(&db, &files, goal, Cut::Never).await.unwrap();
+    let total = db.migrate_cut(&files, goal, Cut::Never).await.unwrap();
     let expected = effects(&mut db).await;
     db.drop().await;
     for number in 1..=total {
@@ -127,7 +111,7 @@ async fn everything_once(goal: &Goal, before: Option<&Goal>) {
             if let Some(before) = before {
                 db.migrate(&files, before).await.unwrap();
             }
-            let uncut = run_cut(&db, &files, goal, cut).await;
+            let uncut = db.migrate_cut(&files, goal, cut).await;
             assert_eq!(uncut, None, "{cut:?} of {total}");
             finish(&mut db, &files, goal).await;
             assert_eq!(effects(&mut db).await, expected, "{cut:?} of {total}");

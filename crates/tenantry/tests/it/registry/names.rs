@@ -386,13 +386,9 @@ async fn a_selection_holds_in_all_its_parts(central: Central) {
     let targets = registry
         .targets(&Selection::default(), tenantry::registry::Tier::Tenant)
         .await
-        .unwrap();
-    assert!(
-        targets
-            .targets
-            .iter()
-            .any(|t| matches!(t.address, Address::Sqlite(_)))
-    );
+        .unwrap()
+        .targets;
+    assert!(targets.iter().any(|t| matches!(t.address, Address::Sqlite(_))));
 }
 
 async fn a_text_that_no_column_takes_whole_is_refused(central: Central) {
