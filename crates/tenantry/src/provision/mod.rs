@@ -141,7 +141,12 @@ impl Tenants {
         let mut reserved = Vec::new();
         for product in parts() {
             let one = self.reserve((&tenant, product), &server).await;
-            reserved.push(one.map_err(ProvisionError::half_way)?);
+            let one = one.map_err(ProvisionError::half_way)?;
+            // Somebody else may have begun the same tenant elsewhere since the server was chosen.
+            if let Some(named) = new.server.as_ref().filter(|named| **named != one.server) {
+                return Err(place::begun_elsewhere(&tenant.slug, &one.server, named));
+            }
+            reserved.push(one);
         }
         let mut made = Vec::new();
         for database in &reserved {
@@ -149,13 +154,9 @@ impl Tenants {
         }
         let activated = self.fleet.registry.activate_tenant(&tenant.id).await;
         activated.map_err(ProvisionError::HalfWay)?;
-        Ok((
-            Tenant {
-                status: TenantStatus::Active,
-                ..tenant
-            },
-            made,
-        ))
+        // Somebody else may have gone on with it and said something else of it.
+        let tenant = self.fleet.registry.find_tenant(tenant.id.as_str()).await;
+        Ok((tenant.map_err(ProvisionError::HalfWay)?, made))
     }
 
     /// Reads the tracks of the databases that are to be made: files that must not run are refused before

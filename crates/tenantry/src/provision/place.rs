@@ -10,6 +10,16 @@ use crate::selection::nearest;
 use crate::server::Server;
 use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, Tenant, TenantStatus};
 
+/// Says that a tenant's databases stand on another server than the one that was named.
+pub(super) fn begun_elsewhere(slug: &Slug, has: &ServerName, given: &ServerName) -> ProvisionError {
+    ProvisionError::Registry(RegistryError::Begun {
+        slug: slug.clone(),
+        what: "server",
+        has: has.to_string(),
+        given: given.to_string(),
+    })
+}
+
 impl Tenants {
     /// Chooses the server of a new tenant: where its creation was begun, else the one that was named, else
     /// the emptiest in its jurisdiction. Returns it with the products to make: those that are named now,
@@ -24,22 +34,16 @@ impl Tenants {
             return Ok((server, products));
         };
         add(&mut products, &earlier);
-        let contradicts = |what, has: String, given: String| {
-            ProvisionError::Registry(RegistryError::Begun {
-                slug: wanted.slug.clone(),
-                what,
-                has,
-                given,
-            })
-        };
         if begun.jurisdiction != wanted.jurisdiction {
-            let (has, given) = (begun.jurisdiction.to_string(), wanted.jurisdiction.to_string());
-            return Err(contradicts("jurisdiction", has, given));
+            return Err(ProvisionError::Registry(RegistryError::Begun {
+                slug: wanted.slug.clone(),
+                what: "jurisdiction",
+                has: begun.jurisdiction.to_string(),
+                given: wanted.jurisdiction.to_string(),
+            }));
         }
         match &new.server {
-            Some(named) if *named != server => {
-                Err(contradicts("server", server.to_string(), named.to_string()))
-            }
+            Some(named) if *named != server => Err(begun_elsewhere(&wanted.slug, &server, named)),
             Some(_) | None => {
                 let place = (&begun.slug, &begun.jurisdiction);
                 Ok((self.server(place, Some(&server)).await?, products))

@@ -130,14 +130,6 @@ impl Registry {
         if begun.status != TenantStatus::Provisioning {
             return Err(slug_taken(begun, begun.status));
         }
-        if begun.jurisdiction != new.jurisdiction && self.has_databases(begun).await? {
-            return Err(RegistryError::Begun {
-                slug: begun.slug.clone(),
-                what: "jurisdiction",
-                has: begun.jurisdiction.to_string(),
-                given: new.jurisdiction.to_string(),
-            });
-        }
         let wanted = Tenant {
             name: new.name.clone().unwrap_or_else(|| begun.name.clone()),
             jurisdiction: new.jurisdiction.clone(),
@@ -150,44 +142,73 @@ impl Registry {
             ..begun.clone()
         };
         match self.update_tenant(&wanted).await {
-            Ok(1..) => Ok(wanted),
-            Ok(0) => Err(slug_taken(begun, TenantStatus::Active)),
+            Ok(Updated::Written) => Ok(wanted),
+            Ok(Updated::Finished) => Err(slug_taken(begun, TenantStatus::Active)),
+            Ok(Updated::Placed { jurisdiction }) => Err(RegistryError::Begun {
+                slug: begun.slug.clone(),
+                what: "jurisdiction",
+                has: jurisdiction,
+                given: new.jurisdiction.to_string(),
+            }),
             Err(error) if is_taken(&error) => Err(taken(new, &all)),
             Err(error) => Err(self.refused(&error)),
         }
     }
 
-    async fn has_databases(&self, tenant: &Tenant) -> Result<bool, RegistryError> {
-        let count = database::Entity::find()
-            .filter(database::Column::TenantId.eq(tenant.id.as_str()))
-            .count(&self.db)
-            .await
-            .map_err(|e| self.refused(&e))?;
-        Ok(count > 0)
-    }
-
-    /// Writes a tenant over its row and returns 1, or 0 if its creation was finished in the meantime.
-    async fn update_tenant(&self, tenant: &Tenant) -> Result<u64, DbErr> {
+    /// Writes a tenant over its row, unless its creation was finished in the meantime or its databases stand
+    /// in another jurisdiction already.
+    async fn update_tenant(&self, tenant: &Tenant) -> Result<Updated, DbErr> {
         use tenant::Column;
         let transaction = self.db.begin().await?;
+        let id = tenant.id.as_str();
+        // Whoever reserves a database writes this row first, so that what is read behind it stays true.
         let written = tenant::Entity::update_many()
             .col_expr(Column::Name, Expr::value(tenant.name.as_str()))
-            .col_expr(Column::Jurisdiction, Expr::value(tenant.jurisdiction.as_str()))
             .col_expr(Column::ExternalId, Expr::value(tenant.external_id.clone()))
-            .filter(Column::Id.eq(tenant.id.as_str()))
+            .filter(Column::Id.eq(id))
             .filter(Column::Status.eq(TenantStatus::Provisioning.as_str()))
             .exec(&transaction)
             .await?;
+        if written.rows_affected == 0 {
+            return Ok(Updated::Finished);
+        }
+        let row = tenant::Entity::find_by_id(id).one(&transaction).await?;
+        let now = row.map(|row| row.jurisdiction).unwrap_or_default();
+        if now != tenant.jurisdiction.as_str() && has_databases(&transaction, id).await? {
+            return Ok(Updated::Placed { jurisdiction: now });
+        }
+        tenant::Entity::update_many()
+            .col_expr(Column::Jurisdiction, Expr::value(tenant.jurisdiction.as_str()))
+            .filter(Column::Id.eq(id))
+            .exec(&transaction)
+            .await?;
         domain::Entity::delete_many()
-            .filter(domain::Column::TenantId.eq(tenant.id.as_str()))
+            .filter(domain::Column::TenantId.eq(id))
             .exec(&transaction)
             .await?;
         insert_domains(&transaction, tenant).await?;
-        if written.rows_affected > 0 {
-            transaction.commit().await?;
-        }
-        Ok(written.rows_affected)
+        transaction.commit().await?;
+        Ok(Updated::Written)
     }
+}
+
+/// What became of a tenant's row that was to be written over.
+enum Updated {
+    Written,
+    /// Its creation has ended.
+    Finished,
+    /// It has databases, and they stand in this jurisdiction.
+    Placed {
+        jurisdiction: String,
+    },
+}
+
+async fn has_databases(db: &impl ConnectionTrait, tenant: &str) -> Result<bool, DbErr> {
+    let count = database::Entity::find()
+        .filter(database::Column::TenantId.eq(tenant))
+        .count(db)
+        .await?;
+    Ok(count > 0)
 }
 
 async fn insert_domains(db: &impl ConnectionTrait, tenant: &Tenant) -> Result<(), DbErr> {

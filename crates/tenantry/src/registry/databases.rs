@@ -2,14 +2,14 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, SqlErr,
+    ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, SqlErr, TransactionTrait as _,
 };
 use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::entities::database::{ActiveModel, Column, Entity, Model};
-use super::entities::server;
+use super::entities::{server, tenant};
 use super::passwords::{Purpose, endpoint_of};
 use super::rows::{Row, check_key};
 use super::servers::{ListedServer, listed};
@@ -18,7 +18,7 @@ use crate::code::Code;
 use crate::engine::{Address, Login, NetworkAddress, Place, SqliteAddress};
 use crate::migration::Version;
 use crate::run::Outcome;
-use crate::tenant::{ProductType, ServerName, Tenant, TenantId};
+use crate::tenant::{Jurisdiction, ProductType, ServerName, Tenant, TenantId};
 
 /// Where a database stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,7 +91,8 @@ impl Registry {
     ///
     /// If the tenant already has a database for that product, that one is returned, with the password
     /// it has, and nothing is written. [`RegistryError::Taken`] if the server has another database of
-    /// that name; [`RegistryError::ServerNotFound`] if there is no such server.
+    /// that name; [`RegistryError::ServerNotFound`] if there is no such server; [`RegistryError::Begun`] if it
+    /// stands in another jurisdiction than the tenant.
     pub async fn reserve_database(&self, new: &NewDatabase) -> Result<Database, RegistryError> {
         check_key("database name", &new.name)?;
         let server = self.listed_server(new.server.as_str()).await?;
@@ -99,11 +100,9 @@ impl Registry {
             return Ok(existing);
         }
         let row = self.sealed(new, &server)?;
-        let inserted = Entity::insert(ActiveModel::from(row.clone()).reset_all())
-            .exec_without_returning(&self.db)
-            .await;
-        match inserted {
-            Ok(_) => self.database_of(&row, &server),
+        match self.insert_database(&row, &server.jurisdiction).await {
+            Ok(true) => self.database_of(&row, &server),
+            Ok(false) => Err(self.of_another_jurisdiction(new, &server.jurisdiction).await?),
             Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
                 // Somebody else may have reserved it for the same tenant since we looked.
                 let existing = self.database_for(&new.tenant_id, new.product.as_ref()).await?;
@@ -113,11 +112,42 @@ impl Registry {
                     owner: None,
                 })
             }
-            Err(error) if matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))) => {
-                Err(self.not_found(new.tenant_id.as_str()).await?)
-            }
             Err(error) => Err(self.refused(&error)),
         }
+    }
+
+    /// Writes the row unless its tenant is not of the jurisdiction. The tenant's row is written first, so that
+    /// nobody changes the jurisdiction in between.
+    async fn insert_database(&self, row: &Model, jurisdiction: &Jurisdiction) -> Result<bool, DbErr> {
+        let transaction = self.db.begin().await?;
+        let held = tenant::Entity::update_many()
+            .col_expr(tenant::Column::Jurisdiction, Expr::value(jurisdiction.as_str()))
+            .filter(tenant::Column::Id.eq(row.tenant_id.as_str()))
+            .filter(tenant::Column::Jurisdiction.eq(jurisdiction.as_str()))
+            .exec(&transaction)
+            .await?;
+        if held.rows_affected == 0 {
+            return Ok(false);
+        }
+        Entity::insert(ActiveModel::from(row.clone()).reset_all())
+            .exec_without_returning(&transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn of_another_jurisdiction(
+        &self,
+        new: &NewDatabase,
+        given: &Jurisdiction,
+    ) -> Result<RegistryError, RegistryError> {
+        let tenant = self.find_tenant(new.tenant_id.as_str()).await?;
+        Ok(RegistryError::Begun {
+            slug: tenant.slug,
+            what: "jurisdiction",
+            has: tenant.jurisdiction.to_string(),
+            given: given.to_string(),
+        })
     }
 
     /// Returns whether any tenant has a database of a product, or is getting one.

@@ -5,6 +5,7 @@ mod central;
 mod connecting;
 mod fleet;
 mod names;
+mod race;
 mod runs;
 mod secrets;
 
