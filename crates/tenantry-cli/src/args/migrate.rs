@@ -174,7 +174,7 @@ pub(crate) struct Back {
     #[arg(conflicts_with_all = ["all_tenants", "central", "only", "tenants", "except"])]
     pub(crate) tenant: Option<String>,
     /// Every tenant's database
-    #[arg(long, conflicts_with = "central")]
+    #[arg(long, alias = "all", conflicts_with = "central")]
     pub(crate) all_tenants: bool,
     /// The central database
     #[arg(long)]

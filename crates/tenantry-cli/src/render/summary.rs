@@ -2,7 +2,7 @@
 
 use tenantry::engine::StateAfter;
 use tenantry::run::{Outcome, RunReport, RunStatus};
-use tenantry::{Direction, TrackName};
+use tenantry::{Code, Direction, TrackName};
 
 use super::advice::Then;
 use super::failure::{Group, groups, place};
@@ -10,6 +10,9 @@ use super::message::{Canvas, help_lines};
 use super::text;
 use super::view::Ending;
 use crate::exit::Exit;
+
+/// Refusals of targets that an earlier run left half-way.
+const HALF_BEFORE: [Code; 2] = [Code(3009), Code(3010)];
 
 /// Where the text after the first word begins.
 const INDENT: usize = 9;
@@ -151,7 +154,15 @@ fn state(groups: &[Group<'_>]) -> Option<String> {
         ));
     }
     if sentences.is_empty() {
-        sentences.push("Nothing is half-way: what failed was rolled back or not touched.".to_owned());
+        let half_before = groups
+            .iter()
+            .any(|group| HALF_BEFORE.contains(&group.failure.code));
+        let sentence = if half_before {
+            "This run left nothing half-way; what was half-way before it still is."
+        } else {
+            "Nothing is half-way: what failed was rolled back or not touched."
+        };
+        sentences.push(sentence.to_owned());
     }
     Some(sentences.join(" "))
 }

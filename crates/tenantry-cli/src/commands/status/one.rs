@@ -100,7 +100,16 @@ fn history(preview: &Preview) -> ShownHistory {
             });
             (
                 rows.collect(),
-                plan.steps.iter().map(|s| s.migration.label()).collect(),
+                // What has begun stands among the rows.
+                plan.steps
+                    .iter()
+                    .filter(|step| {
+                        history
+                            .find(&preview.target.track, step.migration.version)
+                            .is_none()
+                    })
+                    .map(|step| step.migration.label())
+                    .collect(),
                 None,
             )
         }

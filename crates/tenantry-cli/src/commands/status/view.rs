@@ -38,7 +38,7 @@ pub(super) fn unfinished(files: &[String]) -> Vec<String> {
         return Vec::new();
     }
     let listed = files.iter().take(LISTED).map(|file| format!("  ◌ {file}"));
-    let title = "\nNot written yet, and in the way of the next run forwards (tenantry explain TN-3012):";
+    let title = "\nWithout a statement, and in the way of the next run forwards (tenantry explain TN-3012):";
     std::iter::once(title.to_owned()).chain(listed).collect()
 }
 

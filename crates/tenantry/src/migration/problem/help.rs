@@ -30,7 +30,8 @@ fn advice_on_file(kind: &Kind) -> Option<&'static str> {
     Some(match kind {
         Kind::SameVersion { .. } => "give one of them another version:  tenantry migrate make <name>",
         Kind::Empty | Kind::NoStatement => {
-            "write the SQL into the file, or remove it; for a step that does nothing on purpose, write  SELECT 1;"
+            "write the SQL into the file, or put back what stood there if it was applied; one that never ran can be \
+             removed, and for a step that does nothing on purpose, write  SELECT 1;"
         }
         Kind::NotUtf8 { .. } => "save the file as UTF-8:  iconv -f <its encoding> -t UTF-8 <file>",
         Kind::NulByte | Kind::CtrlZ | Kind::MarkInside | Kind::Bidi(_) => "remove the character",
