@@ -1,6 +1,9 @@
-//! Statements and their classes.
+//! Statements and their classes, and what whole files keep in their session.
 
-use super::{Class, Object, ObjectKind, classify};
+use super::{Class, Kept, Object, ObjectKind, cannot_go_on, classify, missing, past_drops};
+use crate::engine::Engine;
+use crate::migration::{Script, Track};
+use crate::target::TrackName;
 
 fn names(objects: &[Object]) -> Vec<(ObjectKind, &str)> {
     objects.iter().map(|o| (o.kind, o.name.as_str())).collect()
@@ -169,4 +172,117 @@ fn what_may_write_rows_is_no_change_of_the_session() {
             assert_eq!(classify(statement), class, "{statement}");
         }
     }
+}
+
+fn on<T>(text: &str, look: impl Fn(&Script) -> T) -> T {
+    let track = Track::from_files(TrackName::Tenant, Engine::MySql, &[("1_a.sql", text)]).unwrap();
+    look(&track.migrations[0].up)
+}
+
+#[test]
+fn what_stands_before_a_statement_that_lasts_is_missing_behind_it() {
+    let table = Some((0, Kept::TemporaryTable));
+    let variable = Some((0, Kept::ComputedVariable));
+    for (text, expect) in [
+        (
+            "CREATE TEMPORARY TABLE t (n INT); CREATE TABLE a (n INT); INSERT INTO a SELECT n FROM t;",
+            table,
+        ),
+        (
+            "SET @x = (SELECT MAX(n) FROM a); CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
+            variable,
+        ),
+        (
+            "SELECT MAX(n) INTO @x FROM a; CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
+            variable,
+        ),
+        (
+            "SET @now = CURRENT_TIMESTAMP; CREATE TABLE b (n INT); SELECT 1;",
+            variable,
+        ),
+        (
+            "CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); INSERT INTO a SELECT n FROM t;",
+            None,
+        ),
+        (
+            "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TEMPORARY TABLE t;",
+            None,
+        ),
+        (
+            "CREATE TEMPORARY TABLE t (n INT); DROP TEMPORARY TABLE t; CREATE TABLE a (n INT); SELECT 1;",
+            None,
+        ),
+        (
+            "INSERT INTO a VALUES (1); SET @id = LAST_INSERT_ID(); INSERT INTO b VALUES (@id);",
+            None,
+        ),
+        ("CREATE TABLE a (n INT); SET @id = LAST_INSERT_ID();", None),
+        (
+            "SET @x = 7; CREATE TABLE a (n INT); INSERT INTO a VALUES (@x);",
+            None,
+        ),
+        (
+            "SET @mode = (SELECT CONCAT(@@sql_mode, ',ANSI')); CREATE TABLE a (n INT); SELECT 1;",
+            None,
+        ),
+        (
+            "-- tenantry: resume rerun\nSET @x = NOW(); CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
+            None,
+        ),
+    ] {
+        assert_eq!(on(text, cannot_go_on), expect, "{text}");
+    }
+    let behind = "CREATE TABLE a (n INT); CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); \
+                  CREATE TABLE b (n INT);";
+    assert_eq!(on(behind, cannot_go_on), Some((1, Kept::TemporaryTable)));
+}
+
+#[test]
+fn what_no_new_session_can_compute_or_ask_for_is_missing() {
+    let variable = Some((0, Kept::ComputedVariable));
+    for (text, expect) in [
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO b VALUES (LAST_INSERT_ID());",
+            Some((0, Kept::Result)),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO a VALUES (2); SELECT @@identity;",
+            None,
+        ),
+        (
+            "CREATE TABLE b (n INT); INSERT INTO a VALUES (1); INSERT INTO b VALUES (LAST_INSERT_ID());",
+            None,
+        ),
+        (
+            "UPDATE a SET n = (@i := @i + 10); CREATE TABLE b (n INT); INSERT INTO b SELECT @i;",
+            variable,
+        ),
+        ("CALL p(@o); INSERT INTO a VALUES (@o);", variable),
+        (
+            "-- tenantry: resume rerun\nDO @d := 88; CREATE TABLE b (n INT); INSERT INTO b VALUES (@d);",
+            variable,
+        ),
+        (
+            "-- tenantry: resume rerun\nINSERT INTO a VALUES (1); SET @d = LAST_INSERT_ID(); \
+             CREATE TABLE b (n INT); INSERT INTO b VALUES (@d);",
+            Some((1, Kept::ComputedVariable)),
+        ),
+    ] {
+        assert_eq!(on(text, cannot_go_on), expect, "{text}");
+    }
+}
+
+#[test]
+fn a_table_that_went_with_its_session_needs_no_drop() {
+    let text = "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TABLE t; SELECT 1;";
+    assert_eq!(on(text, |script| past_drops(script, 2)), 3);
+    assert_eq!(on(text, |script| past_drops(script, 0)), 0);
+    let twice =
+        "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TEMPORARY TABLE t; DROP TABLE t;";
+    assert_eq!(on(twice, |script| past_drops(script, 2)), 3);
+    assert_eq!(on(text, |script| missing(script, 2)), None);
+    assert_eq!(
+        on(text, |script| missing(script, 1)),
+        Some((0, Kept::TemporaryTable))
+    );
 }
