@@ -176,6 +176,15 @@ fn session_or_rows(cursor: Cursor<'_>) -> Class {
     }
 }
 
+/// The query of `CREATE TEMPORARY TABLE … SELECT` may call such a function too. What stands before it cannot: the
+/// columns would only look like calls.
+fn temporary(mut cursor: Cursor<'_>) -> Class {
+    while cursor.peek().is_some() && cursor.at_any(&["SELECT", "VALUES"]).is_none() {
+        cursor.bump();
+    }
+    session_or_rows(cursor)
+}
+
 /// `SELECT … INTO @x` and `SELECT @x := …` change nothing but the session.
 fn sets_variable(mut cursor: Cursor<'_>) -> bool {
     if !cursor.eat("SELECT") {
@@ -207,7 +216,7 @@ fn create(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
     ];
     let replaces = cursor.eat_all(&["OR", "REPLACE"]);
     if cursor.eat("TEMPORARY") {
-        return Class::Session;
+        return temporary(cursor);
     }
     cursor.eat_any(&["UNIQUE", "FULLTEXT", "SPATIAL", "AGGREGATE"]);
     object::skip_definer(&mut cursor);

@@ -116,6 +116,7 @@ fn the_other_classes() {
                 "SELECT @a := 1",
                 "CREATE TEMPORARY TABLE t (a INT)",
                 "CREATE OR REPLACE TEMPORARY TABLE t SELECT 1",
+                "CREATE TEMPORARY TABLE t (n DECIMAL(9, 2), KEY k (n)) SELECT MAX(n) FROM u WHERE n IN (1)",
                 "DROP TEMPORARY TABLE IF EXISTS t",
             ],
         ),
@@ -164,6 +165,11 @@ fn what_may_write_rows_is_no_change_of_the_session() {
                 "SET @a = fw()",
                 "SELECT fw() INTO @a",
                 "SELECT @a := db.now()",
+                "CREATE TEMPORARY TABLE t AS SELECT fw() AS x",
+                "CREATE OR REPLACE TEMPORARY TABLE t (n INT DEFAULT 1, KEY k (n)) (SELECT fw())",
+                "CREATE TEMPORARY TABLE t AS VALUES (fw())",
+                "CREATE TEMPORARY TABLE t AS WITH w (n) AS (SELECT fw()) SELECT n FROM w",
+                "SET STATEMENT max_statement_time=9 FOR CREATE TEMPORARY TABLE t SELECT fw()",
                 "SET STATEMENT max_statement_time=10 FOR CALL p()",
             ],
         ),
@@ -232,6 +238,8 @@ fn what_stands_before_a_statement_that_lasts_is_missing_behind_it() {
     ] {
         assert_eq!(on(text, cannot_go_on), expect, "{text}");
     }
+    let writes = "CREATE TEMPORARY TABLE t AS SELECT fw() AS x; INSERT INTO a SELECT x FROM t;";
+    assert_eq!(on(writes, cannot_go_on), table);
     let behind = "CREATE TABLE a (n INT); CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); \
                   CREATE TABLE b (n INT);";
     assert_eq!(on(behind, cannot_go_on), Some((1, Kept::TemporaryTable)));

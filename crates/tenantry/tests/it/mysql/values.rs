@@ -67,6 +67,25 @@ async fn a_variable_from_a_function_that_writes_is_never_set_a_second_time() {
 }
 
 #[tokio::test]
+async fn a_temporary_table_from_a_function_that_writes_is_never_made_a_second_time() {
+    for make in [
+        "CREATE TEMPORARY TABLE tt AS SELECT fw() AS x",
+        "SET STATEMENT max_statement_time=9 FOR CREATE TEMPORARY TABLE tt (n INT DEFAULT 1) SELECT fw() AS x",
+    ] {
+        let Some(mut db) = Database::create().await else {
+            return;
+        };
+        let text = |last: u8| format!("{make};\nINSERT INTO u VALUES ({last});\n");
+        let state = state_of(&mut db, &text(1)).await;
+        assert_eq!(state, StateAfter::SessionLost { done: 1 }, "{make}");
+        let error = goes_on(&mut db, &text(2)).await.unwrap_err();
+        assert!(matches!(error, ApplyError::SessionLost { .. }), "{error:?}");
+        assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "1", "{make}");
+        db.drop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_variable_from_the_servers_functions_stays_in_the_transaction_of_its_rows() {
     let Some(mut db) = Database::create().await else {
         return;
