@@ -9,6 +9,8 @@ const BASE: &str = "CREATE TABLE a (id INT PRIMARY KEY AUTO_INCREMENT, n INT);
 CREATE TABLE u (n INT UNIQUE);
 CREATE TABLE c (pid INT, n INT);
 CREATE FUNCTION fw() RETURNS INT BEGIN INSERT INTO a (n) VALUES (77); RETURN 5; END;
+CREATE FUNCTION st_new_invoice() RETURNS INT BEGIN INSERT INTO a (n) VALUES (78); RETURN 7; END;
+CREATE FUNCTION any_value(x INT) RETURNS INT BEGIN INSERT INTO a (n) VALUES (79); RETURN 7; END;
 INSERT INTO u VALUES (1);
 ";
 
@@ -49,7 +51,13 @@ async fn a_statement_with_settings_of_its_own_is_what_it_is_without_them() {
 
 #[tokio::test]
 async fn a_variable_from_a_function_that_writes_is_never_set_a_second_time() {
-    for set in ["SET @id = fw()", "SELECT fw() INTO @id", "SELECT @id := fw()"] {
+    for set in [
+        "SET @id = fw()",
+        "SELECT fw() INTO @id",
+        "SELECT @id := fw()",
+        "SET @id = st_new_invoice()",
+        "SET @id = any_value(1)",
+    ] {
         for rerun in ["", "-- tenantry: resume rerun\n"] {
             let Some(mut db) = Database::create().await else {
                 return;
