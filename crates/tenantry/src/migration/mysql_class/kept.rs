@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::results::{Results, results};
+use super::results::{Cuts, Results, results};
 use super::values::{assigns, computes};
 use super::{Class, body, classify};
 use crate::engine::Engine;
@@ -17,7 +17,8 @@ pub enum Kept {
     TemporaryTable,
     /// A variable whose value was computed: from rows, by a function, from the clock.
     ComputedVariable,
-    /// What a later statement asks for by `LAST_INSERT_ID()`, `@@identity`, `FOUND_ROWS()` or `ROW_COUNT()`.
+    /// What a later statement asks for by `LAST_INSERT_ID()`, `@@identity`, `FOUND_ROWS()`, `ROW_COUNT()`, `LASTVAL()`
+    /// or `CONNECTION_ID()`.
     Result,
 }
 
@@ -34,19 +35,24 @@ impl fmt::Display for Kept {
 /// Returns what is missing when a script goes on in a new session behind its first `done` statements: the
 /// statement that made it, and what it is. `None` if the rest can run, or if nothing is left to run.
 pub(crate) fn missing(script: &Script, done: usize) -> Option<(usize, Kept)> {
-    missing_of(&facts(script), done)
+    missing_of(&Reading::of(script), done)
 }
 
-fn missing_of(facts: &[Facts], done: usize) -> Option<(usize, Kept)> {
+fn missing_of(reading: &Reading, done: usize) -> Option<(usize, Kept)> {
+    let facts = reading.facts.as_slice();
     let done = past_drops_of(facts, done);
-    let rest = facts.get(done..).filter(|rest| !rest.is_empty())?;
+    if done >= facts.len() {
+        return None;
+    }
     if let Some(first) = kept_before(facts, done).first() {
         return Some((first.at, first.what));
     }
-    let next = rest.iter().find(|fact| fact.results != Results::Unconcerned)?;
+    if reading.cuts.is_sound(done) {
+        return None;
+    }
     let rows = |fact: &Facts| matches!(fact.class, Class::Dml | Class::Opaque);
-    let given = facts.iter().take(done).rposition(rows)?;
-    (next.results == Results::Asks).then_some((given, Kept::Result))
+    let given = facts.get(..done)?.iter().rposition(rows)?;
+    Some((given, Kept::Result))
 }
 
 /// Steps over statements that drop a temporary table which the lost session has taken with it. A second one of
@@ -100,9 +106,10 @@ pub(crate) fn sets_user_variables(statement: &str) -> bool {
 /// Returns the statement on whose account a failure behind it may leave a file that no run can go on with, and
 /// what it keeps; `None` if there is none.
 pub(crate) fn cannot_go_on(script: &Script) -> Option<(usize, Kept)> {
-    let facts = facts(script);
-    let asks = facts.iter().any(|fact| fact.results == Results::Asks);
-    if !asks && kept_before(&facts, facts.len()).is_empty() {
+    let reading = Reading::of(script);
+    let facts = reading.facts.as_slice();
+    let asks = facts.iter().any(|fact| !fact.results.asks.is_empty());
+    if !asks && kept_before(facts, facts.len()).is_empty() {
         return None;
     }
     let (mut rows, mut lasting) = (None, false);
@@ -119,7 +126,7 @@ pub(crate) fn cannot_go_on(script: &Script) -> Option<(usize, Kept)> {
             | Class::Session => None,
         };
         let (base, in_place) = rows.unwrap_or((at, lasting));
-        if in_place && let Some(found) = missing_of(&facts, base) {
+        if in_place && let Some(found) = missing_of(&reading, base) {
             return Some(found);
         }
         lasting |= fact.class != Class::Session;
@@ -136,6 +143,23 @@ struct Facts {
     results: Results,
 }
 
+/// A whole script.
+struct Reading {
+    facts: Vec<Facts>,
+    cuts: Cuts,
+}
+
+impl Reading {
+    fn of(script: &Script) -> Self {
+        let facts = facts(script);
+        let results: Vec<&Results> = facts.iter().map(|fact| &fact.results).collect();
+        Self {
+            cuts: Cuts::between(&results),
+            facts,
+        }
+    }
+}
+
 fn facts(script: &Script) -> Vec<Facts> {
     let again = script.directives.on_resume == OnResume::Rerun;
     let of = |at: usize| {
@@ -145,16 +169,16 @@ fn facts(script: &Script) -> Vec<Facts> {
         let is_replayed = class == Class::Session && !is_about_temporary_table(text);
         // What an earlier statement did cannot be computed anew.
         let is_computed = if is_replayed {
-            (!again || results == Results::Asks) && computes(text)
+            (!again || results.asks_for_earlier()) && computes(text)
         } else {
             assigns(text, &class)
         };
         Facts {
             makes: made(text),
             drops: dropped(text),
-            class,
             is_computed,
             results,
+            class,
         }
     };
     (0..script.statements.len()).map(of).collect()

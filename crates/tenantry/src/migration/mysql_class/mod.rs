@@ -16,7 +16,7 @@ pub(crate) use kept::{
     cannot_go_on, is_about_temporary_table, missing, past_drops, sets_user_variables, temporary_tables,
 };
 pub use object::{Object, ObjectKind};
-pub(crate) use results::last_cut;
+pub(crate) use results::Cuts;
 pub(crate) use session::SessionChanges;
 pub(crate) use storage::{Storage, storage};
 

@@ -281,6 +281,40 @@ fn what_no_new_session_can_compute_or_ask_for_is_missing() {
 }
 
 #[test]
+fn what_is_asked_of_the_lost_session_is_missing() {
+    let result = |at| Some((at, Kept::Result));
+    for (text, expect) in [
+        (
+            "INSERT INTO a VALUES (NEXTVAL(s)); CREATE TABLE b (n INT); INSERT INTO b VALUES (LASTVAL(s));",
+            result(0),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); SELECT PREVIOUS VALUE FOR `S`;",
+            result(0),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); SELECT NEXTVAL(s); SELECT LASTVAL(s);",
+            None,
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); SELECT NEXTVAL(q); SELECT LASTVAL(s);",
+            result(0),
+        ),
+        (
+            "INSERT INTO a VALUES (CONNECTION_ID()); CREATE TABLE b (n INT); \
+             DELETE FROM a WHERE n = CONNECTION_ID();",
+            result(0),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); DELETE FROM a WHERE n = CONNECTION_ID();",
+            None,
+        ),
+    ] {
+        assert_eq!(on(text, cannot_go_on), expect, "{text}");
+    }
+}
+
+#[test]
 fn a_table_that_went_with_its_session_needs_no_drop() {
     let text = "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TABLE t; SELECT 1;";
     assert_eq!(on(text, |script| past_drops(script, 2)), 3);

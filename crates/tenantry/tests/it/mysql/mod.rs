@@ -6,6 +6,7 @@ mod engines;
 mod fixture;
 mod interrupted;
 mod left_open;
+mod lost;
 mod proxy;
 mod resumed;
 mod session;

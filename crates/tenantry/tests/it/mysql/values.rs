@@ -5,7 +5,7 @@ use tenantry::plan::Goal;
 
 use super::fixture::{Database, migrate_on, track};
 
-const BASE: &str = "CREATE TABLE a (id INT PRIMARY KEY AUTO_INCREMENT, n INT);
+pub(super) const BASE: &str = "CREATE TABLE a (id INT PRIMARY KEY AUTO_INCREMENT, n INT);
 CREATE TABLE u (n INT UNIQUE);
 CREATE TABLE c (pid INT, n INT);
 CREATE FUNCTION fw() RETURNS INT BEGIN INSERT INTO a (n) VALUES (77); RETURN 5; END;
@@ -15,7 +15,7 @@ INSERT INTO u VALUES (1);
 ";
 
 /// Carries a file out behind the tables, which must fail; returns what is true then.
-async fn state_of(db: &mut Database, text: &str) -> StateAfter {
+pub(super) async fn state_of(db: &mut Database, text: &str) -> StateAfter {
     db.alone().await;
     let files = track(&[(BASE, None), (text, None)]);
     let error = db.migrate(&files, &Goal::Head).await.unwrap_err();
@@ -25,7 +25,7 @@ async fn state_of(db: &mut Database, text: &str) -> StateAfter {
     state
 }
 
-async fn goes_on(db: &mut Database, text: &str) -> Result<(), ApplyError> {
+pub(super) async fn goes_on(db: &mut Database, text: &str) -> Result<(), ApplyError> {
     db.alone().await;
     let files = track(&[(BASE, None), (text, None)]);
     db.migrate(&files, &Goal::Head).await.map(drop)
