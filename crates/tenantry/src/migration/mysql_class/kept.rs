@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::results::{Cuts, Results, results};
-use super::values::{assigns, computes};
+use super::values::{assigns, computes, is_for_the_next};
+use super::variables::{Risk, Unnamed, Use, Variables, risks, unnamed, variables};
 use super::{Class, body, classify};
 use crate::engine::Engine;
 use crate::migration::cursor::Cursor;
@@ -15,7 +16,8 @@ use crate::migration::script::{OnResume, Script};
 pub enum Kept {
     /// A temporary table.
     TemporaryTable,
-    /// A variable whose value was computed: from rows, by a function, from the clock.
+    /// A variable whose value was computed: from rows, by a function, from the clock, by a procedure or a trigger; or
+    /// one that only the next statement takes, such as `INSERT_ID`.
     ComputedVariable,
     /// What a later statement asks for by `LAST_INSERT_ID()`, `@@identity`, `FOUND_ROWS()`, `ROW_COUNT()`, `LASTVAL()`
     /// or `CONNECTION_ID()`.
@@ -46,6 +48,10 @@ fn missing_of(reading: &Reading, done: usize) -> Option<(usize, Kept)> {
     }
     if let Some(first) = kept_before(facts, done).first() {
         return Some((first.at, first.what));
+    }
+    let is_lost = |risk: &&Risk| risk.cause < done && done <= risk.until;
+    if let Some(risk) = reading.risks.iter().find(is_lost) {
+        return Some((risk.cause, Kept::ComputedVariable));
     }
     if reading.cuts.is_sound(done) {
         return None;
@@ -109,7 +115,7 @@ pub(crate) fn cannot_go_on(script: &Script) -> Option<(usize, Kept)> {
     let reading = Reading::of(script);
     let facts = reading.facts.as_slice();
     let asks = facts.iter().any(|fact| !fact.results.asks.is_empty());
-    if !asks && kept_before(facts, facts.len()).is_empty() {
+    if !asks && reading.risks.is_empty() && kept_before(facts, facts.len()).is_empty() {
         return None;
     }
     let (mut rows, mut lasting) = (None, false);
@@ -140,21 +146,34 @@ struct Facts {
     makes: Option<String>,
     drops: Vec<String>,
     is_computed: bool,
+    /// Whether a new session runs it again.
+    is_replayed: bool,
+    /// Whether it is a `SET` for the statement behind it.
+    is_for_the_next: bool,
     results: Results,
+    variables: Variables,
+    unnamed: Unnamed,
 }
 
 /// A whole script.
 struct Reading {
     facts: Vec<Facts>,
     cuts: Cuts,
+    risks: Vec<Risk>,
 }
 
 impl Reading {
     fn of(script: &Script) -> Self {
         let facts = facts(script);
         let results: Vec<&Results> = facts.iter().map(|fact| &fact.results).collect();
+        let uses = facts.iter().map(|fact| Use {
+            variables: &fact.variables,
+            unnamed: fact.unnamed,
+            is_replayed: fact.is_replayed,
+        });
         Self {
             cuts: Cuts::between(&results),
+            risks: risks(&uses.collect::<Vec<_>>()),
             facts,
         }
     }
@@ -177,7 +196,11 @@ fn facts(script: &Script) -> Vec<Facts> {
             makes: made(text),
             drops: dropped(text),
             is_computed,
+            is_replayed,
+            is_for_the_next: is_replayed && is_for_the_next(text),
             results,
+            variables: variables(text, &class),
+            unnamed: unnamed(text, &class),
             class,
         }
     };
@@ -200,7 +223,9 @@ fn kept_before(facts: &[Facts], until: usize) -> Vec<Thing<'_>> {
         if let Some(table) = &fact.makes {
             keep(Kept::TemporaryTable, Some(table));
         }
-        if fact.is_computed {
+        let behind = facts.get(at + 1..until).unwrap_or(&[]);
+        let is_spent = fact.is_for_the_next && behind.iter().any(|fact| fact.class != Class::Session);
+        if fact.is_computed || is_spent {
             keep(Kept::ComputedVariable, None);
         }
     }

@@ -7,6 +7,7 @@ mod results;
 mod session;
 mod storage;
 mod values;
+mod variables;
 
 #[cfg(test)]
 mod tests;

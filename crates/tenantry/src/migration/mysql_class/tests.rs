@@ -281,8 +281,75 @@ fn what_no_new_session_can_compute_or_ask_for_is_missing() {
 }
 
 #[test]
+fn what_somebody_else_may_have_given_is_missing_behind_a_cut() {
+    let given = |at| Some((at, Kept::ComputedVariable));
+    for (text, expect) in [
+        (
+            "CALL p(); CREATE TABLE b (n INT); INSERT INTO b VALUES (@new);",
+            given(0),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO b VALUES (@`New`);",
+            given(0),
+        ),
+        (
+            "SET @new = 1; CALL p(); CREATE TABLE b (n INT); INSERT INTO b VALUES (@new);",
+            given(1),
+        ),
+        (
+            "CALL p(); SET @id = @new; CREATE TABLE b (n INT); INSERT INTO b VALUES (@id);",
+            given(0),
+        ),
+        (
+            "PREPARE s FROM 'SELECT 1 INTO @m'; EXECUTE s; CREATE TABLE b (n INT); SET @b = @m; SELECT 1;",
+            given(0),
+        ),
+        (
+            "SET @x = 7; INSERT INTO a VALUES (@x); CREATE TABLE b (n INT); INSERT INTO b VALUES (@X);",
+            None,
+        ),
+        (
+            "CALL p(); CREATE TABLE b (n INT); SET @x = 7, @y = @x + 1; INSERT INTO b VALUES (@y);",
+            None,
+        ),
+        (
+            "CALL p(); CREATE TABLE b (n INT); SET @x = @x + 1; INSERT INTO b VALUES (1);",
+            given(0),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO b SELECT @i := @i + 1 FROM a, \
+             (SELECT @i := 0) i;",
+            None,
+        ),
+        (
+            "CALL p(); CREATE TABLE b (n INT); CREATE USER a@b; SELECT @@sql_mode;",
+            None,
+        ),
+        ("CREATE TABLE b (n INT); INSERT INTO b VALUES (@never);", None),
+    ] {
+        assert_eq!(on(text, cannot_go_on), expect, "{text}");
+    }
+}
+
+#[test]
+fn a_dump_can_go_on() {
+    let text = "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n\
+                /*M!100616 SET @OLD_NOTE_VERBOSITY=@@NOTE_VERBOSITY, NOTE_VERBOSITY=0 */;\n\
+                CREATE TABLE a (n INT);\nINSERT INTO a VALUES (1);\n\
+                SET @saved_cs_client = @@character_set_client;\n\
+                CREATE TABLE b (n INT);\nSET character_set_client = @saved_cs_client;\n\
+                INSERT INTO b VALUES ('a@b');\n\
+                /*!50003 CREATE*/ /*!50017 DEFINER=`a`@`%`*/ /*!50003 TRIGGER g AFTER INSERT ON a FOR EACH ROW \
+                SET @n = @n + 1 */;\n\
+                /*M!100616 SET NOTE_VERBOSITY=@OLD_NOTE_VERBOSITY */;\n\
+                /*!40101 SET SQL_MODE=@OLD_SQL_MODE */;\n";
+    assert_eq!(on(text, cannot_go_on), None);
+}
+
+#[test]
 fn what_is_asked_of_the_lost_session_is_missing() {
     let result = |at| Some((at, Kept::Result));
+    let value = Some((1, Kept::ComputedVariable));
     for (text, expect) in [
         (
             "INSERT INTO a VALUES (NEXTVAL(s)); CREATE TABLE b (n INT); INSERT INTO b VALUES (LASTVAL(s));",
@@ -307,6 +374,22 @@ fn what_is_asked_of_the_lost_session_is_missing() {
         ),
         (
             "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); DELETE FROM a WHERE n = CONNECTION_ID();",
+            None,
+        ),
+        (
+            "CREATE TABLE b (n INT); SET INSERT_ID = 5; INSERT INTO b VALUES (1); CREATE TABLE c (n INT); SELECT 1;",
+            value,
+        ),
+        (
+            "CREATE TABLE b (n INT); SET @@identity = 5; UPDATE b SET n = 1; CREATE TABLE c (n INT); SELECT 1;",
+            value,
+        ),
+        (
+            "CREATE TABLE b (n INT); SET INSERT_ID = 5; INSERT INTO b VALUES (1);",
+            None,
+        ),
+        (
+            "CREATE TABLE b (n INT); SET @insert_id = 5; INSERT INTO b VALUES (1); CREATE TABLE c (n INT); SELECT 1;",
             None,
         ),
     ] {

@@ -11,10 +11,20 @@ async fn what_only_the_lost_session_knew_needs_a_decision() {
     for (first, ask) in [
         (sequence, "LASTVAL(s)"),
         (sequence, "PREVIOUS VALUE FOR s"),
+        ("CREATE PROCEDURE p() SET @new = 42;\nCALL p()", "@new"),
+        (
+            "CREATE TRIGGER g AFTER INSERT ON u FOR EACH ROW SET @new = 42;\nINSERT INTO u VALUES (7)",
+            "@new",
+        ),
+        (
+            "PREPARE q FROM 'SELECT MAX(n) INTO @m FROM u';\nEXECUTE q;\nDEALLOCATE PREPARE q",
+            "@m",
+        ),
         (
             "INSERT INTO c VALUES (CONNECTION_ID(), 1)",
             "(SELECT n FROM c WHERE pid = CONNECTION_ID())",
         ),
+        ("SET INSERT_ID = 500;\nINSERT INTO a (n) VALUES (1)", "1"),
     ] {
         let Some(mut db) = Database::create().await else {
             return;
