@@ -20,7 +20,7 @@ use super::wire::{Part, Role, Sent, send};
 use super::writes::Writer;
 use crate::engine::error::ApplyError;
 use crate::engine::session::Recorded;
-use crate::migration::mysql_class::{Class, classify};
+use crate::migration::mysql_class::{Class, Cuts, classify};
 use crate::plan::Step;
 
 /// What a server that dies inside one DDL statement leaves behind.
@@ -67,6 +67,8 @@ pub(super) struct Worker<'a> {
     pub(super) classes: Vec<Vec<Class>>,
     /// How the objects of the newest statement looked before it.
     pub(super) before: Option<Fingerprints>,
+    /// Where the rows of every step can be cut.
+    pub(super) cuts: Vec<Cuts>,
     /// The fingerprint that was asked for ahead.
     pub(super) foreseen: Option<Foreseen>,
     /// The step whose end already waits in the queue.
@@ -80,7 +82,9 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     /// Prepares a unit; `queue` may hold a claim.
     pub(super) fn new(conn: &'a mut Conn, writer: Writer<'a>, around: Around<'a>, queue: Queue) -> Self {
-        let classes = writer.unit.steps.iter().map(classes_of).collect();
+        let steps = writer.unit.steps.iter();
+        let classes = steps.clone().map(classes_of).collect();
+        let cuts = steps.map(|step| Cuts::of(step.script())).collect();
         Self {
             conn,
             writer,
@@ -90,6 +94,7 @@ impl<'a> Worker<'a> {
             unsettled: false,
             classes,
             before: None,
+            cuts,
             foreseen: None,
             finished: None,
             engines: around.engines,

@@ -9,10 +9,11 @@ use super::mark::Open;
 use super::queue::{Progress, Queued};
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::ApplyError;
-use crate::migration::mysql_class::{Class, last_cut, sets_user_variables};
+use crate::migration::mysql_class::{Class, sets_user_variables};
 use crate::plan::Step;
 
-/// A message of rows is closed behind this many bytes or statements; the checkpoint follows it.
+/// A message of rows is closed behind this many bytes or statements, or where it can be cut next; the checkpoint
+/// follows it.
 const MESSAGE_BYTES: usize = 1 << 20;
 const MESSAGE_STATEMENTS: usize = 500;
 
@@ -111,14 +112,25 @@ impl Worker<'_> {
 
     fn end_of_rows(&self, index: usize, step: &Step, from: usize) -> usize {
         let total = step.script().statements.len();
-        let most = MESSAGE_BYTES.min(self.around.room.for_statements());
+        let room = self.around.room.for_statements();
+        // What the rest asks for is gone where the session dies at the boundary, and some of it where it lives: our
+        // own statements stand there.
+        let can_cut = |at| self.cuts.get(index).is_none_or(|cuts| cuts.is_sound(at));
+        let mut last = None;
         let mut bytes = 0;
         let mut at = from;
         while at < total && self.is_among_rows(index, step, at) {
-            bytes += step.script().statement(at).len();
-            if at > from && (bytes > most || at - from >= MESSAGE_STATEMENTS) {
-                // A session that dies at the boundary takes along what the rest asks for.
-                return last_cut(step.script(), from + 1, at).unwrap_or(at);
+            // Two bytes stand between two statements.
+            bytes += step.script().statement(at).len() + 2;
+            if at > from {
+                last = if can_cut(at) { Some(at) } else { last };
+                let full = bytes > MESSAGE_BYTES.min(room) || at - from >= MESSAGE_STATEMENTS;
+                if full && let Some(cut) = last {
+                    return cut;
+                }
+                if bytes > room {
+                    return at;
+                }
             }
             at += 1;
         }

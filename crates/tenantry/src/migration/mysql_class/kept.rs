@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::results::{Results, results};
-use super::values::{assigns, computes};
+use super::results::{Cuts, Results, results};
+use super::values::{assigns, computes, is_for_the_next};
+use super::variables::{Risk, Unnamed, Use, Variables, risks, unnamed, variables};
 use super::{Class, body, classify};
 use crate::engine::Engine;
 use crate::migration::cursor::Cursor;
@@ -15,9 +16,11 @@ use crate::migration::script::{OnResume, Script};
 pub enum Kept {
     /// A temporary table.
     TemporaryTable,
-    /// A variable whose value was computed: from rows, by a function, from the clock.
+    /// A variable whose value was computed: from rows, by a function, from the clock, by a procedure or a trigger; or
+    /// one that only the next statement takes, such as `INSERT_ID`.
     ComputedVariable,
-    /// What a later statement asks for by `LAST_INSERT_ID()`, `@@identity`, `FOUND_ROWS()` or `ROW_COUNT()`.
+    /// What a later statement asks for by `LAST_INSERT_ID()`, `@@identity`, `FOUND_ROWS()`, `ROW_COUNT()`, `LASTVAL()`
+    /// or `CONNECTION_ID()`.
     Result,
 }
 
@@ -34,19 +37,28 @@ impl fmt::Display for Kept {
 /// Returns what is missing when a script goes on in a new session behind its first `done` statements: the
 /// statement that made it, and what it is. `None` if the rest can run, or if nothing is left to run.
 pub(crate) fn missing(script: &Script, done: usize) -> Option<(usize, Kept)> {
-    missing_of(&facts(script), done)
+    missing_of(&Reading::of(script), done)
 }
 
-fn missing_of(facts: &[Facts], done: usize) -> Option<(usize, Kept)> {
+fn missing_of(reading: &Reading, done: usize) -> Option<(usize, Kept)> {
+    let facts = reading.facts.as_slice();
     let done = past_drops_of(facts, done);
-    let rest = facts.get(done..).filter(|rest| !rest.is_empty())?;
+    if done >= facts.len() {
+        return None;
+    }
     if let Some(first) = kept_before(facts, done).first() {
         return Some((first.at, first.what));
     }
-    let next = rest.iter().find(|fact| fact.results != Results::Unconcerned)?;
+    let is_lost = |risk: &&Risk| risk.cause < done && done <= risk.until;
+    if let Some(risk) = reading.risks.iter().find(is_lost) {
+        return Some((risk.cause, Kept::ComputedVariable));
+    }
+    if reading.cuts.is_sound(done) {
+        return None;
+    }
     let rows = |fact: &Facts| matches!(fact.class, Class::Dml | Class::Opaque);
-    let given = facts.iter().take(done).rposition(rows)?;
-    (next.results == Results::Asks).then_some((given, Kept::Result))
+    let given = facts.get(..done)?.iter().rposition(rows)?;
+    Some((given, Kept::Result))
 }
 
 /// Steps over statements that drop a temporary table which the lost session has taken with it. A second one of
@@ -100,9 +112,10 @@ pub(crate) fn sets_user_variables(statement: &str) -> bool {
 /// Returns the statement on whose account a failure behind it may leave a file that no run can go on with, and
 /// what it keeps; `None` if there is none.
 pub(crate) fn cannot_go_on(script: &Script) -> Option<(usize, Kept)> {
-    let facts = facts(script);
-    let asks = facts.iter().any(|fact| fact.results == Results::Asks);
-    if !asks && kept_before(&facts, facts.len()).is_empty() {
+    let reading = Reading::of(script);
+    let facts = reading.facts.as_slice();
+    let asks = facts.iter().any(|fact| !fact.results.asks.is_empty());
+    if !asks && reading.risks.is_empty() && kept_before(facts, facts.len()).is_empty() {
         return None;
     }
     let (mut rows, mut lasting) = (None, false);
@@ -119,7 +132,7 @@ pub(crate) fn cannot_go_on(script: &Script) -> Option<(usize, Kept)> {
             | Class::Session => None,
         };
         let (base, in_place) = rows.unwrap_or((at, lasting));
-        if in_place && let Some(found) = missing_of(&facts, base) {
+        if in_place && let Some(found) = missing_of(&reading, base) {
             return Some(found);
         }
         lasting |= fact.class != Class::Session;
@@ -133,7 +146,37 @@ struct Facts {
     makes: Option<String>,
     drops: Vec<String>,
     is_computed: bool,
+    /// Whether a new session runs it again.
+    is_replayed: bool,
+    /// Whether it is a `SET` for the statement behind it.
+    is_for_the_next: bool,
     results: Results,
+    variables: Variables,
+    unnamed: Unnamed,
+}
+
+/// A whole script.
+struct Reading {
+    facts: Vec<Facts>,
+    cuts: Cuts,
+    risks: Vec<Risk>,
+}
+
+impl Reading {
+    fn of(script: &Script) -> Self {
+        let facts = facts(script);
+        let results: Vec<&Results> = facts.iter().map(|fact| &fact.results).collect();
+        let uses = facts.iter().map(|fact| Use {
+            variables: &fact.variables,
+            unnamed: fact.unnamed,
+            is_replayed: fact.is_replayed,
+        });
+        Self {
+            cuts: Cuts::between(&results),
+            risks: risks(&uses.collect::<Vec<_>>()),
+            facts,
+        }
+    }
 }
 
 fn facts(script: &Script) -> Vec<Facts> {
@@ -145,16 +188,20 @@ fn facts(script: &Script) -> Vec<Facts> {
         let is_replayed = class == Class::Session && !is_about_temporary_table(text);
         // What an earlier statement did cannot be computed anew.
         let is_computed = if is_replayed {
-            (!again || results == Results::Asks) && computes(text)
+            (!again || results.asks_for_earlier()) && computes(text)
         } else {
             assigns(text, &class)
         };
         Facts {
             makes: made(text),
             drops: dropped(text),
-            class,
             is_computed,
+            is_replayed,
+            is_for_the_next: is_replayed && is_for_the_next(text),
             results,
+            variables: variables(text, &class),
+            unnamed: unnamed(text, &class),
+            class,
         }
     };
     (0..script.statements.len()).map(of).collect()
@@ -176,7 +223,9 @@ fn kept_before(facts: &[Facts], until: usize) -> Vec<Thing<'_>> {
         if let Some(table) = &fact.makes {
             keep(Kept::TemporaryTable, Some(table));
         }
-        if fact.is_computed {
+        let behind = facts.get(at + 1..until).unwrap_or(&[]);
+        let is_spent = fact.is_for_the_next && behind.iter().any(|fact| fact.class != Class::Session);
+        if fact.is_computed || is_spent {
             keep(Kept::ComputedVariable, None);
         }
     }
@@ -216,124 +265,4 @@ fn dropped(statement: &str) -> Vec<String> {
         }
     }
     tables
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Kept, cannot_go_on, missing, past_drops};
-    use crate::engine::Engine;
-    use crate::migration::{Script, Track};
-    use crate::target::TrackName;
-
-    fn on<T>(text: &str, look: impl Fn(&Script) -> T) -> T {
-        let track = Track::from_files(TrackName::Tenant, Engine::MySql, &[("1_a.sql", text)]).unwrap();
-        look(&track.migrations[0].up)
-    }
-
-    #[test]
-    fn what_stands_before_a_statement_that_lasts_is_missing_behind_it() {
-        let table = Some((0, Kept::TemporaryTable));
-        let variable = Some((0, Kept::ComputedVariable));
-        for (text, expect) in [
-            (
-                "CREATE TEMPORARY TABLE t (n INT); CREATE TABLE a (n INT); INSERT INTO a SELECT n FROM t;",
-                table,
-            ),
-            (
-                "SET @x = (SELECT MAX(n) FROM a); CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
-                variable,
-            ),
-            (
-                "SELECT MAX(n) INTO @x FROM a; CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
-                variable,
-            ),
-            (
-                "SET @now = CURRENT_TIMESTAMP; CREATE TABLE b (n INT); SELECT 1;",
-                variable,
-            ),
-            (
-                "CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); INSERT INTO a SELECT n FROM t;",
-                None,
-            ),
-            (
-                "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TEMPORARY TABLE t;",
-                None,
-            ),
-            (
-                "CREATE TEMPORARY TABLE t (n INT); DROP TEMPORARY TABLE t; CREATE TABLE a (n INT); SELECT 1;",
-                None,
-            ),
-            (
-                "INSERT INTO a VALUES (1); SET @id = LAST_INSERT_ID(); INSERT INTO b VALUES (@id);",
-                None,
-            ),
-            ("CREATE TABLE a (n INT); SET @id = LAST_INSERT_ID();", None),
-            (
-                "SET @x = 7; CREATE TABLE a (n INT); INSERT INTO a VALUES (@x);",
-                None,
-            ),
-            (
-                "SET @mode = (SELECT CONCAT(@@sql_mode, ',ANSI')); CREATE TABLE a (n INT); SELECT 1;",
-                None,
-            ),
-            (
-                "-- tenantry: resume rerun\nSET @x = NOW(); CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
-                None,
-            ),
-        ] {
-            assert_eq!(on(text, cannot_go_on), expect, "{text}");
-        }
-        let behind = "CREATE TABLE a (n INT); CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); \
-                      CREATE TABLE b (n INT);";
-        assert_eq!(on(behind, cannot_go_on), Some((1, Kept::TemporaryTable)));
-    }
-
-    #[test]
-    fn what_no_new_session_can_compute_or_ask_for_is_missing() {
-        let variable = Some((0, Kept::ComputedVariable));
-        for (text, expect) in [
-            (
-                "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO b VALUES (LAST_INSERT_ID());",
-                Some((0, Kept::Result)),
-            ),
-            (
-                "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO a VALUES (2); SELECT @@identity;",
-                None,
-            ),
-            (
-                "CREATE TABLE b (n INT); INSERT INTO a VALUES (1); INSERT INTO b VALUES (LAST_INSERT_ID());",
-                None,
-            ),
-            (
-                "UPDATE a SET n = (@i := @i + 10); CREATE TABLE b (n INT); INSERT INTO b SELECT @i;",
-                variable,
-            ),
-            ("CALL p(@o); INSERT INTO a VALUES (@o);", variable),
-            (
-                "-- tenantry: resume rerun\nDO @d := 88; CREATE TABLE b (n INT); INSERT INTO b VALUES (@d);",
-                variable,
-            ),
-            (
-                "-- tenantry: resume rerun\nINSERT INTO a VALUES (1); SET @d = LAST_INSERT_ID(); \
-                 CREATE TABLE b (n INT); INSERT INTO b VALUES (@d);",
-                Some((1, Kept::ComputedVariable)),
-            ),
-        ] {
-            assert_eq!(on(text, cannot_go_on), expect, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_table_that_went_with_its_session_needs_no_drop() {
-        let text = "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TABLE t; SELECT 1;";
-        assert_eq!(on(text, |script| past_drops(script, 2)), 3);
-        assert_eq!(on(text, |script| past_drops(script, 0)), 0);
-        let twice = "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TEMPORARY TABLE t; DROP TABLE t;";
-        assert_eq!(on(twice, |script| past_drops(script, 2)), 3);
-        assert_eq!(on(text, |script| missing(script, 2)), None);
-        assert_eq!(
-            on(text, |script| missing(script, 1)),
-            Some((0, Kept::TemporaryTable))
-        );
-    }
 }

@@ -7,6 +7,7 @@ mod results;
 mod session;
 mod storage;
 mod values;
+mod variables;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ pub(crate) use kept::{
 };
 pub(crate) use object::starts;
 pub use object::{Object, ObjectKind};
-pub(crate) use results::last_cut;
+pub(crate) use results::Cuts;
 pub(crate) use session::SessionChanges;
 pub(crate) use storage::{Storage, storage};
 
@@ -177,6 +178,15 @@ fn session_or_rows(cursor: Cursor<'_>) -> Class {
     }
 }
 
+/// The query of `CREATE TEMPORARY TABLE … SELECT` may call such a function too. What stands before it cannot: the
+/// columns would only look like calls.
+fn temporary(mut cursor: Cursor<'_>) -> Class {
+    while cursor.peek().is_some() && cursor.at_any(&["SELECT", "VALUES"]).is_none() {
+        cursor.bump();
+    }
+    session_or_rows(cursor)
+}
+
 /// `SELECT … INTO @x` and `SELECT @x := …` change nothing but the session.
 fn sets_variable(mut cursor: Cursor<'_>) -> bool {
     if !cursor.eat("SELECT") {
@@ -208,7 +218,7 @@ fn create(mut cursor: Cursor<'_>, named: &mut Named) -> Class {
     ];
     let replaces = cursor.eat_all(&["OR", "REPLACE"]);
     if cursor.eat("TEMPORARY") {
-        return Class::Session;
+        return temporary(cursor);
     }
     cursor.eat_any(&["UNIQUE", "FULLTEXT", "SPATIAL", "AGGREGATE"]);
     object::skip_definer(&mut cursor);

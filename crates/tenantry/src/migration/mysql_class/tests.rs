@@ -1,6 +1,9 @@
-//! Statements and their classes.
+//! Statements and their classes, and what whole files keep in their session.
 
-use super::{Class, Object, ObjectKind, classify};
+use super::{Class, Kept, Object, ObjectKind, cannot_go_on, classify, missing, past_drops};
+use crate::engine::Engine;
+use crate::migration::{Script, Track};
+use crate::target::TrackName;
 
 fn names(objects: &[Object]) -> Vec<(ObjectKind, &str)> {
     objects.iter().map(|o| (o.kind, o.name.as_str())).collect()
@@ -113,6 +116,7 @@ fn the_other_classes() {
                 "SELECT @a := 1",
                 "CREATE TEMPORARY TABLE t (a INT)",
                 "CREATE OR REPLACE TEMPORARY TABLE t SELECT 1",
+                "CREATE TEMPORARY TABLE t (n DECIMAL(9, 2), KEY k (n)) SELECT MAX(n) FROM u WHERE n IN (1)",
                 "DROP TEMPORARY TABLE IF EXISTS t",
             ],
         ),
@@ -161,6 +165,11 @@ fn what_may_write_rows_is_no_change_of_the_session() {
                 "SET @a = fw()",
                 "SELECT fw() INTO @a",
                 "SELECT @a := db.now()",
+                "CREATE TEMPORARY TABLE t AS SELECT fw() AS x",
+                "CREATE OR REPLACE TEMPORARY TABLE t (n INT DEFAULT 1, KEY k (n)) (SELECT fw())",
+                "CREATE TEMPORARY TABLE t AS VALUES (fw())",
+                "CREATE TEMPORARY TABLE t AS WITH w (n) AS (SELECT fw()) SELECT n FROM w",
+                "SET STATEMENT max_statement_time=9 FOR CREATE TEMPORARY TABLE t SELECT fw()",
                 "SET STATEMENT max_statement_time=10 FOR CALL p()",
             ],
         ),
@@ -169,4 +178,236 @@ fn what_may_write_rows_is_no_change_of_the_session() {
             assert_eq!(classify(statement), class, "{statement}");
         }
     }
+}
+
+fn on<T>(text: &str, look: impl Fn(&Script) -> T) -> T {
+    let track = Track::from_files(TrackName::Tenant, Engine::MySql, &[("1_a.sql", text)]).unwrap();
+    look(&track.migrations[0].up)
+}
+
+#[test]
+fn what_stands_before_a_statement_that_lasts_is_missing_behind_it() {
+    let table = Some((0, Kept::TemporaryTable));
+    let variable = Some((0, Kept::ComputedVariable));
+    for (text, expect) in [
+        (
+            "CREATE TEMPORARY TABLE t (n INT); CREATE TABLE a (n INT); INSERT INTO a SELECT n FROM t;",
+            table,
+        ),
+        (
+            "SET @x = (SELECT MAX(n) FROM a); CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
+            variable,
+        ),
+        (
+            "SELECT MAX(n) INTO @x FROM a; CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
+            variable,
+        ),
+        (
+            "SET @now = CURRENT_TIMESTAMP; CREATE TABLE b (n INT); SELECT 1;",
+            variable,
+        ),
+        (
+            "CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); INSERT INTO a SELECT n FROM t;",
+            None,
+        ),
+        (
+            "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TEMPORARY TABLE t;",
+            None,
+        ),
+        (
+            "CREATE TEMPORARY TABLE t (n INT); DROP TEMPORARY TABLE t; CREATE TABLE a (n INT); SELECT 1;",
+            None,
+        ),
+        (
+            "INSERT INTO a VALUES (1); SET @id = LAST_INSERT_ID(); INSERT INTO b VALUES (@id);",
+            None,
+        ),
+        ("CREATE TABLE a (n INT); SET @id = LAST_INSERT_ID();", None),
+        (
+            "SET @x = 7; CREATE TABLE a (n INT); INSERT INTO a VALUES (@x);",
+            None,
+        ),
+        (
+            "SET @mode = (SELECT CONCAT(@@sql_mode, ',ANSI')); CREATE TABLE a (n INT); SELECT 1;",
+            None,
+        ),
+        (
+            "-- tenantry: resume rerun\nSET @x = NOW(); CREATE TABLE b (n INT); INSERT INTO b VALUES (@x);",
+            None,
+        ),
+    ] {
+        assert_eq!(on(text, cannot_go_on), expect, "{text}");
+    }
+    let writes = "CREATE TEMPORARY TABLE t AS SELECT fw() AS x; INSERT INTO a SELECT x FROM t;";
+    assert_eq!(on(writes, cannot_go_on), table);
+    let behind = "CREATE TABLE a (n INT); CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); \
+                  CREATE TABLE b (n INT);";
+    assert_eq!(on(behind, cannot_go_on), Some((1, Kept::TemporaryTable)));
+}
+
+#[test]
+fn what_no_new_session_can_compute_or_ask_for_is_missing() {
+    let variable = Some((0, Kept::ComputedVariable));
+    for (text, expect) in [
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO b VALUES (LAST_INSERT_ID());",
+            Some((0, Kept::Result)),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO a VALUES (2); SELECT @@identity;",
+            None,
+        ),
+        (
+            "CREATE TABLE b (n INT); INSERT INTO a VALUES (1); INSERT INTO b VALUES (LAST_INSERT_ID());",
+            None,
+        ),
+        (
+            "UPDATE a SET n = (@i := @i + 10); CREATE TABLE b (n INT); INSERT INTO b SELECT @i;",
+            variable,
+        ),
+        ("CALL p(@o); INSERT INTO a VALUES (@o);", variable),
+        (
+            "-- tenantry: resume rerun\nDO @d := 88; CREATE TABLE b (n INT); INSERT INTO b VALUES (@d);",
+            variable,
+        ),
+        (
+            "-- tenantry: resume rerun\nINSERT INTO a VALUES (1); SET @d = LAST_INSERT_ID(); \
+             CREATE TABLE b (n INT); INSERT INTO b VALUES (@d);",
+            Some((1, Kept::ComputedVariable)),
+        ),
+    ] {
+        assert_eq!(on(text, cannot_go_on), expect, "{text}");
+    }
+}
+
+#[test]
+fn what_somebody_else_may_have_given_is_missing_behind_a_cut() {
+    let given = |at| Some((at, Kept::ComputedVariable));
+    for (text, expect) in [
+        (
+            "CALL p(); CREATE TABLE b (n INT); INSERT INTO b VALUES (@new);",
+            given(0),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO b VALUES (@`New`);",
+            given(0),
+        ),
+        (
+            "SET @new = 1; CALL p(); CREATE TABLE b (n INT); INSERT INTO b VALUES (@new);",
+            given(1),
+        ),
+        (
+            "CALL p(); SET @id = @new; CREATE TABLE b (n INT); INSERT INTO b VALUES (@id);",
+            given(0),
+        ),
+        (
+            "PREPARE s FROM 'SELECT 1 INTO @m'; EXECUTE s; CREATE TABLE b (n INT); SET @b = @m; SELECT 1;",
+            given(0),
+        ),
+        (
+            "SET @x = 7; INSERT INTO a VALUES (@x); CREATE TABLE b (n INT); INSERT INTO b VALUES (@X);",
+            None,
+        ),
+        (
+            "CALL p(); CREATE TABLE b (n INT); SET @x = 7, @y = @x + 1; INSERT INTO b VALUES (@y);",
+            None,
+        ),
+        (
+            "CALL p(); CREATE TABLE b (n INT); SET @x = @x + 1; INSERT INTO b VALUES (1);",
+            given(0),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO b SELECT @i := @i + 1 FROM a, \
+             (SELECT @i := 0) i;",
+            None,
+        ),
+        (
+            "CALL p(); CREATE TABLE b (n INT); CREATE USER a@b; SELECT @@sql_mode;",
+            None,
+        ),
+        ("CREATE TABLE b (n INT); INSERT INTO b VALUES (@never);", None),
+    ] {
+        assert_eq!(on(text, cannot_go_on), expect, "{text}");
+    }
+}
+
+#[test]
+fn a_dump_can_go_on() {
+    let text = "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n\
+                /*M!100616 SET @OLD_NOTE_VERBOSITY=@@NOTE_VERBOSITY, NOTE_VERBOSITY=0 */;\n\
+                CREATE TABLE a (n INT);\nINSERT INTO a VALUES (1);\n\
+                SET @saved_cs_client = @@character_set_client;\n\
+                CREATE TABLE b (n INT);\nSET character_set_client = @saved_cs_client;\n\
+                INSERT INTO b VALUES ('a@b');\n\
+                /*!50003 CREATE*/ /*!50017 DEFINER=`a`@`%`*/ /*!50003 TRIGGER g AFTER INSERT ON a FOR EACH ROW \
+                SET @n = @n + 1 */;\n\
+                /*M!100616 SET NOTE_VERBOSITY=@OLD_NOTE_VERBOSITY */;\n\
+                /*!40101 SET SQL_MODE=@OLD_SQL_MODE */;\n";
+    assert_eq!(on(text, cannot_go_on), None);
+}
+
+#[test]
+fn what_is_asked_of_the_lost_session_is_missing() {
+    let result = |at| Some((at, Kept::Result));
+    let value = Some((1, Kept::ComputedVariable));
+    for (text, expect) in [
+        (
+            "INSERT INTO a VALUES (NEXTVAL(s)); CREATE TABLE b (n INT); INSERT INTO b VALUES (LASTVAL(s));",
+            result(0),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); SELECT PREVIOUS VALUE FOR `S`;",
+            result(0),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); SELECT NEXTVAL(s); SELECT LASTVAL(s);",
+            None,
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); SELECT NEXTVAL(q); SELECT LASTVAL(s);",
+            result(0),
+        ),
+        (
+            "INSERT INTO a VALUES (CONNECTION_ID()); CREATE TABLE b (n INT); \
+             DELETE FROM a WHERE n = CONNECTION_ID();",
+            result(0),
+        ),
+        (
+            "INSERT INTO a VALUES (1); CREATE TABLE b (n INT); DELETE FROM a WHERE n = CONNECTION_ID();",
+            None,
+        ),
+        (
+            "CREATE TABLE b (n INT); SET INSERT_ID = 5; INSERT INTO b VALUES (1); CREATE TABLE c (n INT); SELECT 1;",
+            value,
+        ),
+        (
+            "CREATE TABLE b (n INT); SET @@identity = 5; UPDATE b SET n = 1; CREATE TABLE c (n INT); SELECT 1;",
+            value,
+        ),
+        (
+            "CREATE TABLE b (n INT); SET INSERT_ID = 5; INSERT INTO b VALUES (1);",
+            None,
+        ),
+        (
+            "CREATE TABLE b (n INT); SET @insert_id = 5; INSERT INTO b VALUES (1); CREATE TABLE c (n INT); SELECT 1;",
+            None,
+        ),
+    ] {
+        assert_eq!(on(text, cannot_go_on), expect, "{text}");
+    }
+}
+
+#[test]
+fn a_table_that_went_with_its_session_needs_no_drop() {
+    let text = "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TABLE t; SELECT 1;";
+    assert_eq!(on(text, |script| past_drops(script, 2)), 3);
+    assert_eq!(on(text, |script| past_drops(script, 0)), 0);
+    let twice =
+        "CREATE TEMPORARY TABLE t (n INT); INSERT INTO a VALUES (1); DROP TEMPORARY TABLE t; DROP TABLE t;";
+    assert_eq!(on(twice, |script| past_drops(script, 2)), 3);
+    assert_eq!(on(text, |script| missing(script, 2)), None);
+    assert_eq!(
+        on(text, |script| missing(script, 1)),
+        Some((0, Kept::TemporaryTable))
+    );
 }

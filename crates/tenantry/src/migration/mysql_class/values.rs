@@ -58,6 +58,23 @@ const SETTINGS: [&str; 19] = [
     "version",
 ];
 
+/// System variables that the next `INSERT`, or what asks for the last id, takes its value from: set a second time
+/// they would serve another statement.
+const ONCE: [&str; 5] = [
+    "insert_id",
+    "last_insert_id",
+    "identity",
+    "rand_seed1",
+    "rand_seed2",
+];
+
+/// Returns whether a `SET` is meant for the statement behind it.
+pub(super) fn is_for_the_next(statement: &str) -> bool {
+    let mut changes = super::SessionChanges::default();
+    changes.note(statement);
+    ONCE.iter().any(|name| changes.system.contains(*name))
+}
+
 /// Returns whether a statement of class [`Class::Session`] sets something that another session may compute to
 /// something else when it is run again there.
 pub(super) fn computes(statement: &str) -> bool {

@@ -7,6 +7,7 @@ mod fixture;
 mod interrupted;
 mod left_open;
 mod looks;
+mod lost;
 mod proxy;
 mod resumed;
 mod session;

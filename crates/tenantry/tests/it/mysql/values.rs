@@ -5,15 +5,17 @@ use tenantry::plan::Goal;
 
 use super::fixture::{Database, migrate_on, track};
 
-const BASE: &str = "CREATE TABLE a (id INT PRIMARY KEY AUTO_INCREMENT, n INT);
+pub(super) const BASE: &str = "CREATE TABLE a (id INT PRIMARY KEY AUTO_INCREMENT, n INT);
 CREATE TABLE u (n INT UNIQUE);
 CREATE TABLE c (pid INT, n INT);
 CREATE FUNCTION fw() RETURNS INT BEGIN INSERT INTO a (n) VALUES (77); RETURN 5; END;
+CREATE FUNCTION st_new_invoice() RETURNS INT BEGIN INSERT INTO a (n) VALUES (78); RETURN 7; END;
+CREATE FUNCTION any_value(x INT) RETURNS INT BEGIN INSERT INTO a (n) VALUES (79); RETURN 7; END;
 INSERT INTO u VALUES (1);
 ";
 
 /// Carries a file out behind the tables, which must fail; returns what is true then.
-async fn state_of(db: &mut Database, text: &str) -> StateAfter {
+pub(super) async fn state_of(db: &mut Database, text: &str) -> StateAfter {
     db.alone().await;
     let files = track(&[(BASE, None), (text, None)]);
     let error = db.migrate(&files, &Goal::Head).await.unwrap_err();
@@ -23,7 +25,7 @@ async fn state_of(db: &mut Database, text: &str) -> StateAfter {
     state
 }
 
-async fn goes_on(db: &mut Database, text: &str) -> Result<(), ApplyError> {
+pub(super) async fn goes_on(db: &mut Database, text: &str) -> Result<(), ApplyError> {
     db.alone().await;
     let files = track(&[(BASE, None), (text, None)]);
     db.migrate(&files, &Goal::Head).await.map(drop)
@@ -49,7 +51,13 @@ async fn a_statement_with_settings_of_its_own_is_what_it_is_without_them() {
 
 #[tokio::test]
 async fn a_variable_from_a_function_that_writes_is_never_set_a_second_time() {
-    for set in ["SET @id = fw()", "SELECT fw() INTO @id", "SELECT @id := fw()"] {
+    for set in [
+        "SET @id = fw()",
+        "SELECT fw() INTO @id",
+        "SELECT @id := fw()",
+        "SET @id = st_new_invoice()",
+        "SET @id = any_value(1)",
+    ] {
         for rerun in ["", "-- tenantry: resume rerun\n"] {
             let Some(mut db) = Database::create().await else {
                 return;
@@ -63,6 +71,25 @@ async fn a_variable_from_a_function_that_writes_is_never_set_a_second_time() {
             assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "1", "{set}");
             db.drop().await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_temporary_table_from_a_function_that_writes_is_never_made_a_second_time() {
+    for make in [
+        "CREATE TEMPORARY TABLE tt AS SELECT fw() AS x",
+        "SET STATEMENT max_statement_time=9 FOR CREATE TEMPORARY TABLE tt (n INT DEFAULT 1) SELECT fw() AS x",
+    ] {
+        let Some(mut db) = Database::create().await else {
+            return;
+        };
+        let text = |last: u8| format!("{make};\nINSERT INTO u VALUES ({last});\n");
+        let state = state_of(&mut db, &text(1)).await;
+        assert_eq!(state, StateAfter::SessionLost { done: 1 }, "{make}");
+        let error = goes_on(&mut db, &text(2)).await.unwrap_err();
+        assert!(matches!(error, ApplyError::SessionLost { .. }), "{error:?}");
+        assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "1", "{make}");
+        db.drop().await;
     }
 }
 
