@@ -9,4 +9,5 @@ mod left_open;
 mod proxy;
 mod resumed;
 mod session;
+mod strings;
 mod values;

@@ -7,6 +7,7 @@ use tenantry::plan::Goal;
 
 use super::fixture::{Database, migrate_on, track, unchecked};
 use super::proxy::{Cut, Proxy};
+use super::strings::SERVERS_MODE;
 
 #[tokio::test]
 async fn a_held_lock_blocks_and_its_holder_is_named() {
@@ -45,6 +46,7 @@ async fn two_databases_do_not_share_a_lock() {
 
 #[tokio::test]
 async fn a_migration_sees_the_servers_own_sql_mode() {
+    let _guard = SERVERS_MODE.lock().await;
     let Some(mut db) = Database::create().await else {
         return;
     };
@@ -64,6 +66,7 @@ INSERT INTO m VALUES (@@SESSION.sql_mode, @@SESSION.time_zone, @@character_set_c
 
 #[tokio::test]
 async fn what_one_file_sets_does_not_reach_the_next() {
+    let _guard = SERVERS_MODE.lock().await;
     let Some(mut db) = Database::create().await else {
         return;
     };

@@ -1,0 +1,68 @@
+//! Servers that read strings differently than a file was cut into statements.
+
+use tenantry::engine::{ApplyError, Session, StateAfter};
+use tenantry::plan::Goal;
+use tokio::sync::Mutex;
+
+use super::fixture::{Database, migrate_on, track};
+
+/// Held by a test that sets the server's own `sql_mode`, and by those that look at it.
+pub(super) static SERVERS_MODE: Mutex<()> = Mutex::const_new(());
+
+/// Opens a session on a server that has one mode more than everybody else's.
+async fn opened_under(db: &mut Database, mode: &str) -> Box<dyn Session> {
+    let _guard = SERVERS_MODE.lock().await;
+    let before = db.one("SELECT @@GLOBAL.sql_mode").await;
+    db.run(&format!("SET GLOBAL sql_mode = '{before},{mode}'")).await;
+    let opened = db.open().await;
+    db.run(&format!("SET GLOBAL sql_mode = '{before}'")).await;
+    opened.unwrap()
+}
+
+#[tokio::test]
+async fn a_string_that_the_server_ends_elsewhere_is_refused_before_anything_is_written() {
+    for (mode, quote) in [("NO_BACKSLASH_ESCAPES", '\''), ("ANSI_QUOTES", '"')] {
+        let Some(mut db) = Database::create().await else {
+            return;
+        };
+        // By the usual rules the string ends behind `customer`, and DROP is a part of the same statement.
+        let text = format!(
+            "CREATE TABLE p (path VARCHAR(60));\nINSERT INTO p VALUES ({quote}C:\\{quote}); -- the customer{quote}s\nDROP TABLE p;\n"
+        );
+        let mut session = opened_under(&mut db, mode).await;
+        let error = migrate_on(session.as_mut(), &track(&[(&text, None)]), &Goal::Head)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code().to_string(), "TN-2016", "{error:?}");
+        assert!(error.to_string().contains(mode), "{error}");
+        let ApplyError::StringRules {
+            statement,
+            offset,
+            state,
+            ..
+        } = error
+        else {
+            panic!("{error:?}");
+        };
+        assert_eq!((statement, state), (1, StateAfter::RolledBack));
+        assert_eq!(Some(offset), text.find(quote));
+        assert_eq!(db.rows::<String>("SHOW TABLES").await, Vec::<String>::new());
+        db.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_string_that_ends_at_the_same_place_is_sent_under_every_mode() {
+    for mode in ["NO_BACKSLASH_ESCAPES", "ANSI_QUOTES"] {
+        let Some(mut db) = Database::create().await else {
+            return;
+        };
+        let text = "CREATE TABLE p (path VARCHAR(60));\n-- it\\'s\nINSERT INTO p VALUES ('C:\\dir;''');\n";
+        let mut session = opened_under(&mut db, mode).await;
+        migrate_on(session.as_mut(), &track(&[(text, None)]), &Goal::Head)
+            .await
+            .unwrap();
+        assert_eq!(db.one("SELECT COUNT(*) FROM p").await, "1", "{mode}");
+        db.drop().await;
+    }
+}
