@@ -374,3 +374,45 @@ async fn nothing_is_sent_that_is_above_the_servers_limit() {
     one.drop().await;
     two.drop().await;
 }
+
+#[tokio::test]
+async fn a_setting_that_the_server_does_not_know_is_not_set_back() {
+    for text in [
+        "/*!80013 SET SESSION sql_require_primary_key = 0 */;\nCREATE TABLE a (n INT);\n",
+        "CREATE TABLE a (n INT);\n/*!80000 SET SESSION information_schema_stats_expiry = 0 */;\n\
+         INSERT INTO a VALUES (1);\n/*!80000 SET @a = @@version, SESSION version = 1 */;\n",
+    ] {
+        let Some(db) = Database::create().await else {
+            return;
+        };
+        let recorded = db.migrate(&track(&[(text, None)]), &Goal::Head).await.unwrap();
+        assert_eq!(recorded.len(), 1, "{text}");
+        db.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn every_setting_that_a_file_names_is_set_back_behind_it() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let first = "SET SESSION auto_increment_increment = 7, @@session.sql_if_exists := 1;
+SET LOCAL system_versioning_alter_history = KEEP, insert_id = 5;
+CREATE TABLE m (t VARCHAR(500));
+INSERT INTO m VALUES (@@SESSION.auto_increment_increment);
+";
+    let second = "INSERT INTO m VALUES (CONCAT(@@auto_increment_increment, @@sql_if_exists, \
+                  @@system_versioning_alter_history));\n";
+    db.migrate(&track(&[(first, None), (second, None)]), &Goal::Head)
+        .await
+        .unwrap();
+    let server = "SELECT CONCAT('7|', @@GLOBAL.auto_increment_increment, @@GLOBAL.sql_if_exists, \
+                  @@GLOBAL.system_versioning_alter_history)";
+    let server = db.one(server).await;
+    assert_eq!(
+        db.one("SELECT GROUP_CONCAT(t ORDER BY LENGTH(t) SEPARATOR '|') FROM m")
+            .await,
+        server
+    );
+    db.drop().await;
+}
