@@ -4,7 +4,7 @@ use tenantry::engine::{ApplyError, Session, StateAfter};
 use tenantry::plan::Goal;
 use tokio::sync::Mutex;
 
-use super::fixture::{Database, migrate_on, track};
+use super::fixture::{Database, migrate_on, track, unchecked};
 
 /// Held by a test that sets the server's own `sql_mode`, and by those that look at it.
 pub(super) static SERVERS_MODE: Mutex<()> = Mutex::const_new(());
@@ -65,4 +65,32 @@ async fn a_string_that_ends_at_the_same_place_is_sent_under_every_mode() {
         assert_eq!(db.one("SELECT COUNT(*) FROM p").await, "1", "{mode}");
         db.drop().await;
     }
+}
+
+#[tokio::test]
+async fn a_statement_that_hides_in_another_is_not_passed_over() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let mut session = db.open().await.unwrap();
+    db.run("CREATE TABLE a (n INT)").await;
+    let hidden = unchecked("INSERT INTO a VALUES (1); INSERT INTO a VALUES (2)");
+    let error = migrate_on(session.as_mut(), &hidden, &Goal::Head)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code().to_string(), "TN-2012", "{error:?}");
+    assert!(
+        matches!(
+            error,
+            ApplyError::Session {
+                commit_sent: true,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    drop(session);
+    db.alone().await;
+    assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "0");
+    db.drop().await;
 }
