@@ -94,3 +94,23 @@ async fn a_statement_that_hides_in_another_is_not_passed_over() {
     assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "0");
     db.drop().await;
 }
+
+#[tokio::test]
+async fn a_statement_in_a_comment_that_the_server_skips_passes() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let text = "CREATE TABLE a (n INT);
+/*!99999 INSERT INTO a VALUES (2) */;
+INSERT INTO a VALUES (3);
+/*!80000 CREATE TABLE z (n INT) */;
+CREATE TABLE y (n INT);
+INSERT INTO a VALUES (4);
+/*!80000 SET @a = 1 */;
+/*!50003 INSERT INTO a VALUES (5) */;
+/*!80000 DROP TABLE a */;
+";
+    db.migrate(&track(&[(text, None)]), &Goal::Head).await.unwrap();
+    assert_eq!(db.one("SELECT GROUP_CONCAT(n ORDER BY n) FROM a").await, "3,4,5");
+    db.drop().await;
+}
