@@ -242,6 +242,25 @@ pub enum ApplyError {
         /// What is true of the step, as an earlier attempt left it.
         state: StateAfter,
     },
+    /// The server reads a string differently than the file was cut into statements; nothing of the unit was sent.
+    #[error(
+        "statement {} of {statements} has a string that ends elsewhere on this server: its sql_mode has {mode}",
+        statement + 1
+    )]
+    StringRules {
+        /// Index of the step in the unit.
+        step: usize,
+        /// Index of the statement in its script.
+        statement: usize,
+        /// How many statements the script has.
+        statements: usize,
+        /// Where the string begins, in bytes from the script's beginning.
+        offset: usize,
+        /// The mode that makes the difference.
+        mode: &'static str,
+        /// What is true of the step, as an earlier attempt left it.
+        state: StateAfter,
+    },
     /// A half-way migration needs what only its lost session had.
     #[error(
         "the file cannot go on behind statement {done} of {statements}: statement {} made {kept}, which went with \
@@ -303,6 +322,7 @@ impl ApplyError {
             Self::Cancelled { .. } => Code(4006),
             Self::Ambiguous { .. } | Self::SessionLost { .. } => Code(2011),
             Self::TooLong { .. } => Code(2015),
+            Self::StringRules { .. } => Code(2016),
             Self::Edited { .. } => Code(3009),
             Self::Fenced => Code(4007),
             Self::SessionChanged { .. } => Code(2012),

@@ -20,6 +20,7 @@ pub use destroys::{Destruction, destroys_data};
 pub use problem::{FileProblem, FileProblemKind};
 pub use read::ReadError;
 pub use script::{Directives, OnResume, Place, Script, Statement};
+pub(crate) use split::read_differently;
 pub use split::{Opened, SplitError, SplitErrorKind, split};
 pub use version::{Version, VersionError};
 pub use warning::{LineEnding, Warning, WarningKind};

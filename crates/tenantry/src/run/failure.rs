@@ -175,6 +175,7 @@ impl Failure {
             | ApplyError::Ambiguous { .. }
             | ApplyError::SessionLost { .. }
             | ApplyError::TooLong { .. }
+            | ApplyError::StringRules { .. }
             | ApplyError::Edited { .. }
             | ApplyError::Fenced
             | ApplyError::SessionChanged { .. }
@@ -208,14 +209,9 @@ impl Failure {
                 self.causes.push(reason.clone());
                 (*step, Some(*statement), None)
             }
-            ApplyError::TooLong {
-                step,
-                statement,
-                state,
-                ..
-            } => {
-                self.state = *state;
-                (*step, Some(*statement), None)
+            ApplyError::TooLong { .. } | ApplyError::StringRules { .. } => {
+                let Some(place) = self.unsent(error) else { return };
+                place
             }
             ApplyError::SessionLost {
                 step,
@@ -245,6 +241,33 @@ impl Failure {
             ApplyError::Fenced | ApplyError::Session { .. } => return,
         };
         self.show_step(unit, step, statement.map(|statement| (statement, offset)));
+    }
+
+    /// Returns the place of a statement that was refused before anything was sent.
+    fn unsent(&mut self, error: &ApplyError) -> Option<(usize, Option<usize>, Option<usize>)> {
+        if let ApplyError::TooLong {
+            step,
+            statement,
+            state,
+            ..
+        } = error
+        {
+            self.state = *state;
+            return Some((*step, Some(*statement), None));
+        }
+        let ApplyError::StringRules {
+            step,
+            statement,
+            offset,
+            state,
+            ..
+        } = error
+        else {
+            return None;
+        };
+        self.exact = true;
+        self.state = *state;
+        Some((*step, Some(*statement), Some(*offset)))
     }
 
     fn show_step(&mut self, unit: &Unit, step: usize, statement: Option<(usize, Option<usize>)>) {

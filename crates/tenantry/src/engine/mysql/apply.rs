@@ -160,6 +160,7 @@ impl<'a> Worker<'a> {
             parts.extend(clean::named(step.script()));
             let sent = send(self.conn, &parts).await;
             self.accept(&sent, &parts, index).await?;
+            self.set_back(index, step).await?;
         }
         if self.finished != Some(index) {
             self.queue.push(Queued::Finish(index));

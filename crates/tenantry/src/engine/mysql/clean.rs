@@ -3,13 +3,18 @@
 //! The server's own reset (`COM_RESET_CONNECTION`) would release the migration lock, so what is known is
 //! set back by its name.
 
+use mysql_async::Error;
+
+use super::apply::Worker;
 use super::engines::WARNINGS;
 use super::quote::identifier;
 use super::tables::Names;
-use super::wire::{Part, Role};
+use super::wire::{Part, Role, send};
+use crate::engine::error::ApplyError;
 use crate::engine::session::OpenOptions;
 use crate::migration::Script;
 use crate::migration::mysql_class::{Class, SessionChanges};
+use crate::plan::Step;
 
 /// Variables that a file often changes, and that a routine can change without the file naming them.
 const ALWAYS: [&str; 10] = [
@@ -25,49 +30,23 @@ const ALWAYS: [&str; 10] = [
     "default_storage_engine",
 ];
 
-/// Variables that are set back where a file names them: all of them may be set to DEFAULT in a session
-/// ("Server System Variables"), and a server that took a value from the file knows the name.
-const WHERE_NAMED: [&str; 39] = [
-    "alter_algorithm",
-    "bulk_insert_buffer_size",
-    "check_constraint_checks",
-    "cte_max_recursion_depth",
-    "default_tmp_storage_engine",
-    "default_week_format",
-    "div_precision_increment",
-    "information_schema_stats_expiry",
-    "innodb_strict_mode",
-    "join_buffer_size",
-    "lc_messages",
-    "lc_time_names",
-    "low_priority_updates",
-    "max_execution_time",
-    "max_heap_table_size",
-    "max_join_size",
-    "max_length_for_sort_data",
-    "max_recursive_iterations",
-    "max_sort_length",
-    "max_sp_recursion_depth",
-    "max_statement_time",
-    "net_read_timeout",
-    "net_write_timeout",
-    "old_alter_table",
-    "old_mode",
-    "optimizer_switch",
-    "read_buffer_size",
-    "read_rnd_buffer_size",
-    "sort_buffer_size",
-    "sql_auto_is_null",
-    "sql_big_selects",
-    "sql_buffer_result",
-    "sql_generate_invisible_primary_key",
-    "sql_log_bin",
-    "sql_require_primary_key",
-    "sql_warnings",
-    "timestamp",
-    "tmp_table_size",
-    "updatable_views_with_limit",
+/// What [`settings`] sets.
+const OURS: [&str; 10] = [
+    "lock_wait_timeout",
+    "innodb_lock_wait_timeout",
+    "wait_timeout",
+    "autocommit",
+    "completion_type",
+    "max_error_count",
+    "character_set_client",
+    "character_set_connection",
+    "character_set_results",
+    "collation_connection",
 ];
+
+/// The server has no such variable, or none that this session may set to DEFAULT: then the file has not set it
+/// either, as in a conditional comment for another server ("Server Error Message Reference").
+const NOT_SET: [u16; 7] = [1193, 1227, 1228, 1229, 1230, 1238, 1621];
 
 /// The settings of our sessions. `sql_mode` stays the server's: a migration means what it means there.
 pub(super) fn settings(options: &OpenOptions) -> Vec<Part> {
@@ -114,20 +93,10 @@ pub(super) fn may_leave_traces(classes: &[Class]) -> bool {
         .any(|class| matches!(class, Class::Session | Class::Opaque))
 }
 
-/// What takes away what the statements of a script name: variables and temporary tables.
+/// What takes away what the statements of a script name: user variables and temporary tables.
 pub(super) fn named(script: &Script) -> Vec<Part> {
-    let mut changes = SessionChanges::default();
-    for index in 0..script.statements.len() {
-        changes.note(script.statement(index));
-    }
-    let known = WHERE_NAMED
-        .into_iter()
-        .filter(|name| changes.system.contains(*name));
-    let known: Vec<&str> = known.collect();
+    let changes = changes(script);
     let mut parts = Vec::new();
-    if !known.is_empty() {
-        parts.push(set_default(known));
-    }
     let user = changes.user.iter().filter_map(|name| identifier(name));
     let user: Vec<String> = user.map(|name| format!("@{name} = NULL")).collect();
     if !user.is_empty() {
@@ -139,6 +108,32 @@ pub(super) fn named(script: &Script) -> Vec<Part> {
         Part::new(Role::Own, drop)
     }));
     parts
+}
+
+impl Worker<'_> {
+    /// Sets the variables that a step's statements name back to the server's own, besides those that every file
+    /// has set back. Each by itself, since a server may not have it; nothing where none is named.
+    pub(super) async fn set_back(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
+        let changes = changes(step.script());
+        let known = |name: &str| ALWAYS.contains(&name) || OURS.contains(&name);
+        let others = changes.system.iter().filter(|name| !known(name));
+        for name in others.filter_map(|name| identifier(name)) {
+            let parts = [set_default([name.as_str()])];
+            let sent = send(self.conn, &parts).await;
+            if !matches!(&sent.failure, Some(Error::Server(error)) if NOT_SET.contains(&error.code)) {
+                self.accept(&sent, &parts, index).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn changes(script: &Script) -> SessionChanges {
+    let mut changes = SessionChanges::default();
+    for index in 0..script.statements.len() {
+        changes.note(script.statement(index));
+    }
+    changes
 }
 
 fn set_default<'a>(variables: impl IntoIterator<Item = &'a str>) -> Part {

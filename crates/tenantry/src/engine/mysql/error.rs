@@ -4,6 +4,7 @@ use std::io;
 
 use mysql_async::{DriverError, Error, IoError, ServerError};
 
+use super::wire::MoreResults;
 use crate::code::Code;
 use crate::engine::error::{DatabaseError, SessionError};
 use crate::engine::text::clean;
@@ -57,6 +58,15 @@ pub(super) fn session_error(error: &Error) -> SessionError {
         Error::Server(server) if !ends_connection(server.code) => {
             SessionError::Database(database_error(server))
         }
+        // Not a lost connection: another attempt would send the same message again.
+        Error::Other(said) if said.is::<MoreResults>() => SessionError::Database(DatabaseError {
+            message: MoreResults.to_string(),
+            code: "no errno".to_owned(),
+            detail: None,
+            hint: None,
+            class: Code(2012),
+            transient: false,
+        }),
         Error::Server(_) | Error::Driver(_) | Error::Io(_) | Error::Other(_) | Error::Url(_) => {
             SessionError::Lost {
                 reason: clean(&error.to_string()),

@@ -19,6 +19,7 @@ mod read_back;
 mod resume;
 mod room;
 mod rows;
+mod strings;
 mod tables;
 mod wire;
 mod writes;
@@ -36,6 +37,7 @@ use self::connect::{Dial, connect};
 use self::engines::Engines;
 use self::queue::{Queue, Queued};
 use self::room::Room;
+use self::strings::Strings;
 use self::tables::{Names, take_history, text};
 use self::wire::{Part, Role, Sent, send};
 use self::writes::Writer;
@@ -60,9 +62,10 @@ pub(crate) async fn open(
         Role::Question,
         format!(
             "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only, \
-             @@SESSION.max_allowed_packet, {}, {}",
+             @@SESSION.max_allowed_packet, {}, {}, {}",
             engines::DEFAULT,
-            engines::FORCED
+            engines::FORCED,
+            strings::MODES
         ),
     ));
     parts.push(lock::attempt(&names));
@@ -133,6 +136,8 @@ struct Server {
     default_engine: Option<String>,
     /// What the server keeps every new table in, if it forces an engine upon them.
     forced_engine: Option<String>,
+    /// How it reads strings.
+    strings: Strings,
 }
 
 impl Server {
@@ -179,6 +184,7 @@ impl Server {
             room: Room::from_text(text(row, 3).as_deref()),
             default_engine: text(row, 4),
             forced_engine: text(row, 5).filter(|name| !name.is_empty()),
+            strings: Strings::from_text(text(row, 6).as_deref()),
         })
     }
 
@@ -276,6 +282,7 @@ impl Session for MySqlSession {
     }
 
     async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+        self.server.strings.check(unit)?;
         if self.history.meta.is_none() && self.epoch.is_none() {
             self.make_tables().await?;
         }
@@ -335,6 +342,7 @@ mod tests {
             room: Room::from_text(None),
             default_engine: Some("InnoDB".to_owned()),
             forced_engine: forced.map(str::to_owned),
+            strings: Strings::Usual,
         };
         let check = |forced, meta| {
             let history = History {

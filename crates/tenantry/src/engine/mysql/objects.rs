@@ -6,7 +6,7 @@ use super::apply::Worker;
 use super::fingerprint::ABSENT;
 use super::mark::Open;
 use super::queue::{Progress, Queue, Queued};
-use super::wire::{Part, Role, send};
+use super::wire::{Part, Role, send, send_alone};
 use crate::engine::error::ApplyError;
 use crate::migration::mysql_class::{Object, ObjectKind, starts};
 use crate::plan::Step;
@@ -110,7 +110,7 @@ impl Worker<'_> {
         self.unsettled = true;
         // It may give any number of results, so nothing shares its message.
         let parts = [Part::new(Role::Work(at), step.script().statement(at))];
-        let sent = send(self.conn, &parts).await;
+        let sent = send_alone(self.conn, &parts).await;
         if sent.failure.is_some() {
             return Err(self.failed(sent, &parts, index, at).await);
         }

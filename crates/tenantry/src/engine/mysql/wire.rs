@@ -73,12 +73,38 @@ impl Sent {
     }
 }
 
+/// How many results a message may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Results {
+    /// One for each statement: with more, a statement that nobody saw stands in another.
+    OneEach,
+    /// Any number, as a `CALL` gives.
+    Any,
+}
+
+/// The error where a message has more results than statements: what each of them did is not known.
+#[derive(Debug, thiserror::Error)]
+#[error("the server saw more statements in a message than were sent in it")]
+pub(super) struct MoreResults;
+
 /// Sends statements as one message and reads every answer.
 ///
-/// Each statement must give exactly one result; one that may give more (`CALL`) is sent alone.
+/// Each statement must give exactly one result; more are the error [`MoreResults`].
 pub(super) async fn send(conn: &mut Conn, parts: &[Part]) -> Sent {
+    sent(conn, parts, Results::OneEach).await
+}
+
+/// Sends one statement that may give any number of results (`CALL`) and reads them all.
+pub(super) async fn send_alone(conn: &mut Conn, part: &[Part; 1]) -> Sent {
+    sent(conn, part, Results::Any).await
+}
+
+async fn sent(conn: &mut Conn, parts: &[Part], results: Results) -> Sent {
     let mut answers = Vec::with_capacity(parts.len());
-    let failure = exchange(conn, parts, &mut answers).await.err();
+    let mut failure = exchange(conn, parts, &mut answers).await.err();
+    if failure.is_none() {
+        failure = rest(conn, results).await.err();
+    }
     // Only these say that an object is absent; a lock or a KILL says nothing about it.
     let absent = matches!(&failure, Some(Error::Server(error)) if ABSENT_OBJECT.contains(&error.code));
     let role = parts.get(answers.len()).map(|part| part.role);
@@ -119,6 +145,18 @@ async fn exchange(conn: &mut Conn, parts: &[Part], answers: &mut Vec<Answer>) ->
         }
         answers.push(answer);
     }
+    Ok(())
+}
+
+/// Reads what comes behind the last statement's result.
+async fn rest(conn: &mut Conn, results: Results) -> Result<(), Error> {
     let rest: QueryResult<'_, '_, TextProtocol> = QueryResult::new(conn);
-    rest.drop_result().await
+    let more = rest.columns().is_some();
+    let ended = rest.drop_result().await;
+    match (results, ended) {
+        (Results::OneEach, Ok(())) if more => Err(Error::Other(Box::new(MoreResults))),
+        // It refused a statement that is none of the message's.
+        (Results::OneEach, Err(Error::Server(_))) => Err(Error::Other(Box::new(MoreResults))),
+        (Results::OneEach | Results::Any, ended) => ended,
+    }
 }

@@ -1,5 +1,6 @@
 //! What a MySQL statement is when it is interrupted: can its effect be seen, and may it run again?
 
+mod conditional;
 mod functions;
 mod kept;
 mod object;
@@ -58,7 +59,23 @@ pub enum Class {
 ///
 /// What is not recognised is [`Class::Opaque`].
 pub fn classify(statement: &str) -> Class {
-    class(Cursor::new(statement, Engine::MySql), &mut Named::default())
+    let class = class(Cursor::new(statement, Engine::MySql), &mut Named::default());
+    let shares_a_message = match &class {
+        Class::Dml | Class::AtomicDdl { .. } | Class::MultiObjectDdl { .. } => true,
+        // A user variable is set in the message of the rows around it.
+        Class::Session => statement.starts_with("/*") && names_user_variables(statement),
+        Class::Repeatable | Class::NotRepeatable | Class::Opaque => false,
+    };
+    if shares_a_message && conditional::may_be_skipped(statement) {
+        return Class::Opaque;
+    }
+    class
+}
+
+fn names_user_variables(statement: &str) -> bool {
+    let mut changes = SessionChanges::default();
+    changes.note(statement);
+    !changes.user.is_empty()
 }
 
 /// Returns a statement without the `SET STATEMENT … FOR` before it ("SET STATEMENT"), which sets variables for

@@ -69,8 +69,14 @@ fn advice_on_statement(kind: &Kind) -> Option<&'static str> {
         Kind::HashComment(_) => "write the comment with --",
         Kind::ClientCommand => "write what the command does as SQL",
         Kind::CopyStream => "write the rows as INSERT statements",
+        Kind::SessionChange(what) if what == "SET PASSWORD" || what.ends_with("CURRENT_USER") => {
+            "remove the statement: migrations log in as this user, with the password that the registry keeps"
+        }
         Kind::SessionChange(_) => "use SET LOCAL, or name the schema in the statements",
-        Kind::StringRules(_) => "remove the statement; write backslash escapes as E'…'",
+        Kind::StringRules("SET standard_conforming_strings = off") => {
+            "remove the statement; write backslash escapes as E'…'"
+        }
+        Kind::StringRules(_) => "remove the statement, or write the value out as a plain string",
         Kind::Unlock(_) => "remove the call",
         Kind::OtherDatabase(_) => "name the objects without a database",
         Kind::NeedsNoTransaction(_) => "put this as the first line of the file:  -- tenantry: no-transaction",

@@ -116,7 +116,7 @@ pub enum FileProblemKind {
     #[error("{0} would outlive the migration and change what runs after it")]
     SessionChange(String),
     /// The statement changes how strings are read.
-    #[error("{0} changes how strings are read, so statements could be split wrongly")]
+    #[error("{0} can change how strings are read, so statements could be split wrongly")]
     StringRules(&'static str),
     /// The statement could let go of the migration lock.
     #[error("{0} can let go of the lock that guards the migration")]

@@ -5,12 +5,15 @@ mod savepoint;
 mod scan;
 mod server;
 mod session;
+mod settings;
+mod string_rules;
 mod transaction;
 
 #[cfg(test)]
 mod tests;
 
 use self::savepoint::Savepoints;
+use self::settings::Saved;
 use super::cursor::Cursor;
 use super::mysql_class;
 use super::problem::FileProblemKind as Kind;
@@ -44,6 +47,10 @@ pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, 
         problems.push((second.start as usize, kind));
     }
     let mut savepoints = Savepoints::default();
+    let saved = match engine {
+        Engine::MySql => Saved::of(script),
+        Engine::Postgres | Engine::Sqlite => Saved::default(),
+    };
     for (index, statement) in script.statements.iter().enumerate() {
         let start = statement.start as usize;
         let text = script.statement(index);
@@ -51,8 +58,8 @@ pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, 
             problems.push((start, Kind::StatementTooLarge(text.len())));
             continue;
         }
-        let refused =
-            head(text, engine, script).or_else(|| savepoints.refused(Cursor::new(text, engine), engine));
+        let refused = head(text, engine, script, &saved)
+            .or_else(|| savepoints.refused(Cursor::new(text, engine), engine));
         problems.extend(refused.map(|kind| (start, kind)));
         scan::scan(text, engine, |offset, kind| problems.push((start + offset, kind)));
         if problems.len() >= MOST {
@@ -63,13 +70,13 @@ pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, 
 }
 
 /// Returns why a statement of this kind must not run; the first reason wins.
-fn head(text: &str, engine: Engine, script: &Script) -> Option<Kind> {
+fn head(text: &str, engine: Engine, script: &Script, saved: &Saved) -> Option<Kind> {
     const ROWS: [&str; 5] = ["INSERT", "UPDATE", "DELETE", "SELECT", "REPLACE"];
     let cursor = Cursor::new(text, engine);
     if engine == Engine::MySql && cursor.clone().eat_all(&["SET", "STATEMENT"]) {
         return transaction::refused(cursor.clone(), engine)
-            .or_else(|| session::refused(cursor, engine))
-            .or_else(|| head(mysql_class::body(text), engine, script));
+            .or_else(|| session::refused(cursor, engine, saved))
+            .or_else(|| head(mysql_class::body(text), engine, script, saved));
     }
     if cursor.at_any(&ROWS).is_some() {
         return if engine == Engine::MySql {
@@ -79,7 +86,7 @@ fn head(text: &str, engine: Engine, script: &Script) -> Option<Kind> {
         };
     }
     transaction::refused(cursor.clone(), engine)
-        .or_else(|| session::refused(cursor.clone(), engine))
+        .or_else(|| session::refused(cursor.clone(), engine, saved))
         .or_else(|| server::refused(cursor.clone(), engine))
         .or_else(|| outside::refused(cursor, engine, &script.directives))
 }

@@ -2,31 +2,20 @@
 
 use std::borrow::Cow;
 
-use super::shown;
+use super::settings::{Saved, Setting, Target, settings};
+use super::{shown, string_rules};
 use crate::engine::Engine;
 use crate::migration::cursor::{Cursor, unquoted};
 use crate::migration::problem::FileProblemKind as Kind;
-use crate::migration::split::Kind as TokenKind;
 
 /// Settings that decide whose rights a statement has and which object a name means.
 const GUARDED: [&str; 3] = ["search_path", "role", "session_authorization"];
 
-/// Modes that change where a MySQL string ends ("Server SQL Modes").
-const STRING_MODES: [&str; 7] = [
-    "NO_BACKSLASH_ESCAPES",
-    "ANSI",
-    "DB2",
-    "MAXDB",
-    "MSSQL",
-    "ORACLE",
-    "POSTGRESQL",
-];
-
 /// Returns the refusal of a statement that changes the session.
-pub(super) fn refused(cursor: Cursor<'_>, engine: Engine) -> Option<Kind> {
+pub(super) fn refused(cursor: Cursor<'_>, engine: Engine, saved: &Saved) -> Option<Kind> {
     match engine {
         Engine::Postgres => postgres(cursor),
-        Engine::MySql => mysql(cursor),
+        Engine::MySql => mysql(cursor, saved),
         Engine::Sqlite => None,
     }
 }
@@ -81,29 +70,38 @@ fn value<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
     Some(Cow::Borrowed(text.trim_matches('\'')))
 }
 
-fn mysql(mut cursor: Cursor<'_>) -> Option<Kind> {
-    if !cursor.eat("SET") {
-        return None;
+fn mysql(cursor: Cursor<'_>, saved: &Saved) -> Option<Kind> {
+    if !cursor.at("SET") {
+        return own_user(cursor).map(|words| Kind::SessionChange(words.to_owned()));
     }
-    if cursor.at("ROLE") {
-        return Some(Kind::SessionChange("SET ROLE".to_owned()));
-    }
-    (assigns(cursor.clone(), "SQL_MODE") && names_string_mode(cursor))
-        .then_some(Kind::StringRules("this SET sql_mode"))
+    let text = cursor.text();
+    let is_first = |item: &Setting, word| item.value.first().is_some_and(|first| first.is(text, word));
+    let items = settings(cursor.clone());
+    let mut words = items.iter().filter(|item| item.target == Target::Words);
+    let refused = words.find_map(|item| {
+        let found = ["ROLE", "PASSWORD"].into_iter().find(|word| is_first(item, word));
+        found.map(|word| Kind::SessionChange(format!("SET {word}")))
+    });
+    refused.or_else(|| string_rules::refused(cursor, saved))
 }
 
-fn names_string_mode(mut cursor: Cursor<'_>) -> bool {
+/// Returns the words of a statement about the user that migrations log in as.
+fn own_user(mut cursor: Cursor<'_>) -> Option<&'static str> {
+    let verb = cursor.eat_any(&["ALTER", "DROP", "RENAME"])?;
+    if !cursor.eat("USER") {
+        return None;
+    }
     while let Some(token) = cursor.bump() {
-        let text = cursor.text_of(token);
-        let mut modes = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let changes = |m: &str| {
-            m.eq_ignore_ascii_case("ANSI_QUOTES") || STRING_MODES.iter().any(|s| m.eq_ignore_ascii_case(s))
-        };
-        if token.kind != TokenKind::Symbol && modes.any(changes) {
-            return true;
+        let called = token.is(cursor.text(), "USER") && cursor.clone().eat_symbol(b'(');
+        if called || token.is(cursor.text(), "CURRENT_USER") {
+            return Some(match verb {
+                "DROP" => "DROP USER CURRENT_USER",
+                "RENAME" => "RENAME USER CURRENT_USER",
+                _ => "ALTER USER CURRENT_USER",
+            });
         }
     }
-    false
+    None
 }
 
 /// Returns whether a MySQL `SET` gives a system variable a value; reading it does not count.
@@ -125,4 +123,53 @@ pub(super) fn assigns(mut cursor: Cursor<'_>, variable: &str) -> bool {
         };
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refused;
+    use crate::engine::Engine;
+    use crate::migration::cursor::Cursor;
+    use crate::migration::problem::FileProblemKind as Kind;
+    use crate::migration::refuse::settings::Saved;
+
+    fn said(statement: &str) -> Option<String> {
+        let cursor = Cursor::new(statement, Engine::MySql);
+        match refused(cursor, Engine::MySql, &Saved::default()) {
+            Some(Kind::SessionChange(what)) => Some(what),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_user_that_migrations_log_in_as_is_left_alone() {
+        for (statement, words) in [
+            ("SET PASSWORD = PASSWORD('x')", "SET PASSWORD"),
+            ("SET PASSWORD FOR CURRENT_USER() = 'x'", "SET PASSWORD"),
+            ("/*!50000 SET PASSWORD FOR 'a'@'b' = 'x' */", "SET PASSWORD"),
+            ("SET @a = 1, PASSWORD = 'x'", "SET PASSWORD"),
+            ("SET PASSWORD TO RANDOM", "SET PASSWORD"),
+            ("SET @a = 1, ROLE none", "SET ROLE"),
+            (
+                "ALTER USER CURRENT_USER() IDENTIFIED BY 'x'",
+                "ALTER USER CURRENT_USER",
+            ),
+            (
+                "ALTER USER IF EXISTS a@b, USER () IDENTIFIED BY 'x'",
+                "ALTER USER CURRENT_USER",
+            ),
+            ("RENAME USER CURRENT_USER TO a", "RENAME USER CURRENT_USER"),
+            ("DROP USER CURRENT_USER", "DROP USER CURRENT_USER"),
+        ] {
+            assert_eq!(said(statement).as_deref(), Some(words), "{statement}");
+        }
+        for statement in [
+            "SET @password = 1, @@session.sql_notes = 0",
+            "ALTER USER 'current_user'@'user' IDENTIFIED BY 'CURRENT_USER()'",
+            "CREATE USER a@b IDENTIFIED BY 'x'",
+            "GRANT SELECT ON t TO a@b",
+        ] {
+            assert_eq!(said(statement), None, "{statement}");
+        }
+    }
 }

@@ -233,6 +233,17 @@ fn transaction_control_in_the_words_of_mysql() {
         ("B40", MY, "SET @a = 1, autocommit = 0", 3035, 1, 1),
         ("B40", MY, "SET @@session.autocommit := 0", 3035, 1, 1),
         ("B40", MY, "SET completion_type = 1", 3035, 1, 1),
+        ("B40", MY, "SET SESSION tx_read_only = 1", 3035, 1, 1),
+        ("B40", MY, "SET @@transaction_read_only := 1", 3035, 1, 1),
+        ("B40", MY, "SET @a = 1, tx_isolation = 'SERIALIZABLE'", 3035, 1, 1),
+        (
+            "B40",
+            MY,
+            "SET LOCAL transaction_isolation = 'READ-COMMITTED'",
+            3035,
+            1,
+            1,
+        ),
         (
             "B40",
             MY,

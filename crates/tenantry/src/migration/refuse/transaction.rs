@@ -69,13 +69,24 @@ fn mysql(cursor: &mut Cursor<'_>) -> Option<Vec<&'static str>> {
     }
 }
 
+/// Variables that say how the session's transactions are ("Server System Variables"), under the names of MySQL
+/// 5.7, MySQL 8.0 and MariaDB.
+const VARIABLES: [&str; 6] = [
+    "autocommit",
+    "completion_type",
+    "transaction_isolation",
+    "transaction_read_only",
+    "tx_isolation",
+    "tx_read_only",
+];
+
 fn mysql_set(cursor: &mut Cursor<'_>) -> Option<Vec<&'static str>> {
     let mut ahead = cursor.clone();
     ahead.eat_any(&["GLOBAL", "SESSION", "LOCAL"]);
     if ahead.at("TRANSACTION") {
         return Some(vec!["SET", "TRANSACTION"]);
     }
-    let assigned = ["autocommit", "completion_type"]
+    let assigned = VARIABLES
         .into_iter()
         .find(|name| super::session::assigns(cursor.clone(), name));
     assigned.map(|name| vec!["SET", name])

@@ -4,6 +4,7 @@
 
 mod body;
 mod dialect;
+mod escapes;
 mod lexer;
 mod quoted;
 mod token;
@@ -11,6 +12,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use escapes::read_differently;
 pub(crate) use lexer::Lexer;
 pub use token::Opened;
 pub(crate) use token::{Kind, Token, Unclosed};

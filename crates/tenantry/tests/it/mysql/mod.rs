@@ -11,4 +11,5 @@ mod lost;
 mod proxy;
 mod resumed;
 mod session;
+mod strings;
 mod values;

@@ -7,6 +7,7 @@ use tenantry::plan::Goal;
 
 use super::fixture::{Database, migrate_on, track, unchecked};
 use super::proxy::{Cut, Proxy};
+use super::strings::SERVERS_MODE;
 
 #[tokio::test]
 async fn a_held_lock_blocks_and_its_holder_is_named() {
@@ -45,6 +46,7 @@ async fn two_databases_do_not_share_a_lock() {
 
 #[tokio::test]
 async fn a_migration_sees_the_servers_own_sql_mode() {
+    let _guard = SERVERS_MODE.lock().await;
     let Some(mut db) = Database::create().await else {
         return;
     };
@@ -64,6 +66,7 @@ INSERT INTO m VALUES (@@SESSION.sql_mode, @@SESSION.time_zone, @@character_set_c
 
 #[tokio::test]
 async fn what_one_file_sets_does_not_reach_the_next() {
+    let _guard = SERVERS_MODE.lock().await;
     let Some(mut db) = Database::create().await else {
         return;
     };
@@ -370,4 +373,46 @@ async fn nothing_is_sent_that_is_above_the_servers_limit() {
     assert_eq!(two.one("SELECT COUNT(*) FROM a").await, "3");
     one.drop().await;
     two.drop().await;
+}
+
+#[tokio::test]
+async fn a_setting_that_the_server_does_not_know_is_not_set_back() {
+    for text in [
+        "/*!80013 SET SESSION sql_require_primary_key = 0 */;\nCREATE TABLE a (n INT);\n",
+        "CREATE TABLE a (n INT);\n/*!80000 SET SESSION information_schema_stats_expiry = 0 */;\n\
+         INSERT INTO a VALUES (1);\n/*!80000 SET @a = @@version, SESSION version = 1 */;\n",
+    ] {
+        let Some(db) = Database::create().await else {
+            return;
+        };
+        let recorded = db.migrate(&track(&[(text, None)]), &Goal::Head).await.unwrap();
+        assert_eq!(recorded.len(), 1, "{text}");
+        db.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn every_setting_that_a_file_names_is_set_back_behind_it() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let first = "SET SESSION auto_increment_increment = 7, @@session.sql_if_exists := 1;
+SET LOCAL system_versioning_alter_history = KEEP, insert_id = 5;
+CREATE TABLE m (t VARCHAR(500));
+INSERT INTO m VALUES (@@SESSION.auto_increment_increment);
+";
+    let second = "INSERT INTO m VALUES (CONCAT(@@auto_increment_increment, @@sql_if_exists, \
+                  @@system_versioning_alter_history));\n";
+    db.migrate(&track(&[(first, None), (second, None)]), &Goal::Head)
+        .await
+        .unwrap();
+    let server = "SELECT CONCAT('7|', @@GLOBAL.auto_increment_increment, @@GLOBAL.sql_if_exists, \
+                  @@GLOBAL.system_versioning_alter_history)";
+    let server = db.one(server).await;
+    assert_eq!(
+        db.one("SELECT GROUP_CONCAT(t ORDER BY LENGTH(t) SEPARATOR '|') FROM m")
+            .await,
+        server
+    );
+    db.drop().await;
 }

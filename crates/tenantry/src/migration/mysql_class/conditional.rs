@@ -1,0 +1,68 @@
+//! Statements that stand wholly in comments which some servers execute and others skip.
+
+use crate::engine::Engine;
+use crate::migration::split::{Kind, Lexer};
+
+/// Versions below are executed by every server that we migrate: MySQL from 5.7 on, and MariaDB, which skips 5.7
+/// and what came after it ("Comment Syntax").
+const BY_ALL: u32 = 50_700;
+
+/// Returns whether a server may skip all of a statement. What it skips must be sent alone: an empty statement is
+/// refused where others share its message.
+pub(super) fn may_be_skipped(statement: &str) -> bool {
+    if !statement.starts_with("/*") {
+        return false;
+    }
+    let mut inside = false;
+    for token in Lexer::new(statement, Engine::MySql).map_while(Result::ok) {
+        match token.kind {
+            Kind::CodeOpen if is_executed_by_all(token.text(statement)) => return false,
+            Kind::CodeOpen => inside = true,
+            Kind::CodeClose => inside = false,
+            Kind::LineComment => {}
+            Kind::Word | Kind::Number | Kind::Name | Kind::Text | Kind::Delimiter | Kind::Symbol => {
+                if !inside {
+                    return false;
+                }
+            }
+        }
+    }
+    true
+}
+
+/// `/*M!` is an ordinary comment to MySQL, and `/*!` without a version is executed by everybody.
+fn is_executed_by_all(opening: &str) -> bool {
+    let version = opening.strip_prefix("/*!");
+    version.is_some_and(|version| version.parse().unwrap_or(0) < BY_ALL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_be_skipped;
+    use crate::migration::mysql_class::{Class, classify};
+
+    #[test]
+    fn a_statement_that_a_server_may_skip_is_sent_alone() {
+        for statement in [
+            "/*!99999 INSERT INTO a VALUES (2) */",
+            "/*!80000 CREATE TABLE */ /*M!100600 a (n INT) */ -- b",
+            "/*M! UPDATE a SET n = 1 */",
+            "/*!80000 SET @a = 1 */",
+        ] {
+            assert!(may_be_skipped(statement), "{statement}");
+            assert_eq!(classify(statement), Class::Opaque, "{statement}");
+        }
+        for statement in [
+            "INSERT INTO a VALUES (1) /*!99999 , (2) */",
+            "/*!99999 INSERT */ INTO a VALUES (2)",
+            "/*!40000 ALTER TABLE a DISABLE KEYS */",
+            "/*!50003 CREATE*/ /*!50017 DEFINER=`r`@`h`*/ /*!50003 TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET @a = 1 */",
+            "/*! INSERT INTO a VALUES (1) */",
+        ] {
+            assert!(!may_be_skipped(statement), "{statement}");
+            assert_ne!(classify(statement), Class::Opaque, "{statement}");
+        }
+        let set = "/*!80000 SET SESSION information_schema_stats_expiry = 0 */";
+        assert_eq!(classify(set), Class::Session);
+    }
+}
