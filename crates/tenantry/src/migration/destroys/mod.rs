@@ -1,12 +1,15 @@
 //! Which statements of a script take data away for good: their rollback must be confirmed by hand.
 
+mod altered;
 mod body;
 mod created;
+mod executed;
+mod quoted;
 #[cfg(test)]
 mod tests;
 mod update;
 
-use super::cursor::{Cursor, unquoted};
+use super::cursor::Cursor;
 use super::script::Script;
 use crate::engine::Engine;
 
@@ -62,7 +65,7 @@ fn destroyer(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
         "REPLACE" => Some("REPLACE"),
         "INSERT" if cursor.eat_all(&["OR", "REPLACE"]) => Some("REPLACE"),
         "INSERT" => created::queried(cursor, engine),
-        _ => altered(cursor, engine),
+        _ => altered::altered(cursor, engine),
     }
 }
 
@@ -126,107 +129,4 @@ fn cascades(mut cursor: Cursor<'_>) -> bool {
         }
     }
     false
-}
-
-/// Looks at the first words of every action of an `ALTER TABLE`, or of a PostgreSQL type that tables are made
-/// of.
-fn altered(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
-    cursor.eat("ONLINE");
-    // Rows that a new key finds twice are taken away without a word.
-    if cursor.eat_all(&["IGNORE", "TABLE"]) {
-        return Some("ALTER IGNORE TABLE");
-    }
-    cursor.eat("FOREIGN");
-    match cursor.eat_any(&["TABLE", "TYPE", "EVENT"])? {
-        "EVENT" => return created::scheduled(cursor, engine),
-        "TYPE" if engine != Engine::Postgres => return None,
-        _ => {}
-    }
-    cursor.eat_all(&["IF", "EXISTS"]);
-    cursor.eat("ONLY");
-    // `format('ALTER TABLE %I …')` fills the name in later.
-    cursor.eat_symbol(b'%');
-    cursor.qualified()?;
-    cursor.eat_symbol(b'*');
-    // MariaDB: how long to wait for the table.
-    if cursor.eat("WAIT") {
-        cursor.bump();
-    }
-    cursor.eat("NOWAIT");
-    loop {
-        if let Some(word) = action(cursor.clone(), engine) {
-            return Some(word);
-        }
-        to_next_action(&mut cursor)?;
-    }
-}
-
-fn action(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
-    const KEPT: [&str; 6] = ["INDEX", "KEY", "PRIMARY", "FOREIGN", "CHECK", "PERIOD"];
-    if cursor.eat("ALTER") {
-        return retyped(cursor);
-    }
-    if engine == Engine::MySql && cursor.eat("ENGINE") {
-        cursor.eat_symbol(b'=');
-        return cursor.at("BLACKHOLE").then_some("ENGINE = BLACKHOLE");
-    }
-    let verb = cursor.eat_any(&["DROP", "TRUNCATE", "DISCARD"])?;
-    if verb == "DISCARD" {
-        return (engine == Engine::MySql).then_some("DISCARD TABLESPACE");
-    }
-    if cursor.at("PARTITION") && engine == Engine::MySql {
-        return Some(if verb == "DROP" {
-            "DROP PARTITION"
-        } else {
-            "TRUNCATE"
-        });
-    }
-    if cursor.at("ATTRIBUTE") && engine == Engine::Postgres {
-        return Some("DROP ATTRIBUTE");
-    }
-    let kept = cursor.at("CONSTRAINT") || (engine == Engine::MySql && cursor.at_any(&KEPT).is_some());
-    (verb == "DROP" && !kept).then_some("DROP COLUMN")
-}
-
-/// `ALTER [COLUMN] name [SET DATA] TYPE type USING expression` without the column in the expression.
-fn retyped(mut cursor: Cursor<'_>) -> Option<&'static str> {
-    cursor.eat("COLUMN");
-    let column = cursor.name()?;
-    cursor.eat_all(&["SET", "DATA"]);
-    if !cursor.eat("TYPE") {
-        return None;
-    }
-    let mut using = false;
-    let mut depth = 0_usize;
-    while let Some(token) = cursor.bump() {
-        match cursor.text_of(token) {
-            "(" => depth += 1,
-            ")" => depth = depth.saturating_sub(1),
-            ";" => break,
-            "," if depth == 0 => break,
-            _ if using
-                && unquoted(token, cursor.text()).is_some_and(|name| name.eq_ignore_ascii_case(&column)) =>
-            {
-                return None;
-            }
-            _ => using |= token.is(cursor.text(), "USING"),
-        }
-    }
-    using.then_some("ALTER COLUMN … USING")
-}
-
-/// Steps over the next comma outside parentheses; `None` if there is no more.
-fn to_next_action(cursor: &mut Cursor<'_>) -> Option<()> {
-    let mut depth = 0_usize;
-    loop {
-        let token = cursor.bump()?;
-        match cursor.text_of(token) {
-            "(" => depth += 1,
-            ")" => depth = depth.saturating_sub(1),
-            "," if depth == 0 => return Some(()),
-            // In a body the next statement begins here.
-            ";" => return None,
-            _ => {}
-        }
-    }
 }

@@ -1,19 +1,26 @@
 //! What counts as a loss, case by case.
 
-use super::destroys_data;
+mod executed;
+
+use super::{Destruction, destroys_data};
 use crate::engine::Engine::{self, MySql, Postgres, Sqlite};
 use crate::migration::Track;
 use crate::target::TrackName;
 
 #[track_caller]
 fn check(engine: Engine, text: &str, expected: &[(usize, &str)]) {
-    let track = Track::from_files(TrackName::Tenant, engine, &[("1_a.sql", text)]).expect(text);
-    let up = &track.migrations.first().expect("one migration").up;
-    let found: Vec<_> = destroys_data(up, engine)
+    let found: Vec<_> = destroys_in(engine, text)
         .iter()
         .map(|d| (d.statement, d.word))
         .collect();
     assert_eq!(found, expected, "{engine}: {text}");
+}
+
+#[track_caller]
+fn destroys_in(engine: Engine, text: &str) -> Vec<Destruction> {
+    let track = Track::from_files(TrackName::Tenant, engine, &[("1_a.sql", text)]).expect(text);
+    let up = &track.migrations.first().expect("one migration").up;
+    destroys_data(up, engine)
 }
 
 #[test]
@@ -54,7 +61,7 @@ fn bodies_and_executed_strings_are_looked_into() {
             "DROP COLUMN",
         ),
         ("BEGIN EXECUTE 'SELECT ''x'''; EXECUTE wanted; END", "EXECUTE"),
-        ("BEGIN EXECUTE 'DROP ' || kind; END", "DROP"),
+        ("BEGIN EXECUTE 'DROP ' || kind; END", "EXECUTE"),
         ("BEGIN CALL other(); END", "CALL"),
     ] {
         check(Postgres, &format!("DO $x$ {body} $x$"), &[(0, word)]);
