@@ -103,17 +103,19 @@ fn begun(
         "CALL" => Some("CALL"),
         "EXECUTE" => executed(cursor, engine, depth),
         "PREPARE" if engine == Engine::MySql => prepared(cursor, depth),
-        "CREATE" if engine == Engine::MySql => created::created(cursor, engine),
+        "CREATE" if engine == Engine::MySql => created::replaced(cursor, engine),
         "PREPARE" | "CREATE" => None,
         "SET" => set_for(cursor, engine),
         // `WHEN MATCHED THEN DELETE`.
         "DELETE" if is_behind(before, &["THEN"]) => Some("DELETE"),
         // `WHILE … DO DELETE`: only PostgreSQL has `ON CONFLICT DO UPDATE`.
         _ if engine != Engine::MySql && is_behind(before, &["DO"]) => None,
+        "REPLACE" if cursor.at("INTO") => Some("REPLACE"),
+        "UPDATE" if cursor.eat_all(&["OR", "REPLACE"]) => Some("REPLACE"),
         // `ON DELETE`, `BEFORE TRUNCATE OR DELETE`, `GRANT SELECT, DELETE ON`.
         _ if is_named_only(before, &cursor) => None,
         "UPDATE" => updated(cursor),
-        "REPLACE" => cursor.at("INTO").then_some("REPLACE"),
+        "REPLACE" => (engine == Engine::MySql && cursor.peek().is_some()).then_some("REPLACE"),
         "DELETE" if engine == Engine::Postgres => cursor.at("FROM").then_some("DELETE"),
         "DELETE" => cursor.peek().is_some().then_some("DELETE"),
         _ => cursor.peek().is_some().then_some("TRUNCATE"),

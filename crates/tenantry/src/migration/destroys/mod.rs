@@ -5,21 +5,36 @@ mod body;
 mod created;
 mod executed;
 mod quoted;
+mod routine;
 #[cfg(test)]
 mod tests;
 mod update;
 
+use std::fmt;
+
+use self::routine::Routine;
 use super::cursor::Cursor;
 use super::script::Script;
 use crate::engine::Engine;
 
 /// A statement that takes data away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destruction {
     /// Its index in the script.
     pub statement: usize,
     /// What it does, in SQL's words: `DROP TABLE`.
     pub word: &'static str,
+    /// The body that the statement makes, if it stands in one: `function undo`. It is run later, or never.
+    pub body: Option<String>,
+}
+
+impl fmt::Display for Destruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.body {
+            Some(body) => write!(f, "{} in {body}", self.word),
+            None => f.write_str(self.word),
+        }
+    }
 }
 
 /// Returns the statements that drop tables, columns, schemas or databases, delete or replace rows, or forget
@@ -28,18 +43,34 @@ pub struct Destruction {
 /// A column's values are forgotten by an `UPDATE` that sets it to NULL or to its default, or, in every row, to
 /// what is made of no column; not if its WHERE says what was there (`x = …`, `x IN …`). A new type forgets
 /// them where USING does not name the column. `DO` blocks, the statements of conditions and loops, and the
-/// strings that are executed are looked into.
+/// strings that are executed are looked into, and so is the body of a function, procedure, trigger, rule or event
+/// that a statement makes. Text that is put together and run counts as `EXECUTE`.
 ///
-/// Not seen: what a function does that is called in a query or by a trigger, what `ON CONFLICT DO UPDATE`
+/// Not seen: what a function or trigger does that is there already, what `ON CONFLICT DO UPDATE`
 /// overwrites, and what an expression loses that does name the column (`left(x, 3)`).
 pub fn destroys_data(script: &Script, engine: Engine) -> Vec<Destruction> {
     let texts = (0..script.statements.len()).map(|index| (index, script.statement(index)));
     texts
         .filter_map(|(statement, text)| {
             let word = told(Cursor::new(text, engine), engine)?;
-            Some(Destruction { statement, word })
+            let body = body_of(text, engine);
+            Some(Destruction {
+                statement,
+                word,
+                body,
+            })
         })
         .collect()
+}
+
+/// Names the body that a statement makes; `None` if it makes none.
+fn body_of(text: &str, engine: Engine) -> Option<String> {
+    let mut cursor = Cursor::new(text, engine);
+    cursor
+        .eat("CREATE")
+        .then(|| Routine::read(cursor, engine))
+        .flatten()
+        .map(|routine| routine.label())
 }
 
 /// Returns what a statement does, by its own words or by the text that it runs.
