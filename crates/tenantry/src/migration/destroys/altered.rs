@@ -2,7 +2,7 @@
 
 use super::created;
 use crate::engine::Engine;
-use crate::migration::cursor::{Cursor, unquoted};
+use crate::migration::cursor::Cursor;
 
 /// Looks at the first words of every action of an `ALTER TABLE`, or of a PostgreSQL type that tables are made
 /// of.
@@ -62,9 +62,10 @@ fn action(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     if cursor.eat("ALTER") {
         return retyped(cursor);
     }
-    if engine == Engine::MySql && cursor.eat("ENGINE") {
-        cursor.eat_symbol(b'=');
-        return cursor.at("BLACKHOLE").then_some("ENGINE = BLACKHOLE");
+    if engine == Engine::MySql
+        && let Some(verb) = cursor.eat_any(&["ENGINE", "MODIFY", "CHANGE", "CONVERT"])
+    {
+        return converted(cursor, verb);
     }
     let verb = cursor.eat_any(&["DROP", "TRUNCATE", "DISCARD"])?;
     if verb == "DISCARD" {
@@ -84,15 +85,51 @@ fn action(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     (verb == "DROP" && !kept).then_some("DROP COLUMN")
 }
 
-/// `ALTER [COLUMN] name [SET DATA] TYPE type USING expression` without the column in the expression.
+/// What MySQL stores in another way, it may cut or round. Stands behind the verb.
+fn converted(mut cursor: Cursor<'_>, verb: &'static str) -> Option<&'static str> {
+    match verb {
+        "ENGINE" => {
+            cursor.eat_symbol(b'=');
+            match cursor.at_any(&["BLACKHOLE", "MEMORY", "HEAP"])? {
+                "BLACKHOLE" => Some("ENGINE = BLACKHOLE"),
+                _ => Some("ENGINE = MEMORY"),
+            }
+        }
+        // `CONVERT PARTITION p TO TABLE b` keeps the rows, and utf8mb4 has every character.
+        "CONVERT" => {
+            let is_set = cursor.eat("TO") && (cursor.eat("CHARSET") || cursor.eat_all(&["CHARACTER", "SET"]));
+            cursor.eat_symbol(b'=');
+            (is_set && !cursor.at("utf8mb4")).then_some("CONVERT TO CHARACTER SET")
+        }
+        verb => Some(verb),
+    }
+}
+
+/// `ALTER [COLUMN] name [SET DATA] TYPE type [USING expression]`, or an attribute of a type. Only a plain `text`
+/// keeps every value as it was.
 fn retyped(mut cursor: Cursor<'_>) -> Option<&'static str> {
     cursor.eat("COLUMN");
-    let column = cursor.name()?;
-    cursor.eat_all(&["SET", "DATA"]);
-    if !cursor.eat("TYPE") {
+    let mut of_type = cursor.clone();
+    of_type.eat("ATTRIBUTE");
+    let is_new = |cursor: &mut Cursor<'_>| {
+        let is_named = cursor.name().is_some();
+        cursor.eat_all(&["SET", "DATA"]);
+        is_named && cursor.eat("TYPE")
+    };
+    if !is_new(&mut cursor) {
+        if !is_new(&mut of_type) {
+            return None;
+        }
+        cursor = of_type;
+    }
+    let is_over = |cursor: &Cursor<'_>| {
+        cursor
+            .peek()
+            .is_none_or(|t| matches!(cursor.text_of(t), "," | ";"))
+    };
+    if cursor.eat("text") && is_over(&cursor) {
         return None;
     }
-    let mut using = false;
     let mut depth = 0_usize;
     while let Some(token) = cursor.bump() {
         match cursor.text_of(token) {
@@ -100,15 +137,11 @@ fn retyped(mut cursor: Cursor<'_>) -> Option<&'static str> {
             ")" => depth = depth.saturating_sub(1),
             ";" => break,
             "," if depth == 0 => break,
-            _ if using
-                && unquoted(token, cursor.text()).is_some_and(|name| name.eq_ignore_ascii_case(&column)) =>
-            {
-                return None;
-            }
-            _ => using |= token.is(cursor.text(), "USING"),
+            _ if token.is(cursor.text(), "USING") => return Some("ALTER COLUMN … USING"),
+            _ => {}
         }
     }
-    using.then_some("ALTER COLUMN … USING")
+    Some("ALTER COLUMN … TYPE")
 }
 
 /// Steps over the next comma outside parentheses; `None` if there is no more.

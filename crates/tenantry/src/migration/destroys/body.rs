@@ -3,7 +3,7 @@
 use super::altered::altered;
 use super::executed::{executed, prepared};
 use super::quoted::{is_plain, unquoted};
-use super::update::updated;
+use super::update::{updated, upserted};
 use super::{created, dropped, told};
 use crate::engine::Engine;
 use crate::migration::cursor::Cursor;
@@ -21,8 +21,9 @@ pub(super) fn hidden(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static 
     if engine == Engine::MySql && is_compound(&cursor) {
         return scan(cursor, engine, 0);
     }
-    match cursor.eat_any(&["CALL", "DO", "PREPARE", "EXECUTE", "BEGIN", "SET"])? {
+    match cursor.eat_any(&["CALL", "DO", "PREPARE", "EXECUTE", "BEGIN", "SET", "SELECT"])? {
         "CALL" => Some("CALL"),
+        "SELECT" => (engine == Engine::Postgres && unlinks(cursor)).then_some("lo_unlink"),
         "DO" if engine == Engine::Postgres => block(cursor),
         // A function is called for what it does.
         "DO" => Some("DO"),
@@ -40,6 +41,16 @@ fn is_compound(cursor: &Cursor<'_>) -> bool {
     let mut ahead = cursor.clone();
     let verb = ahead.eat_any(&["IF", "WHILE", "FOR", "CASE", "LOOP", "REPEAT"]);
     verb.is_some() || (ahead.name().is_some() && ahead.eat_symbol(b':'))
+}
+
+/// Whether a query of PostgreSQL takes large objects away: of the functions of the server only this destroys.
+fn unlinks(mut cursor: Cursor<'_>) -> bool {
+    while let Some(token) = cursor.bump() {
+        if token.is(cursor.text(), "lo_unlink") && cursor.eat_symbol(b'(') {
+            return true;
+        }
+    }
+    false
 }
 
 /// MariaDB's `SET STATEMENT name = value FOR statement`. Stands behind the verb.
@@ -95,8 +106,18 @@ fn begun(
     (engine, depth): (Engine, usize),
 ) -> Option<&'static str> {
     match cursor.eat_any(&[
-        "DROP", "TRUNCATE", "DELETE", "UPDATE", "REPLACE", "ALTER", "CALL", "EXECUTE", "PREPARE", "CREATE",
+        "DROP",
+        "TRUNCATE",
+        "DELETE",
+        "UPDATE",
+        "REPLACE",
+        "ALTER",
+        "CALL",
+        "EXECUTE",
+        "PREPARE",
+        "CREATE",
         "SET",
+        "LO_UNLINK",
     ])? {
         "DROP" => dropped(cursor),
         "ALTER" => altered(cursor, engine),
@@ -106,6 +127,10 @@ fn begun(
         "CREATE" if engine == Engine::MySql => created::replaced(cursor, engine),
         "PREPARE" | "CREATE" => None,
         "SET" => set_for(cursor, engine),
+        "LO_UNLINK" => cursor.eat_symbol(b'(').then_some("lo_unlink"),
+        // `ON CONFLICT DO UPDATE`, `ON DUPLICATE KEY UPDATE`: only in MySQL DO begins statements.
+        "UPDATE" if engine != Engine::MySql && is_behind(before, &["DO"]) => upserted(cursor),
+        "UPDATE" if is_behind(before, &["KEY"]) => upserted(cursor),
         // `WHEN MATCHED THEN DELETE`.
         "DELETE" if is_behind(before, &["THEN"]) => Some("DELETE"),
         // `WHILE … DO DELETE`: only PostgreSQL has `ON CONFLICT DO UPDATE`.

@@ -1,7 +1,7 @@
 //! Destruction by a statement that makes something: it replaces what was there, or runs what it was given.
 
 use super::routine::Routine;
-use super::{body, within};
+use super::{body, update, within};
 use crate::engine::Engine;
 use crate::migration::cursor::Cursor;
 
@@ -37,6 +37,19 @@ pub(super) fn queried(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static
         cursor.bump()?;
     }
     within(cursor)
+}
+
+/// Returns what an `INSERT` changes beside its own rows: in its query, or in the rows that are in its way.
+pub(super) fn inserted(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
+    let found = queried(cursor.clone(), engine);
+    while found.is_none() {
+        let token = cursor.bump()?;
+        let is = |word| token.is(cursor.text(), word);
+        if (is("DO") || is("KEY")) && cursor.eat("UPDATE") {
+            return update::upserted(cursor);
+        }
+    }
+    found
 }
 
 /// Returns what the new body of a MySQL event does. Stands behind the word.

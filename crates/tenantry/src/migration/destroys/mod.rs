@@ -40,14 +40,14 @@ impl fmt::Display for Destruction {
 /// Returns the statements that drop tables, columns, schemas or databases, delete or replace rows, or forget
 /// what a column held, and those that may: `CALL`, `CASCADE`, and whatever runs a text that cannot be seen.
 ///
-/// A column's values are forgotten by an `UPDATE` that sets it to NULL or to its default, or, in every row, to
-/// what is made of no column; not if its WHERE says what was there (`x = …`, `x IN …`). A new type forgets
-/// them where USING does not name the column. `DO` blocks, the statements of conditions and loops, and the
-/// strings that are executed are looked into, and so is the body of a function, procedure, trigger, rule or event
-/// that a statement makes. Text that is put together and run counts as `EXECUTE`.
+/// A column's values are forgotten by an `UPDATE` that sets it to NULL, to its default or to an empty text, or, in
+/// every row, to what is made of no column; not if its WHERE says what was there (`x = …`, `x IN …`). A new type
+/// may forget them. `DO` blocks, the statements of conditions and loops, and the strings that are executed are
+/// looked into, and so is the body of a function, procedure, trigger, rule or event that a statement makes. Text
+/// that is put together and run counts as `EXECUTE`.
 ///
-/// Not seen: what a function or trigger does that is there already, what `ON CONFLICT DO UPDATE`
-/// overwrites, and what an expression loses that does name the column (`left(x, 3)`).
+/// Not seen: what a function or trigger does that is there already, and what an expression loses that does name
+/// a column (`left(x, 3)`).
 pub fn destroys_data(script: &Script, engine: Engine) -> Vec<Destruction> {
     let texts = (0..script.statements.len()).map(|index| (index, script.statement(index)));
     texts
@@ -95,7 +95,7 @@ fn destroyer(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
         "UPDATE" => update::updated(cursor),
         "REPLACE" => Some("REPLACE"),
         "INSERT" if cursor.eat_all(&["OR", "REPLACE"]) => Some("REPLACE"),
-        "INSERT" => created::queried(cursor, engine),
+        "INSERT" => created::inserted(cursor, engine),
         _ => altered::altered(cursor, engine),
     }
 }
@@ -123,19 +123,10 @@ fn behind<'a>(cursor: &Cursor<'a>) -> Cursor<'a> {
     ahead
 }
 
-/// Nothing that is dropped with a view, an index or the like holds data of its own. Of anything else a column
-/// can be made: it goes with it.
+/// Nothing that is dropped with an index, a trigger or the like holds data of its own. Of anything else, of the
+/// rows of a view too, a column can be made: it goes with it.
 fn dropped(mut cursor: Cursor<'_>) -> Option<&'static str> {
-    const WITHOUT_COLUMNS: [&str; 8] = [
-        "VIEW",
-        "MATERIALIZED",
-        "INDEX",
-        "TRIGGER",
-        "SEQUENCE",
-        "RULE",
-        "POLICY",
-        "CONSTRAINT",
-    ];
+    const WITHOUT_COLUMNS: [&str; 6] = ["INDEX", "TRIGGER", "SEQUENCE", "RULE", "POLICY", "CONSTRAINT"];
     cursor.eat_any(&["TEMPORARY", "FOREIGN"]);
     if cursor.at_any(&WITHOUT_COLUMNS).is_some() {
         return None;
