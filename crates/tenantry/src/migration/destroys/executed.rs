@@ -102,8 +102,8 @@ fn formatted(parts: &[Token], cursor: &Cursor<'_>) -> Option<Pattern> {
         }
         depth == 0
     };
-    let is_all = parts.iter().skip(1).position(closes) == Some(parts.len() - 2);
-    (is_call && is_pattern && is_all).then(|| filled(&unquoted(of(first))))
+    let ends_here = parts.iter().skip(1).position(closes) == Some(parts.len() - 2);
+    (is_call && is_pattern && ends_here).then(|| filled(&unquoted(of(first))))
 }
 
 /// Fills a name in for `%I` and a value for `%L`.

@@ -58,6 +58,10 @@ fn a_body_that_the_file_makes_is_looked_into_and_named() {
     ] {
         check(Postgres, text, &[said]);
     }
+}
+
+#[test]
+fn a_trigger_of_sqlite_is_looked_into_and_named() {
     for (text, said) in [
         (
             "CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM b; END",
