@@ -10,6 +10,7 @@ use tenantry::plan::Step;
 use tenantry::run::{Preview, TargetReport};
 use tenantry::{Direction, TrackName};
 
+use super::loss::Loss;
 use crate::render::failure::groups_of;
 use crate::render::summary::group_lines;
 use crate::render::{Canvas, Told, text};
@@ -22,6 +23,9 @@ pub(super) struct Planned {
     refused: Vec<Refused>,
     left_out: Vec<String>,
     warnings: Vec<Told>,
+    /// What going back loses, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) loss: Option<Loss>,
     /// What cannot be planned, as a run would report it.
     #[serde(skip)]
     pub(super) failed: Vec<TargetReport>,
@@ -92,6 +96,7 @@ impl Planned {
             refused: failed.iter().filter_map(refused).collect(),
             left_out: left_out(selected),
             warnings: Told::all(warnings),
+            loss: None,
             failed,
         }
     }
@@ -186,6 +191,15 @@ pub(super) fn human(planned: &Planned, canvas: &Canvas) -> String {
     if !planned.left_out.is_empty() {
         let names = text::names(planned.left_out.iter().map(String::as_str));
         lines.push(format!("Left out: {names}\n"));
+    }
+    if let Some(loss) = &planned.loss {
+        lines.push("Would lose data:\n".to_owned());
+        let lost = loss
+            .loses
+            .iter()
+            .map(|lost| format!("  {}", text::printable(lost)));
+        lines.extend(lost);
+        lines.push(String::new());
     }
     lines.push(conclusion(planned));
     lines.join("\n")
