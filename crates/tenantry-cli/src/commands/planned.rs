@@ -209,11 +209,25 @@ pub(super) fn human(planned: &Planned, canvas: &Canvas) -> String {
 fn conclusion(planned: &Planned) -> String {
     let targets: usize = planned.tracks.iter().map(|track| track.targets).sum();
     let all = || planned.tracks.iter().flat_map(|track| &track.migrations);
-    let migrations: usize = all().map(|migration| migration.targets).sum();
-    let (verb, rest) = if all().any(is_back) {
-        ("revert", "with nothing to revert")
-    } else {
-        ("carry out", "current")
+    let (back, ahead): (Vec<_>, Vec<_>) = all().partition(|migration| is_back(migration));
+    let steps = |migrations: &[&MigrationPlan]| -> usize { migrations.iter().map(|m| m.targets).sum() };
+    let (todo, rest) = match (steps(&back), steps(&ahead)) {
+        (0, ahead) => (
+            format!("{} to carry out", text::count(ahead, "migration")),
+            "current",
+        ),
+        (back, 0) => (
+            format!("{} to revert", text::count(back, "migration")),
+            "with nothing to revert",
+        ),
+        (back, ahead) => (
+            format!(
+                "{} to revert, {} to carry out",
+                text::count(back, "migration"),
+                text::number(ahead)
+            ),
+            "with nothing to revert",
+        ),
     };
     let failed = planned.failed.len();
     match (targets, failed) {
@@ -227,9 +241,8 @@ fn conclusion(planned: &Planned) -> String {
             text::number(planned.current)
         ),
         (_, _) => format!(
-            "Plan: {}, {} to {verb}; {} {rest}{}.",
+            "Plan: {}, {todo}; {} {rest}{}.",
             text::count(targets, "target"),
-            text::count(migrations, "migration"),
             text::number(planned.current),
             if failed == 0 {
                 String::new()
@@ -258,4 +271,52 @@ fn row(migration: &MigrationPlan, width: usize) -> String {
         },
     );
     line.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn migration(version: i64, direction: Direction) -> MigrationPlan {
+        MigrationPlan {
+            version: version.to_string(),
+            name: "a".to_owned(),
+            direction: direction.to_string(),
+            statements: 1,
+            transactional: true,
+            targets: 1,
+        }
+    }
+
+    #[test]
+    fn what_goes_forwards_is_not_counted_as_taken_back() {
+        let concluded = |directions: &[Direction]| {
+            let migrations = directions.iter().map(|direction| migration(1, *direction));
+            let track = TrackPlan {
+                track: "tenant".to_owned(),
+                head: None,
+                migrations: migrations.collect(),
+                targets: 1,
+                name: TrackName::Tenant,
+            };
+            conclusion(&Planned {
+                tracks: vec![track],
+                current: 0,
+                refused: Vec::new(),
+                left_out: Vec::new(),
+                warnings: Vec::new(),
+                loss: None,
+                failed: Vec::new(),
+            })
+        };
+        let (up, down) = (Direction::Up, Direction::Down);
+        assert_eq!(
+            concluded(&[down, up]),
+            "Plan: 1 target, 1 migration to revert, 1 to carry out; 0 with nothing to revert."
+        );
+        assert_eq!(
+            concluded(&[up, up]),
+            "Plan: 1 target, 2 migrations to carry out; 0 current."
+        );
+    }
 }
