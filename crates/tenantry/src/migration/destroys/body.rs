@@ -3,6 +3,7 @@
 use super::altered::altered;
 use super::executed::{executed, prepared};
 use super::quoted::{is_plain, unquoted};
+use super::routine::Routine;
 use super::update::{updated, upserted};
 use super::{created, dropped, told};
 use crate::engine::Engine;
@@ -21,9 +22,8 @@ pub(super) fn hidden(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static 
     if engine == Engine::MySql && is_compound(&cursor) {
         return scan(cursor, engine, 0);
     }
-    match cursor.eat_any(&["CALL", "DO", "PREPARE", "EXECUTE", "BEGIN", "SET", "SELECT"])? {
+    match cursor.eat_any(&["CALL", "DO", "PREPARE", "EXECUTE", "BEGIN", "SET"])? {
         "CALL" => Some("CALL"),
-        "SELECT" => (engine == Engine::Postgres && unlinks(cursor)).then_some("lo_unlink"),
         "DO" if engine == Engine::Postgres => block(cursor),
         // A function is called for what it does.
         "DO" => Some("DO"),
@@ -43,8 +43,8 @@ fn is_compound(cursor: &Cursor<'_>) -> bool {
     verb.is_some() || (ahead.name().is_some() && ahead.eat_symbol(b':'))
 }
 
-/// Whether a query of PostgreSQL takes large objects away: of the functions of the server only this destroys.
-fn unlinks(mut cursor: Cursor<'_>) -> bool {
+/// Whether a statement of PostgreSQL calls the function of the server that takes a large object away.
+pub(super) fn unlinks(mut cursor: Cursor<'_>) -> bool {
     while let Some(token) = cursor.bump() {
         if token.is(cursor.text(), "lo_unlink") && cursor.eat_symbol(b'(') {
             return true;
@@ -125,6 +125,8 @@ fn begun(
         "EXECUTE" => executed(cursor, engine, depth),
         "PREPARE" if engine == Engine::MySql => prepared(cursor, depth),
         "CREATE" if engine == Engine::MySql => created::replaced(cursor, engine),
+        // Its body is a string, and the strings are looked into.
+        "CREATE" if engine == Engine::Postgres => Routine::read(cursor, engine)?.unseen(),
         "PREPARE" | "CREATE" => None,
         "SET" => set_for(cursor, engine),
         "LO_UNLINK" => cursor.eat_symbol(b'(').then_some("lo_unlink"),
@@ -133,8 +135,6 @@ fn begun(
         "UPDATE" if is_behind(before, &["KEY"]) => upserted(cursor),
         // `WHEN MATCHED THEN DELETE`.
         "DELETE" if is_behind(before, &["THEN"]) => Some("DELETE"),
-        // `WHILE … DO DELETE`: only PostgreSQL has `ON CONFLICT DO UPDATE`.
-        _ if engine != Engine::MySql && is_behind(before, &["DO"]) => None,
         "REPLACE" if cursor.at("INTO") => Some("REPLACE"),
         "UPDATE" if cursor.eat_all(&["OR", "REPLACE"]) => Some("REPLACE"),
         // `ON DELETE`, `BEFORE TRUNCATE OR DELETE`, `GRANT SELECT, DELETE ON`.

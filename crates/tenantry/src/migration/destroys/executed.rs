@@ -145,7 +145,7 @@ fn is_harmless(text: &str) -> bool {
     ];
     const DROPPED: [&str; 5] = ["INDEX", "TRIGGER", "SEQUENCE", "RULE", "POLICY"];
     let mut cursor = Cursor::new(text, Engine::Postgres);
-    if text.contains(';') {
+    if text.trim_end_matches([';', ' ', '\n']).contains(';') {
         return false;
     }
     match cursor.eat_any(&["GRANT", "REVOKE", "COMMENT", "CREATE", "DROP", "ALTER"]) {

@@ -76,7 +76,9 @@ fn body_of(text: &str, engine: Engine) -> Option<String> {
 /// Returns what a statement does, by its own words or by the text that it runs.
 fn told(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     while engine == Engine::Postgres && cursor.eat_symbol(b'(') {}
-    destroyer(cursor.clone(), engine).or_else(|| body::hidden(cursor, engine))
+    destroyer(cursor.clone(), engine)
+        .or_else(|| body::hidden(cursor.clone(), engine))
+        .or_else(|| (engine == Engine::Postgres && body::unlinks(cursor)).then_some("lo_unlink"))
 }
 
 fn destroyer(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {

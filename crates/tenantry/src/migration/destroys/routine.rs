@@ -52,16 +52,21 @@ impl<'a> Routine<'a> {
 
     /// A function's body is a string, or stands there as it is.
     fn postgres(self) -> Option<&'static str> {
-        let hidden = if self.kind == "FUNCTION" {
-            "CREATE FUNCTION"
-        } else {
-            "CREATE PROCEDURE"
-        };
         match written(self.cursor.clone()) {
             Written::Sql => scan(self.cursor, Engine::Postgres, 0),
             Written::Compiled => None,
-            Written::Unseen => Some(hidden),
+            Written::Unseen => self.unseen(),
         }
+    }
+
+    /// Returns the words of a statement of PostgreSQL whose body cannot be seen; `None` if it can.
+    pub(super) fn unseen(&self) -> Option<&'static str> {
+        let words = match self.kind {
+            "FUNCTION" => "CREATE FUNCTION",
+            "PROCEDURE" => "CREATE PROCEDURE",
+            _ => return None,
+        };
+        matches!(written(self.cursor.clone()), Written::Unseen).then_some(words)
     }
 }
 
@@ -79,6 +84,10 @@ fn written(mut cursor: Cursor<'_>) -> Written {
     let mut is_behind_text = false;
     while let Some(token) = cursor.bump() {
         let raw = cursor.text_of(token);
+        // In a block the next statement begins here.
+        if raw == ";" {
+            break;
+        }
         let is_text = token.kind == Kind::Text;
         // Strings one after the other are one string.
         if is_text && (is_behind_text || !is_plain(raw)) {

@@ -80,7 +80,7 @@ fn what_is_seen_whole_and_loses_nothing_is_not_asked_for() {
         "format('COMMENT ON TABLE %I IS %L', t, 'DELETE')",
         "format('ALTER TABLE %1$I ADD COLUMN %2$I int DEFAULT %3$L, ADD d int', t, c, 1)",
         "format('ALTER TABLE %I DROP CONSTRAINT %I', t, c)",
-        "format('DROP INDEX %I', i)",
+        "format('DROP INDEX %I;', i)",
     ] {
         check(Postgres, &format!("DO $x$ BEGIN EXECUTE {run}; END $x$;"), &[]);
     }

@@ -61,6 +61,29 @@ fn a_body_that_the_file_makes_is_looked_into_and_named() {
 }
 
 #[test]
+fn a_body_that_a_block_makes_is_looked_into() {
+    for (text, said) in [
+        (
+            "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS E'DEL\\x45TE FROM a'; PERFORM f()",
+            "CREATE FUNCTION",
+        ),
+        (
+            "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'DELETE FROM a'",
+            "DELETE",
+        ),
+        ("CREATE RULE r AS ON INSERT TO a DO DELETE FROM a", "DELETE"),
+        (
+            "CREATE RULE r AS ON INSERT TO a DO UPDATE b SET c = NULL",
+            "UPDATE",
+        ),
+    ] {
+        check(Postgres, &format!("DO $x$ BEGIN {text}; END $x$"), &[said]);
+    }
+    let kept = "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; PERFORM E'\\n', 'a'";
+    check(Postgres, &format!("DO $x$ BEGIN {kept}; END $x$"), &[]);
+}
+
+#[test]
 fn a_trigger_of_sqlite_is_looked_into_and_named() {
     for (text, said) in [
         (

@@ -130,5 +130,7 @@ fn large_objects_that_are_unlinked_are_gone() {
     let gone = [(0, "lo_unlink")];
     check(Postgres, "SELECT pg_catalog.lo_unlink(a.b) FROM a", &gone);
     check(Postgres, "DO $$ BEGIN PERFORM lo_unlink(4711); END $$", &gone);
+    let query = "WITH b AS (SELECT 1) INSERT INTO c SELECT lo_unlink(n) FROM b";
+    check(Postgres, query, &gone);
     check(Postgres, "SELECT lo_unlink FROM a", &[]);
 }
