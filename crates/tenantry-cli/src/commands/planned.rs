@@ -10,6 +10,7 @@ use tenantry::plan::Step;
 use tenantry::run::{Preview, TargetReport};
 use tenantry::{Direction, TrackName};
 
+use super::loss::Loss;
 use crate::render::failure::groups_of;
 use crate::render::summary::group_lines;
 use crate::render::{Canvas, Told, text};
@@ -22,6 +23,9 @@ pub(super) struct Planned {
     refused: Vec<Refused>,
     left_out: Vec<String>,
     warnings: Vec<Told>,
+    /// What going back loses, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) loss: Option<Loss>,
     /// What cannot be planned, as a run would report it.
     #[serde(skip)]
     pub(super) failed: Vec<TargetReport>,
@@ -92,6 +96,7 @@ impl Planned {
             refused: failed.iter().filter_map(refused).collect(),
             left_out: left_out(selected),
             warnings: Told::all(warnings),
+            loss: None,
             failed,
         }
     }
@@ -187,6 +192,15 @@ pub(super) fn human(planned: &Planned, canvas: &Canvas) -> String {
         let names = text::names(planned.left_out.iter().map(String::as_str));
         lines.push(format!("Left out: {names}\n"));
     }
+    if let Some(loss) = &planned.loss {
+        lines.push("Would lose data:\n".to_owned());
+        let lost = loss
+            .loses
+            .iter()
+            .map(|lost| format!("  {}", text::printable(lost)));
+        lines.extend(lost);
+        lines.push(String::new());
+    }
     lines.push(conclusion(planned));
     lines.join("\n")
 }
@@ -195,11 +209,25 @@ pub(super) fn human(planned: &Planned, canvas: &Canvas) -> String {
 fn conclusion(planned: &Planned) -> String {
     let targets: usize = planned.tracks.iter().map(|track| track.targets).sum();
     let all = || planned.tracks.iter().flat_map(|track| &track.migrations);
-    let migrations: usize = all().map(|migration| migration.targets).sum();
-    let (verb, rest) = if all().any(is_back) {
-        ("revert", "with nothing to revert")
-    } else {
-        ("carry out", "current")
+    let (back, ahead): (Vec<_>, Vec<_>) = all().partition(|migration| is_back(migration));
+    let steps = |migrations: &[&MigrationPlan]| -> usize { migrations.iter().map(|m| m.targets).sum() };
+    let (todo, rest) = match (steps(&back), steps(&ahead)) {
+        (0, ahead) => (
+            format!("{} to carry out", text::count(ahead, "migration")),
+            "current",
+        ),
+        (back, 0) => (
+            format!("{} to revert", text::count(back, "migration")),
+            "with nothing to revert",
+        ),
+        (back, ahead) => (
+            format!(
+                "{} to revert, {} to carry out",
+                text::count(back, "migration"),
+                text::number(ahead)
+            ),
+            "with nothing to revert",
+        ),
     };
     let failed = planned.failed.len();
     match (targets, failed) {
@@ -213,9 +241,8 @@ fn conclusion(planned: &Planned) -> String {
             text::number(planned.current)
         ),
         (_, _) => format!(
-            "Plan: {}, {} to {verb}; {} {rest}{}.",
+            "Plan: {}, {todo}; {} {rest}{}.",
             text::count(targets, "target"),
-            text::count(migrations, "migration"),
             text::number(planned.current),
             if failed == 0 {
                 String::new()
@@ -244,4 +271,52 @@ fn row(migration: &MigrationPlan, width: usize) -> String {
         },
     );
     line.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn migration(version: i64, direction: Direction) -> MigrationPlan {
+        MigrationPlan {
+            version: version.to_string(),
+            name: "a".to_owned(),
+            direction: direction.to_string(),
+            statements: 1,
+            transactional: true,
+            targets: 1,
+        }
+    }
+
+    #[test]
+    fn what_goes_forwards_is_not_counted_as_taken_back() {
+        let concluded = |directions: &[Direction]| {
+            let migrations = directions.iter().map(|direction| migration(1, *direction));
+            let track = TrackPlan {
+                track: "tenant".to_owned(),
+                head: None,
+                migrations: migrations.collect(),
+                targets: 1,
+                name: TrackName::Tenant,
+            };
+            conclusion(&Planned {
+                tracks: vec![track],
+                current: 0,
+                refused: Vec::new(),
+                left_out: Vec::new(),
+                warnings: Vec::new(),
+                loss: None,
+                failed: Vec::new(),
+            })
+        };
+        let (up, down) = (Direction::Up, Direction::Down);
+        assert_eq!(
+            concluded(&[down, up]),
+            "Plan: 1 target, 1 migration to revert, 1 to carry out; 0 with nothing to revert."
+        );
+        assert_eq!(
+            concluded(&[up, up]),
+            "Plan: 1 target, 2 migrations to carry out; 0 current."
+        );
+    }
 }

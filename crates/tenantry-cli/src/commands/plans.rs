@@ -4,8 +4,10 @@ use tenantry::TrackName;
 use tenantry::fleet::{Fleet, Selected, Tiers};
 use tenantry::migration::Version;
 use tenantry::plan::Goal;
-use tenantry::run::{Control, TargetReport};
+use tenantry::run::{Control, Preview, TargetReport};
 
+use super::again;
+use super::loss::Loss;
 use super::opened::{self, block_on};
 use super::planned::{self, Planned};
 use super::{Context, runs};
@@ -59,6 +61,30 @@ pub(super) async fn show(
     show_with(context, fleet, selected, |_| None).await
 }
 
+/// Shows the way back, what it loses, and the command that takes it with the text that it wants.
+///
+/// # Errors
+/// TN-1009 if it cannot be written; a database that cannot be asked is listed, and decides the exit code.
+pub(super) fn show_back(
+    context: &Context,
+    selected: &Selected,
+    previews: &[Preview],
+    command: &str,
+) -> Result<Exit, CommandError> {
+    let loss = Loss::of(previews);
+    let confirm = loss.as_ref().map(|loss| again::quoted(&loss.confirm));
+    let confirm = confirm.map_or(String::new(), |text| format!(" --confirm {text}"));
+    let rehearsal = format!("tenantry {command} --dry-run");
+    let next = |planned: &Planned| {
+        // How many have to be confirmed is known when all have answered.
+        (planned.failed.is_empty() && planned.is_anything_pending())
+            .then(|| format!("tenantry {command}{confirm}"))
+    };
+    let mut planned = planned_of(context, selected, previews);
+    planned.loss = loss;
+    tell(context, &planned, &rehearsal, next)
+}
+
 /// The same with a line that says what comes next.
 async fn show_with(
     context: &Context,
@@ -67,19 +93,35 @@ async fn show_with(
     next: impl FnOnce(&Planned) -> Option<String>,
 ) -> Result<(Exit, bool), CommandError> {
     let previews = fleet.preview(selected, &Control::default()).await;
-    let warnings = selected.warnings_of(&previews);
+    let planned = planned_of(context, selected, &previews);
+    let exit = tell(context, &planned, "tenantry migrate plan", next)?;
+    Ok((exit, planned.is_anything_pending()))
+}
+
+/// Sums up what the targets answered, and warns of what was found.
+fn planned_of(context: &Context, selected: &Selected, previews: &[Preview]) -> Planned {
+    let warnings = selected.warnings_of(previews);
     context.warn(&warnings);
-    let planned = Planned::new(selected, &previews, &warnings);
-    let exit = tell_failed(context, &planned.failed, "tenantry migrate plan");
-    let mut human = planned::human(&planned, &context.canvas);
-    if let Some(next) = next(&planned) {
+    Planned::new(selected, previews, &warnings)
+}
+
+/// Prints a plan; `again` is the command that asks once more those that did not answer.
+fn tell(
+    context: &Context,
+    planned: &Planned,
+    again: &str,
+    next: impl FnOnce(&Planned) -> Option<String>,
+) -> Result<Exit, CommandError> {
+    let exit = tell_failed(context, &planned.failed, again);
+    let mut human = planned::human(planned, &context.canvas);
+    if let Some(next) = next(planned) {
         human = format!("{human}\nNext:  {next}");
     }
     if exit != Exit::Done {
         human = format!("{human}\nexit {} ({})", exit.code(), exit.name());
     }
-    context.answer(&human, &planned)?;
-    Ok((exit, planned.is_anything_pending()))
+    context.answer(&human, planned)?;
+    Ok(exit)
 }
 
 /// Says on stderr why targets could not be asked; returns how the process ends because of it. `again` is the

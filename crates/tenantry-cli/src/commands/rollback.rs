@@ -5,13 +5,13 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use tenantry::fleet::{Fleet, Selected, Tiers, central_target};
-use tenantry::migration::destroys_data;
 use tenantry::plan::{Goal, PlanError};
 use tenantry::registry::Run;
 use tenantry::run::{Control, Failure, Preview, is_idle};
 use tenantry::{Code, Direction, Selection, TenantStatus, TrackName};
 
 use super::again::{self, Again};
+use super::loss::Loss;
 use super::opened::{self, block_on};
 use super::runs::{self, Asking};
 use super::{Context, migrate, plans};
@@ -69,9 +69,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
             return Ok(Exit::Done);
         }
         if back.limits.dry_run {
-            return plans::show(context, &fleet, &selected)
-                .await
-                .map(|(exit, _)| exit);
+            return plans::show_back(context, &selected, &previews, &unit.command);
         }
         confirm(context, back, &previews)?;
         selected.left_out.clear();
@@ -261,25 +259,16 @@ fn refuse_beneath_another(back: &Back, previews: &[Preview]) -> Result<(), Comma
 
 /// Asks for the typed text where the way back destroys data.
 fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), CommandError> {
-    let losses = losses(previews);
-    if losses.is_empty() {
+    let Some(loss) = Loss::of(previews) else {
         return Ok(());
-    }
-    let going: Vec<&Preview> = previews
-        .iter()
-        .filter(|p| matches!(&p.planned, Ok((plan, _)) if !plan.steps.is_empty()))
-        .collect();
-    let wanted = match going.as_slice() {
-        [one] => one.target.label(),
-        many if many.iter().all(|p| p.target.track == TrackName::Tenant) => format!("{} tenants", many.len()),
-        many => format!("{} databases", many.len()),
     };
+    let wanted = loss.confirm;
     let given = match &back.confirm {
         Some(text) => Some(text.clone()),
         None if context.globals.no_input || !std::io::stdin().is_terminal() => None,
         None => {
-            for loss in &losses {
-                context.say(&format!("  {loss}"));
+            for lost in &loss.loses {
+                context.say(&format!("  {lost}"));
             }
             let prompt = format!("Data is lost for good. Type  {wanted}  to go on");
             dialoguer::Input::<String>::new()
@@ -297,29 +286,10 @@ fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), C
         None => format!("going back destroys data in {wanted}, and that needs a confirmation"),
     };
     let mut error = CommandError::new(Exit::Refused, title).code(tenantry::Code(4004));
-    for loss in losses.into_iter().take(5) {
-        error = error.fact("loses", loss);
+    for lost in loss.loses.into_iter().take(5) {
+        error = error.fact("loses", lost);
     }
     Err(error
         .fact("state", "nothing was rolled back")
         .help(format!("the same command with  --confirm \"{wanted}\"")))
-}
-
-/// Returns each migration whose way back destroys data, with what it does.
-fn losses(previews: &[Preview]) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    for preview in previews {
-        let Ok((plan, _)) = &preview.planned else { continue };
-        for step in &plan.steps {
-            let words: BTreeSet<&str> = destroys_data(step.script(), preview.target.address.engine())
-                .into_iter()
-                .map(|destruction| destruction.word)
-                .collect();
-            if !words.is_empty() {
-                let words: Vec<&str> = words.into_iter().collect();
-                found.insert(format!("{}  {}", step.migration.label(), words.join(", ")));
-            }
-        }
-    }
-    found.into_iter().rev().collect()
 }

@@ -3,10 +3,11 @@
 use tenantry::engine::Engine;
 
 use super::{five, on_each_engine};
-use crate::stderr;
+use crate::{stderr, stdout};
 
 on_each_engine!(
     going_back_asks_where_data_is_lost,
+    a_rehearsal_shows_the_loss_and_the_text_that_is_wanted,
     without_a_way_back_nothing_is_touched,
 );
 
@@ -104,4 +105,52 @@ fn without_a_way_back_nothing_is_touched(engine: Engine) {
         assert_eq!(platform.query(&acme, VERSIONS), before);
         assert_eq!(platform.one(&acme, "SELECT count(*) FROM more"), "1");
     }
+}
+
+fn a_rehearsal_shows_the_loss_and_the_text_that_is_wanted(engine: Engine) {
+    let Some(platform) = five(engine) else { return };
+    let acme = platform.database("acme");
+    let one = ["migrate", "rollback", "acme", "--step", "1"];
+    let shown = stdout(&platform.ends(0, &[&one[..], &["--dry-run"]].concat()));
+    assert!(
+        shown.contains("Would lose data:\n\n  1_things  DROP TABLE\n"),
+        "{shown}"
+    );
+    let next = "Next:  tenantry migrate rollback acme --step 1 --confirm acme\n";
+    assert!(shown.contains(next), "{shown}");
+    let all = ["migrate", "rollback", "--all-tenants", "--step", "1"];
+    let shown = platform.json(0, &[&all[..], &["--dry-run"]].concat());
+    let loss = serde_json::json!({ "confirm": "5 tenants", "loses": ["1_things  DROP TABLE"] });
+    assert_eq!(shown["loss"], loss);
+    assert_eq!(platform.one(&acme, "SELECT count(*) FROM things"), "2");
+    let wanted = loss["confirm"].as_str().unwrap();
+    platform.ends(0, &[&all[..], &["--confirm", wanted]].concat());
+
+    platform.write(
+        "migrations/tenant/002_v.sql",
+        "CREATE VIEW v AS SELECT 1 AS one;\n",
+    );
+    platform.write("migrations/tenant/002_v.down.sql", "DROP VIEW v;\n");
+    platform.ends(0, &["migrate", "all-tenants"]);
+    let kept = stdout(&platform.ends(0, &[&one[..], &["--dry-run"]].concat()));
+    let next = "Next:  tenantry migrate rollback acme --step 1\n";
+    assert!(kept.contains(next) && !kept.contains("lose data"), "{kept}");
+}
+
+#[test]
+fn a_rehearsal_that_not_everybody_answers_leads_back_to_itself() {
+    let Some(platform) = five(Engine::Sqlite) else {
+        return;
+    };
+    let file = format!("data/{}", platform.database("wonka"));
+    std::fs::write(platform.path(&file), "this is no database, whatever it is called").unwrap();
+    let all = ["migrate", "rollback", "--all-tenants", "--step", "1", "--dry-run"];
+    let output = platform.command(&all).output().unwrap();
+    assert_ne!(output.status.code(), Some(0), "{output:?}");
+    let said = stderr(&output);
+    let again = "tenantry migrate rollback --all-tenants --step 1 --dry-run";
+    assert!(said.contains(again) && !said.contains("migrate plan"), "{said}");
+    let shown = stdout(&output);
+    assert!(shown.contains("1_things  DROP TABLE"), "{shown}");
+    assert!(!shown.contains("--confirm"), "{shown}");
 }

@@ -1,15 +1,17 @@
 //! Destruction that a statement's own words do not show: in bodies, in calls, in strings of SQL.
 
-use std::borrow::Cow;
-
-use super::update::updated;
-use super::{altered, created, dropped, told};
+use super::altered::altered;
+use super::executed::{executed, prepared};
+use super::quoted::{is_plain, unquoted};
+use super::routine::Routine;
+use super::update::{updated, upserted};
+use super::{created, dropped, told};
 use crate::engine::Engine;
 use crate::migration::cursor::Cursor;
 use crate::migration::split::{Kind, Token};
 
 /// How deep strings in strings are looked into.
-const DEEPEST: usize = 4;
+pub(super) const DEEPEST: usize = 4;
 
 /// Returns what the text that a statement runs does, or the statement's own word where that text cannot be
 /// seen; `None` if it runs no other text, or one in which nothing is destroyed.
@@ -25,10 +27,10 @@ pub(super) fn hidden(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static 
         "DO" if engine == Engine::Postgres => block(cursor),
         // A function is called for what it does.
         "DO" => Some("DO"),
-        "PREPARE" if engine == Engine::MySql => prepared(cursor),
+        "PREPARE" if engine == Engine::MySql => prepared(cursor, 0),
         // PREPARE showed it already.
-        "EXECUTE" if !cursor.at("IMMEDIATE") => None,
-        "EXECUTE" => executed(cursor, engine),
+        "EXECUTE" if engine == Engine::Postgres => None,
+        "EXECUTE" => executed(cursor, engine, 0),
         "SET" => set_for(cursor, engine),
         _ => scan(cursor, engine, 0),
     }
@@ -41,6 +43,16 @@ fn is_compound(cursor: &Cursor<'_>) -> bool {
     verb.is_some() || (ahead.name().is_some() && ahead.eat_symbol(b':'))
 }
 
+/// Whether a statement of PostgreSQL calls the function of the server that takes a large object away.
+pub(super) fn unlinks(mut cursor: Cursor<'_>) -> bool {
+    while let Some(token) = cursor.bump() {
+        if token.is(cursor.text(), "lo_unlink") && cursor.eat_symbol(b'(') {
+            return true;
+        }
+    }
+    false
+}
+
 /// MariaDB's `SET STATEMENT name = value FOR statement`. Stands behind the verb.
 fn set_for(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     (cursor.eat("STATEMENT") && cursor.skip_past("FOR"))
@@ -48,44 +60,22 @@ fn set_for(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
         .flatten()
 }
 
-/// A PostgreSQL `DO` block, before or behind its language.
+/// A PostgreSQL `DO` block, before or behind its language. Another language's text says nothing to us, nor does
+/// one with escapes.
 fn block(mut cursor: Cursor<'_>) -> Option<&'static str> {
-    let mut found = None;
+    let mut body = None;
     while let Some(token) = cursor.bump() {
-        if token.kind == Kind::Text {
-            let body = unquoted(cursor.text_of(token));
-            found = found.or(scan(Cursor::new(&body, Engine::Postgres), Engine::Postgres, 0));
-        } else if token.is(cursor.text(), "LANGUAGE") && cursor.eat_any(&["plpgsql", "sql"]).is_none() {
-            // Another language's text says nothing to us.
+        let is_language = token.is(cursor.text(), "LANGUAGE");
+        let raw = cursor.text_of(token);
+        if is_language && cursor.eat_any(&["plpgsql", "sql"]).is_some() {
+            continue;
+        }
+        if body.is_some() || token.kind != Kind::Text || !is_plain(raw) {
             return Some("DO");
         }
+        body = Some(unquoted(raw));
     }
-    found
-}
-
-/// `PREPARE name FROM 'text'` or `FROM @variable`.
-fn prepared(mut cursor: Cursor<'_>) -> Option<&'static str> {
-    cursor.skip_past("FROM");
-    let token = cursor.peek()?;
-    if token.kind == Kind::Text {
-        return scan(cursor, Engine::MySql, 0);
-    }
-    Some("PREPARE")
-}
-
-/// Stands behind the verb.
-fn executed(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
-    cursor.eat("IMMEDIATE");
-    if cursor.at_any(&["FUNCTION", "PROCEDURE", "ON"]).is_some() {
-        return None;
-    }
-    let mut ahead = cursor.clone();
-    let formats = ahead.eat_any(&["format", "CONCAT"]).is_some() && ahead.eat_symbol(b'(');
-    let first = if formats { ahead.peek() } else { cursor.peek() };
-    if first.is_some_and(|token| token.kind == Kind::Text) {
-        return scan(cursor, engine, 1);
-    }
-    Some("EXECUTE")
+    scan(Cursor::new(&body?, Engine::Postgres), Engine::Postgres, 0)
 }
 
 /// Looks at every place of a text where a statement could begin, and into its strings.
@@ -97,7 +87,8 @@ pub(super) fn scan(mut cursor: Cursor<'_>, engine: Engine, depth: usize) -> Opti
             return found;
         }
         let token = cursor.bump()?;
-        if token.kind == Kind::Text && depth < DEEPEST {
+        // The others run no string but those of EXECUTE and PREPARE.
+        if engine == Engine::Postgres && token.kind == Kind::Text && depth < DEEPEST {
             let inner = unquoted(cursor.text_of(token));
             let found = scan(Cursor::new(&inner, engine), engine, depth + 1);
             if found.is_some() {
@@ -115,35 +106,45 @@ fn begun(
     (engine, depth): (Engine, usize),
 ) -> Option<&'static str> {
     match cursor.eat_any(&[
-        "DROP", "TRUNCATE", "DELETE", "UPDATE", "REPLACE", "ALTER", "CALL", "EXECUTE", "PREPARE", "CREATE",
+        "DROP",
+        "TRUNCATE",
+        "DELETE",
+        "UPDATE",
+        "REPLACE",
+        "ALTER",
+        "CALL",
+        "EXECUTE",
+        "PREPARE",
+        "CREATE",
         "SET",
+        "LO_UNLINK",
     ])? {
-        "DROP" => dropped(cursor.clone()).or_else(|| unfinished(&cursor, depth)),
+        "DROP" => dropped(cursor),
         "ALTER" => altered(cursor, engine),
         "CALL" => Some("CALL"),
-        "EXECUTE" => executed(cursor, engine),
-        "PREPARE" if engine == Engine::MySql => prepared(cursor),
-        "CREATE" if engine == Engine::MySql => created::created(cursor, engine),
+        "EXECUTE" => executed(cursor, engine, depth),
+        "PREPARE" if engine == Engine::MySql => prepared(cursor, depth),
+        "CREATE" if engine == Engine::MySql => created::replaced(cursor, engine),
+        // Its body is a string, and the strings are looked into.
+        "CREATE" if engine == Engine::Postgres => Routine::read(cursor, engine)?.unseen(),
         "PREPARE" | "CREATE" => None,
         "SET" => set_for(cursor, engine),
+        "LO_UNLINK" => cursor.eat_symbol(b'(').then_some("lo_unlink"),
+        // `ON CONFLICT DO UPDATE`, `ON DUPLICATE KEY UPDATE`: only in MySQL DO begins statements.
+        "UPDATE" if engine != Engine::MySql && is_behind(before, &["DO"]) => upserted(cursor),
+        "UPDATE" if is_behind(before, &["KEY"]) => upserted(cursor),
         // `WHEN MATCHED THEN DELETE`.
         "DELETE" if is_behind(before, &["THEN"]) => Some("DELETE"),
-        // `WHILE … DO DELETE`: only PostgreSQL has `ON CONFLICT DO UPDATE`.
-        _ if engine != Engine::MySql && is_behind(before, &["DO"]) => None,
+        "REPLACE" if cursor.at("INTO") => Some("REPLACE"),
+        "UPDATE" if cursor.eat_all(&["OR", "REPLACE"]) => Some("REPLACE"),
         // `ON DELETE`, `BEFORE TRUNCATE OR DELETE`, `GRANT SELECT, DELETE ON`.
         _ if is_named_only(before, &cursor) => None,
         "UPDATE" => updated(cursor),
-        "REPLACE" => cursor.at("INTO").then_some("REPLACE"),
+        "REPLACE" => (engine == Engine::MySql && cursor.peek().is_some()).then_some("REPLACE"),
         "DELETE" if engine == Engine::Postgres => cursor.at("FROM").then_some("DELETE"),
         "DELETE" => cursor.peek().is_some().then_some("DELETE"),
         _ => cursor.peek().is_some().then_some("TRUNCATE"),
     }
-}
-
-/// A verb that is put together with what is not in the string: `'DROP ' || kind`, `'DROP %s'`.
-fn unfinished(cursor: &Cursor<'_>, depth: usize) -> Option<&'static str> {
-    let open = cursor.peek().is_none_or(|token| token.kind == Kind::Symbol);
-    (depth > 0 && open).then_some("DROP")
 }
 
 /// Whether the verb names an event, a right, a lock, a function or a part of another statement here.
@@ -159,22 +160,4 @@ fn is_named_only(before: Option<(&str, Token)>, after: &Cursor<'_>) -> bool {
 
 fn is_behind(before: Option<(&str, Token)>, words: &[&str]) -> bool {
     before.is_some_and(|(text, token)| words.iter().any(|word| token.is(text, word)))
-}
-
-/// Returns what is between a string's quotes, of whatever kind.
-fn unquoted(raw: &str) -> Cow<'_, str> {
-    let Some(open) = raw.find(['\'', '"', '$']) else {
-        return Cow::Borrowed(raw);
-    };
-    let rest = raw.get(open..).unwrap_or_default();
-    if rest.starts_with('$') {
-        let tag = rest
-            .get(1..)
-            .and_then(|tail| tail.find('$'))
-            .map_or(1, |at| at + 2);
-        return Cow::Borrowed(rest.get(tag..rest.len().saturating_sub(tag)).unwrap_or_default());
-    }
-    let quote = rest.get(..1).unwrap_or_default();
-    let inner = rest.get(1..rest.len().saturating_sub(1)).unwrap_or_default();
-    Cow::Owned(inner.replace(&quote.repeat(2), quote))
 }

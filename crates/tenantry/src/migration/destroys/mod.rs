@@ -1,48 +1,84 @@
 //! Which statements of a script take data away for good: their rollback must be confirmed by hand.
 
+mod altered;
 mod body;
 mod created;
+mod executed;
+mod quoted;
+mod routine;
 #[cfg(test)]
 mod tests;
 mod update;
 
-use super::cursor::{Cursor, unquoted};
+use std::fmt;
+
+use self::routine::Routine;
+use super::cursor::Cursor;
 use super::script::Script;
 use crate::engine::Engine;
 
 /// A statement that takes data away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destruction {
     /// Its index in the script.
     pub statement: usize,
     /// What it does, in SQL's words: `DROP TABLE`.
     pub word: &'static str,
+    /// The body that the statement makes, if it stands in one: `function undo`. It is run later, or never.
+    pub body: Option<String>,
+}
+
+impl fmt::Display for Destruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.body {
+            Some(body) => write!(f, "{} in {body}", self.word),
+            None => f.write_str(self.word),
+        }
+    }
 }
 
 /// Returns the statements that drop tables, columns, schemas or databases, delete or replace rows, or forget
 /// what a column held, and those that may: `CALL`, `CASCADE`, and whatever runs a text that cannot be seen.
 ///
-/// A column's values are forgotten by an `UPDATE` that sets it to NULL or to its default, or, in every row, to
-/// what is made of no column; not if its WHERE says what was there (`x = …`, `x IN …`). A new type forgets
-/// them where USING does not name the column. `DO` blocks, the statements of conditions and loops, and the
-/// strings that are executed are looked into.
+/// A column's values are forgotten by an `UPDATE` that sets it to NULL, to its default or to an empty text, or, in
+/// every row, to what is made of no column; not if its WHERE says what was there (`x = …`, `x IN …`). A new type
+/// may forget them. `DO` blocks, the statements of conditions and loops, and the strings that are executed are
+/// looked into, and so is the body of a function, procedure, trigger, rule or event that a statement makes. Text
+/// that is put together and run counts as `EXECUTE`.
 ///
-/// Not seen: what a function does that is called in a query or by a trigger, what `ON CONFLICT DO UPDATE`
-/// overwrites, and what an expression loses that does name the column (`left(x, 3)`).
+/// Not seen: what a function or trigger does that is there already, and what an expression loses that does name
+/// a column (`left(x, 3)`).
 pub fn destroys_data(script: &Script, engine: Engine) -> Vec<Destruction> {
     let texts = (0..script.statements.len()).map(|index| (index, script.statement(index)));
     texts
         .filter_map(|(statement, text)| {
             let word = told(Cursor::new(text, engine), engine)?;
-            Some(Destruction { statement, word })
+            let body = body_of(text, engine);
+            Some(Destruction {
+                statement,
+                word,
+                body,
+            })
         })
         .collect()
+}
+
+/// Names the body that a statement makes; `None` if it makes none.
+fn body_of(text: &str, engine: Engine) -> Option<String> {
+    let mut cursor = Cursor::new(text, engine);
+    cursor
+        .eat("CREATE")
+        .then(|| Routine::read(cursor, engine))
+        .flatten()
+        .map(|routine| routine.label())
 }
 
 /// Returns what a statement does, by its own words or by the text that it runs.
 fn told(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     while engine == Engine::Postgres && cursor.eat_symbol(b'(') {}
-    destroyer(cursor.clone(), engine).or_else(|| body::hidden(cursor, engine))
+    destroyer(cursor.clone(), engine)
+        .or_else(|| body::hidden(cursor.clone(), engine))
+        .or_else(|| (engine == Engine::Postgres && body::unlinks(cursor)).then_some("lo_unlink"))
 }
 
 fn destroyer(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
@@ -61,8 +97,8 @@ fn destroyer(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
         "UPDATE" => update::updated(cursor),
         "REPLACE" => Some("REPLACE"),
         "INSERT" if cursor.eat_all(&["OR", "REPLACE"]) => Some("REPLACE"),
-        "INSERT" => created::queried(cursor, engine),
-        _ => altered(cursor, engine),
+        "INSERT" => created::inserted(cursor, engine),
+        _ => altered::altered(cursor, engine),
     }
 }
 
@@ -89,19 +125,10 @@ fn behind<'a>(cursor: &Cursor<'a>) -> Cursor<'a> {
     ahead
 }
 
-/// Nothing that is dropped with a view, an index or the like holds data of its own. Of anything else a column
-/// can be made: it goes with it.
+/// Nothing that is dropped with an index, a trigger or the like holds data of its own. Of anything else, of the
+/// rows of a view too, a column can be made: it goes with it.
 fn dropped(mut cursor: Cursor<'_>) -> Option<&'static str> {
-    const WITHOUT_COLUMNS: [&str; 8] = [
-        "VIEW",
-        "MATERIALIZED",
-        "INDEX",
-        "TRIGGER",
-        "SEQUENCE",
-        "RULE",
-        "POLICY",
-        "CONSTRAINT",
-    ];
+    const WITHOUT_COLUMNS: [&str; 6] = ["INDEX", "TRIGGER", "SEQUENCE", "RULE", "POLICY", "CONSTRAINT"];
     cursor.eat_any(&["TEMPORARY", "FOREIGN"]);
     if cursor.at_any(&WITHOUT_COLUMNS).is_some() {
         return None;
@@ -126,107 +153,4 @@ fn cascades(mut cursor: Cursor<'_>) -> bool {
         }
     }
     false
-}
-
-/// Looks at the first words of every action of an `ALTER TABLE`, or of a PostgreSQL type that tables are made
-/// of.
-fn altered(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
-    cursor.eat("ONLINE");
-    // Rows that a new key finds twice are taken away without a word.
-    if cursor.eat_all(&["IGNORE", "TABLE"]) {
-        return Some("ALTER IGNORE TABLE");
-    }
-    cursor.eat("FOREIGN");
-    match cursor.eat_any(&["TABLE", "TYPE", "EVENT"])? {
-        "EVENT" => return created::scheduled(cursor, engine),
-        "TYPE" if engine != Engine::Postgres => return None,
-        _ => {}
-    }
-    cursor.eat_all(&["IF", "EXISTS"]);
-    cursor.eat("ONLY");
-    // `format('ALTER TABLE %I …')` fills the name in later.
-    cursor.eat_symbol(b'%');
-    cursor.qualified()?;
-    cursor.eat_symbol(b'*');
-    // MariaDB: how long to wait for the table.
-    if cursor.eat("WAIT") {
-        cursor.bump();
-    }
-    cursor.eat("NOWAIT");
-    loop {
-        if let Some(word) = action(cursor.clone(), engine) {
-            return Some(word);
-        }
-        to_next_action(&mut cursor)?;
-    }
-}
-
-fn action(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
-    const KEPT: [&str; 6] = ["INDEX", "KEY", "PRIMARY", "FOREIGN", "CHECK", "PERIOD"];
-    if cursor.eat("ALTER") {
-        return retyped(cursor);
-    }
-    if engine == Engine::MySql && cursor.eat("ENGINE") {
-        cursor.eat_symbol(b'=');
-        return cursor.at("BLACKHOLE").then_some("ENGINE = BLACKHOLE");
-    }
-    let verb = cursor.eat_any(&["DROP", "TRUNCATE", "DISCARD"])?;
-    if verb == "DISCARD" {
-        return (engine == Engine::MySql).then_some("DISCARD TABLESPACE");
-    }
-    if cursor.at("PARTITION") && engine == Engine::MySql {
-        return Some(if verb == "DROP" {
-            "DROP PARTITION"
-        } else {
-            "TRUNCATE"
-        });
-    }
-    if cursor.at("ATTRIBUTE") && engine == Engine::Postgres {
-        return Some("DROP ATTRIBUTE");
-    }
-    let kept = cursor.at("CONSTRAINT") || (engine == Engine::MySql && cursor.at_any(&KEPT).is_some());
-    (verb == "DROP" && !kept).then_some("DROP COLUMN")
-}
-
-/// `ALTER [COLUMN] name [SET DATA] TYPE type USING expression` without the column in the expression.
-fn retyped(mut cursor: Cursor<'_>) -> Option<&'static str> {
-    cursor.eat("COLUMN");
-    let column = cursor.name()?;
-    cursor.eat_all(&["SET", "DATA"]);
-    if !cursor.eat("TYPE") {
-        return None;
-    }
-    let mut using = false;
-    let mut depth = 0_usize;
-    while let Some(token) = cursor.bump() {
-        match cursor.text_of(token) {
-            "(" => depth += 1,
-            ")" => depth = depth.saturating_sub(1),
-            ";" => break,
-            "," if depth == 0 => break,
-            _ if using
-                && unquoted(token, cursor.text()).is_some_and(|name| name.eq_ignore_ascii_case(&column)) =>
-            {
-                return None;
-            }
-            _ => using |= token.is(cursor.text(), "USING"),
-        }
-    }
-    using.then_some("ALTER COLUMN … USING")
-}
-
-/// Steps over the next comma outside parentheses; `None` if there is no more.
-fn to_next_action(cursor: &mut Cursor<'_>) -> Option<()> {
-    let mut depth = 0_usize;
-    loop {
-        let token = cursor.bump()?;
-        match cursor.text_of(token) {
-            "(" => depth += 1,
-            ")" => depth = depth.saturating_sub(1),
-            "," if depth == 0 => return Some(()),
-            // In a body the next statement begins here.
-            ";" => return None,
-            _ => {}
-        }
-    }
 }
