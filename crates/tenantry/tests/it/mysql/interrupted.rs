@@ -173,8 +173,8 @@ async fn sessions_killed_at_random_lose_and_double_nothing() {
                     kills += u32::from(db.admin.query_drop(format!("KILL CONNECTION {id}")).await.is_ok());
                 }
             };
-            let (_, ()) = tokio::join!(running, kill);
-            assert!(attempt < 100, "it never ends");
+            let (result, ()) = tokio::join!(running, kill);
+            assert!(attempt < 100, "it never ends: {result:?}");
         }
         assert_eq!(effects(&mut db).await, expected, "round {round}");
         db.drop().await;
