@@ -40,6 +40,17 @@ fn look(connection: &Connection) -> rusqlite::Result<Found> {
 /// Reads both tables; an absent history if ours are not there. The caller's transaction makes it one
 /// snapshot.
 pub(super) fn read(connection: &Connection, endpoint: &str) -> Result<History, SessionError> {
+    // Preparing a statement takes no snapshot yet: somebody else's first run may have made the tables since.
+    for _ in 0..2 {
+        if let Some(history) = read_once(connection, endpoint)? {
+            return Ok(history);
+        }
+    }
+    Err(damaged("our tables come and go"))
+}
+
+/// The same; `None` if the tables came while it looked.
+fn read_once(connection: &Connection, endpoint: &str) -> Result<Option<History>, SessionError> {
     let refused = |error: &rusqlite::Error| session_error(endpoint, error);
     let meta = match connection.prepare(META) {
         Ok(mut statement) => statement
@@ -70,23 +81,28 @@ pub(super) fn read(connection: &Connection, endpoint: &str) -> Result<History, S
         rows.push(applied(row).map_err(|e| refused(&e))??);
     }
     rows.sort_by(|a: &Applied, b| (&a.track, a.version).cmp(&(&b.track, b.version)));
-    Ok(History {
+    Ok(Some(History {
         meta: Some(meta),
         rows,
         occupied: false,
-    })
+    }))
 }
 
 /// Says why our tables could not be read: they are not there, or one of them, or something else.
-fn absent(connection: &Connection, endpoint: &str, error: &rusqlite::Error) -> Result<History, SessionError> {
+fn absent(
+    connection: &Connection,
+    endpoint: &str,
+    error: &rusqlite::Error,
+) -> Result<Option<History>, SessionError> {
     let found = look(connection).map_err(|e| session_error(endpoint, &e))?;
     match (found.meta, found.history) {
-        (false, false) => Ok(History {
+        (false, false) => Ok(Some(History {
             occupied: found.others,
             ..History::default()
-        }),
+        })),
         (true, false) => Err(damaged("`_tenantry_history` is missing")),
         (false, true) => Err(damaged("`_tenantry_meta` is missing")),
+        (true, true) if error.to_string().contains("no such table") => Ok(None),
         (true, true) => Err(session_error(endpoint, error)),
     }
 }

@@ -39,7 +39,7 @@ fn is_executed_by_all(opening: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::may_be_skipped;
-    use crate::migration::mysql_class::{Class, classify};
+    use crate::migration::mysql_class::{Class, classify, sets_user_variables};
 
     #[test]
     fn a_statement_that_a_server_may_skip_is_sent_alone() {
@@ -47,7 +47,6 @@ mod tests {
             "/*!99999 INSERT INTO a VALUES (2) */",
             "/*!80000 CREATE TABLE */ /*M!100600 a (n INT) */ -- b",
             "/*M! UPDATE a SET n = 1 */",
-            "/*!80000 SET @a = 1 */",
         ] {
             assert!(may_be_skipped(statement), "{statement}");
             assert_eq!(classify(statement), Class::Opaque, "{statement}");
@@ -62,7 +61,9 @@ mod tests {
             assert!(!may_be_skipped(statement), "{statement}");
             assert_ne!(classify(statement), Class::Opaque, "{statement}");
         }
-        let set = "/*!80000 SET SESSION information_schema_stats_expiry = 0 */";
+        let set = "/*!80000 SET @a = 1, SESSION information_schema_stats_expiry = 0 */";
         assert_eq!(classify(set), Class::Session);
+        assert!(sets_user_variables("/*!40101 SET @a = 1 */"));
+        assert!(!sets_user_variables("/*!80000 SET @a = 1 */"));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::conditional::may_be_skipped;
 use super::results::{Cuts, Results, results};
 use super::values::{assigns, computes, is_for_the_next};
 use super::variables::{Risk, Unnamed, Use, Variables, risks, unnamed, variables};
@@ -97,7 +98,8 @@ pub(crate) fn is_about_temporary_table(statement: &str) -> bool {
 /// Returns whether a statement sets variables of the user's and nothing else: such a statement may stand
 /// between rows in their transaction.
 pub(crate) fn sets_user_variables(statement: &str) -> bool {
-    if classify(statement) != Class::Session {
+    // What a server may skip cannot share a message.
+    if classify(statement) != Class::Session || may_be_skipped(statement) {
         return false;
     }
     let mut cursor = Cursor::new(statement, Engine::MySql);

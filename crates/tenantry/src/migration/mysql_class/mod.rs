@@ -60,22 +60,14 @@ pub enum Class {
 /// What is not recognised is [`Class::Opaque`].
 pub fn classify(statement: &str) -> Class {
     let class = class(Cursor::new(statement, Engine::MySql), &mut Named::default());
-    let shares_a_message = match &class {
-        Class::Dml | Class::AtomicDdl { .. } | Class::MultiObjectDdl { .. } => true,
-        // A user variable is set in the message of the rows around it.
-        Class::Session => statement.starts_with("/*") && names_user_variables(statement),
-        Class::Repeatable | Class::NotRepeatable | Class::Opaque => false,
-    };
+    let shares_a_message = matches!(
+        class,
+        Class::Dml | Class::AtomicDdl { .. } | Class::MultiObjectDdl { .. }
+    );
     if shares_a_message && conditional::may_be_skipped(statement) {
         return Class::Opaque;
     }
     class
-}
-
-fn names_user_variables(statement: &str) -> bool {
-    let mut changes = SessionChanges::default();
-    changes.note(statement);
-    !changes.user.is_empty()
 }
 
 /// Returns a statement without the `SET STATEMENT … FOR` before it ("SET STATEMENT"), which sets variables for
