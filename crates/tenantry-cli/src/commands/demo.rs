@@ -14,6 +14,7 @@ use tenantry::run::{Control, Job, RunOptions, new_run_id, run as run_jobs};
 use tenantry::{NameError, Selection, TenantId, TrackName};
 
 use super::files::not_written;
+use super::look::look;
 use super::opened::{self, block_on};
 use super::runs::{self, Asking, Ended};
 use super::{Context, Format, errors, init};
@@ -176,7 +177,7 @@ async fn finish(
     runs: Vec<Finished>,
 ) -> Result<Exit, CommandError> {
     let selected = fleet.select(&Selection::default(), Tiers::Tenant).await?;
-    let previews = fleet.preview(&selected, &Control::default()).await;
+    let previews = look(context, fleet, &selected).await;
     let current = previews
         .iter()
         .filter(|p| matches!(&p.planned, Ok((plan, _)) if plan.steps.is_empty()))

@@ -4,9 +4,10 @@ use tenantry::TrackName;
 use tenantry::fleet::{Fleet, Selected, Tiers};
 use tenantry::migration::Version;
 use tenantry::plan::Goal;
-use tenantry::run::{Control, Preview, TargetReport};
+use tenantry::run::{Preview, TargetReport};
 
 use super::again;
+use super::look::look;
 use super::loss::Loss;
 use super::opened::{self, block_on};
 use super::planned::{self, Planned};
@@ -92,7 +93,7 @@ async fn show_with(
     selected: &Selected,
     next: impl FnOnce(&Planned) -> Option<String>,
 ) -> Result<(Exit, bool), CommandError> {
-    let previews = fleet.preview(selected, &Control::default()).await;
+    let previews = look(context, fleet, selected).await;
     let planned = planned_of(context, selected, &previews);
     let exit = tell(context, &planned, "tenantry migrate plan", next)?;
     Ok((exit, planned.is_anything_pending()))

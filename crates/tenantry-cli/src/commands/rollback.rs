@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use tenantry::fleet::{Fleet, Selected, Tiers, central_target};
 use tenantry::plan::{Goal, PlanError};
 use tenantry::registry::Run;
-use tenantry::run::{Control, Failure, Preview, is_idle};
+use tenantry::run::{Failure, Preview, is_idle};
 use tenantry::{Code, Direction, Selection, TenantStatus, TrackName};
 
 use super::again::{self, Again};
+use super::look::look;
 use super::loss::Loss;
 use super::opened::{self, block_on};
 use super::runs::{self, Asking};
@@ -45,7 +46,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
             return Ok(Exit::Done);
         };
         selected.aim(&unit.goal)?;
-        let mut previews = fleet.preview(&selected, &Control::default()).await;
+        let mut previews = look(context, &fleet, &selected).await;
         let older = match &unit.chosen {
             Chosen::Last(guess) => fleet.older_change(&selected, guess, &previews).await?,
             Chosen::ByName | Chosen::HalfTakenBack => None,
@@ -54,7 +55,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
             context.say(&format!("Nothing newer is left to take back than {}.", older.id));
             unit = of_run(&fleet, back, older).await?;
             selected.aim(&unit.goal)?;
-            previews = fleet.preview(&selected, &Control::default()).await;
+            previews = look(context, &fleet, &selected).await;
         }
         refuse_without_way_back(&previews)?;
         refuse_beneath_another(back, &previews)?;
@@ -74,6 +75,13 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         confirm(context, back, &previews)?;
         selected.left_out.clear();
         selected.hold_to(&previews);
+        if selected.jobs.is_empty() && !to_tell {
+            // Nothing can run, so that there is no run to record: it would hide the one to go on with.
+            return plans::show_back(context, &selected, &previews, &unit.command);
+        }
+        if let Some(run) = &unit.reverts {
+            context.say(&format!("Taking back {run}: {}.", taken_back(&previews)));
+        }
         let asking = Asking {
             command: unit.command.clone(),
             direction: Direction::Down,
@@ -87,6 +95,20 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         };
         runs::carry_out(context, &project, &fleet, selected, asking).await
     })
+}
+
+/// Counts what the way back would do.
+fn taken_back(previews: &[Preview]) -> String {
+    let steps = previews.iter().filter_map(|p| p.planned.as_ref().ok());
+    let counts: Vec<usize> = steps
+        .map(|(plan, _)| plan.steps.len())
+        .filter(|n| *n > 0)
+        .collect();
+    format!(
+        "{} in {}",
+        text::count(counts.iter().sum(), "migration"),
+        text::count(counts.len(), "database")
+    )
 }
 
 /// Chooses the targets; never the whole fleet unless it was asked for by name.

@@ -32,7 +32,7 @@ pub(crate) use message::{Canvas, ending};
 pub(crate) use problem::Problem;
 pub(crate) use style::Paint;
 pub(crate) use table::Table;
-pub(crate) use view::{Ending, RunView, draw_groups};
+pub(crate) use view::{Ending, RunView, SILENCE, draw_groups};
 pub(crate) use warning::{Told, warnings};
 pub(crate) use wire::Finished;
 

@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::interrupt::Notice;
 
 /// How long nothing may be said.
-pub(super) const SILENCE: Duration = Duration::from_secs(10);
+pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 
 /// How often the terminal is redrawn.
 pub(super) const REDRAW: Duration = Duration::from_millis(100);

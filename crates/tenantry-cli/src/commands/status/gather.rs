@@ -8,9 +8,11 @@ use tenantry::engine::Engine;
 use tenantry::fleet::{Fleet, Selected};
 use tenantry::migration::{Track, Version};
 use tenantry::registry::NotCurrent;
-use tenantry::run::{Control, Outcome, Preview, TargetReport};
+use tenantry::run::{Outcome, Preview, TargetReport};
 use tenantry::{Code, Selection, Standing, TrackName};
 
+use super::super::Context;
+use super::super::look::look;
 use super::super::planned::failed;
 use crate::failure::CommandError;
 use crate::render::advice::code_to_explain;
@@ -139,11 +141,12 @@ pub(super) fn unfinished<'a>(tracks: impl Iterator<Item = &'a Track>) -> Vec<Str
 /// # Errors
 /// What the registry says.
 pub(super) async fn asked(
+    context: &Context,
     fleet: &Fleet,
     selection: &Selection,
     selected: &Selected,
 ) -> Result<(Shown, Vec<TargetReport>), CommandError> {
-    let previews = fleet.preview(selected, &Control::default()).await;
+    let previews = look(context, fleet, selected).await;
     let failed = failed(selected, &previews);
     let mut tracks = ByTrack::default();
     for preview in &previews {
@@ -173,8 +176,13 @@ pub(super) async fn asked(
 
 /// Asks the central database, which has no row in the registry, and adds its track behind all others. Returns
 /// why it could not be planned.
-pub(super) async fn add_central(fleet: &Fleet, central: &Selected, shown: &mut Shown) -> Vec<TargetReport> {
-    let previews = fleet.preview(central, &Control::default()).await;
+pub(super) async fn add_central(
+    context: &Context,
+    fleet: &Fleet,
+    central: &Selected,
+    shown: &mut Shown,
+) -> Vec<TargetReport> {
+    let previews = look(context, fleet, central).await;
     for preview in &previews {
         let track = central
             .tracks

@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
             if selected.is_empty() && central.is_empty() {
                 return runs::empty(context, &Limits::default()).map(|exit| (exit, false));
             }
-            let (mut shown, failed) = gather::asked(&fleet, &selection, &selected).await?;
+            let (mut shown, failed) = gather::asked(context, &fleet, &selection, &selected).await?;
             shown.unfinished = gather::unfinished(selected.tracks.iter().map(AsRef::as_ref));
             (shown, failed)
         } else {
@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
         };
         let of_central = gather::unfinished(central.tracks.iter().map(AsRef::as_ref));
         shown.unfinished.extend(of_central);
-        failed.extend(gather::add_central(&fleet, &central, &mut shown).await);
+        failed.extend(gather::add_central(context, &fleet, &central, &mut shown).await);
         let exit = plans::tell_failed(context, &failed, "tenantry migrate status --live");
         let mut human = view::human(&shown);
         if exit != Exit::Done {

@@ -3,9 +3,10 @@
 use serde::Serialize;
 use tenantry::fleet::{Fleet, Tiers};
 use tenantry::history::Phase;
-use tenantry::run::{Control, Preview};
+use tenantry::run::Preview;
 use tenantry::{Selection, Tenant, TenantStatus};
 
+use super::super::look::look;
 use super::super::planned::failed;
 use super::super::{Context, plans};
 use super::{gather, view};
@@ -53,7 +54,7 @@ pub(super) async fn show(
 ) -> Result<(Exit, bool), CommandError> {
     let tenant = fleet.registry.find_tenant(given).await?;
     let selected = fleet.select(&Selection::of(&tenant), Tiers::Both).await?;
-    let previews = fleet.preview(&selected, &Control::default()).await;
+    let previews = look(context, fleet, &selected).await;
     let failed = failed(&selected, &previews);
     let mut databases: Vec<ShownHistory> = previews.iter().map(history).collect();
     for left in selected.left_out.iter().filter(|left| left.failure.is_some()) {
