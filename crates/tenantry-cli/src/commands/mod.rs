@@ -9,6 +9,7 @@ mod errors;
 mod explain;
 mod files;
 mod init;
+mod kept;
 mod look;
 mod loss;
 mod make;

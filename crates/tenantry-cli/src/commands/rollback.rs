@@ -15,7 +15,7 @@ use super::look::look;
 use super::loss::Loss;
 use super::opened::{self, block_on};
 use super::runs::{self, Asking};
-use super::{Context, migrate, plans};
+use super::{Context, kept, migrate, plans};
 use crate::args::Back;
 use crate::config::Project;
 use crate::exit::Exit;
@@ -41,9 +41,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
             return runs::empty(context, &back.limits);
         }
         let Some(mut unit) = unit(context, &fleet, &selected, back).await? else {
-            let nothing = serde_json::json!({ "reverted": 0 });
-            context.answer("There is no run to take back.", &nothing)?;
-            return Ok(Exit::Done);
+            return nothing(context, "There is no run to take back.");
         };
         selected.aim(&unit.goal)?;
         let mut previews = look(context, &fleet, &selected).await;
@@ -63,11 +61,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         let missed = unit.chosen == Chosen::HalfTakenBack || previews.iter().any(Preview::is_unrecorded);
         let to_tell = !back.limits.dry_run && missed;
         if is_idle(&previews) && !to_tell {
-            context.answer(
-                "There is nothing to take back.",
-                &serde_json::json!({ "reverted": 0 }),
-            )?;
-            return Ok(Exit::Done);
+            return nothing(context, "There is nothing to take back.");
         }
         if back.limits.dry_run {
             return plans::show_back(context, &selected, &previews, &unit.command);
@@ -82,6 +76,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         if let Some(run) = &unit.reverts {
             context.say(&format!("Taking back {run}: {}.", taken_back(&previews)));
         }
+        kept::tell(context, &fleet, back, (&unit.goal, &unit.command)).await?;
         let asking = Asking {
             command: unit.command.clone(),
             direction: Direction::Down,
@@ -95,6 +90,11 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         };
         runs::carry_out(context, &project, &fleet, selected, asking).await
     })
+}
+
+fn nothing(context: &Context, why: &str) -> Result<Exit, CommandError> {
+    context.answer(why, &serde_json::json!({ "reverted": 0 }))?;
+    Ok(Exit::Done)
 }
 
 /// Counts what the way back would do.

@@ -207,8 +207,13 @@ fn one_line(text: &str) -> String {
 
 /// Returns the candidate that looks most like a word; `None` if none looks like it.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Two letters of a short word that changed places hardly look alike.
+    let likeness = |candidate: &str| {
+        let one_slip = strsim::damerau_levenshtein(word, candidate) <= 1;
+        strsim::jaro_winkler(word, candidate).max(if one_slip { 0.75 } else { 0.0 })
+    };
     candidates
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .map(|candidate| (likeness(candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
@@ -235,6 +240,8 @@ mod tests {
         let (title, place) = refused("\n[cental]\nurl = \"x\"\n");
         assert_eq!(title, "unknown key `cental`, did you mean `central`?");
         assert_eq!(place.line, 2);
+        let (title, _) = refused("[rnu]\nconcurrency = 5\n");
+        assert_eq!(title, "unknown key `rnu`, did you mean `run`?");
         let (title, _) = refused("[[server]]\nname = \"x\"\n");
         assert!(title.starts_with("unknown key `server`"), "{title}");
     }

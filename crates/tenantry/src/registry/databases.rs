@@ -97,7 +97,7 @@ impl Registry {
         check_key("database name", &new.name)?;
         let server = self.listed_server(new.server.as_str()).await?;
         if let Some(existing) = self.database_for(&new.tenant_id, new.product.as_ref()).await? {
-            return Ok(existing);
+            return self.joined(existing, new, &server).await;
         }
         let row = self.sealed(new, &server)?;
         match self.insert_database(&row, &server.jurisdiction).await {
@@ -106,11 +106,14 @@ impl Registry {
             Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
                 // Somebody else may have reserved it for the same tenant since we looked.
                 let existing = self.database_for(&new.tenant_id, new.product.as_ref()).await?;
-                existing.ok_or_else(|| RegistryError::Taken {
-                    what: "database",
-                    name: new.name.clone(),
-                    owner: None,
-                })
+                match existing {
+                    Some(existing) => self.joined(existing, new, &server).await,
+                    None => Err(RegistryError::Taken {
+                        what: "database",
+                        name: new.name.clone(),
+                        owner: None,
+                    }),
+                }
             }
             Err(error) => Err(self.refused(&error)),
         }
@@ -134,6 +137,20 @@ impl Registry {
             .await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// Returns a database that was reserved before, unless it stands in another jurisdiction than was asked for.
+    async fn joined(
+        &self,
+        existing: Database,
+        new: &NewDatabase,
+        wanted: &ListedServer,
+    ) -> Result<Database, RegistryError> {
+        let stands = self.listed_server(existing.server.as_str()).await?;
+        if stands.jurisdiction == wanted.jurisdiction {
+            return Ok(existing);
+        }
+        Err(self.of_another_jurisdiction(new, &wanted.jurisdiction).await?)
     }
 
     async fn of_another_jurisdiction(

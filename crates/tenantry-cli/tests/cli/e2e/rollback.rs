@@ -3,11 +3,13 @@
 use tenantry::engine::Engine;
 
 use super::{five, on_each_engine};
+use crate::platform::Platform;
 use crate::{stderr, stdout};
 
 on_each_engine!(
     going_back_asks_where_data_is_lost,
     a_rehearsal_shows_the_loss_and_the_text_that_is_wanted,
+    what_a_run_applied_to_products_is_not_passed_over_in_silence,
     without_a_way_back_nothing_is_touched,
 );
 
@@ -153,4 +155,31 @@ fn a_rehearsal_that_not_everybody_answers_leads_back_to_itself() {
     let shown = stdout(&output);
     assert!(shown.contains("1_things  DROP TABLE"), "{shown}");
     assert!(!shown.contains("--confirm"), "{shown}");
+}
+
+fn what_a_run_applied_to_products_is_not_passed_over_in_silence(engine: Engine) {
+    let files = [("001_a.sql", "CREATE TABLE a (id INTEGER);\n")];
+    let Some(platform) = Platform::with_tenants(engine, &files, &["acme"]) else {
+        return;
+    };
+    platform.write(
+        "migrations/products/kira/001_a.sql",
+        "CREATE TABLE a (id INTEGER);\n",
+    );
+    platform.ends(0, &["product", "provision", "kira", "--tenant", "acme"]);
+    for folder in ["tenant", "products/kira"] {
+        let name = format!("migrations/{folder}/002_v");
+        platform.write(&format!("{name}.sql"), "CREATE VIEW v AS SELECT id FROM a;\n");
+        platform.write(&format!("{name}.down.sql"), "DROP VIEW v;\n");
+    }
+    platform.ends(0, &["migrate", "all"]);
+    let back = ["migrate", "rollback", "--all-tenants"];
+    let said = stderr(&platform.ends(0, &back));
+    assert!(said.contains("Taking back run_"), "{said}");
+    assert!(said.contains("1 migration in 1 database"), "{said}");
+    let command = said.lines().find_map(|line| line.split_once("stays:  tenantry "));
+    let words: Vec<&str> = command.unwrap().1.split(' ').collect();
+    assert_eq!(platform.json(0, &words)["applied"], 1, "{said}");
+    let nothing = platform.json(0, &[&back[..], &["--product", "kira"]].concat());
+    assert_eq!(nothing["reverted"], 0, "{nothing}");
 }
