@@ -16,7 +16,7 @@ use super::foresee::Foreseen;
 use super::mark::Open;
 use super::queue::{Queue, Queued};
 use super::room::Room;
-use super::wire::{Part, Role, Sent, send};
+use super::wire::{Part, Role, Sent};
 use super::writes::Writer;
 use crate::engine::error::ApplyError;
 use crate::engine::session::Recorded;
@@ -155,12 +155,7 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         if self.changes_session(index) {
-            let mut parts = self.prelude();
-            parts.extend_from_slice(self.around.reset);
-            parts.extend(clean::named(step.script()));
-            let sent = send(self.conn, &parts).await;
-            self.accept(&sent, &parts, index).await?;
-            self.set_back(index, step).await?;
+            self.clean_up(index, step).await?;
         }
         if self.finished != Some(index) {
             self.queue.push(Queued::Finish(index));

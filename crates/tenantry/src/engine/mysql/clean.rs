@@ -94,7 +94,7 @@ pub(super) fn may_leave_traces(classes: &[Class]) -> bool {
 }
 
 /// What takes away what the statements of a script name: user variables and temporary tables.
-pub(super) fn named(script: &Script) -> Vec<Part> {
+fn named(script: &Script) -> Vec<Part> {
     let changes = changes(script);
     let mut parts = Vec::new();
     let user = changes.user.iter().filter_map(|name| identifier(name));
@@ -111,9 +111,19 @@ pub(super) fn named(script: &Script) -> Vec<Part> {
 }
 
 impl Worker<'_> {
+    /// Commits what waits, and takes away what a step may have left in the session.
+    pub(super) async fn clean_up(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
+        let mut parts = self.prelude();
+        parts.extend_from_slice(self.around.reset);
+        parts.extend(named(step.script()));
+        let sent = send(self.conn, &parts).await;
+        self.accept(&sent, &parts, index).await?;
+        self.set_back(index, step).await
+    }
+
     /// Sets the variables that a step's statements name back to the server's own, besides those that every file
     /// has set back. Each by itself, since a server may not have it; nothing where none is named.
-    pub(super) async fn set_back(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
+    async fn set_back(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
         let changes = changes(step.script());
         let known = |name: &str| ALWAYS.contains(&name) || OURS.contains(&name);
         let others = changes.system.iter().filter(|name| !known(name));

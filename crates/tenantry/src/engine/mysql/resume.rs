@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::apply::{Ddl, Worker, lost_or_refused};
-use super::clean;
 use super::fingerprint::{ABSENT, Fingerprints, Lasting, of_objects};
 use super::mark::{self, Open};
 use super::queue::{Progress, Queued};
@@ -54,11 +53,7 @@ impl Worker<'_> {
         let found = self.find_next(index, step, row).await?;
         let next = self.go_on(index, step, found.next)?;
         if next < found.replayed {
-            let mut parts = self.prelude();
-            parts.extend_from_slice(self.around.reset);
-            parts.extend(clean::named(step.script()));
-            let sent = send(self.conn, &parts).await;
-            self.accept(&sent, &parts, index).await?;
+            self.clean_up(index, step).await?;
         } else {
             self.replay((index, step), row, found.replayed..next).await?;
         }
