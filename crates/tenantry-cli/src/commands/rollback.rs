@@ -63,16 +63,14 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         if is_idle(&previews) && !to_tell {
             return nothing(context, "There is nothing to take back.");
         }
-        if back.limits.dry_run {
+        // Where nothing can run there is no run to record: it would hide the one to go on with.
+        let can_run = to_tell || previews.iter().any(|preview| preview.planned.is_ok());
+        if back.limits.dry_run || !can_run {
             return plans::show_back(context, &selected, &previews, &unit.command);
         }
         confirm(context, back, &previews)?;
         selected.left_out.clear();
         selected.hold_to(&previews);
-        if selected.jobs.is_empty() && !to_tell {
-            // Nothing can run, so that there is no run to record: it would hide the one to go on with.
-            return plans::show_back(context, &selected, &previews, &unit.command);
-        }
         if let Some(run) = &unit.reverts {
             context.say(&format!("Taking back {run}: {}.", taken_back(&previews)));
         }
