@@ -183,3 +183,34 @@ fn what_a_run_applied_to_products_is_not_passed_over_in_silence(engine: Engine) 
     let nothing = platform.json(0, &[&back[..], &["--product", "kira"]].concat());
     assert_eq!(nothing["reverted"], 0, "{nothing}");
 }
+
+#[test]
+fn a_way_back_that_nobody_can_go_is_told_once_and_is_no_run() {
+    let Some(platform) = five(Engine::Sqlite) else {
+        return;
+    };
+    let file = format!("data/{}", platform.database("wonka"));
+    std::fs::write(platform.path(&file), "this is no database, whatever it is called").unwrap();
+    let runs = || platform.one("central.db", "SELECT count(*) FROM tenantry_runs");
+    let before = runs();
+    let words = [
+        "migrate",
+        "rollback",
+        "wonka",
+        "--step",
+        "1",
+        "--confirm",
+        "wonka",
+    ];
+    let output = platform.command(&words).output().unwrap();
+    assert_eq!(output.status.code(), Some(20), "{output:?}");
+    let said = stderr(&output);
+    assert_eq!(said.matches("error[").count(), 1, "{said}");
+    assert!(!said.contains("Taking back"), "{said}");
+    assert_eq!(runs(), before);
+    platform.ends(
+        0,
+        &["migrate", "rollback", "acme", "--step", "1", "--confirm", "acme"],
+    );
+    assert_ne!(runs(), before, "the count would not see a run");
+}
