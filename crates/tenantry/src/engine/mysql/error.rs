@@ -55,9 +55,7 @@ fn class_of(errno: u16) -> Code {
 /// Returns the error of a session that was already open.
 pub(super) fn session_error(error: &Error) -> SessionError {
     match error {
-        Error::Server(server) if !ends_connection(server.code) => {
-            SessionError::Database(database_error(server))
-        }
+        Error::Server(server) if !ends_connection(server) => SessionError::Database(database_error(server)),
         // Not a lost connection: another attempt would send the same message again.
         Error::Other(said) if said.is::<MoreResults>() => SessionError::Database(DatabaseError {
             message: MoreResults.to_string(),
@@ -76,11 +74,13 @@ pub(super) fn session_error(error: &Error) -> SessionError {
 }
 
 /// Returns whether the server closes the connection with this error.
-pub(super) fn ends_connection(errno: u16) -> bool {
-    matches!(
-        errno,
-        1053 | 1152 | 1159 | 1160 | 1161 | 1184 | 1927 | 3169 | 4031
-    )
+pub(super) fn ends_connection(error: &ServerError) -> bool {
+    match error.code {
+        1053 | 1152 | 1159 | 1160 | 1161 | 1184 | 1927 | 3169 => true,
+        // MySQL's word for a client that was silent for too long is MariaDB's for a trigger that is not there.
+        4031 => error.message.contains("disconnected"),
+        _ => false,
+    }
 }
 
 /// Returns the error of a connection that could not be opened.

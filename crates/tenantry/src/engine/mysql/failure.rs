@@ -18,7 +18,7 @@ use super::queue::Progress;
 use super::tables::text;
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::{ApplyError, StateAfter};
-use crate::migration::mysql_class::{Class, missing, temporary_tables};
+use crate::migration::mysql_class::{Class, missing, starts, temporary_tables};
 use crate::plan::Step;
 
 impl Worker<'_> {
@@ -54,7 +54,7 @@ impl Worker<'_> {
         let part = parts.get(sent.answers.len()).or_else(|| parts.last());
         let role = part.map(|part| part.role);
         match (&error, role) {
-            (Error::Server(server), Some(Role::Work(at))) if !ends_connection(server.code) => {
+            (Error::Server(server), Some(Role::Work(at))) if !ends_connection(server) => {
                 self.statement_failed(server, index, at, base).await
             }
             _ => self.own_failed(&error, role, index).await,
@@ -71,7 +71,7 @@ impl Worker<'_> {
         let Error::Server(server) = error else {
             return lost_or_refused(source);
         };
-        if ends_connection(server.code) {
+        if ends_connection(server) {
             return lost_or_refused(source);
         }
         // The error that counts is the first one.
@@ -135,7 +135,7 @@ impl Worker<'_> {
         let (Error::Server(server), Some(step)) = (error, self.steps().get(index)) else {
             return lost_or_refused(session_error(error));
         };
-        if ends_connection(server.code) {
+        if ends_connection(server) {
             return lost_or_refused(session_error(error));
         }
         if server.code == INTERRUPTED && self.cancel_asked() {
@@ -173,8 +173,10 @@ impl Worker<'_> {
                 let now = fingerprint::of_objects(self.conn, self.writer.names, &objects)
                     .await
                     .map_err(lost_or_refused)?;
+                // Half of the statement took effect, or somebody else changed the object: to the next session
+                // that would look as if all of it had.
                 if self.before.as_ref().is_none_or(|before| *before != now) {
-                    return Ok(StateAfter::Unknown);
+                    return self.leave_open(index, base).await;
                 }
             }
             Class::Opaque if !self.is_refused_unrun(server, index, base).await => {
@@ -193,9 +195,11 @@ impl Worker<'_> {
         };
         let statement = step.script().statement(at);
         match (server.code, called(statement)) {
-            (CANNOT_BE_READ, _) => {
+            _ if starts(statement, &["PREPARE"]) || starts(statement, &["DEALLOCATE"]) => true,
+            // A copy is refused before it begins where its query cannot even be prepared.
+            (code, _) if code == CANNOT_BE_READ || starts(statement, &["CREATE", "TABLE"]) => {
                 let prepared = self.conn.prep(statement).await;
-                matches!(prepared, Err(Error::Server(again)) if again.code == CANNOT_BE_READ)
+                matches!(prepared, Err(Error::Server(again)) if again.code == code)
             }
             (NO_ROUTINE, Some(name)) => {
                 let probe = Part::new(Role::Probe, format!("SHOW CREATE PROCEDURE {name}"));

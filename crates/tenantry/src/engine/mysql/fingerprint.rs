@@ -3,6 +3,8 @@
 //! How a server shows an object depends on its version and on the session: the time zone of a default, the
 //! character set of a comment. So a fingerprint says how it was taken, and is compared with its like only.
 
+use std::ops::Range;
+
 use mysql_async::{Conn, Row, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -127,18 +129,37 @@ fn hash(rows: &[Row]) -> Vec<u8> {
     hasher.finalize().to_vec()
 }
 
-/// Leaves out the number behind `AUTO_INCREMENT=`, which every insert changes.
+/// Leaves out a table's counter. Every insert changes it, and the first one makes the whole option appear ("SHOW
+/// CREATE TABLE").
 fn hash_masked(hasher: &mut Sha256, text: &[u8]) {
-    const MARK: &[u8] = b" AUTO_INCREMENT=";
-    match text.windows(MARK.len()).position(|window| window == MARK) {
-        Some(at) => {
-            let (before, after) = text.split_at(at + MARK.len());
-            let digits = after.iter().take_while(|b| b.is_ascii_digit()).count();
-            hasher.update(before);
-            hasher.update(after.get(digits..).unwrap_or_default());
+    match counter(text) {
+        Some(counter) => {
+            hasher.update(text.get(..counter.start).unwrap_or_default());
+            hasher.update(text.get(counter.end..).unwrap_or_default());
         }
         None => hasher.update(text),
     }
+}
+
+/// Returns where ` AUTO_INCREMENT=n` stands among a table's options: in the line that closes the columns, before
+/// anything in quotes.
+fn counter(text: &[u8]) -> Option<Range<usize>> {
+    const MARK: &[u8] = b" AUTO_INCREMENT=";
+    const CLOSING: &[u8] = b"\n) ";
+    if !text.starts_with(b"CREATE TABLE") {
+        return None;
+    }
+    let closing = text
+        .windows(CLOSING.len())
+        .rposition(|window| window == CLOSING)?;
+    let options = text.get(closing..)?;
+    let quoted = options.iter().position(|byte| *byte == b'\'');
+    let plain = options.get(..quoted.unwrap_or(options.len()))?;
+    let start = plain.windows(MARK.len()).position(|window| window == MARK)?;
+    let digits = plain.get(start + MARK.len()..)?.iter();
+    let digits = digits.take_while(|byte| byte.is_ascii_digit()).count();
+    let start = closing + start;
+    Some(start..start + MARK.len() + digits)
 }
 
 /// Asks for the fingerprints of several objects.
@@ -165,4 +186,46 @@ pub(super) async fn of_objects(
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha256};
+
+    use super::hash_masked;
+
+    fn hashed(text: &str) -> Vec<u8> {
+        let mut hasher = Sha256::new();
+        hash_masked(&mut hasher, text.as_bytes());
+        hasher.finalize().to_vec()
+    }
+
+    #[test]
+    fn a_tables_counter_does_not_count_wherever_it_stands() {
+        let table = |comment: &str, counter: &str| {
+            let columns =
+                format!("  `id` int(11) NOT NULL AUTO_INCREMENT,\n  `n` int(11) COMMENT '{comment}'");
+            hashed(&format!(
+                "CREATE TABLE `jobs` (\n{columns}\n) ENGINE=InnoDB{counter} DEFAULT CHARSET=utf8mb4 COMMENT='a \
+                 AUTO_INCREMENT=1'"
+            ))
+        };
+        let new = table("", "");
+        assert_eq!(table("", " AUTO_INCREMENT=2"), new);
+        assert_eq!(table("", " AUTO_INCREMENT=1234"), new);
+        let told = table("see AUTO_INCREMENT=", "");
+        assert_eq!(table("see AUTO_INCREMENT=", " AUTO_INCREMENT=7"), told);
+        assert_ne!(told, new);
+        assert_ne!(table("see AUTO_INCREMENT=1", ""), told);
+    }
+
+    #[test]
+    fn what_is_no_option_of_a_table_counts() {
+        let body = |n: u8| {
+            hashed(&format!(
+                "CREATE PROCEDURE p()\nCREATE TABLE t (\n) AUTO_INCREMENT={n}"
+            ))
+        };
+        assert_ne!(body(1), body(2));
+    }
 }

@@ -8,14 +8,23 @@ use super::mark::Open;
 use super::queue::{Progress, Queue, Queued};
 use super::wire::{Part, Role, send, send_alone};
 use crate::engine::error::ApplyError;
-use crate::migration::mysql_class::{Object, ObjectKind, starts};
+use crate::migration::mysql_class::{Object, ObjectKind, Parts, starts};
 use crate::plan::Step;
 
 /// Returns whether it can be seen of the objects that a statement took effect.
 fn leaves_a_trace(statement: &str, objects: &[Object], before: &[String]) -> bool {
     // An event that is over changes or goes by itself.
     let passes = objects.iter().any(|object| object.kind == ObjectKind::Event);
-    !passes && !replaces_table(statement) && !swaps(statement, objects, before)
+    !passes
+        && !replaces_table(statement)
+        && !restarts_sequence(statement)
+        && !Parts::of(statement).replace_columns()
+        && !swaps(statement, objects, before)
+}
+
+/// A sequence is shown without its next value.
+fn restarts_sequence(statement: &str) -> bool {
+    starts(statement, &["ALTER", "SEQUENCE"]) && statement.to_ascii_uppercase().contains("RESTART")
 }
 
 /// A table may be replaced by an empty one that looks the same.
@@ -26,19 +35,25 @@ fn replaces_table(statement: &str) -> bool {
 
 /// Returns whether a renaming leaves an object under every name that had one: they may look the same.
 fn swaps(statement: &str, objects: &[Object], before: &[String]) -> bool {
-    if !starts(statement, &["RENAME"]) {
-        return false;
-    }
-    let there = before.iter().map(|fingerprint| fingerprint != ABSENT);
-    let old: BTreeMap<&Object, bool> = objects.iter().zip(there).collect();
-    let mut now = old.clone();
+    starts(statement, &["RENAME"]) && renamed(objects, before) == present(objects, before)
+}
+
+/// Returns which of a statement's objects are there.
+pub(super) fn present<'a>(objects: &'a [Object], looks: &[String]) -> BTreeMap<&'a Object, bool> {
+    let there = looks.iter().map(|fingerprint| fingerprint != ABSENT);
+    objects.iter().zip(there).collect()
+}
+
+/// Returns which of a renaming's objects are there behind it, given how they look before it.
+pub(super) fn renamed<'a>(objects: &'a [Object], before: &[String]) -> BTreeMap<&'a Object, bool> {
+    let mut now = present(objects, before);
     for pair in objects.chunks(2) {
         if let [from, to] = pair {
             let moved = now.insert(from, false).unwrap_or(false);
             now.insert(to, moved);
         }
     }
-    now == old
+    now
 }
 
 impl Worker<'_> {

@@ -1,17 +1,22 @@
 //! Taking up a step that was cut off: what has run, and whether the open statement took effect.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::apply::{Ddl, Worker, lost_or_refused};
 use super::fingerprint::{ABSENT, Fingerprints, Lasting, of_objects};
 use super::mark::{self, Open};
+use super::objects::{present, renamed};
 use super::queue::{Progress, Queued};
+use super::quote::literal;
 use super::tables::text;
-use super::wire::{Part, Role, send};
+use super::wire::{ALL, Part, Role, send};
 use crate::engine::error::{ApplyError, StateAfter};
 use crate::history::Applied;
 use crate::migration::OnResume;
-use crate::migration::mysql_class::{Class, body, is_about_temporary_table, missing, past_drops};
+use crate::migration::mysql_class::{
+    Class, Object, Parts, body, is_about_temporary_table, missing, past_drops,
+};
 use crate::plan::Step;
 
 /// Where an interrupted step stands.
@@ -183,10 +188,44 @@ impl Worker<'_> {
         }
         let text = body(step.script().statement(next));
         let verdict = compare(text, &before.objects, &now.objects, &class);
-        if verdict == Verdict::Applied && self.around.ddl == Ddl::Divisible {
+        if verdict != Verdict::Applied {
+            return Ok(verdict);
+        }
+        if self.around.ddl == Ddl::Divisible {
             return Ok(Verdict::Unclear("this server's DDL is not atomic"));
         }
-        Ok(verdict)
+        self.borne_out(text, objects.last()).await
+    }
+
+    /// Somebody else may have changed the table, as a job does that adds partitions: what the statement names
+    /// must be there too.
+    async fn borne_out(&mut self, statement: &str, table: Option<&Object>) -> Result<Verdict, ApplyError> {
+        let parts = Parts::of(statement);
+        let Some(table) = table.filter(|_| !parts.is_empty()) else {
+            return Ok(Verdict::Applied);
+        };
+        let of_table = format!(
+            "table_schema = {} AND table_name = {} {ALL}",
+            self.writer.names.database,
+            literal(&table.name)
+        );
+        let asked = [("column_name", "columns"), ("index_name", "statistics")].map(|(what, from)| {
+            let question = format!("SELECT {what} FROM information_schema.{from} WHERE {of_table}");
+            Part::new(Role::Question, question)
+        });
+        let sent = send(self.conn, &asked).await;
+        if let Some(error) = &sent.failure {
+            return Err(lost_or_refused(super::error::session_error(error)));
+        }
+        let names = |at| -> BTreeSet<String> {
+            let rows = sent.rows(at).iter().filter_map(|row| text(row, 0));
+            rows.map(|name| name.to_lowercase()).collect()
+        };
+        Ok(if parts.columns.fit(&names(0)) && parts.indexes.fit(&names(1)) {
+            Verdict::Applied
+        } else {
+            Verdict::Unclear("its table has changed, but not as the statement would change it")
+        })
     }
 
     /// What the file had set in the session that is gone is set again; temporary tables are gone for good.
@@ -227,20 +266,41 @@ fn compare(sql: &str, before: &[String], now: &[String], class: &Class) -> Verdi
     if changed == 0 {
         return Verdict::NotApplied;
     }
-    if changed < now.len() && matches!(class, Class::MultiObjectDdl { .. }) {
-        return Verdict::Unclear("some of its objects have changed and some have not");
+    if first == "RENAME" {
+        return compare_names(before, now, class);
     }
     // An index comes and goes with its table staying.
     let of_index = sql
         .split_whitespace()
         .take(6)
         .any(|word| word.eq_ignore_ascii_case("INDEX"));
-    let expected = match first.as_str() {
-        "CREATE" => now.iter().all(|object| object != ABSENT),
-        "DROP" if !of_index => now.iter().all(|object| object == ABSENT),
+    let all_gone = now.iter().all(|object| object == ABSENT);
+    if first == "DROP" && !of_index && all_gone {
+        return Verdict::Applied;
+    }
+    if changed < now.len() && matches!(class, Class::MultiObjectDdl { .. }) {
+        return Verdict::Unclear("some of its objects have changed and some have not");
+    }
+    let expected = match (first.as_str(), now) {
+        ("CREATE", now) => now.iter().all(|object| object != ABSENT),
+        ("DROP", _) => of_index,
+        // It gives the table another name.
+        ("ALTER", [old, new]) => old == ABSENT && new != ABSENT,
         _ => true,
     };
     if expected {
+        Verdict::Applied
+    } else {
+        Verdict::Unclear("its objects have changed, but not as the statement would change them")
+    }
+}
+
+/// A renaming shows in which names there are; tables may look the same under each.
+fn compare_names(before: &[String], now: &[String], class: &Class) -> Verdict {
+    let (Class::AtomicDdl { objects } | Class::MultiObjectDdl { objects }) = class else {
+        return Verdict::Unclear("it is read as another kind of statement than before");
+    };
+    if present(objects, now) == renamed(objects, before) {
         Verdict::Applied
     } else {
         Verdict::Unclear("its objects have changed, but not as the statement would change them")
@@ -283,6 +343,53 @@ mod tests {
         ));
         assert_eq!(
             compare("DROP INDEX i ON t", &looks("ab"), &looks("cd"), &one()),
+            Verdict::Applied
+        );
+    }
+
+    #[test]
+    fn a_renaming_counts_by_the_names_that_are_there() {
+        use crate::migration::mysql_class::ObjectKind;
+        let table = |name: &str| Object {
+            kind: ObjectKind::Table,
+            name: name.to_owned(),
+        };
+        let class = |names: &[&str]| Class::MultiObjectDdl {
+            objects: names.iter().map(|name| table(name)).collect(),
+        };
+        let one = class(&["jobs", "tasks"]);
+        let sql = "RENAME TABLE jobs TO tasks";
+        assert_eq!(
+            compare(sql, &looks("aa.0"), &looks("0.bb"), &one),
+            Verdict::Applied
+        );
+        assert_eq!(
+            compare(sql, &looks("aa.0"), &looks("aa.0"), &one),
+            Verdict::NotApplied
+        );
+        // Somebody added a partition.
+        assert!(matches!(
+            compare(sql, &looks("aa.0"), &looks("cc.0"), &one),
+            Verdict::Unclear(_)
+        ));
+        let chain = class(&["a", "a_old", "a_new", "a"]);
+        let sql = "RENAME TABLE a TO a_old, a_new TO a";
+        // The new one looks as the old one did.
+        let (before, now) = (looks("aa.0.bb.aa"), looks("aa.cc.0.aa"));
+        assert_eq!(compare(sql, &before, &now, &chain), Verdict::Applied);
+        let half = looks("0.cc.bb.0");
+        assert!(matches!(
+            compare(sql, &before, &half, &chain),
+            Verdict::Unclear(_)
+        ));
+    }
+
+    #[test]
+    fn tables_that_are_all_gone_were_dropped() {
+        let many = Class::MultiObjectDdl { objects: Vec::new() };
+        let sql = "DROP TABLE IF EXISTS a, b";
+        assert_eq!(
+            compare(sql, &looks("aa.0"), &looks("0.0"), &many),
             Verdict::Applied
         );
     }

@@ -4,6 +4,7 @@ mod conditional;
 mod functions;
 mod kept;
 mod object;
+mod parts;
 mod results;
 mod session;
 mod storage;
@@ -19,6 +20,7 @@ pub(crate) use kept::{
 };
 pub(crate) use object::starts;
 pub use object::{Object, ObjectKind};
+pub(crate) use parts::Parts;
 pub(crate) use results::Cuts;
 pub(crate) use session::SessionChanges;
 pub(crate) use storage::{Storage, storage};

@@ -199,6 +199,12 @@ impl Database {
 
     /// The same with a session in another state.
     pub(super) async fn kill_waiting(&mut self, kill: &str, state: &str) {
+        let id = self.when(state).await;
+        self.run(&format!("{kill} {id}")).await;
+    }
+
+    /// Waits until a session is in this state in this database, and returns its id.
+    pub(super) async fn when(&mut self, state: &str) -> String {
         let question = format!(
             "SELECT COALESCE(MAX(id), 0) FROM information_schema.processlist \
              WHERE db = '{}' AND state = '{state}'",
@@ -209,7 +215,7 @@ impl Database {
             tokio::task::yield_now().await;
             id = self.one(&question).await;
         }
-        self.run(&format!("{kill} {id}")).await;
+        id
     }
 }
 

@@ -10,7 +10,7 @@ const EVENTS: &str =
     "CREATE TABLE ev (n INT COMMENT 'Größe', at TIMESTAMP NOT NULL DEFAULT '2000-01-01 00:00:00');\n";
 
 /// Ends the session that carries a file out while its statement waits for a table; the statement never runs.
-async fn never_runs(db: &mut Database, files: &[(&str, Option<&str>)], table: &str) {
+pub(super) async fn never_runs(db: &mut Database, files: &[(&str, Option<&str>)], table: &str) {
     db.run("START TRANSACTION").await;
     db.one(&format!("SELECT COUNT(*) FROM {table}")).await;
     let files = track(files);
@@ -120,7 +120,7 @@ async fn a_definition_that_changes_by_itself_is_no_evidence() {
 }
 
 /// Cuts a run at every message and goes on; what was in place once is never taken back in silence.
-async fn is_done_once(make: &str, text: &str, question: &str, expected: &str) {
+pub(super) async fn is_done_once(make: &str, text: &str, question: &str, expected: &str) {
     let mut ambiguous = 0;
     for cut in (1..).flat_map(|at| [Cut::Before(at), Cut::After(at)]) {
         let Some(mut db) = Database::create().await else {

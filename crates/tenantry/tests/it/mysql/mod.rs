@@ -1,6 +1,7 @@
 //! MySQL and MariaDB, on a real MariaDB server.
 
 mod apply;
+mod changed;
 mod create;
 mod engines;
 mod fixture;
