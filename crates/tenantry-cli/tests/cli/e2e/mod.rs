@@ -6,6 +6,7 @@ mod central;
 mod create;
 mod failure;
 mod fleet;
+mod left_out;
 mod lost;
 mod one;
 mod rollback;

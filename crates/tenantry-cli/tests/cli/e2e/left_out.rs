@@ -1,0 +1,86 @@
+//! Who cannot be worked on: told by name and by the exit code, whichever way the run leads.
+
+use tenantry::engine::{Address, Engine};
+
+use super::{THINGS, THINGS_BACK};
+use crate::platform::Platform;
+use crate::stderr;
+
+const VERSIONS: &str = "SELECT max(version) FROM _tenantry_history";
+const VIEW: (&str, &str) = ("002_v.sql", "CREATE VIEW v AS SELECT 1 AS one;\n");
+const VIEW_BACK: (&str, &str) = ("002_v.down.sql", "DROP VIEW v;\n");
+
+/// Two tenants at 001, with 002 pending.
+fn two(engine: Engine) -> Option<Platform> {
+    let platform = Platform::with_tenants(engine, &[THINGS, THINGS_BACK], &["acme", "globex"])?;
+    for (name, sql) in [VIEW, VIEW_BACK] {
+        platform.write(&format!("migrations/tenant/{name}"), sql);
+    }
+    Some(platform)
+}
+
+fn central(platform: &Platform) -> &str {
+    match &platform.central.address {
+        Address::Network(at) => &at.database,
+        Address::Sqlite(at) => &at.file,
+    }
+}
+
+/// Lets the registry forget `globex`' shared database.
+fn lose_globex(platform: &Platform) {
+    platform.query(
+        central(platform),
+        "DELETE FROM tenantry_databases WHERE product = '' \
+         AND tenant_id = (SELECT id FROM tenantry_tenants WHERE slug = 'globex')",
+    );
+}
+
+#[test]
+fn a_rollback_names_who_has_no_database() {
+    let platform = two(Engine::Sqlite).unwrap();
+    platform.ends(0, &["migrate", "all-tenants"]);
+    lose_globex(&platform);
+    let back = platform.ends(20, &["migrate", "rollback", "--all-tenants"]);
+    assert!(stderr(&back).contains("TN-6013"), "{back:?}");
+    assert_eq!(platform.one(&platform.database("acme"), VERSIONS), "1");
+    for unit in [&[][..], &["--step", "1"], &["--step", "1", "--dry-run"]] {
+        let alone = platform.ends(20, &[&["migrate", "rollback", "globex"], unit].concat());
+        assert!(stderr(&alone).contains("TN-6013"), "{alone:?}");
+    }
+}
+
+#[test]
+fn a_rollback_does_not_pass_over_a_password_that_does_not_open() {
+    let Some(platform) = two(Engine::Postgres) else {
+        return;
+    };
+    platform.ends(0, &["migrate", "all-tenants"]);
+    platform.write(
+        "migrations/tenant/003_w.sql",
+        "CREATE VIEW w AS SELECT 1 AS one;\n",
+    );
+    platform.write("migrations/tenant/003_w.down.sql", "DROP VIEW w;\n");
+    platform.ends(0, &["migrate", "all-tenants"]);
+    let names = ["acme", "globex"].map(|tenant| platform.database(tenant));
+    let versions = || names.each_ref().map(|name| platform.one(name, VERSIONS));
+    let envelope = |to: &str| {
+        let sql = format!(
+            "UPDATE tenantry_databases SET secret = {to} \
+             WHERE tenant_id = (SELECT id FROM tenantry_tenants WHERE slug = 'globex')"
+        );
+        platform.query(central(&platform), &sql);
+    };
+    envelope("reverse(secret)");
+    let all = ["migrate", "rollback", "--all-tenants"];
+    for _ in 0..2 {
+        let back = platform.ends(20, &all);
+        assert!(stderr(&back).contains("TN-7004"), "{back:?}");
+        assert_eq!(versions(), ["2", "3"], "an older run was taken back");
+    }
+    let alone = platform.json(20, &["migrate", "rollback", "globex"]);
+    assert!(alone.to_string().contains("TN-7004"), "{alone}");
+    envelope("reverse(secret)");
+    let rest = platform.json(0, &all);
+    assert_eq!(rest["applied"], 1, "{rest}");
+    assert_eq!(versions(), ["2", "2"]);
+}
