@@ -4,7 +4,7 @@ use tenantry::engine::{Address, Engine};
 
 use super::{THINGS, THINGS_BACK};
 use crate::platform::Platform;
-use crate::stderr;
+use crate::{stderr, stdout};
 
 const VERSIONS: &str = "SELECT max(version) FROM _tenantry_history";
 const VIEW: (&str, &str) = ("002_v.sql", "CREATE VIEW v AS SELECT 1 AS one;\n");
@@ -33,6 +33,18 @@ fn lose_globex(platform: &Platform) {
         "DELETE FROM tenantry_databases WHERE product = '' \
          AND tenant_id = (SELECT id FROM tenantry_tenants WHERE slug = 'globex')",
     );
+}
+
+#[test]
+fn a_rehearsal_ends_as_it_says_when_somebody_is_left_out() {
+    let platform = two(Engine::Sqlite).unwrap();
+    let words = ["migrate", "all-tenants", "--dry-run"];
+    platform.ends(0, &words);
+    lose_globex(&platform);
+    let shown = stdout(&platform.ends(20, &words));
+    assert!(shown.contains("exit 20 (failed)"), "{shown}");
+    platform.json(20, &["migrate", "all", "--dry-run"]);
+    platform.json(20, &["migrate", "tenant", "globex", "--dry-run"]);
 }
 
 #[test]
