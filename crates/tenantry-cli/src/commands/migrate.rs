@@ -120,7 +120,7 @@ pub(super) fn resume(
             return Ok(Exit::Done);
         };
         let goal = found.goal.clone().unwrap_or_default();
-        if selected.jobs.is_empty() {
+        if selected.is_settled() {
             context.answer(
                 &format!("Nothing is left of {}.", found.id),
                 &serde_json::json!({ "resumed": found.id, "targets": 0 }),
@@ -160,7 +160,7 @@ async fn newest_open(fleet: &Fleet, everything: &Selected) -> Result<Option<(Run
         }
         let scope = scope_of(&left.run);
         let selected = fleet.among(left.targets, scope, everything.clone()).await?;
-        if !selected.jobs.is_empty() {
+        if !selected.is_settled() {
             return Ok(Some((left.run, selected)));
         }
         before = Some(left.run);

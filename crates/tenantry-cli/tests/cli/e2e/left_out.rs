@@ -48,6 +48,18 @@ fn a_rehearsal_ends_as_it_says_when_somebody_is_left_out() {
 }
 
 #[test]
+fn a_resume_does_not_say_that_nothing_is_left_of_who_was_left_out() {
+    let platform = two(Engine::Sqlite).unwrap();
+    lose_globex(&platform);
+    let failed = platform.json(20, &["migrate", "all-tenants"]);
+    let run = failed["run"].as_str().unwrap();
+    for words in [&["migrate", "resume", run][..], &["migrate", "resume"]] {
+        let resumed = platform.ends(20, words);
+        assert!(stderr(&resumed).contains("TN-6013"), "{resumed:?}");
+    }
+}
+
+#[test]
 fn a_rollback_names_who_has_no_database() {
     let platform = two(Engine::Sqlite).unwrap();
     platform.ends(0, &["migrate", "all-tenants"]);
