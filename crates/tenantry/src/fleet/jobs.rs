@@ -1,6 +1,6 @@
 //! From a selection of tenants to the jobs of a run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Fleet, FleetError};
@@ -80,6 +80,22 @@ impl Selected {
             job.after = job.after.and_then(|before| renumbered.get(&before).copied());
         }
         self.jobs = kept;
+    }
+
+    /// Leaves out, as not run, every product database that would have waited for one which was left out
+    /// itself.
+    pub(super) fn hold_back_products(&mut self) {
+        let of_tenants = self.failures().filter(|target| target.track == TrackName::Tenant);
+        let failed: HashSet<String> = of_tenants.map(|target| target.label.clone()).collect();
+        let waits = |job: &Job| {
+            let owner = job.target.owner.as_ref().map(|owner| owner.slug.as_str());
+            matches!(job.target.track, TrackName::Product(_))
+                && owner.is_some_and(|slug| failed.contains(slug))
+        };
+        let held = self.jobs.iter().filter(|job| waits(job));
+        let held = held.map(|job| TargetReport::untried(&job.target, Outcome::NotRun, None));
+        self.left_out.extend(held.collect::<Vec<_>>());
+        self.retain(|job| !waits(job));
     }
 
     /// Puts a job before all others, which then wait for it.

@@ -35,6 +35,13 @@ fn lose_globex(platform: &Platform) {
     );
 }
 
+fn product_database(platform: &Platform, tenant: &str) -> String {
+    let shown = platform.json(0, &["tenant", "show", tenant]);
+    let mut databases = shown["databases"].as_array().unwrap().iter();
+    let found = databases.find(|database| database["product"] == "kira");
+    found.unwrap()["database"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn a_rehearsal_ends_as_it_says_when_somebody_is_left_out() {
     let platform = two(Engine::Sqlite).unwrap();
@@ -57,6 +64,25 @@ fn a_resume_does_not_say_that_nothing_is_left_of_who_was_left_out() {
         let resumed = platform.ends(20, words);
         assert!(stderr(&resumed).contains("TN-6013"), "{resumed:?}");
     }
+}
+
+#[test]
+fn a_product_does_not_run_whose_tenant_was_left_out() {
+    let platform = two(Engine::Sqlite).unwrap();
+    let folder = "migrations/products/kira";
+    platform.write(&format!("{folder}/001_a.sql"), "CREATE TABLE a (id INTEGER);\n");
+    for tenant in ["acme", "globex"] {
+        platform.ends(0, &["product", "provision", "kira", "--tenant", tenant]);
+    }
+    platform.write(&format!("{folder}/{}", VIEW.0), VIEW.1);
+    lose_globex(&platform);
+    let run = platform.json(20, &["migrate", "all"]);
+    assert_eq!((&run["failed"], &run["not_run"]), (&1.into(), &1.into()), "{run}");
+    let versions = ["acme", "globex"].map(|t| platform.one(&product_database(&platform, t), VERSIONS));
+    assert_eq!(versions, ["2", "1"]);
+    platform.json(20, &["migrate", "resume"]);
+    let alone = platform.json(0, &["migrate", "products"]);
+    assert_eq!(alone["applied"], 1, "{alone}");
 }
 
 #[test]
