@@ -311,7 +311,8 @@ pub(super) fn begun_before(run: Option<&Run>) -> Condition {
 }
 
 /// Selects the runs that changed one of these databases, or any if none is given, by migrations that
-/// no later run took back there; a run that takes back a chain names its first run.
+/// no later run took back there; a run that takes back a chain names its first run. A resume that came after
+/// that is of the chain, and was not taken back.
 fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
     use run_target::Column;
     let (changed, changed_run) = (Alias::new("changed"), Alias::new("changed_run"));
@@ -329,7 +330,11 @@ fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
             run::Entity.into_table_ref().alias(back_run.clone()),
             Expr::col((back_run.clone(), run::Column::Id)).equals((back.clone(), Column::RunId)),
         )
-        .and_where(Expr::col((back_run, run::Column::Reverts)).eq(first_of_chain))
+        .and_where(Expr::col((back_run.clone(), run::Column::Reverts)).eq(first_of_chain))
+        .and_where(
+            Expr::col((back_run, run::Column::StartedAt))
+                .gt(Expr::col((changed_run.clone(), run::Column::StartedAt))),
+        )
         .and_where(of_back(Column::DatabaseId).equals((changed.clone(), Column::DatabaseId)))
         .and_where(of_back(Column::Track).equals((changed.clone(), Column::Track)))
         .and_where(of_back(Column::Migrations).gt(0))

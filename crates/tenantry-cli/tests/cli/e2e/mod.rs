@@ -14,6 +14,7 @@ mod session_lost;
 mod signals;
 mod too_long;
 mod units;
+mod unrecorded;
 
 /// Makes a test of each case on each engine.
 macro_rules! on_each_engine {
