@@ -127,6 +127,14 @@ fn a_rollback_does_not_pass_over_a_password_that_does_not_open() {
         assert!(stderr(&back).contains("TN-7004"), "{back:?}");
         assert_eq!(versions(), ["2", "3"], "an older run was taken back");
     }
+    let listed = platform.json(0, &["tenant", "list"]);
+    let shown = listed["items"].as_array().unwrap().iter();
+    let shown: Vec<&str> = shown
+        .filter_map(|t| t["databases"][0]["database"].as_str())
+        .collect();
+    assert_eq!(shown, names, "{listed}");
+    let shown = platform.json(0, &["tenant", "show", "globex"]);
+    assert_eq!(shown["databases"][0]["database"], names[1].as_str(), "{shown}");
     let alone = platform.json(20, &["migrate", "rollback", "globex"]);
     assert!(alone.to_string().contains("TN-7004"), "{alone}");
     envelope("reverse(secret)");
