@@ -138,9 +138,15 @@ pub(super) fn resume(
 }
 
 /// Returns a run that was named, and what is left of it.
+///
+/// # Errors
+/// TN-4009 for an unknown run; TN-4010 for one that went backwards and left something over.
 async fn named(fleet: &Fleet, id: &str, everything: Selected) -> Result<(Run, Selected), CommandError> {
     let found = fleet.registry.find_run(id).await?;
     if found.direction == Direction::Down {
+        if fleet.registry.unfinished_of(&found.id).await?.is_empty() {
+            return Ok((found, Selected::default()));
+        }
         return Err(went_back(fleet, &found).await?);
     }
     let selected = fleet.unfinished(&found.id, Unfinished::OfRun, everything).await?;
