@@ -177,7 +177,7 @@ pub(crate) struct Back {
     #[arg(long, alias = "all", conflicts_with = "central")]
     pub(crate) all_tenants: bool,
     /// The central database
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["only", "tenants", "except", "jurisdiction", "server", "product"])]
     pub(crate) central: bool,
     /// Revert the newest N migrations
     #[arg(long, value_name = "N", value_parser = super::values::parallel, conflicts_with_all = ["to", "run"])]

@@ -60,7 +60,7 @@ impl Again {
 }
 
 /// Returns a rollback as it can be typed again: the chosen targets and what is taken back, without the
-/// confirmation. `unit` is a flag with its value: `--run run_7f3a`.
+/// confirmation. `unit` is a flag with its value, `--run run_7f3a`, or empty.
 pub(super) fn rollback(back: &Back, unit: &str) -> String {
     let mut words = vec!["migrate rollback".to_owned()];
     words.extend(back.tenant.as_deref().map(quoted));
@@ -79,7 +79,7 @@ pub(super) fn rollback(back: &Back, unit: &str) -> String {
     ];
     let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
     words.extend(given.map(|(flag, list)| format!("{flag} {}", quoted(&list))));
-    words.push(unit.to_owned());
+    words.extend((!unit.is_empty()).then(|| unit.to_owned()));
     words.join(" ")
 }
 

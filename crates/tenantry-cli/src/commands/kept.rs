@@ -1,4 +1,4 @@
-//! What a rollback of a run leaves in place: the databases of products that were not asked for.
+//! What a rollback of a run leaves in place: the central database, and those of products that were not asked for.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use super::Context;
 use crate::args::Back;
 use crate::failure::CommandError;
 
-/// Says which products keep what the run applied to their databases, and the command that takes that back.
+/// Says that the central database or which products keep what the run applied there, and the commands that take
+/// that back.
 ///
 /// # Errors
 /// What the registry says.
@@ -26,18 +27,25 @@ pub(super) async fn tell(
     if !back.selection.product.is_empty() || back.central {
         return Ok(());
     }
-    let mut products = BTreeSet::new();
+    let mut tracks = BTreeSet::new();
     for run in chain {
         let targets = fleet.registry.targets_of(run).await?;
-        products.extend(targets.into_iter().filter_map(|target| match target.track {
-            TrackName::Product(product) if target.migrations > 0 => Some(product),
-            TrackName::Product(_) | TrackName::Tenant | TrackName::Central | TrackName::Registry => None,
-        }));
+        let changed = targets.into_iter().filter(|target| target.migrations > 0);
+        tracks.extend(changed.map(|target| target.track));
     }
-    if products.is_empty() {
+    if let (true, Some(first)) = (tracks.contains(&TrackName::Central), chain.first()) {
+        context.say(&format!(
+            "What it applied to the central database stays:  tenantry migrate rollback --central --run {first}"
+        ));
+    }
+    let products = tracks.iter().filter_map(|track| match track {
+        TrackName::Product(product) => Some(product),
+        TrackName::Tenant | TrackName::Central | TrackName::Registry => None,
+    });
+    let names: Vec<&str> = products.map(tenantry::ProductType::as_str).collect();
+    if names.is_empty() {
         return Ok(());
     }
-    let names: Vec<&str> = products.iter().map(tenantry::ProductType::as_str).collect();
     context.say(&format!(
         "What it applied to the databases of {} stays:  tenantry {command} --product {}",
         names.join(", "),

@@ -120,7 +120,7 @@ pub(super) fn resume(
             return Ok(Exit::Done);
         };
         let goal = found.goal.clone().unwrap_or_default();
-        if selected.jobs.is_empty() {
+        if selected.is_settled() {
             context.answer(
                 &format!("Nothing is left of {}.", found.id),
                 &serde_json::json!({ "resumed": found.id, "targets": 0 }),
@@ -138,9 +138,15 @@ pub(super) fn resume(
 }
 
 /// Returns a run that was named, and what is left of it.
+///
+/// # Errors
+/// TN-4009 for an unknown run; TN-4010 for one that went backwards and left something over.
 async fn named(fleet: &Fleet, id: &str, everything: Selected) -> Result<(Run, Selected), CommandError> {
     let found = fleet.registry.find_run(id).await?;
     if found.direction == Direction::Down {
+        if fleet.registry.unfinished_of(&found.id).await?.is_empty() {
+            return Ok((found, Selected::default()));
+        }
         return Err(went_back(fleet, &found).await?);
     }
     let selected = fleet.unfinished(&found.id, Unfinished::OfRun, everything).await?;
@@ -160,7 +166,7 @@ async fn newest_open(fleet: &Fleet, everything: &Selected) -> Result<Option<(Run
         }
         let scope = scope_of(&left.run);
         let selected = fleet.among(left.targets, scope, everything.clone()).await?;
-        if !selected.jobs.is_empty() {
+        if !selected.is_settled() {
             return Ok(Some((left.run, selected)));
         }
         before = Some(left.run);

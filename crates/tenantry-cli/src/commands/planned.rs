@@ -61,8 +61,9 @@ struct Refused {
     outcome: &'static str,
 }
 
-/// Migrations by version and direction.
-type ByVersion = BTreeMap<(i64, String), MigrationPlan>;
+/// Migrations by version and direction, and by what differs between engines: whether they run in a transaction,
+/// and how many statements their files have.
+type ByVersion = BTreeMap<(i64, String, bool, usize), MigrationPlan>;
 
 impl Planned {
     /// Sums up what every target answered.
@@ -78,11 +79,14 @@ impl Planned {
             current += usize::from(plan.steps.is_empty());
             track.targets += usize::from(!plan.steps.is_empty());
             for step in &plan.steps {
-                let key = (step.migration.version.number(), step.direction.to_string());
-                let entry = migrations
-                    .entry(key)
-                    .or_insert_with(|| migration_plan(step, engine));
-                entry.targets += 1;
+                let plan = migration_plan(step, engine);
+                let key = (
+                    step.migration.version.number(),
+                    plan.direction.clone(),
+                    plan.transactional,
+                    plan.statements,
+                );
+                migrations.entry(key).or_insert(plan).targets += 1;
             }
         }
         let tracks = tracks.into_values().map(|(track, migrations)| TrackPlan {
@@ -276,6 +280,11 @@ fn row(migration: &MigrationPlan, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tenantry::engine::{Address, Login, NetworkAddress, Tls};
+    use tenantry::fleet::central_target;
+    use tenantry::history::History;
+    use tenantry::migration::Track;
+    use tenantry::plan::{Goal, plan};
 
     fn migration(version: i64, direction: Direction) -> MigrationPlan {
         MigrationPlan {
@@ -286,6 +295,47 @@ mod tests {
             transactional: true,
             targets: 1,
         }
+    }
+
+    fn on(engine: Engine, sql: &str) -> Preview {
+        let address = Address::Network(NetworkAddress {
+            engine,
+            host: "db".to_owned(),
+            port: 1,
+            tls: Tls::Disable,
+            database: "acme".to_owned(),
+            login: Login {
+                user: "acme".to_owned(),
+                password: "x".into(),
+            },
+        });
+        let track = Track::from_files(TrackName::Tenant, engine, &[("1_a.sql", sql)]).unwrap();
+        let target = central_target(&address, "registry", TrackName::Tenant);
+        let planned = plan(&track, &History::default(), &Goal::Head).unwrap();
+        Preview {
+            target,
+            planned: Ok((planned, History::default())),
+            outcome: None,
+            refused: None,
+        }
+    }
+
+    #[test]
+    fn what_differs_between_engines_is_told_of_each() {
+        let two = "CREATE TABLE a (id INTEGER);\nCREATE TABLE b (id INTEGER);\n";
+        let previews = [
+            on(Engine::Postgres, two),
+            on(Engine::MySql, two),
+            on(Engine::Postgres, "CREATE TABLE a (id INTEGER);\n"),
+            on(Engine::MySql, two),
+        ];
+        let planned = Planned::new(&Selected::default(), &previews, &[]);
+        let told: Vec<_> = planned.tracks[0]
+            .migrations
+            .iter()
+            .map(|m| (m.transactional, m.statements, m.targets))
+            .collect();
+        assert_eq!(told, [(false, 2, 2), (true, 1, 1), (true, 2, 1)]);
     }
 
     #[test]

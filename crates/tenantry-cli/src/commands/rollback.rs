@@ -37,11 +37,16 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         let project = context.project()?;
         let fleet = opened::fleet_as_finished(&project, &back.limits).await?;
         let mut selected = choose(&project, &fleet, back).await?;
-        if selected.jobs.is_empty() {
+        if selected.is_settled() {
             return runs::empty(context, &back.limits);
         }
+        // Who was left out for a reason is told in any case: nobody knows what is left there.
+        let all_can_go = selected.failures().next().is_none();
         let Some(mut unit) = unit(context, &fleet, &selected, back).await? else {
-            return nothing(context, "There is no run to take back.");
+            if all_can_go {
+                return nothing(context, "There is no run to take back.");
+            }
+            return plans::show_back(context, &selected, &[], &again::rollback(back, ""));
         };
         selected.aim(&unit.goal)?;
         let mut previews = look(context, &fleet, &selected).await;
@@ -60,16 +65,16 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         // Where the registry missed an earlier rollback, this one only tells it.
         let missed = unit.chosen == Chosen::HalfTakenBack || previews.iter().any(Preview::is_unrecorded);
         let to_tell = !back.limits.dry_run && missed;
-        if is_idle(&previews) && !to_tell {
+        if is_idle(&previews) && !to_tell && all_can_go {
             return nothing(context, "There is nothing to take back.");
         }
         // Where nothing can run there is no run to record: it would hide the one to go on with.
-        let can_run = to_tell || previews.iter().any(|preview| preview.planned.is_ok());
+        let can_run = !previews.is_empty() && (to_tell || previews.iter().any(|p| p.planned.is_ok()));
         if back.limits.dry_run || !can_run {
             return plans::show_back(context, &selected, &previews, &unit.command);
         }
         confirm(context, back, &previews)?;
-        selected.left_out.clear();
+        selected.left_out.retain(|target| target.failure.is_some());
         selected.hold_to(&previews);
         if let Some(run) = &unit.reverts {
             context.say(&format!("Taking back {run}: {}.", taken_back(&previews)));

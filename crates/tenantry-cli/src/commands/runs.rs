@@ -69,7 +69,7 @@ pub(super) async fn carry_out(
         return empty(context, asking.limits);
     }
     if asking.limits.dry_run {
-        return plans::show(context, fleet, &selected).await.map(|_| Exit::Done);
+        return plans::show(context, fleet, &selected).await.map(|(exit, _)| exit);
     }
     show(context, project, fleet, selected, asking).await?.tell()
 }

@@ -1,8 +1,10 @@
 //! `tenant create | list | show`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use tenantry::provision::{NewTenant, Provisioned, Tenants};
-use tenantry::registry::{self, Database, RegistryError};
+use tenantry::registry::{self, ListedDatabase, RegistryError};
 use tenantry::{Jurisdiction, Tenant, TenantId};
 
 use super::again::quoted;
@@ -47,7 +49,7 @@ struct ShownDatabase {
 }
 
 impl Shown {
-    fn of(tenant: &Tenant, databases: &[Database]) -> Self {
+    fn of<'a>(tenant: &Tenant, databases: impl IntoIterator<Item = &'a ListedDatabase>) -> Self {
         Self {
             id: tenant.id.to_string(),
             slug: tenant.slug.to_string(),
@@ -57,17 +59,17 @@ impl Shown {
             external_id: tenant.external_id.clone(),
             domains: tenant.domains.iter().map(ToString::to_string).collect(),
             created_at: Utc::of_micros(tenant.created_at).rfc3339(),
-            databases: databases.iter().map(ShownDatabase::of).collect(),
+            databases: databases.into_iter().map(ShownDatabase::of).collect(),
         }
     }
 }
 
 impl ShownDatabase {
-    fn of(database: &Database) -> Self {
+    fn of(database: &ListedDatabase) -> Self {
         Self {
             product: database.product.as_ref().map(ToString::to_string),
             server: database.server.to_string(),
-            database: database.address.database().to_owned(),
+            database: database.name.clone(),
             version: database.version.map(|version| version.to_string()),
             outcome: database.outcome.map(tenantry::run::Outcome::as_str),
         }
@@ -106,7 +108,7 @@ pub(super) fn create(context: &Context, create: &TenantCreate) -> Result<Exit, C
         };
         let work = async |watch| tenants.watched(watch).create(&new).await;
         let ((tenant, made), told) = creations::carry_out(context, &creation, work).await?;
-        let databases = fleet.registry.databases_of(&tenant.id).await?;
+        let databases = fleet.registry.listed_databases_of(&tenant.id).await?;
         let answer = Created {
             tenant: Shown::of(&tenant, &databases),
             warnings: told.warnings,
@@ -238,7 +240,18 @@ pub(super) fn list(context: &Context, chosen: &Chosen) -> Result<Exit, CommandEr
         if tenants.is_empty() {
             context.say("No tenant fits.");
         }
-        let items: Vec<Shown> = tenants.iter().map(|tenant| Shown::of(tenant, &[])).collect();
+        let mut databases: BTreeMap<TenantId, Vec<ListedDatabase>> = BTreeMap::new();
+        for database in fleet.registry.listed_databases().await? {
+            databases
+                .entry(database.tenant_id.clone())
+                .or_default()
+                .push(database);
+        }
+        let of = |tenant: &Tenant| databases.get(&tenant.id).into_iter().flatten();
+        let items: Vec<Shown> = tenants
+            .iter()
+            .map(|tenant| Shown::of(tenant, of(tenant)))
+            .collect();
         let human = if tenants.is_empty() {
             String::new()
         } else {
@@ -258,7 +271,7 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
         let tenant = fleet.registry.find_tenant(given).await?;
-        let databases = fleet.registry.databases_of(&tenant.id).await?;
+        let databases = fleet.registry.listed_databases_of(&tenant.id).await?;
         let shown = Shown::of(&tenant, &databases);
         let mut lines = vec![format!(
             "{}   {}   {}   {} · {}",

@@ -61,6 +61,23 @@ fn help_and_version_are_json_where_json_is_asked_for() {
 }
 
 #[test]
+fn who_goes_back_is_not_said_of_the_central_database() {
+    let folder = tempfile::tempdir().unwrap();
+    for choice in [
+        "--only",
+        "--tenants",
+        "--except",
+        "--jurisdiction",
+        "--server",
+        "--product",
+    ] {
+        let words = ["migrate", "rollback", "--central", choice, "acme"];
+        let output = tenantry(folder.path(), &words);
+        assert_eq!(output.status.code(), Some(2), "{words:?} {output:?}");
+    }
+}
+
+#[test]
 fn an_error_code_is_explained_and_an_unknown_one_ends_with_4() {
     let folder = tempfile::tempdir().unwrap();
     let output = tenantry(folder.path(), &["explain", "1003"]);

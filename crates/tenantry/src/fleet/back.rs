@@ -15,12 +15,8 @@ impl Fleet {
         selected: &Selected,
         before: Option<&Run>,
     ) -> Result<Option<Run>, RegistryError> {
-        let tracks: BTreeSet<&TrackName> = selected.jobs.iter().map(|job| &job.target.track).collect();
-        let ids: Vec<String> = selected
-            .jobs
-            .iter()
-            .map(|job| job.target.database_id.clone())
-            .collect();
+        let tracks: BTreeSet<&TrackName> = selected.databases().map(|(_, track)| track).collect();
+        let ids: Vec<String> = selected.databases().map(|(id, _)| id.to_owned()).collect();
         let mut newest = None;
         for track in tracks {
             let run = self.registry.run_with_changes_before(track, &ids, before).await?;
@@ -37,11 +33,7 @@ impl Fleet {
         selected: &Selected,
         guess: Option<&Run>,
     ) -> Result<Option<Run>, RegistryError> {
-        let keys: HashSet<(&str, &TrackName)> = selected
-            .jobs
-            .iter()
-            .map(|job| (job.target.database_id.as_str(), &job.target.track))
-            .collect();
+        let keys: HashSet<(&str, &TrackName)> = selected.databases().collect();
         let is_ours = |target: &RunTarget| keys.contains(&(target.database_id.as_str(), &target.track));
         let mut before = None;
         while let Some(left) = self.registry.left_over_before(before.as_ref()).await? {
@@ -77,7 +69,10 @@ impl Fleet {
             .filter(|preview| preview.planned.is_err())
             .map(|preview| preview.target.database_id.as_str())
             .collect();
-        let mut unasked = Selected::default();
+        let mut unasked = Selected {
+            left_out: selected.left_out.clone(),
+            ..Selected::default()
+        };
         let is_silent = |job: &&Job| silent.contains(job.target.database_id.as_str());
         unasked
             .jobs

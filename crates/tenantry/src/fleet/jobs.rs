@@ -1,6 +1,6 @@
 //! From a selection of tenants to the jobs of a run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Fleet, FleetError};
@@ -44,6 +44,28 @@ impl Selected {
         self.jobs.is_empty() && self.left_out.is_empty()
     }
 
+    /// Returns whether there is neither a job nor anybody left out for another reason than that it was asked
+    /// for: a run would have nothing to do and nothing to tell.
+    pub fn is_settled(&self) -> bool {
+        self.jobs.is_empty() && self.left_out.iter().all(|t| t.outcome == Outcome::Skipped)
+    }
+
+    /// Returns those who are left out because they cannot be worked on.
+    pub fn failures(&self) -> impl Iterator<Item = &TargetReport> {
+        self.left_out.iter().filter(|target| target.failure.is_some())
+    }
+
+    /// Returns the databases that were selected, by id and track; also those that cannot be worked on.
+    pub(super) fn databases(&self) -> impl Iterator<Item = (&str, &TrackName)> {
+        let jobs = self.jobs.iter().map(|job| &job.target);
+        let jobs = jobs.map(|target| (target.database_id.as_str(), &target.track));
+        // Who has no database is named by its tenant.
+        let locked = self
+            .failures()
+            .filter(|target| target.database_id != target.label);
+        jobs.chain(locked.map(|target| (target.database_id.as_str(), &target.track)))
+    }
+
     /// Keeps the jobs that a condition holds for; a job whose predecessor goes waits for nobody.
     pub fn retain(&mut self, keep: impl Fn(&Job) -> bool) {
         let mut renumbered: HashMap<usize, usize> = HashMap::new();
@@ -58,6 +80,22 @@ impl Selected {
             job.after = job.after.and_then(|before| renumbered.get(&before).copied());
         }
         self.jobs = kept;
+    }
+
+    /// Leaves out, as not run, every product database that would have waited for one which was left out
+    /// itself.
+    pub(super) fn hold_back_products(&mut self) {
+        let of_tenants = self.failures().filter(|target| target.track == TrackName::Tenant);
+        let failed: HashSet<String> = of_tenants.map(|target| target.label.clone()).collect();
+        let waits = |job: &Job| {
+            let owner = job.target.owner.as_ref().map(|owner| owner.slug.as_str());
+            matches!(job.target.track, TrackName::Product(_))
+                && owner.is_some_and(|slug| failed.contains(slug))
+        };
+        let held = self.jobs.iter().filter(|job| waits(job));
+        let held = held.map(|job| TargetReport::untried(&job.target, Outcome::NotRun, None));
+        self.left_out.extend(held.collect::<Vec<_>>());
+        self.retain(|job| !waits(job));
     }
 
     /// Puts a job before all others, which then wait for it.

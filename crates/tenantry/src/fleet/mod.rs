@@ -116,18 +116,20 @@ pub struct Fleet {
 impl Fleet {
     /// Carries out what was selected and records it: the run before it begins, every outcome as it comes.
     ///
-    /// A target's failure is in the report. If the registry goes away in mid-run, the targets' own
+    /// A product database whose tenant's shared one was left out for a failure is not run, as if that had
+    /// failed in the run. A target's failure is in the report. If the registry goes away in mid-run, the targets' own
     /// histories stay right, and [`RunReport::unrecorded`] says how many outcomes it does not have.
     ///
     /// # Errors
     /// [`FleetError::NotBegun`] if the run could not be written down before it begins: nothing ran then.
     pub async fn execute(
         &self,
-        selected: Selected,
+        mut selected: Selected,
         request: &Request,
         control: &Control,
         events: UnboundedSender<RunEvent>,
     ) -> Result<RunReport, FleetError> {
+        selected.hold_back_products();
         let id = new_run_id();
         let mut rows: Vec<RunTarget> = selected
             .jobs

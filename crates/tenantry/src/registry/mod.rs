@@ -8,6 +8,7 @@ mod creation;
 mod databases;
 mod entities;
 mod error;
+mod listing;
 mod passwords;
 mod rows;
 mod run_targets;
@@ -30,6 +31,7 @@ use sea_orm::{
 pub use creation::NewTenant;
 pub use databases::{Database, DatabaseStatus, NewDatabase};
 pub use error::RegistryError;
+pub use listing::ListedDatabase;
 pub use run_targets::RunTarget;
 pub(crate) use runs::PROVISION;
 pub use runs::{NewRun, Run};

@@ -214,7 +214,8 @@ impl Registry {
     /// part of creating it.
     ///
     /// It must have changed one of `databases`; with none given, any. What a database still holds of
-    /// the run is in its own history; where steps of it were taken back one by one, that may be nothing.
+    /// the run is in its own history; where steps of it were taken back one by one, or the run was killed
+    /// before it came there, that may be nothing.
     pub async fn run_with_changes_before(
         &self,
         track: &TrackName,
@@ -311,7 +312,9 @@ pub(super) fn begun_before(run: Option<&Run>) -> Condition {
 }
 
 /// Selects the runs that changed one of these databases, or any if none is given, by migrations that
-/// no later run took back there; a run that takes back a chain names its first run.
+/// no later run took back there; a run that takes back a chain names its first run. A resume that came after
+/// that is of the chain, and was not taken back. So is counted what a run that has not ended was to reach:
+/// if its process died, only the history knows what it did there.
 fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
     use run_target::Column;
     let (changed, changed_run) = (Alias::new("changed"), Alias::new("changed_run"));
@@ -329,11 +332,21 @@ fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
             run::Entity.into_table_ref().alias(back_run.clone()),
             Expr::col((back_run.clone(), run::Column::Id)).equals((back.clone(), Column::RunId)),
         )
-        .and_where(Expr::col((back_run, run::Column::Reverts)).eq(first_of_chain))
+        .and_where(Expr::col((back_run.clone(), run::Column::Reverts)).eq(first_of_chain))
+        .and_where(
+            Expr::col((back_run, run::Column::StartedAt))
+                .gt(Expr::col((changed_run.clone(), run::Column::StartedAt))),
+        )
         .and_where(of_back(Column::DatabaseId).equals((changed.clone(), Column::DatabaseId)))
         .and_where(of_back(Column::Track).equals((changed.clone(), Column::Track)))
         .and_where(of_back(Column::Migrations).gt(0))
         .take();
+    let maybe = Condition::all()
+        .add(of_changed(Column::Outcome).eq(Outcome::NotRun.as_str()))
+        .add(Expr::col((changed_run.clone(), run::Column::FinishedAt)).is_null());
+    let has_changed = Condition::any()
+        .add(of_changed(Column::Migrations).gt(0))
+        .add(maybe);
     let mut select = Query::select()
         .column((changed.clone(), Column::RunId))
         .from_as(run_target::Entity, changed.clone())
@@ -342,7 +355,7 @@ fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
             Expr::col((changed_run, run::Column::Id)).equals((changed.clone(), Column::RunId)),
         )
         .and_where(of_changed(Column::Track).eq(track.to_string()))
-        .and_where(of_changed(Column::Migrations).gt(0))
+        .cond_where(has_changed)
         .and_where(Expr::exists(taken_back).not())
         .take();
     if !databases.is_empty() {

@@ -6,6 +6,7 @@ mod central;
 mod create;
 mod failure;
 mod fleet;
+mod left_out;
 mod lost;
 mod one;
 mod rollback;
@@ -13,6 +14,7 @@ mod session_lost;
 mod signals;
 mod too_long;
 mod units;
+mod unrecorded;
 
 /// Makes a test of each case on each engine.
 macro_rules! on_each_engine {

@@ -185,6 +185,44 @@ fn what_a_run_applied_to_products_is_not_passed_over_in_silence(engine: Engine) 
 }
 
 #[test]
+fn what_a_run_applied_to_the_central_database_is_not_passed_over_in_silence() {
+    let Some(platform) = five(Engine::Sqlite) else {
+        return;
+    };
+    for folder in ["tenant", "central"] {
+        let name = format!("migrations/{folder}/002_v");
+        platform.write(&format!("{name}.sql"), "CREATE VIEW v AS SELECT 1 AS one;\n");
+        platform.write(&format!("{name}.down.sql"), "DROP VIEW v;\n");
+    }
+    platform.ends(0, &["migrate", "all"]);
+    let said = stderr(&platform.ends(0, &["migrate", "rollback", "--all-tenants"]));
+    let command = said.lines().find_map(|line| line.split_once("stays:  tenantry "));
+    let words: Vec<&str> = command.unwrap_or_default().1.split(' ').collect();
+    assert_eq!(words.get(2), Some(&"--central"), "{said}");
+    assert_eq!(platform.json(0, &words)["applied"], 1, "{said}");
+}
+
+#[test]
+fn a_rollback_that_is_complete_is_not_to_be_repeated() {
+    let Some(platform) = five(Engine::Sqlite) else {
+        return;
+    };
+    platform.write(
+        "migrations/tenant/002_v.sql",
+        "CREATE VIEW v AS SELECT 1 AS one;\n",
+    );
+    platform.write("migrations/tenant/002_v.down.sql", "DROP VIEW v;\n");
+    platform.ends(0, &["migrate", "all-tenants"]);
+    let back = platform.json(0, &["migrate", "rollback", "--all-tenants"]);
+    let run = back["run"].as_str().unwrap();
+    let resumed = stdout(&platform.ends(0, &["migrate", "resume", run]));
+    assert!(
+        resumed.contains(&format!("Nothing is left of {run}")),
+        "{resumed}"
+    );
+}
+
+#[test]
 fn a_way_back_that_nobody_can_go_is_told_once_and_is_no_run() {
     let Some(platform) = five(Engine::Sqlite) else {
         return;

@@ -181,8 +181,20 @@ fn a_run_that_was_not_recorded_is_not_passed_over_by_a_rollback(engine: Engine) 
     let second = platform.json(0, &["migrate", "all-tenants"]);
     let second = second["run"].as_str().unwrap();
     forget(&platform, second);
-    let refused = platform.ends(40, &["migrate", "rollback", "--all-tenants"]);
+    let back = ["migrate", "rollback", "--all-tenants"];
+    let told = platform.ends(0, &[&back[..], &["--dry-run"]].concat());
     let named = format!("tenantry migrate rollback --all-tenants --run {second}");
+    assert!(stdout(&told).contains(&named), "{told:?}");
+
+    let central = match &platform.central.address {
+        tenantry::engine::Address::Network(at) => at.database.clone(),
+        tenantry::engine::Address::Sqlite(at) => at.file.clone(),
+    };
+    platform.query(
+        &central,
+        "UPDATE tenantry_runs SET status = 'completed', finished_at = started_at WHERE finished_at IS NULL",
+    );
+    let refused = platform.ends(40, &back);
     assert!(stderr(&refused).contains(&named), "{refused:?}");
     assert_eq!(versions(&platform), ["3", "3"]);
     let words = ["migrate", "rollback", "--all-tenants", "--run", second];
