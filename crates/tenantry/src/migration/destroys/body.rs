@@ -149,13 +149,19 @@ fn begun(
 
 /// Whether the verb names an event, a right, a lock, a function or a part of another statement here.
 fn is_named_only(before: Option<(&str, Token)>, after: &Cursor<'_>) -> bool {
-    let led = is_behind(before, &["ON", "BEFORE", "AFTER", "OR", "FOR"])
-        || before.is_some_and(|(text, token)| token.is_symbol(text, b','));
+    let led = is_behind(before, &["ON", "BEFORE", "AFTER", "OR"])
+        || before.is_some_and(|(text, token)| token.is_symbol(text, b','))
+        || (is_behind(before, &["FOR"]) && locks(after.clone()));
     let text = after.text();
     let followed = after
         .peek()
         .is_some_and(|token| token.is(text, "ON") || token.is(text, "OR") || token.kind == Kind::Symbol);
     led || followed
+}
+
+/// Whether the words behind `FOR UPDATE` belong to a lock on rows: behind `OPEN c FOR` stands a statement.
+fn locks(mut after: Cursor<'_>) -> bool {
+    after.eat_any(&["OF", "NOWAIT", "SKIP", "WAIT"]).is_some() && !after.at("SET")
 }
 
 fn is_behind(before: Option<(&str, Token)>, words: &[&str]) -> bool {
