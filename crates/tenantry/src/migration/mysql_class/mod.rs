@@ -13,6 +13,7 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub(super) use conditional::is_executed_by_all;
 pub use kept::Kept;
 pub(crate) use kept::{
     cannot_go_on, is_about_temporary_table, missing, past_drops, sets_user_variables, temporary_tables,
