@@ -90,9 +90,11 @@ fn converted(mut cursor: Cursor<'_>, verb: &'static str) -> Option<&'static str>
     match verb {
         "ENGINE" => {
             cursor.eat_symbol(b'=');
-            match cursor.at_any(&["BLACKHOLE", "MEMORY", "HEAP"])? {
+            let name = cursor.text_of(cursor.peek()?).trim_matches(['\'', '"', '`']);
+            match name.to_ascii_uppercase().as_str() {
                 "BLACKHOLE" => Some("ENGINE = BLACKHOLE"),
-                _ => Some("ENGINE = MEMORY"),
+                "MEMORY" | "HEAP" => Some("ENGINE = MEMORY"),
+                _ => None,
             }
         }
         // `CONVERT PARTITION p TO TABLE b` keeps the rows, and utf8mb4 has every character.

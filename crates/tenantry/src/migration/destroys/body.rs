@@ -7,7 +7,7 @@ use super::routine::Routine;
 use super::update::{updated, upserted};
 use super::{created, dropped, told};
 use crate::engine::Engine;
-use crate::migration::cursor::Cursor;
+use crate::migration::cursor::{Cursor, unquoted as name_of};
 use crate::migration::split::{Kind, Token};
 
 /// How deep strings in strings are looked into.
@@ -43,14 +43,36 @@ fn is_compound(cursor: &Cursor<'_>) -> bool {
     verb.is_some() || (ahead.name().is_some() && ahead.eat_symbol(b':'))
 }
 
-/// Whether a statement of PostgreSQL calls the function of the server that takes a large object away.
-pub(super) fn unlinks(mut cursor: Cursor<'_>) -> bool {
-    while let Some(token) = cursor.bump() {
-        if token.is(cursor.text(), "lo_unlink") && cursor.eat_symbol(b'(') {
-            return true;
+/// Returns the function of PostgreSQL's that a statement calls to take a large object away, or to change what is in
+/// it ("Large Objects").
+pub(super) fn large_object(mut cursor: Cursor<'_>) -> Option<&'static str> {
+    while cursor.peek().is_some() {
+        let found = changes_object(cursor.clone());
+        if found.is_some() {
+            return found;
         }
+        cursor.bump();
     }
-    false
+    None
+}
+
+fn changes_object(mut cursor: Cursor<'_>) -> Option<&'static str> {
+    const FUNCTIONS: [&str; 4] = ["lo_unlink", "lo_truncate", "lo_put", "lowrite"];
+    let token = cursor.bump()?;
+    let name = match token.kind {
+        Kind::Word => name_of(token, cursor.text())?.to_ascii_lowercase(),
+        Kind::Name => name_of(token, cursor.text())?.into_owned(),
+        Kind::Number
+        | Kind::Text
+        | Kind::LineComment
+        | Kind::CodeOpen
+        | Kind::CodeClose
+        | Kind::Delimiter
+        | Kind::Symbol => return None,
+    };
+    let name = name.strip_suffix("64").unwrap_or(&name);
+    let found = FUNCTIONS.into_iter().find(|function| *function == name);
+    found.filter(|_| cursor.eat_symbol(b'('))
 }
 
 /// MariaDB's `SET STATEMENT name = value FOR statement`. Stands behind the verb.
@@ -82,7 +104,10 @@ fn block(mut cursor: Cursor<'_>) -> Option<&'static str> {
 pub(super) fn scan(mut cursor: Cursor<'_>, engine: Engine, depth: usize) -> Option<&'static str> {
     let mut before = None;
     loop {
-        let found = begun(cursor.clone(), before, (engine, depth));
+        let mut found = begun(cursor.clone(), before, (engine, depth));
+        if found.is_none() && engine == Engine::Postgres {
+            found = changes_object(cursor.clone());
+        }
         if found.is_some() {
             return found;
         }
@@ -106,18 +131,8 @@ fn begun(
     (engine, depth): (Engine, usize),
 ) -> Option<&'static str> {
     match cursor.eat_any(&[
-        "DROP",
-        "TRUNCATE",
-        "DELETE",
-        "UPDATE",
-        "REPLACE",
-        "ALTER",
-        "CALL",
-        "EXECUTE",
-        "PREPARE",
-        "CREATE",
+        "DROP", "TRUNCATE", "DELETE", "UPDATE", "REPLACE", "ALTER", "CALL", "EXECUTE", "PREPARE", "CREATE",
         "SET",
-        "LO_UNLINK",
     ])? {
         "DROP" => dropped(cursor),
         "ALTER" => altered(cursor, engine),
@@ -129,7 +144,6 @@ fn begun(
         "CREATE" if engine == Engine::Postgres => Routine::read(cursor, engine)?.unseen(),
         "PREPARE" | "CREATE" => None,
         "SET" => set_for(cursor, engine),
-        "LO_UNLINK" => cursor.eat_symbol(b'(').then_some("lo_unlink"),
         // `ON CONFLICT DO UPDATE`, `ON DUPLICATE KEY UPDATE`: only in MySQL DO begins statements.
         "UPDATE" if engine != Engine::MySql && is_behind(before, &["DO"]) => upserted(cursor),
         "UPDATE" if is_behind(before, &["KEY"]) => upserted(cursor),
@@ -149,13 +163,19 @@ fn begun(
 
 /// Whether the verb names an event, a right, a lock, a function or a part of another statement here.
 fn is_named_only(before: Option<(&str, Token)>, after: &Cursor<'_>) -> bool {
-    let led = is_behind(before, &["ON", "BEFORE", "AFTER", "OR", "FOR"])
-        || before.is_some_and(|(text, token)| token.is_symbol(text, b','));
+    let led = is_behind(before, &["ON", "BEFORE", "AFTER", "OR"])
+        || before.is_some_and(|(text, token)| token.is_symbol(text, b','))
+        || (is_behind(before, &["FOR"]) && locks(after.clone()));
     let text = after.text();
     let followed = after
         .peek()
         .is_some_and(|token| token.is(text, "ON") || token.is(text, "OR") || token.kind == Kind::Symbol);
     led || followed
+}
+
+/// Whether the words behind `FOR UPDATE` belong to a lock on rows: behind `OPEN c FOR` stands a statement.
+fn locks(mut after: Cursor<'_>) -> bool {
+    after.eat_any(&["OF", "NOWAIT", "SKIP", "WAIT"]).is_some() && !after.at("SET")
 }
 
 fn is_behind(before: Option<(&str, Token)>, words: &[&str]) -> bool {

@@ -8,7 +8,9 @@ mod quoted;
 mod routine;
 #[cfg(test)]
 mod tests;
+mod told;
 mod update;
+mod value;
 
 use std::fmt;
 
@@ -78,7 +80,11 @@ fn told(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {
     while engine == Engine::Postgres && cursor.eat_symbol(b'(') {}
     destroyer(cursor.clone(), engine)
         .or_else(|| body::hidden(cursor.clone(), engine))
-        .or_else(|| (engine == Engine::Postgres && body::unlinks(cursor)).then_some("lo_unlink"))
+        .or_else(|| {
+            (engine == Engine::Postgres)
+                .then(|| body::large_object(cursor))
+                .flatten()
+        })
 }
 
 fn destroyer(mut cursor: Cursor<'_>, engine: Engine) -> Option<&'static str> {

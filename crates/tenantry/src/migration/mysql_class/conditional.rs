@@ -1,6 +1,8 @@
 //! Statements that stand wholly in comments which some servers execute and others skip.
 
+use super::Object;
 use crate::engine::Engine;
+use crate::migration::cursor::unquoted;
 use crate::migration::split::{Kind, Lexer};
 
 /// Versions below are executed by every server that we migrate: MySQL from 5.7 on, and MariaDB, which skips 5.7
@@ -30,8 +32,34 @@ pub(super) fn may_be_skipped(statement: &str) -> bool {
     true
 }
 
-/// `/*M!` is an ordinary comment to MySQL, and `/*!` without a version is executed by everybody.
-fn is_executed_by_all(opening: &str) -> bool {
+/// Returns whether a server may skip the name of one of these objects, or the words that say what the first is: it
+/// would then change another one, or none.
+pub(super) fn hides_name(statement: &str, objects: &[Object]) -> bool {
+    const GUARDS: [&str; 5] = ["OR", "REPLACE", "IF", "NOT", "EXISTS"];
+    let (mut inside, mut is_head) = (false, true);
+    for token in Lexer::new(statement, Engine::MySql).map_while(Result::ok) {
+        match token.kind {
+            Kind::CodeOpen => inside = !is_executed_by_all(token.text(statement)),
+            Kind::CodeClose => inside = false,
+            Kind::LineComment => {}
+            Kind::Word | Kind::Number | Kind::Name | Kind::Text | Kind::Delimiter | Kind::Symbol => {
+                let name = unquoted(token, statement);
+                let is_object =
+                    name.is_some_and(|name| objects.iter().any(|o| o.name.eq_ignore_ascii_case(&name)));
+                let is_guard = GUARDS.iter().any(|word| token.is(statement, word));
+                if inside && (is_object || (is_head && !is_guard)) {
+                    return true;
+                }
+                is_head &= !is_object;
+            }
+        }
+    }
+    false
+}
+
+/// Returns whether every server that we migrate executes what a `/*!80000` opens: `/*M!` is an ordinary comment to
+/// MySQL, and `/*!` without a version is executed by everybody.
+pub(in crate::migration) fn is_executed_by_all(opening: &str) -> bool {
     let version = opening.strip_prefix("/*!");
     version.is_some_and(|version| version.parse().unwrap_or(0) < BY_ALL)
 }

@@ -14,6 +14,7 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub(super) use conditional::is_executed_by_all;
 pub use kept::Kept;
 pub(crate) use kept::{
     cannot_go_on, is_about_temporary_table, missing, past_drops, sets_user_variables, temporary_tables,
@@ -67,6 +68,11 @@ pub fn classify(statement: &str) -> Class {
         Class::Dml | Class::AtomicDdl { .. } | Class::MultiObjectDdl { .. }
     );
     if shares_a_message && conditional::may_be_skipped(statement) {
+        return Class::Opaque;
+    }
+    if let Class::AtomicDdl { objects } | Class::MultiObjectDdl { objects } = &class
+        && conditional::hides_name(statement, objects)
+    {
         return Class::Opaque;
     }
     class
@@ -270,9 +276,14 @@ fn copies_rows(mut cursor: Cursor<'_>, kind: ObjectKind) -> bool {
 
 /// Some forms of `ALTER TABLE` change rows or files and leave the definition as it is.
 fn moves_rows(mut cursor: Cursor<'_>) -> bool {
-    cursor
-        .skip_past_any(&["EXCHANGE", "TRUNCATE", "DISCARD", "IMPORT"])
-        .is_some()
+    const VERBS: [&str; 4] = ["EXCHANGE", "TRUNCATE", "DISCARD", "IMPORT"];
+    while cursor.skip_past_any(&VERBS).is_some() {
+        // Else it is a name: a column may be called so.
+        if cursor.at_any(&["PARTITION", "TABLESPACE"]).is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 fn alter(mut cursor: Cursor<'_>, named: &mut Named) -> Class {

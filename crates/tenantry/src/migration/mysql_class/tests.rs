@@ -411,3 +411,52 @@ fn a_table_that_went_with_its_session_needs_no_drop() {
         Some((0, Kept::TemporaryTable))
     );
 }
+
+#[test]
+fn a_column_that_is_called_as_what_moves_rows_is_a_column() {
+    for statement in [
+        "ALTER TABLE a ADD exchange VARCHAR(10)",
+        "ALTER TABLE a ADD COLUMN import INT, DROP discard, ADD truncate INT",
+        "ALTER TABLE a RENAME COLUMN x TO exchange",
+    ] {
+        assert!(
+            matches!(classify(statement), Class::AtomicDdl { .. }),
+            "{statement}"
+        );
+    }
+    for statement in [
+        "ALTER TABLE a EXCHANGE PARTITION p WITH TABLE b",
+        "ALTER TABLE a ADD exchange INT, DISCARD TABLESPACE",
+        "ALTER TABLE a IMPORT PARTITION p TABLESPACE",
+        "ALTER TABLE a TRUNCATE PARTITION p",
+        "ALTER TABLE a /*!50100 TRUNCATE */ PARTITION ALL",
+    ] {
+        assert_eq!(classify(statement), Class::NotRepeatable, "{statement}");
+    }
+}
+
+#[test]
+fn an_object_whose_name_a_server_may_skip_is_not_known() {
+    for statement in [
+        "ALTER TABLE /*!80000 a */ /*M!100000 b */ ADD c INT",
+        "CREATE TABLE /*M! a */ /*!50700 b */ (n INT)",
+        "ALTER TABLE a /*!80000 RENAME b */",
+        "DROP TABLE a /*M! , `b` */",
+        "CREATE INDEX i ON /*!80000 a */ /*M! b */ (n)",
+        "CREATE /*!80000 TABLE a */ /*M! VIEW a */ AS SELECT 1",
+    ] {
+        assert_eq!(classify(statement), Class::Opaque, "{statement}");
+    }
+    for statement in [
+        "CREATE TABLE a (n INT /*!80023 INVISIBLE */) /*!80016 ENCRYPTION='N' */",
+        "CREATE INDEX /*M!100100 IF NOT EXISTS */ i ON a (n) /*!80000 INVISIBLE */",
+        "CREATE /*M! OR REPLACE */ TABLE /*M! IF NOT EXISTS */ a (n INT)",
+        "ALTER TABLE /*!40000 a */ ADD c INT /*!80023 INVISIBLE */",
+        "/*!50001 CREATE VIEW a AS SELECT 1 */",
+    ] {
+        assert!(
+            matches!(classify(statement), Class::AtomicDdl { .. }),
+            "{statement}"
+        );
+    }
+}

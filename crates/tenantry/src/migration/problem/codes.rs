@@ -34,7 +34,7 @@ pub(super) fn code(kind: &Kind) -> Code {
         Kind::CopyStream => 3034,
         Kind::TransactionControl(_) | Kind::ForeignSavepoint(_) => 3035,
         Kind::SessionChange(_) => 3036,
-        Kind::StringRules(_) => 3037,
+        Kind::StringRules(_) | Kind::ConditionalComment => 3037,
         Kind::Unlock(_) => 3038,
         Kind::OtherDatabase(_) => 3039,
         Kind::NeedsNoTransaction(_) => 3040,

@@ -77,6 +77,7 @@ fn advice_on_statement(kind: &Kind) -> Option<&'static str> {
             "remove the statement; write backslash escapes as E'…'"
         }
         Kind::StringRules(_) => "remove the statement, or write the value out as a plain string",
+        Kind::ConditionalComment => "remove the comment, or the `*/` and `/*` in what it holds",
         Kind::Unlock(_) => "remove the call",
         Kind::OtherDatabase(_) => "name the objects without a database",
         Kind::NeedsNoTransaction(_) => "put this as the first line of the file:  -- tenantry: no-transaction",

@@ -118,6 +118,11 @@ pub enum FileProblemKind {
     /// The statement changes how strings are read.
     #[error("{0} can change how strings are read, so statements could be split wrongly")]
     StringRules(&'static str),
+    /// A conditional comment that a server which skips it ends elsewhere than one which runs it.
+    #[error(
+        "a server that skips this conditional comment ends it elsewhere, so statements could be split wrongly"
+    )]
+    ConditionalComment,
     /// The statement could let go of the migration lock.
     #[error("{0} can let go of the lock that guards the migration")]
     Unlock(String),

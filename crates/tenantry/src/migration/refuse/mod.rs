@@ -1,5 +1,6 @@
 //! What must not run, seen before any connection is opened.
 
+mod conditional;
 mod outside;
 mod savepoint;
 mod scan;
@@ -56,6 +57,12 @@ pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, 
         let text = script.statement(index);
         if text.len() > LARGEST {
             problems.push((start, Kind::StatementTooLarge(text.len())));
+            continue;
+        }
+        if engine == Engine::MySql
+            && let Some(offset) = conditional::ends_elsewhere(text)
+        {
+            problems.push((start + offset, Kind::ConditionalComment));
             continue;
         }
         let refused = head(text, engine, script, &saved)

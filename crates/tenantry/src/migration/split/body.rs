@@ -135,6 +135,8 @@ impl<'a> Body<'a> {
     fn head(&mut self, token: Token) -> Phase {
         match self.phase {
             Phase::Start if self.is(token, &["CREATE"]) => Phase::Created,
+            // `ALTER EVENT … DO` holds a body too.
+            Phase::Start if self.engine == Engine::MySql && self.is(token, &["ALTER"]) => Phase::Created,
             Phase::Start if self.engine == Engine::MySql && self.is(token, &["BEGIN"]) => Phase::Begun,
             Phase::Begun if self.is(token, &["NOT"]) => {
                 let offset = self.previous.map_or(token.start, |p| p.start);
@@ -283,13 +285,48 @@ impl<'a> Body<'a> {
 
     /// Returns whether the body is one simple statement, so that the next semicolon ends it.
     fn is_simple_body(&self, token: Token) -> bool {
-        const STARTS: [&str; 11] = [
-            "SET", "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "CALL", "RETURN", "WITH", "SIGNAL",
+        const STARTS: [&str; 35] = [
+            "SET",
+            "SELECT",
+            "INSERT",
+            "UPDATE",
+            "DELETE",
+            "REPLACE",
+            "CALL",
+            "RETURN",
+            "WITH",
+            "SIGNAL",
             "RESIGNAL",
+            "CREATE",
+            "ALTER",
+            "DROP",
+            "RENAME",
+            "TRUNCATE",
+            "DO",
+            "EXECUTE",
+            "PREPARE",
+            "DEALLOCATE",
+            "GRANT",
+            "REVOKE",
+            "ANALYZE",
+            "CHECK",
+            "CHECKSUM",
+            "OPTIMIZE",
+            "REPAIR",
+            "FLUSH",
+            "KILL",
+            "SHOW",
+            "DESCRIBE",
+            "EXPLAIN",
+            "START",
+            "COMMIT",
+            "ROLLBACK",
         ];
+        // What a name or a type goes on with: `FOLLOWS x`, `RETURNS set('a')`, `CHARACTER SET x`.
+        const NAMED: [&str; 6] = ["RETURNS", "CHARACTER", "CHAR", "FOLLOWS", "PRECEDES", "COLLATE"];
         self.engine == Engine::MySql
             && self.blocks.is_empty()
             && self.is(token, &STARTS)
-            && !self.follows(&["RETURNS"])
+            && !self.follows(&NAMED)
     }
 }

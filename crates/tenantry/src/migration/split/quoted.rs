@@ -82,9 +82,14 @@ pub(super) fn nested_comment(text: &str, at: usize) -> Option<usize> {
 
 /// Returns the length of `/*!`, `/*M!` and the version number behind it; 0 if an ordinary comment opens.
 ///
+/// What `/*M!999999\-` opens is one: no server runs it, and only the client of MariaDB obeys it ("mariadb-dump").
+///
 /// Five or six digits are a version (MySQL, "Comments"; MariaDB, "Comment Syntax").
 pub(super) fn conditional_marker(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or(&[]);
+    if is_sandbox_mark(rest) {
+        return 0;
+    }
     let marker = if rest.starts_with(b"/*!") {
         3
     } else if rest.starts_with(b"/*M!") {
@@ -99,4 +104,14 @@ pub(super) fn conditional_marker(bytes: &[u8], at: usize) -> usize {
         .take_while(|b| b.is_ascii_digit())
         .count();
     if digits >= 5 { marker + digits } else { marker }
+}
+
+/// Whether the comment that opens a dump of MariaDB begins here; a comment in it would be read in two ways.
+fn is_sandbox_mark(bytes: &[u8]) -> bool {
+    const MARKS: [&[u8]; 2] = [br"/*M!999999\-", br"/*!999999\-"];
+    let inner = MARKS.iter().find_map(|mark| bytes.strip_prefix(*mark));
+    inner.is_some_and(|inner| {
+        let opens_or_closes = inner.windows(2).find(|two| matches!(*two, b"*/" | b"/*"));
+        opens_or_closes == Some(b"*/")
+    })
 }

@@ -250,3 +250,58 @@ fn what_only_a_client_program_understands_is_refused_at_its_place() {
         &["SELECT a\n# b, c #> '{a}', #- d"],
     );
 }
+
+#[test]
+fn a_routine_of_one_statement_ends_with_it() {
+    for routine in [
+        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DROP TABLE IF EXISTS a",
+        "CREATE PROCEDURE p() DROP TABLE IF EXISTS a",
+        "CREATE PROCEDURE p() COMMENT 'x' CREATE TABLE IF NOT EXISTS a (n INT)",
+        "CREATE PROCEDURE p() MODIFIES SQL DATA ALTER TABLE a ADD COLUMN IF NOT EXISTS c INT",
+        "CREATE PROCEDURE p() TRUNCATE a",
+        "CREATE PROCEDURE p() PREPARE s FROM 'DROP TABLE IF EXISTS a'",
+        "CREATE PROCEDURE p() DO IF(1, 2, 3)",
+        "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW FOLLOWS truncate BEGIN SET @a = 1; SET @b = 2; END",
+        "CREATE FUNCTION f() RETURNS varchar(9) CHARACTER SET utf8mb4 BEGIN SET @a = 1; RETURN 'x'; END",
+        "CREATE PROCEDURE p() IF 1 THEN SELECT 1; SELECT 2; END IF",
+    ] {
+        check(MySql, &format!("{routine}; SELECT 3"), &[routine, "SELECT 3"]);
+    }
+}
+
+#[test]
+fn a_new_body_of_an_event_is_one_statement() {
+    for event in [
+        "ALTER EVENT e ON SCHEDULE EVERY 2 DAY DO BEGIN DELETE FROM a; SELECT 1; END",
+        "ALTER DEFINER=`x`@`y` EVENT e DO BEGIN DELETE FROM a; SELECT 1; END",
+        "ALTER EVENT e DISABLE",
+        "ALTER EVENT e RENAME TO f DO DROP TABLE IF EXISTS a",
+        "ALTER TABLE a ADD event INT",
+        "ALTER PROCEDURE p COMMENT 'x'",
+    ] {
+        check(MySql, &format!("{event}; SELECT 3"), &[event, "SELECT 3"]);
+    }
+}
+
+#[test]
+fn what_switches_the_client_of_mariadb_to_sandbox_mode_is_a_comment() {
+    for mark in [
+        r"/*M!999999\- enable the sandbox mode */",
+        r"/*!999999\- enable the sandbox mode */",
+    ] {
+        check(MySql, &format!("{mark} \nSELECT 1"), &["SELECT 1"]);
+        check(MySql, mark, &[]);
+    }
+    for other in [
+        r"/*M!999999 \- a */",
+        r"/*M!100100\- a */",
+        r"/*M!999999\- a /* b */ */",
+    ] {
+        refused(
+            MySql,
+            other,
+            other.find('\\').expect("one"),
+            SplitErrorKind::ClientCommand,
+        );
+    }
+}

@@ -161,3 +161,53 @@ fn a_body_that_keeps_the_data_is_not_asked_for() {
         check(MySql, text, &[]);
     }
 }
+
+#[test]
+fn a_cursor_that_changes_rows_is_no_lock_on_them() {
+    for (body, said) in [
+        ("OPEN c FOR DELETE FROM a RETURNING *", "DELETE"),
+        ("OPEN c FOR UPDATE a SET x = NULL RETURNING *", "UPDATE"),
+        ("OPEN c FOR UPDATE ONLY a SET x = NULL RETURNING *", "UPDATE"),
+        ("OPEN c FOR UPDATE of SET x = NULL RETURNING *", "UPDATE"),
+    ] {
+        let block = format!("DO $$ DECLARE c refcursor; r record; BEGIN {body}; FETCH c INTO r; END $$");
+        check(Postgres, &block, &[said]);
+    }
+    let declared =
+        "DECLARE c CURSOR FOR DELETE FROM a RETURNING *; r record; BEGIN OPEN c; FETCH c INTO r; END";
+    check(Postgres, &format!("DO $$ {declared} $$"), &["DELETE"]);
+    check(
+        Postgres,
+        &format!("CREATE FUNCTION u() RETURNS void LANGUAGE plpgsql AS $$ {declared} $$; SELECT u()"),
+        &["DELETE in function u"],
+    );
+    for locked in [
+        "FOR UPDATE",
+        "FOR NO KEY UPDATE",
+        "FOR UPDATE OF a",
+        "FOR NO KEY UPDATE OF a NOWAIT",
+        "FOR UPDATE SKIP LOCKED",
+        "FOR UPDATE NOWAIT",
+    ] {
+        let rows = format!("FOR r IN SELECT * FROM a {locked} LOOP SET LOCAL b = 1; END LOOP");
+        let rows = if locked.ends_with("UPDATE") {
+            format!("PERFORM 1 FROM a {locked}; SET LOCAL b = 1")
+        } else {
+            rows
+        };
+        check(
+            Postgres,
+            &format!("DO $$ DECLARE r record; BEGIN {rows}; END $$"),
+            &[],
+        );
+    }
+    for event in ["DELETE USING (b)", "UPDATE USING (b) WITH CHECK (c)"] {
+        let policy = format!("CREATE POLICY p ON a FOR {event}");
+        check(Postgres, &policy, &[]);
+        check(
+            Postgres,
+            &format!("DO $$ BEGIN {policy}; SET LOCAL b = 1; END $$"),
+            &[],
+        );
+    }
+}

@@ -134,3 +134,189 @@ fn large_objects_that_are_unlinked_are_gone() {
     check(Postgres, query, &gone);
     check(Postgres, "SELECT lo_unlink FROM a", &[]);
 }
+
+#[test]
+fn a_storage_engine_is_named_in_quotes_too() {
+    for (engine, word) in [
+        ("\"MEMORY\"", "ENGINE = MEMORY"),
+        ("'heap'", "ENGINE = MEMORY"),
+        ("`Memory`", "ENGINE = MEMORY"),
+        ("'BLACKHOLE'", "ENGINE = BLACKHOLE"),
+    ] {
+        check(MySql, &format!("ALTER TABLE a ENGINE={engine}"), &[(0, word)]);
+    }
+    for kept in ["'InnoDB'", "\"Aria\"", "`InnoDB`"] {
+        check(
+            MySql,
+            &format!("ALTER TABLE a ENGINE {kept}, ADD memory INT"),
+            &[],
+        );
+    }
+}
+
+#[test]
+fn nothing_is_written_in_many_ways() {
+    for (engines, values) in [
+        (
+            &[Postgres, MySql, Sqlite][..],
+            &["('')", "CAST('' AS char(9))", "x''", "lower('')"][..],
+        ),
+        (
+            &[MySql],
+            &[
+                r"\N",
+                "N''",
+                "_utf8mb4''",
+                "_utf8mb4 x''",
+                "'' COLLATE utf8mb4_bin",
+                "CONVERT('' USING utf8mb4)",
+            ],
+        ),
+        (
+            &[Postgres],
+            &[
+                "''::text",
+                "''::character varying(9)",
+                "''::pg_catalog.text",
+                "text ''",
+                "E''",
+                "e''::text",
+                "$$$$",
+                "$a$$a$",
+                "U&''",
+                "CAST('' AS text)",
+                "'' COLLATE \"C\"",
+            ],
+        ),
+        (&[Sqlite], &["\"\"", "X''"]),
+    ] {
+        for (engine, value) in engines.iter().flat_map(|e| values.iter().map(move |v| (*e, v))) {
+            check(
+                engine,
+                &format!("UPDATE a SET b = {value} WHERE c = 1"),
+                &[(0, "UPDATE")],
+            );
+            check(
+                engine,
+                &format!("UPDATE a SET d = e, b = {value} WHERE c = 1"),
+                &[(0, "UPDATE")],
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_found_in_rows_in_the_way_and_in_variables() {
+    let upsert = "INSERT INTO a VALUES (1) ON DUPLICATE KEY UPDATE b =";
+    check(MySql, &format!(r"{upsert} \N"), &[(0, "UPDATE")]);
+    check(MySql, &format!("{upsert} N''"), &[(0, "UPDATE")]);
+    check(MySql, "UPDATE a SET b = @undefined", &[(0, "UPDATE")]);
+    check(MySql, "UPDATE a SET b = @kept WHERE c = 1", &[]);
+    for engine in [Postgres, MySql, Sqlite] {
+        for value in [
+            "'x'",
+            "('x')",
+            "CAST('x' AS char(9))",
+            "replace(b, 'x', '')",
+            "coalesce(c, '')",
+        ] {
+            check(engine, &format!("UPDATE a SET b = {value} WHERE c = 1"), &[]);
+        }
+    }
+}
+
+#[test]
+fn a_condition_must_say_what_the_column_held_and_nothing_else() {
+    for engine in [Postgres, MySql, Sqlite] {
+        for condition in [
+            "x = 'one' IS NOT NULL",
+            "x IS NULL = 0",
+            "x IN ('one', x)",
+            "x IN ('one', 'two') = 0",
+            "'one' = x = 0",
+            "q.x = 'one'",
+            "c BETWEEN 1 AND x = 'one'",
+            "x = 'one' COLLATE c = 1",
+            "x = 'one' AND c = 1 || d = 2",
+            "(x = 'one') IS NOT NULL",
+        ] {
+            let text = format!("UPDATE a SET x = NULL WHERE {condition}");
+            check(engine, &text, &[(0, "UPDATE")]);
+        }
+        for condition in [
+            "a.x = 'one' AND c = 2",
+            "c BETWEEN 1 AND 2 AND x = 'one'",
+            "x IN (-1, 2.5, 'three') AND c",
+            "c IS NOT NULL AND x IS NULL",
+        ] {
+            check(engine, &format!("UPDATE a SET x = NULL WHERE {condition}"), &[]);
+        }
+    }
+}
+
+#[test]
+fn a_condition_must_be_about_the_table_that_is_changed() {
+    for (engine, text) in [
+        (Sqlite, "UPDATE a SET x = NULL WHERE x = 'one' NOTNULL"),
+        (Postgres, "UPDATE a SET x = NULL WHERE x = 'one' NOTNULL"),
+        (Postgres, "UPDATE a SET x = NULL FROM q WHERE q.x = 'one'"),
+        (Postgres, "UPDATE a AS t SET x = NULL FROM a WHERE a.x = 'one'"),
+        (Postgres, "UPDATE a SET (x, y) = (NULL, NULL) WHERE x = 'one'"),
+        (
+            Postgres,
+            "UPDATE a SET x = NULL WHERE x = 'one'::text IS NOT NULL",
+        ),
+        (
+            MySql,
+            "UPDATE a JOIN q ON a.n = q.n SET a.x = NULL WHERE q.x = 'one'",
+        ),
+        (MySql, "UPDATE a, q SET x = NULL WHERE q.x = 'one'"),
+    ] {
+        check(engine, text, &[(0, "UPDATE")]);
+    }
+    for (engine, text) in [
+        (
+            Postgres,
+            "UPDATE ONLY s.a AS t SET x = NULL FROM q WHERE t.x = 'one' AND q.y = t.y",
+        ),
+        (
+            Postgres,
+            "UPDATE a t SET x = NULL WHERE t.x = 'one'::varchar(9) RETURNING *",
+        ),
+        (
+            Postgres,
+            "UPDATE s.a SET x = NULL WHERE s.a.x IN ('one'::text, 'two')",
+        ),
+        (
+            Postgres,
+            "UPDATE a SET (x, y) = (NULL, NULL) WHERE x = 'one' AND y = 2",
+        ),
+        (
+            MySql,
+            "UPDATE a JOIN q ON a.n = q.n SET a.x = NULL WHERE a.x = 'one' AND q.x = 'two'",
+        ),
+        (MySql, "UPDATE a SET x = NULL WHERE x = 'one' ORDER BY n LIMIT 5"),
+        (Sqlite, "UPDATE OR IGNORE a SET x = NULL WHERE a.x = 'one'"),
+    ] {
+        check(engine, text, &[]);
+    }
+}
+
+#[test]
+fn large_objects_that_are_cut_or_written_over_are_named() {
+    for (text, word) in [
+        ("SELECT \"lo_unlink\"(4711)", "lo_unlink"),
+        ("SELECT lo_truncate(lo_open(4711, 131072), 0)", "lo_truncate"),
+        ("SELECT lo_truncate64(lo_open(4711, 131072), 0)", "lo_truncate"),
+        ("SELECT lo_put(4711, 0, 'x')", "lo_put"),
+        ("DO $$ BEGIN PERFORM \"lo_put\"(4711, 0, 'x'); END $$", "lo_put"),
+        ("SELECT lowrite(lo_open(4711, 131072), 'x')", "lowrite"),
+    ] {
+        check(Postgres, text, &[(0, word)]);
+    }
+    check(
+        Postgres,
+        "SELECT lo_from_bytea(0, 'x'), lo_get(4711), \"LO_PUT\"(1)",
+        &[],
+    );
+}
