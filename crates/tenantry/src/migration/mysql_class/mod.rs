@@ -1,5 +1,6 @@
 //! What a MySQL statement is when it is interrupted: can its effect be seen, and may it run again?
 
+mod apart;
 mod conditional;
 mod functions;
 mod kept;
@@ -13,6 +14,7 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use apart::{makes_session_code, may_fire, needs_own_session};
 pub use kept::Kept;
 pub(crate) use kept::{
     cannot_go_on, is_about_temporary_table, missing, past_drops, sets_user_variables, temporary_tables,
