@@ -75,6 +75,9 @@ pub struct Script {
     pub statements: Vec<Statement>,
     /// What the comments at the top ask for.
     pub directives: Directives,
+    /// Whether a run carries it out in a session that no other migration shares, because the engine cannot take away
+    /// what it may leave there.
+    pub own_session: bool,
 }
 
 impl Script {

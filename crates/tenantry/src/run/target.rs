@@ -12,7 +12,7 @@ use super::event::RunEvent;
 use super::failure::Failure;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
-use super::units::units;
+use super::units::{needs_own_session, units};
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::{self, ApplyError, OpenOptions, Recorded, Session, SessionError, Unit, random};
@@ -57,6 +57,14 @@ pub(super) enum Ended {
     Stopped,
 }
 
+/// How far a session came that nothing went wrong in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    Goal,
+    /// What is left must not share the session with what it did.
+    NextSession,
+}
+
 /// The work on one target, over all its attempts.
 struct Work<'a> {
     target: &'a Target,
@@ -66,6 +74,10 @@ struct Work<'a> {
     goal: Goal,
     shared: &'a Shared,
     begun: Instant,
+    /// Since when it tries to get on: since it began, or since a session of its own was left behind.
+    trying_since: Instant,
+    /// Whether nothing was applied before this attempt; what it did since makes no shorter transactions.
+    fresh: bool,
     attempts: usize,
     attempt_ids: HashSet<String>,
     /// The newest version when the history was first read.
@@ -86,6 +98,8 @@ pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared:
         goal: goal.clone(),
         shared,
         begun: Instant::now(),
+        trying_since: Instant::now(),
+        fresh: false,
         attempts: 0,
         attempt_ids: HashSet::new(),
         from: None,
@@ -116,15 +130,28 @@ impl Work<'_> {
                 () = tokio::time::sleep(pause) => {}
                 () = self.shared.control.reached(Stop::Cancel) => return Err(ended),
             }
+            self.fresh = false;
         }
     }
 
-    /// One session: everything is planned anew under its lock, so that whatever an earlier attempt did,
-    /// known or unknown, is seen in the history.
+    /// Session after session, as long as nothing fails: mostly one.
     async fn attempt(&mut self) -> Result<(), Ended> {
+        while self.session().await? == Reached::NextSession {
+            // However long the work took, whoever takes the lock in between is waited for.
+            self.trying_since = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// One session: everything is planned anew under its lock, so that whatever an earlier one did, known or
+    /// unknown, is seen in the history.
+    async fn session(&mut self) -> Result<Reached, Ended> {
         let shared = self.shared;
         let options = OpenOptions {
-            lock_window: shared.options.lock_window.saturating_sub(self.begun.elapsed()),
+            lock_window: shared
+                .options
+                .lock_window
+                .saturating_sub(self.trying_since.elapsed()),
             ..open_options(self.target, &shared.options, &shared.run_id)
         };
         let mut session = tokio::select! {
@@ -135,12 +162,19 @@ impl Work<'_> {
         };
         check_not_emptied(self.target, session.history()).map_err(Ended::Session)?;
         self.see(session.history());
-        let plan = plan(self.track, session.history(), &self.goal).map_err(Ended::Plan)?;
+        let mut plan = plan(self.track, session.history(), &self.goal).map_err(Ended::Plan)?;
         self.goal = plan.fixed(&self.goal);
+        plan.fresh |= self.fresh;
+        self.fresh = plan.fresh;
+        let mut before = None;
         for steps in units(plan, self.shared.options.transaction) {
             // Between two units nothing is half-way: what is left is simply not done.
             if self.shared.control.requested() >= Stop::Cancel {
                 return Err(Ended::Stopped);
+            }
+            let alone = needs_own_session(&steps);
+            if before.replace(alone).is_some_and(|before| before || alone) {
+                return Ok(Reached::NextSession);
             }
             let unit = self.unit(steps);
             match self.carry_out(session.as_mut(), &unit).await {
@@ -151,7 +185,7 @@ impl Work<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(Reached::Goal)
     }
 
     /// Carries one unit out; a request to cancel goes to the server, and its answer is waited for.
@@ -265,7 +299,7 @@ impl Work<'_> {
         if self.shared.control.requested() >= Stop::Cancel {
             return None;
         }
-        let in_window = self.begun.elapsed() < self.shared.options.lock_window;
+        let in_window = self.trying_since.elapsed() < self.shared.options.lock_window;
         let again = match ended {
             Ended::Session(error) => self.is_worth_another(error),
             Ended::Apply(ApplyError::Session { source, .. }, _) => self.is_worth_another(source),

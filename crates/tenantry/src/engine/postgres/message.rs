@@ -209,6 +209,7 @@ mod tests {
                 })
                 .collect(),
             directives: Directives::default(),
+            own_session: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a file keeps in its session, and whether it can go on in another one.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::conditional::may_be_skipped;
@@ -9,7 +9,7 @@ use super::values::{assigns, computes, is_for_the_next};
 use super::variables::{Risk, Unnamed, Use, Variables, risks, unnamed, variables};
 use super::{Class, body, classify};
 use crate::engine::Engine;
-use crate::migration::cursor::Cursor;
+use crate::migration::cursor::{Cursor, unquoted};
 use crate::migration::script::{OnResume, Script};
 
 /// What a statement keeps in its session that another session cannot have.
@@ -63,17 +63,29 @@ fn missing_of(reading: &Reading, done: usize) -> Option<(usize, Kept)> {
 }
 
 /// Steps over statements that drop a temporary table which the lost session has taken with it. A second one of
-/// the same name drops another table.
+/// the same name drops another table, and so may one behind code that nobody can look into: a procedure, a block.
 pub(crate) fn past_drops(script: &Script, done: usize) -> usize {
     past_drops_of(&facts(script), done)
 }
 
 fn past_drops_of(facts: &[Facts], done: usize) -> usize {
     let kept = kept_before(facts, done);
-    let mut gone: BTreeSet<&String> = kept.iter().filter_map(|thing| thing.table).collect();
+    let is_sure = |thing: &Thing<'_>| {
+        let behind = facts.get(thing.at + 1..done).unwrap_or(&[]);
+        behind.iter().all(|fact| fact.unnamed != Unnamed::ByCode)
+    };
+    let tables = kept
+        .iter()
+        .filter_map(|thing| Some((thing.table?, is_sure(thing))));
+    let mut gone: BTreeMap<&String, bool> = tables.collect();
+    let mut is_gone = |fact: &Facts, name| {
+        let sure = gone.remove(name);
+        // `DROP TEMPORARY` changes the session only: it drops nothing that lasts.
+        sure.is_some_and(|sure| sure || fact.class == Class::Session)
+    };
     let rest = facts.iter().skip(done);
     let over =
-        rest.take_while(|fact| !fact.drops.is_empty() && fact.drops.iter().all(|name| gone.remove(name)));
+        rest.take_while(|fact| !fact.drops.is_empty() && fact.drops.iter().all(|name| is_gone(fact, name)));
     done.min(facts.len()) + over.count()
 }
 
@@ -147,6 +159,8 @@ struct Facts {
     class: Class,
     makes: Option<String>,
     drops: Vec<String>,
+    /// The tables that may have another name behind it, in lower case.
+    renames: Vec<String>,
     is_computed: bool,
     /// Whether a new session runs it again.
     is_replayed: bool,
@@ -197,6 +211,7 @@ fn facts(script: &Script) -> Vec<Facts> {
         Facts {
             makes: made(text),
             drops: dropped(text),
+            renames: renamed(text),
             is_computed,
             is_replayed,
             is_for_the_next: is_replayed && is_for_the_next(text),
@@ -213,6 +228,7 @@ fn facts(script: &Script) -> Vec<Facts> {
 struct Thing<'a> {
     at: usize,
     what: Kept,
+    /// The table that a `DROP` of its name takes away; `None` for what is no table, or has another name since.
     table: Option<&'a String>,
 }
 
@@ -221,6 +237,10 @@ fn kept_before(facts: &[Facts], until: usize) -> Vec<Thing<'_>> {
     for (at, fact) in facts.iter().enumerate().take(until) {
         let is_gone = |thing: &Thing<'_>| thing.table.is_some_and(|table| fact.drops.contains(table));
         kept.retain(|thing| !is_gone(thing));
+        let is_renamed = |table: &String| fact.renames.contains(&table.to_lowercase());
+        for thing in &mut kept {
+            thing.table = thing.table.filter(|table| !is_renamed(table));
+        }
         let mut keep = |what, table| kept.push(Thing { at, what, table });
         if let Some(table) = &fact.makes {
             keep(Kept::TemporaryTable, Some(table));
@@ -267,4 +287,24 @@ fn dropped(statement: &str) -> Vec<String> {
         }
     }
     tables
+}
+
+/// Returns every name in a statement that renames a table; none if it does not.
+fn renamed(statement: &str) -> Vec<String> {
+    let mut cursor = Cursor::new(body(statement), Engine::MySql);
+    let renames = cursor.eat("RENAME") || (cursor.eat("ALTER") && renames_table(cursor.clone()));
+    let mut names = Vec::new();
+    while renames && let Some(token) = cursor.bump() {
+        names.extend(unquoted(token, cursor.text()).map(|name| name.to_lowercase()));
+    }
+    names
+}
+
+fn renames_table(mut cursor: Cursor<'_>) -> bool {
+    while cursor.skip_past("RENAME") {
+        if cursor.at_any(&["COLUMN", "INDEX", "KEY"]).is_none() {
+            return true;
+        }
+    }
+    false
 }

@@ -1,5 +1,6 @@
 //! What a MySQL statement is when it is interrupted: can its effect be seen, and may it run again?
 
+mod apart;
 mod conditional;
 mod functions;
 mod kept;
@@ -14,6 +15,7 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use apart::{makes_session_code, may_fire, needs_own_session};
 pub(super) use conditional::is_executed_by_all;
 pub use kept::Kept;
 pub(crate) use kept::{

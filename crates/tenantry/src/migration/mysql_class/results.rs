@@ -140,7 +140,7 @@ fn reads_variable(mut cursor: Cursor<'_>) -> bool {
 }
 
 /// Looks before reading word by word: rows can be many megabytes.
-fn mentions(statement: &str, word: &str) -> bool {
+pub(super) fn mentions(statement: &str, word: &str) -> bool {
     statement
         .as_bytes()
         .windows(word.len())

@@ -460,3 +460,33 @@ fn an_object_whose_name_a_server_may_skip_is_not_known() {
         );
     }
 }
+
+#[test]
+fn a_table_with_another_name_is_not_taken_for_the_one_that_is_dropped() {
+    for (rename, expect) in [
+        ("ALTER TABLE t RENAME TO u", 3),
+        ("ALTER TABLE T ADD m INT, RENAME u", 3),
+        ("RENAME TABLE t TO u", 3),
+        ("ALTER TABLE t RENAME COLUMN n TO m", 4),
+        ("ALTER TABLE a RENAME TO u", 4),
+        ("CALL p()", 3),
+        ("EXECUTE IMMEDIATE 'ALTER TABLE t RENAME TO u'", 3),
+        ("UPDATE a SET n = 1", 4),
+    ] {
+        let text = |drop: &str| {
+            format!("CREATE TEMPORARY TABLE t (n INT); {rename}; CREATE TABLE x (n INT); {drop} t; SELECT 1;")
+        };
+        assert_eq!(
+            on(&text("DROP TABLE"), |script| past_drops(script, 3)),
+            expect,
+            "{rename}"
+        );
+        let is_missing = on(&text("DROP TABLE"), |script| missing(script, 3)).is_some();
+        assert_eq!(is_missing, expect == 3, "{rename}");
+    }
+    let renamed = "CREATE TEMPORARY TABLE t (n INT); ALTER TABLE t RENAME TO u; DROP TABLE t; CREATE TABLE x (n INT); SELECT 1;";
+    let table = Some((0, Kept::TemporaryTable));
+    assert_eq!(on(renamed, |script| missing(script, 4)), table);
+    let called = "CREATE TEMPORARY TABLE t (n INT); CALL p(); DROP TEMPORARY TABLE t; SELECT 1;";
+    assert_eq!(on(called, |script| past_drops(script, 2)), 3);
+}

@@ -17,7 +17,7 @@ use std::{fs, io};
 
 use super::problem::{FileProblem, FileProblemKind as Kind};
 use super::script::Script;
-use super::{Checksum, Migration, Track, Warning, directive, refuse, split, text, warning};
+use super::{Checksum, Migration, Track, Warning, directive, mysql_class, refuse, split, text, warning};
 use crate::engine::Engine;
 use crate::target::TrackName;
 
@@ -155,6 +155,9 @@ fn assemble(folder: &Path, engine: Engine, files: Files<'_>) -> Result<Assembled
             warnings.extend(told);
         }
     }
+    if engine == Engine::MySql {
+        keep_apart(&mut migrations);
+    }
     problems.sort_by(|a, b| (&a.path, a.place).cmp(&(&b.path, b.place)));
     let is_unfinished = |problem: &FileProblem| matches!(problem.kind, Kind::NoStatement | Kind::Empty);
     if problems.iter().all(is_unfinished) {
@@ -168,6 +171,25 @@ fn assemble(folder: &Path, engine: Engine, files: Files<'_>) -> Result<Assembled
         folder: folder.to_owned(),
         problems,
     })
+}
+
+/// Gives a session of its own to every file whose rows may run what an earlier file, or the same one, made of a
+/// session's things.
+fn keep_apart(migrations: &mut [Arc<Migration>]) {
+    let makes = |migration: &Arc<Migration>| {
+        let scripts = std::iter::once(&migration.up).chain(&migration.down);
+        scripts.into_iter().any(mysql_class::makes_session_code)
+    };
+    let first = migrations.iter().position(makes).unwrap_or(migrations.len());
+    for migration in migrations.iter_mut().skip(first) {
+        // Nobody else has it yet.
+        let Some(migration) = Arc::get_mut(migration) else {
+            continue;
+        };
+        for script in std::iter::once(&mut migration.up).chain(&mut migration.down) {
+            script.own_session |= mysql_class::may_fire(script);
+        }
+    }
 }
 
 fn migration(
@@ -227,6 +249,14 @@ fn script(
     }
 }
 
+fn needs_own_session(script: &Script, engine: Engine) -> bool {
+    match engine {
+        Engine::MySql => mysql_class::needs_own_session(script),
+        // Their sessions are cleaned as a whole.
+        Engine::Postgres | Engine::Sqlite => false,
+    }
+}
+
 /// Splits a text and looks at every statement.
 fn parse(path: &Path, text: String, engine: Engine, problems: &mut Vec<FileProblem>) -> Option<Script> {
     let mut found = Vec::new();
@@ -243,15 +273,17 @@ fn parse(path: &Path, text: String, engine: Engine, problems: &mut Vec<FileProbl
     }
     let directives = directive::read(&text, engine, &parts, &mut found);
     let checksum = Checksum::of(&text);
-    let script = Script {
+    let mut script = Script {
         path: path.to_owned(),
         text,
         checksum,
         statements: parts.statements,
         directives,
+        own_session: false,
     };
     refuse::check(&script, engine, &mut found);
     if found.is_empty() && !script.statements.is_empty() {
+        script.own_session = needs_own_session(&script, engine);
         return Some(script);
     }
     found.sort_by_key(|(offset, _)| *offset);

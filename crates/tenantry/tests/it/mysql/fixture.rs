@@ -259,6 +259,7 @@ pub(super) fn unchecked(statement: &str) -> Track {
         checksum: Checksum::of(statement),
         statements: vec![Statement { start: 0, end }],
         directives: Directives::default(),
+        own_session: false,
     };
     track.migrations = vec![Arc::new(Migration {
         version: Version::from_number(1).unwrap(),

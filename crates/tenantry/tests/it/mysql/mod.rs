@@ -1,5 +1,6 @@
 //! MySQL and MariaDB, on a real MariaDB server.
 
+mod apart;
 mod apply;
 mod changed;
 mod create;

@@ -156,6 +156,7 @@ fn script(text: &str) -> Script {
         checksum: Checksum::of(text),
         statements: split(text, Engine::Sqlite).unwrap(),
         directives: Directives::default(),
+        own_session: false,
     }
 }
 
