@@ -190,28 +190,42 @@ fn scope_of(run: &Run) -> Unfinished {
     }
 }
 
+/// Returns the commands that go on with what the newest unfinished run left over.
+///
+/// # Errors
+/// What the registry says.
+pub(super) async fn go_on(fleet: &Fleet) -> Result<Vec<String>, CommandError> {
+    match fleet.registry.left_over_before(None).await? {
+        Some(left) if left.run.direction == Direction::Down => rollbacks(fleet, &left.run).await,
+        Some(_) | None => Ok(vec![Again::Resume.blind()]),
+    }
+}
+
 /// Says which rollback finishes a run that went backwards.
 async fn went_back(fleet: &Fleet, found: &Run) -> Result<CommandError, CommandError> {
-    let again = Again::Rollback {
-        command: found.command.clone(),
-        goal: found.goal.clone().unwrap_or_default(),
-    };
     let title = format!(
         "{} went backwards; it is finished by the same rollback again",
         found.id
     );
-    let mut refused = CommandError::new(Exit::Refused, title)
+    let refused = CommandError::new(Exit::Refused, title)
         .code(tenantry::Code(4010))
         .fact("state", "nothing ran");
+    let commands = rollbacks(fleet, found).await?;
+    Ok(commands.into_iter().fold(refused, CommandError::help))
+}
+
+/// Returns the rollbacks that finish a run that went backwards.
+async fn rollbacks(fleet: &Fleet, found: &Run) -> Result<Vec<String>, CommandError> {
+    let again = Again::Rollback {
+        command: found.command.clone(),
+        goal: found.goal.clone().unwrap_or_default(),
+    };
     if found.finished_at.is_none() {
         // Its process died: the registry does not know how many steps were taken where.
-        return Ok(refused.help(again.blind()));
+        return Ok(vec![again.blind()]);
     }
     let targets = fleet.registry.targets_of(&found.id).await?;
-    for command in again.commands(&found.id, &targets) {
-        refused = refused.help(command);
-    }
-    Ok(refused)
+    Ok(again.commands(&found.id, &targets))
 }
 
 /// Refuses a selection that names a tenant which is not active. Those that a pattern takes are skipped.

@@ -37,7 +37,7 @@ pub(crate) use runs::PROVISION;
 pub use runs::{NewRun, Run};
 pub use schema::track;
 pub use servers::{ListedServer, NewServer};
-pub use status::{FleetStatus, NotCurrent, StatusGroup};
+pub use status::{FleetStatus, NotCurrent, NotProvisioned, StatusGroup};
 pub(crate) use targets::label;
 pub use targets::{LockedTarget, Targets, Tier};
 pub use unfinished::LeftOver;

@@ -1,5 +1,6 @@
 //! How the fleet stands, answered from the registry alone: nobody is connected to.
 
+use sea_orm::sea_query::Query;
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     Select,
@@ -52,13 +53,24 @@ pub struct NotCurrent {
     pub checked_at: Option<i64>,
 }
 
-/// How the ready databases of active tenants stand, and how many tenants are what.
+/// A database that an active tenant should have and that is not there, or whose creation has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotProvisioned {
+    /// The name that messages use: slug, or `slug/product`.
+    pub label: String,
+    /// The track that it would be on.
+    pub track: TrackName,
+}
+
+/// How the databases of active tenants stand, and how many tenants are what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FleetStatus {
-    /// By track, engine, version and outcome.
+    /// Those that are ready, by track, engine, version and outcome.
     pub groups: Vec<StatusGroup>,
-    /// Every database whose last outcome was neither applied nor current, by name.
+    /// Every ready database whose last outcome was neither applied nor current, by name.
     pub not_current: Vec<NotCurrent>,
+    /// Every database that is not ready, the shared ones that nothing is known of first, then by name.
+    pub not_provisioned: Vec<NotProvisioned>,
     /// How many tenants have which status.
     pub tenants: Vec<(TenantStatus, u64)>,
 }
@@ -87,6 +99,7 @@ impl Registry {
         Ok(FleetStatus {
             groups: self.groups().await?,
             not_current: self.look_at(in_use().filter(bad)).await?,
+            not_provisioned: self.not_provisioned().await?,
             tenants: self.tenant_counts().await?,
         })
     }
@@ -173,6 +186,37 @@ impl Registry {
         rows.into_iter().map(not_current).collect()
     }
 
+    async fn not_provisioned(&self) -> Result<Vec<NotProvisioned>, RegistryError> {
+        let shared = Query::select()
+            .column(database::Column::TenantId)
+            .from(database::Entity)
+            .and_where(database::Column::Product.eq(""))
+            .take();
+        let slugs: Vec<String> = tenant::Entity::find()
+            .select_only()
+            .column(tenant::Column::Slug)
+            .filter(tenant::Column::Status.eq(TenantStatus::Active.as_str()))
+            .filter(tenant::Column::Id.not_in_subquery(shared))
+            .order_by_asc(tenant::Column::Slug)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let begun: Vec<(String, String)> = of_active()
+            .filter(database::Column::Status.ne(DatabaseStatus::Ready.as_str()))
+            .select_only()
+            .column(tenant::Column::Slug)
+            .column(database::Column::Product)
+            .order_by_asc(tenant::Column::Slug)
+            .order_by_asc(database::Column::Product)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let absent = slugs.into_iter().map(|slug| (slug, String::new()));
+        absent.chain(begun).map(not_provisioned).collect()
+    }
+
     async fn tenant_counts(&self) -> Result<Vec<(TenantStatus, u64)>, RegistryError> {
         let rows: Vec<(String, i64)> = tenant::Entity::find()
             .select_only()
@@ -199,10 +243,32 @@ impl Registry {
 
 /// Selects the ready databases of active tenants.
 fn in_use() -> Select<database::Entity> {
+    of_active().filter(database::Column::Status.eq(DatabaseStatus::Ready.as_str()))
+}
+
+fn of_active() -> Select<database::Entity> {
     database::Entity::find()
         .inner_join(tenant::Entity)
-        .filter(database::Column::Status.eq(DatabaseStatus::Ready.as_str()))
         .filter(tenant::Column::Status.eq(TenantStatus::Active.as_str()))
+}
+
+fn not_provisioned((slug, product): (String, String)) -> Result<NotProvisioned, RegistryError> {
+    let at = Row {
+        table: "tenantry_databases",
+        id: "(any)",
+    };
+    Ok(NotProvisioned {
+        track: at.read("product", track_of(&product))?,
+        label: label_of(slug, &product),
+    })
+}
+
+fn label_of(slug: String, product: &str) -> String {
+    if product.is_empty() {
+        slug
+    } else {
+        format!("{slug}/{product}")
+    }
 }
 
 fn not_current(found: Found) -> Result<NotCurrent, RegistryError> {
@@ -211,13 +277,8 @@ fn not_current(found: Found) -> Result<NotCurrent, RegistryError> {
         table: "tenantry_databases",
         id: &id,
     };
-    let label = if product.is_empty() {
-        slug
-    } else {
-        format!("{slug}/{product}")
-    };
     Ok(NotCurrent {
-        label,
+        label: label_of(slug, &product),
         server: at.read("server_id", server.parse().ok())?,
         track: at.read("product", track_of(&product))?,
         version: at.version("version", version)?,

@@ -36,6 +36,12 @@ impl Preview {
         Some(TargetReport::untried(&self.target, outcome, Some(failure)))
     }
 
+    /// Returns whether a migration has begun there and is not done: it stopped half-way, or it runs now.
+    pub fn is_half_way(&self) -> bool {
+        let plan = self.planned.as_ref().ok().map(|(plan, _)| plan);
+        plan.is_some_and(|plan| plan.steps.iter().any(|step| step.interrupted.is_some()))
+    }
+
     /// Returns the runs that its history names on the target's track; none if it did not answer.
     pub fn runs(&self) -> impl Iterator<Item = &str> {
         let history = self.planned.as_ref().ok().map(|(_, history)| history);

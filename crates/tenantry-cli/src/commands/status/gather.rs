@@ -7,16 +7,20 @@ use serde::Serialize;
 use tenantry::engine::Engine;
 use tenantry::fleet::{Fleet, Selected};
 use tenantry::migration::{Track, Version};
-use tenantry::registry::NotCurrent;
+use tenantry::registry::{NotCurrent, NotProvisioned};
 use tenantry::run::{Outcome, Preview, TargetReport};
 use tenantry::{Code, Selection, Standing, TrackName};
 
 use super::super::Context;
 use super::super::look::look;
+use super::super::migrate;
 use super::super::planned::failed;
 use crate::failure::CommandError;
 use crate::render::advice::code_to_explain;
 use crate::render::text;
+
+/// There is no database where one is expected.
+const NOT_PROVISIONED: Code = Code(6013);
 
 /// How the fleet stands.
 #[derive(Debug, Serialize)]
@@ -29,6 +33,9 @@ pub(super) struct Shown {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) unfinished: Vec<String>,
     pub(super) live: bool,
+    /// The commands that go on with what failed, where the registry knows of it.
+    #[serde(skip)]
+    pub(super) again: Vec<String>,
     /// Whether there is a server that a database could stand on.
     #[serde(skip)]
     pub(super) has_server: bool,
@@ -118,10 +125,18 @@ pub(super) async fn remembered(fleet: &Fleet) -> Result<Shown, CommandError> {
             .add(standing, group.version, group.databases);
         read.insert(key, track);
     }
+    for absent in &status.not_provisioned {
+        tracks.of(&absent.track, None).add(Standing::Failed, None, 1);
+    }
     let tenants = status.tenants.iter().map(|(s, count)| (s.as_str(), *count));
+    let not_current = status.not_current.iter().map(known);
+    let not_current: Vec<_> = not_current
+        .chain(status.not_provisioned.iter().map(absent))
+        .collect();
     Ok(Shown {
         tracks: tracks.0.into_values().collect(),
-        not_current: status.not_current.iter().map(known).collect(),
+        again: go_on(fleet, &not_current).await?,
+        not_current,
         tenants: tenants.collect(),
         unfinished: unfinished(read.values().map(AsRef::as_ref)),
         live: false,
@@ -148,13 +163,20 @@ pub(super) async fn asked(
 ) -> Result<(Shown, Vec<TargetReport>), CommandError> {
     let previews = look(context, fleet, selected).await;
     let failed = failed(selected, &previews);
+    let half_way = half_way(fleet, &previews).await?;
     let mut tracks = ByTrack::default();
     for preview in &previews {
         let name = &preview.target.track;
         let track = selected.tracks.find(name, preview.target.address.engine());
+        let is_this = |found: &NotCurrent| found.database_id == preview.target.database_id;
+        let standing = if half_way.iter().any(is_this) {
+            Standing::Failed
+        } else {
+            Standing::of_preview(preview)
+        };
         tracks
             .of(name, track.map(AsRef::as_ref))
-            .add(Standing::of_preview(preview), version(preview), 1);
+            .add(standing, version(preview), 1);
     }
     for target in selected.left_out.iter().filter(|target| target.failure.is_some()) {
         tracks.of(&target.track, None).add(Standing::Failed, None, 1);
@@ -163,15 +185,40 @@ pub(super) async fn asked(
     for tenant in fleet.registry.tenants(selection).await? {
         *tenants.entry(tenant.status.as_str()).or_default() += 1;
     }
+    let half_way: Vec<ShownTarget> = half_way.iter().map(known).collect();
     let shown = Shown {
         tracks: tracks.0.into_values().collect(),
-        not_current: failed.iter().map(unanswered).collect(),
+        again: go_on(fleet, &half_way).await?,
+        not_current: failed.iter().map(unanswered).chain(half_way).collect(),
         tenants,
         unfinished: Vec::new(),
         live: true,
         has_server: true,
     };
     Ok((shown, failed))
+}
+
+/// Returns what the registry remembers of those that a run failed on half-way. Where none did, a run is going on.
+async fn half_way(fleet: &Fleet, previews: &[Preview]) -> Result<Vec<NotCurrent>, CommandError> {
+    let begun = previews.iter().filter(|preview| preview.is_half_way());
+    let begun: BTreeSet<&str> = begun.map(|preview| preview.target.database_id.as_str()).collect();
+    if begun.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = fleet.registry.fleet_status().await?.not_current;
+    found.retain(|target| {
+        let has_failed = target.outcome.is_some_and(Outcome::is_failure);
+        has_failed && begun.contains(target.database_id.as_str())
+    });
+    Ok(found)
+}
+
+/// Returns the commands that go on with what failed; none if nothing did.
+async fn go_on(fleet: &Fleet, failed: &[ShownTarget]) -> Result<Vec<String>, CommandError> {
+    if failed.is_empty() {
+        return Ok(Vec::new());
+    }
+    migrate::go_on(fleet).await
 }
 
 /// Asks the central database, which has no row in the registry, and adds its track behind all others. Returns
@@ -217,6 +264,19 @@ fn known(found: &NotCurrent) -> ShownTarget {
         outcome: found.outcome.map(Outcome::as_str),
         code: found.error_code.map(|code| code.to_string()),
         number: code_to_explain(found.outcome, found.error_code),
+        reason: None,
+    }
+}
+
+fn absent(target: &NotProvisioned) -> ShownTarget {
+    ShownTarget {
+        target: target.label.clone(),
+        track: target.track.to_string(),
+        server: String::new(),
+        version: None,
+        outcome: Some(Outcome::Failed.as_str()),
+        code: Some(NOT_PROVISIONED.to_string()),
+        number: Some(NOT_PROVISIONED),
         reason: None,
     }
 }

@@ -122,14 +122,15 @@ fn what_next(shown: &Shown) -> Vec<String> {
         let more = text::number(need.len() - LISTED);
         lines.push(format!("  … and {more} more (--json lists them all)"));
     }
-    if !shown.live {
+    if !shown.again.is_empty() {
         lines.push(String::new());
-        lines.push(need_you(need));
+        lines.extend(need_you(need, &shown.again));
     }
     lines
 }
 
-fn need_you(need: &[ShownTarget]) -> String {
+/// Says how many need somebody, and the commands that help, one below the other.
+fn need_you(need: &[ShownTarget], again: &[String]) -> Vec<String> {
     let (count, verb) = (
         text::number(need.len()),
         if need.len() == 1 { "needs" } else { "need" },
@@ -137,12 +138,12 @@ fn need_you(need: &[ShownTarget]) -> String {
     let first = need
         .iter()
         .find_map(|t| t.number.filter(|code| is_first_to_mend(*code)));
-    match first {
-        None => format!("{count} {verb} you:  tenantry migrate resume"),
-        Some(code) => {
-            format!("{count} {verb} you:  tenantry explain {code}      then  tenantry migrate resume")
-        }
-    }
+    let explain = first.map_or_else(String::new, |code| format!("tenantry explain {code}      then  "));
+    let lead = format!("{count} {verb} you:  {explain}");
+    let width = lead.chars().count();
+    let leads = std::iter::once(lead).chain(std::iter::repeat(" ".repeat(width)));
+    let lines = leads.zip(again).map(|(lead, command)| format!("{lead}{command}"));
+    lines.collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a percentage with one digit")]

@@ -12,6 +12,7 @@ mod one;
 mod rollback;
 mod session_lost;
 mod signals;
+mod standing;
 mod too_long;
 mod units;
 mod unrecorded;
