@@ -1,7 +1,9 @@
 //! What must not run, seen before any connection is opened.
 
 mod conditional;
+mod modes;
 mod outside;
+mod saved;
 mod savepoint;
 mod scan;
 mod server;
@@ -13,8 +15,8 @@ mod transaction;
 #[cfg(test)]
 mod tests;
 
+use self::saved::Saved;
 use self::savepoint::Savepoints;
-use self::settings::Saved;
 use super::cursor::Cursor;
 use super::mysql_class;
 use super::problem::FileProblemKind as Kind;
@@ -77,7 +79,7 @@ pub(super) fn check(script: &Script, engine: Engine, problems: &mut Vec<(usize, 
 }
 
 /// Returns why a statement of this kind must not run; the first reason wins.
-fn head(text: &str, engine: Engine, script: &Script, saved: &Saved) -> Option<Kind> {
+fn head(text: &str, engine: Engine, script: &Script, saved: &Saved<'_>) -> Option<Kind> {
     const ROWS: [&str; 5] = ["INSERT", "UPDATE", "DELETE", "SELECT", "REPLACE"];
     let cursor = Cursor::new(text, engine);
     if engine == Engine::MySql && cursor.clone().eat_all(&["SET", "STATEMENT"]) {

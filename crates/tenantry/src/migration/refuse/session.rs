@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::settings::{Saved, Setting, Target, settings};
+use super::saved::Saved;
+use super::settings::{Setting, Target, settings};
 use super::{shown, string_rules};
 use crate::engine::Engine;
 use crate::migration::cursor::{Cursor, unquoted};
@@ -12,7 +13,7 @@ use crate::migration::problem::FileProblemKind as Kind;
 const GUARDED: [&str; 3] = ["search_path", "role", "session_authorization"];
 
 /// Returns the refusal of a statement that changes the session.
-pub(super) fn refused(cursor: Cursor<'_>, engine: Engine, saved: &Saved) -> Option<Kind> {
+pub(super) fn refused(cursor: Cursor<'_>, engine: Engine, saved: &Saved<'_>) -> Option<Kind> {
     match engine {
         Engine::Postgres => postgres(cursor),
         Engine::MySql => mysql(cursor, saved),
@@ -70,7 +71,7 @@ fn value<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
     Some(Cow::Borrowed(text.trim_matches('\'')))
 }
 
-fn mysql(cursor: Cursor<'_>, saved: &Saved) -> Option<Kind> {
+fn mysql(cursor: Cursor<'_>, saved: &Saved<'_>) -> Option<Kind> {
     if !cursor.at("SET") {
         return own_user(cursor).map(|words| Kind::SessionChange(words.to_owned()));
     }
@@ -131,7 +132,7 @@ mod tests {
     use crate::engine::Engine;
     use crate::migration::cursor::Cursor;
     use crate::migration::problem::FileProblemKind as Kind;
-    use crate::migration::refuse::settings::Saved;
+    use crate::migration::refuse::saved::Saved;
 
     fn said(statement: &str) -> Option<String> {
         let cursor = Cursor::new(statement, Engine::MySql);

@@ -1,10 +1,6 @@
-//! What a MySQL `SET` gives a value, item by item, and which user variables only keep what a setting was.
+//! What a MySQL `SET` gives a value, item by item, and what a value is.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::engine::Engine;
 use crate::migration::cursor::{Cursor, unquoted};
-use crate::migration::script::Script;
 use crate::migration::split::{Kind as TokenKind, Token};
 
 /// What one item of a `SET` gives a value. Names are in lower case.
@@ -80,7 +76,7 @@ fn setting(mut tokens: Vec<Token>, text: &str) -> Setting {
 }
 
 /// Returns the name of the user variable that begins the tokens; of `@a.b` the first part.
-fn user_variable(tokens: &[Token], text: &str) -> Option<String> {
+pub(super) fn user_variable(tokens: &[Token], text: &str) -> Option<String> {
     let [at, name, ..] = tokens else { return None };
     let is_name = at.is_symbol(text, b'@') && !name.is_symbol(text, b'@');
     is_name.then(|| plain(*name, text))
@@ -94,76 +90,40 @@ pub(super) fn plain(token: Token, text: &str) -> String {
         .to_ascii_lowercase()
 }
 
-/// Which user variables of a file only keep what a system variable was, as dumps write it:
-/// `SET @old = @@sql_mode`.
-#[derive(Debug, Default)]
-pub(super) struct Saved {
-    /// For each user variable the system variables, with `global.` before one of the whole server.
-    kept: BTreeMap<String, BTreeSet<String>>,
-    /// User variables that may hold something else.
-    other: BTreeSet<String>,
+/// Whether a token says by itself what it is: a name, or a string without anything escaped.
+pub(super) fn is_word(token: Token, text: &str) -> bool {
+    match token.kind {
+        TokenKind::Word | TokenKind::Name => true,
+        TokenKind::Text => {
+            let raw = token.text(text);
+            let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or("");
+            !inner.contains(['\\', '\'', '"'])
+        }
+        TokenKind::Number
+        | TokenKind::LineComment
+        | TokenKind::CodeOpen
+        | TokenKind::CodeClose
+        | TokenKind::Delimiter
+        | TokenKind::Symbol => false,
+    }
 }
 
-impl Saved {
-    /// Reads the statements of a file.
-    pub(super) fn of(script: &Script) -> Self {
-        let mut saved = Self::default();
-        for index in 0..script.statements.len() {
-            let statement = script.statement(index);
-            if statement.contains('@') {
-                saved.note(Cursor::new(statement, Engine::MySql));
-            }
+/// Splits arguments at the commas outside parentheses.
+pub(super) fn arguments<'a>(tokens: &'a [Token], text: &str) -> Vec<&'a [Token]> {
+    let mut depth = 0_usize;
+    let split = tokens.split(|token| {
+        match token.text(text) {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
         }
-        saved
-    }
-
-    fn note(&mut self, mut cursor: Cursor<'_>) {
-        let text = cursor.text();
-        let mut ahead = cursor.clone();
-        if !ahead.eat("SET") || ahead.at("STATEMENT") {
-            let tokens: Vec<Token> = std::iter::from_fn(|| cursor.bump()).collect();
-            return self.mentioned(&tokens, text);
-        }
-        for Setting { target, value } in settings(cursor) {
-            if let Target::User(name) = target {
-                match system_variable(&value, text) {
-                    Some(system) => drop(self.kept.entry(name).or_default().insert(system)),
-                    None => drop(self.other.insert(name)),
-                }
-            }
-            // `@a` alone is only read; in an expression it may be given a value.
-            if value.len() > 2 {
-                self.mentioned(&value, text);
-            }
-        }
-    }
-
-    fn mentioned(&mut self, tokens: &[Token], text: &str) {
-        for (at, token) in tokens.iter().enumerate() {
-            let doubled = at > 0 && tokens.get(at - 1).is_some_and(|t| t.is_symbol(text, b'@'));
-            if token.is_symbol(text, b'@') && !doubled {
-                self.other
-                    .extend(user_variable(tokens.get(at..).unwrap_or(&[]), text));
-            }
-        }
-    }
-
-    /// Returns whether a value is one of these system variables, or a user variable that keeps nothing else.
-    pub(super) fn is_one_of(&self, systems: &[&str], value: &[Token], text: &str) -> bool {
-        let fits = |system: &String| systems.contains(&system.as_str());
-        if let Some(system) = system_variable(value, text) {
-            return fits(&system);
-        }
-        let name = user_variable(value, text).filter(|_| value.len() == 2);
-        name.is_some_and(|name| {
-            let kept = self.kept.get(&name);
-            !self.other.contains(&name) && kept.is_some_and(|kept| kept.iter().all(fits))
-        })
-    }
+        depth == 0 && token.is_symbol(text, b',')
+    });
+    split.collect()
 }
 
 /// Returns the system variable that a value is, such as `@@SESSION.sql_mode`; `None` if it is anything else.
-fn system_variable(value: &[Token], text: &str) -> Option<String> {
+pub(super) fn system_variable(value: &[Token], text: &str) -> Option<String> {
     let [one, two, rest @ ..] = value else { return None };
     if !one.is_symbol(text, b'@') || !two.is_symbol(text, b'@') {
         return None;

@@ -1,6 +1,8 @@
 //! MySQL settings that change how the server reads strings, by which files are cut into statements.
 
-use super::settings::{Saved, Setting, Target, plain, settings};
+use super::modes::{LONGEST, is_known};
+use super::saved::Saved;
+use super::settings::{Setting, Target, arguments, is_word, plain, settings};
 use crate::migration::cursor::Cursor;
 use crate::migration::problem::FileProblemKind as Kind;
 use crate::migration::split::{Kind as TokenKind, Token};
@@ -17,24 +19,18 @@ const STRING_MODES: [&str; 8] = [
     "POSTGRESQL",
 ];
 
-/// Where a mode is kept that the server was asked for.
-const MODES: [&str; 2] = ["sql_mode", "global.sql_mode"];
-
 /// Character sets in which the second byte of a character can be a backslash, which then escapes nothing
 /// (`NO_BACKSLASH_ESCAPES` aside, "Connection Character Sets and Collations").
 const SWALLOWING: [&str; 5] = ["big5", "cp932", "gb18030", "gbk", "sjis"];
 
-/// How many tokens of a value are looked at; a longer one then lacks its end, and is refused.
-const LONGEST: usize = 200;
-
 /// Returns the refusal of a `SET` after which strings may be read differently.
-pub(super) fn refused(cursor: Cursor<'_>, saved: &Saved) -> Option<Kind> {
+pub(super) fn refused(cursor: Cursor<'_>, saved: &Saved<'_>) -> Option<Kind> {
     let text = cursor.text();
     let items = settings(cursor);
     items.iter().find_map(|item| of_item(item, text, saved))
 }
 
-fn of_item(item: &Setting, text: &str, saved: &Saved) -> Option<Kind> {
+fn of_item(item: &Setting, text: &str, saved: &Saved<'_>) -> Option<Kind> {
     // What dumps write is short; only a made-up value nests deeply.
     let value = item.value.get(..LONGEST).unwrap_or(&item.value);
     match &item.target {
@@ -70,16 +66,16 @@ fn character_set<'a>(words: &'a [Token], text: &str) -> Option<(&'static str, &'
     Some((what, value.get(..end.unwrap_or(value.len())).unwrap_or(value)))
 }
 
-fn is_harmless_set(value: &[Token], text: &str, saved: &Saved) -> bool {
+fn is_harmless_set(value: &[Token], text: &str, saved: &Saved<'_>) -> bool {
     match value {
         // A number is a collation's.
         [one] => is_word(*one, text) && !SWALLOWING.contains(&plain(*one, text).as_str()),
-        _ => saved.is_one_of(&["character_set_client"], value, text),
+        _ => saved.is_kept("character_set_client", value, text),
     }
 }
 
-/// Names written out, what the mode is or was, and the two ways to add names to it and to take one away.
-fn is_harmless_mode(value: &[Token], text: &str, saved: &Saved) -> bool {
+/// Names written out, and what is made of what the mode is or was and of names.
+fn is_harmless_mode(value: &[Token], text: &str, saved: &Saved<'_>) -> bool {
     match value {
         [one] if one.kind == TokenKind::Number => one.text(text) == "0",
         [one] => is_word(*one, text) && !names_string_mode(&plain(*one, text)),
@@ -87,72 +83,30 @@ fn is_harmless_mode(value: &[Token], text: &str, saved: &Saved) -> bool {
             is_harmless_mode(inner, text, saved)
         }
         [select, inner @ ..] if select.is(text, "SELECT") => is_harmless_mode(inner, text, saved),
-        [name, open, inner @ .., close] if open.is_symbol(text, b'(') && close.is_symbol(text, b')') => {
-            let parts = arguments(inner, text);
-            if name.is(text, "CONCAT") {
-                joins_harmless(&parts, text, saved)
-            } else {
-                name.is(text, "REPLACE") && takes_away(&parts, text, saved)
-            }
+        [name, open, inner @ .., close]
+            if name.is(text, "CONCAT") && open.is_symbol(text, b'(') && close.is_symbol(text, b')') =>
+        {
+            joins_harmless(&arguments(inner, text), text, saved)
         }
-        _ => saved.is_one_of(&MODES, value, text),
+        _ => is_known(value, text, &saved.modes),
     }
 }
 
-fn joins_harmless(parts: &[&[Token]], text: &str, saved: &Saved) -> bool {
+fn joins_harmless(parts: &[&[Token]], text: &str, saved: &Saved<'_>) -> bool {
     let mut joined = String::new();
     for part in parts {
         match part {
             [one] if is_word(*one, text) => joined.push_str(&plain(*one, text)),
-            part if is_harmless_mode(part, text, saved) => {}
+            part if is_known(part, text, &saved.modes) => {}
             _ => return false,
         }
     }
     !names_string_mode(&joined)
 }
 
-/// What is left of a mode is harmless if the mode is.
-fn takes_away(parts: &[&[Token]], text: &str, saved: &Saved) -> bool {
-    let [mode, [away], [by]] = parts else { return false };
-    let is_kept = saved.is_one_of(&MODES, mode, text);
-    is_kept && is_word(*away, text) && matches!(by.text(text), "''" | "\"\"")
-}
-
-/// Whether a token says by itself what it is: a name, or a string without anything escaped.
-fn is_word(token: Token, text: &str) -> bool {
-    match token.kind {
-        TokenKind::Word | TokenKind::Name => true,
-        TokenKind::Text => {
-            let raw = token.text(text);
-            let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or("");
-            !inner.contains(['\\', '\'', '"'])
-        }
-        TokenKind::Number
-        | TokenKind::LineComment
-        | TokenKind::CodeOpen
-        | TokenKind::CodeClose
-        | TokenKind::Delimiter
-        | TokenKind::Symbol => false,
-    }
-}
-
 fn names_string_mode(names: &str) -> bool {
     let mut names = names.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     names.any(|name| STRING_MODES.iter().any(|mode| name.eq_ignore_ascii_case(mode)))
-}
-
-/// Splits arguments at the commas outside parentheses.
-fn arguments<'a>(tokens: &'a [Token], text: &str) -> Vec<&'a [Token]> {
-    let mut depth = 0_usize;
-    let split = tokens.split(|token| {
-        match token.text(text) {
-            "(" => depth += 1,
-            ")" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0 && token.is_symbol(text, b',')
-    });
-    split.collect()
 }
 
 #[cfg(test)]
@@ -189,6 +143,28 @@ mod tests {
             "SET @old = @@sql_mode; SET @OLD = 'x'; SET sql_mode = @old",
             "SET @old = @@version; SET sql_mode = @old",
             "SET sql_mode = @never",
+            "SET sql_mode = CONCAT(CONCAT('NO_BACKSLASH', ''), '_ESCAPES')",
+            "SET @old = @@sql_mode; PREPARE s FROM 'SET @old = 1048576'; EXECUTE s; SET sql_mode = @old",
+            "SET @a = @@sql_mode; SET @a = CONCAT(@a, ',NO_BACKSLASH'); SET @a = CONCAT(@a, '_ESCAPES'); \
+             SET sql_mode = @a",
+            "SET sql_mode = IFNULL(@never, '')",
+            "SET sql_mode = IFNULL(@@sql_mode, 'ANSI')",
+            "SET @a = CONCAT('NO_BACKSLASH', '_ESCAPES'); SET sql_mode = IFNULL(@a, '')",
+            "SET @a = REPLACE('NO_BACKxSLASH_ESCAPES', 'x', ''); SET sql_mode = @a",
+            "SET sql_mode = REPLACE(REPLACE('NO_BACKxSLASH_ESCAPES', 'y', ''), 'x', '')",
+            "SET sql_mode = REPLACE(CONCAT(@@sql_mode, ',NO_BACKxSLASH_ESCAPES'), 'x', '')",
+            "SET @a = CONCAT(@@sql_mode, ',NO_BACKxSLASH_ESCAPES'); SET sql_mode = REPLACE(@a, 'x', '')",
+            "SET sql_mode = CONCAT_WS('_', 'NO', 'BACKSLASH', 'ESCAPES')",
+            "SET sql_mode = CONCAT_WS(',', @@sql_mode, 'ANSI')",
+            "SET sql_mode = TRIM(BOTH 'x' FROM 'xANSIx')",
+            "SET @a = 'NO_BACKSLASH', @b = CONCAT(@a, '_ESCAPES'); SET sql_mode = @b",
+            "SET @a = '_ESCAPES'; SET sql_mode = CONCAT('NO_BACKSLASH', @a)",
+            "SET @old = @@sql_mode; SELECT 'x' FROM a INTO @b, @old; SET sql_mode = @old",
+            "SET @old = @@sql_mode; CALL p(@old); SET sql_mode = @old",
+            "SET @old = @@sql_mode; EXECUTE s USING @old; PREPARE s FROM 'SELECT 1 INTO @old'; SET sql_mode = @old",
+            "SET @old = @@sql_mode; SELECT @old := 'ANSI'; SET sql_mode = @old",
+            "SET @old = @@sql_mode; BEGIN NOT ATOMIC SET @old = 'ANSI'; END; SET sql_mode = @old",
+            "SELECT @@sql_mode, 'ANSI' INTO @b, @old; SET sql_mode = @old",
             "SET sql_mode = REPLACE('NO_BACKxSLASH_ESCAPES', 'x', '')",
             "SET sql_mode = REPLACE(@@sql_mode, 'a', 'b')",
         ] {
@@ -209,6 +185,22 @@ mod tests {
             "SET sql_mode = (SELECT REPLACE(@@SESSION.sql_mode, 'ONLY_FULL_GROUP_BY,', ''))",
             "SET sql_mode = DEFAULT; SET sql_mode = ''; SET sql_mode = 0; SET sql_mode = @@GLOBAL.sql_mode",
             "SET @sql_mode = RAND(), @a = CONCAT(@@sql_mode, 'x')",
+            "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n\
+             /*!40101 SET SQL_MODE=IFNULL(@OLD_SQL_MODE, '') */",
+            "SET sql_mode = COALESCE(@@sql_mode, @@GLOBAL.sql_mode, '')",
+            "SET sql_mode = REPLACE(REPLACE(@@sql_mode,'NO_ZERO_DATE',''),'NO_ZERO_IN_DATE','')",
+            "SET @old = @@sql_mode; SET sql_mode = CONCAT(@old, ',NO_ZERO_DATE'); SET sql_mode = @old",
+            "SET @old = @@sql_mode; SET sql_mode = REPLACE(@old, 'NO_ZERO_DATE', ''); SELECT @old; SET sql_mode = @old",
+            "SET @new = REPLACE(@@sql_mode, 'NO_ZERO_DATE', ''); SET sql_mode = @new",
+            "SET @old = @@sql_mode, @new = CONCAT(@old, ',NO_ZERO_DATE'); SET sql_mode = @new; SET sql_mode = @old",
+            "SELECT @@sql_mode INTO @old; SET sql_mode = ''; SET sql_mode = @old",
+            "SET sql_mode = CONCAT_WS(',', @@sql_mode, 'NO_ZERO_DATE')",
+            "SET sql_mode = TRIM(BOTH ',' FROM REPLACE(@@sql_mode, 'NO_ZERO_DATE', ''))",
+            "SET sql_mode = (SELECT TRIM(REPLACE(@@sql_mode, 'ONLY_FULL_GROUP_BY', '')))",
+            "SET @m = @@sql_mode; SET @m = REPLACE(@m, 'NO_ZERO_DATE', ''); SET @m = CONCAT(@m, ',PIPES_AS_CONCAT'); \
+             SET sql_mode = @m",
+            "SELECT @@sql_mode, @@time_zone INTO @old, @zone; SET sql_mode = @old",
+            "SET @old = @@sql_mode; INSERT INTO a VALUES (@old, 'b'); SET sql_mode = @old",
         ] {
             assert_eq!(codes(text), [0; 0], "{text}");
         }
