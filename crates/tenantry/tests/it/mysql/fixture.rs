@@ -201,6 +201,13 @@ impl Database {
     pub(super) async fn kill_waiting(&mut self, kill: &str, state: &str) {
         let id = self.when(state).await;
         self.run(&format!("{kill} {id}")).await;
+        if kill == "KILL CONNECTION" {
+            // What it waits for must not be given to it in its last moment.
+            let there = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}");
+            while self.one(&there).await != "0" {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     /// Waits until a session is in this state in this database, and returns its id.
