@@ -6,7 +6,7 @@ use sea_orm::{
     PaginatorTrait as _, QueryFilter as _, SqlErr, TransactionTrait as _,
 };
 
-use super::entities::{database, domain, tenant};
+use super::entities::{database, domain, tenant, tenant_name};
 use super::rows::{check_given_key, check_key, check_name};
 use super::{Registry, RegistryError, now};
 use crate::domain::Domain;
@@ -64,7 +64,11 @@ impl Registry {
         };
         match self.insert_tenant(&tenant).await {
             Ok(()) => Ok(tenant),
-            Err(error) if is_taken(&error) => self.go_on(new).await,
+            Err(error) if is_taken(&error) => {
+                // Somebody else may have been created since the names were looked at.
+                self.refuse_shared_name(new).await?;
+                self.go_on(new).await
+            }
             Err(error) => Err(self.refused(&error)),
         }
     }
@@ -117,6 +121,7 @@ impl Registry {
         tenant::Entity::insert(row)
             .exec_without_returning(&transaction)
             .await?;
+        insert_names(&transaction, tenant).await?;
         insert_domains(&transaction, tenant).await?;
         transaction.commit().await
     }
@@ -150,7 +155,10 @@ impl Registry {
                 has: jurisdiction,
                 given: new.jurisdiction.to_string(),
             }),
-            Err(error) if is_taken(&error) => Err(taken(new, &all)),
+            Err(error) if is_taken(&error) => {
+                self.refuse_shared_name(new).await?;
+                Err(taken(new, &all))
+            }
             Err(error) => Err(self.refused(&error)),
         }
     }
@@ -182,6 +190,11 @@ impl Registry {
             .filter(Column::Id.eq(id))
             .exec(&transaction)
             .await?;
+        tenant_name::Entity::delete_many()
+            .filter(tenant_name::Column::TenantId.eq(id))
+            .exec(&transaction)
+            .await?;
+        insert_names(&transaction, tenant).await?;
         domain::Entity::delete_many()
             .filter(domain::Column::TenantId.eq(id))
             .exec(&transaction)
@@ -209,6 +222,23 @@ async fn has_databases(db: &impl ConnectionTrait, tenant: &str) -> Result<bool, 
         .count(db)
         .await?;
     Ok(count > 0)
+}
+
+/// Writes the names that commands take: the key of their table lets each mean one tenant, also where two are created
+/// at the same moment.
+async fn insert_names(db: &impl ConnectionTrait, tenant: &Tenant) -> Result<(), DbErr> {
+    let mut names = vec![tenant.id.to_string(), tenant.slug.to_string()];
+    names.extend(tenant.external_id.clone());
+    names.sort_unstable();
+    names.dedup();
+    let rows = names.into_iter().map(|name| tenant_name::ActiveModel {
+        name: Set(name),
+        tenant_id: Set(tenant.id.to_string()),
+    });
+    tenant_name::Entity::insert_many(rows)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
 }
 
 async fn insert_domains(db: &impl ConnectionTrait, tenant: &Tenant) -> Result<(), DbErr> {

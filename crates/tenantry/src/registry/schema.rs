@@ -36,6 +36,18 @@ const FILES: &[(&str, &str)] = &[
         "20260302000000_run_chains.sqlite.sql",
         include_str!("schema/20260302000000_run_chains.sqlite.sql"),
     ),
+    (
+        "20260303000000_tenant_names.postgres.sql",
+        include_str!("schema/20260303000000_tenant_names.postgres.sql"),
+    ),
+    (
+        "20260303000000_tenant_names.mysql.sql",
+        include_str!("schema/20260303000000_tenant_names.mysql.sql"),
+    ),
+    (
+        "20260303000000_tenant_names.sqlite.sql",
+        include_str!("schema/20260303000000_tenant_names.sqlite.sql"),
+    ),
 ];
 
 /// Returns the registry's schema for one engine, which is in this binary.
@@ -113,7 +125,8 @@ mod tests {
         for engine in Engine::ALL {
             let track = track(engine).unwrap();
             let versions: Vec<_> = track.migrations.iter().map(|m| m.version.number()).collect();
-            assert_eq!(versions, [20_260_301_000_000, 20_260_302_000_000], "{engine}");
+            let expected = [20_260_301_000_000, 20_260_302_000_000, 20_260_303_000_000];
+            assert_eq!(versions, expected, "{engine}");
         }
     }
 }

@@ -10,3 +10,4 @@ pub(super) mod run;
 pub(super) mod run_target;
 pub(super) mod server;
 pub(super) mod tenant;
+pub(super) mod tenant_name;

@@ -8,6 +8,7 @@ use super::{Central, new_database, new_server, new_tenant};
 super::on_every_engine!(
     a_tenant_never_stands_outside_of_its_jurisdiction,
     a_database_is_reserved_in_the_tenants_jurisdiction_only,
+    a_name_means_one_tenant_also_where_two_are_created_at_once,
 );
 
 async fn two_servers(registry: &Registry) {
@@ -86,4 +87,44 @@ async fn a_database_is_reserved_in_the_tenants_jurisdiction_only(central: Centra
     );
     let stays = registry.find_tenant("acme").await.unwrap().jurisdiction;
     assert_eq!(stays, "eu".parse::<Jurisdiction>().unwrap());
+}
+
+async fn a_name_means_one_tenant_also_where_two_are_created_at_once(central: Central) {
+    let registry = central.registry().await;
+    let other = registry.clone();
+    for round in 0..25 {
+        let (slug, beside) = (format!("acme-{round}"), format!("beside-{round}"));
+        let second = NewTenant {
+            external_id: Some(slug.clone()),
+            ..new_tenant(&beside)
+        };
+        let first = new_tenant(&slug);
+        let (one, two) = tokio::join!(registry.create_tenant(&first), other.create_tenant(&second));
+        assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+        let refused = one.as_ref().err().or(two.as_ref().err());
+        assert!(
+            matches!(refused, Some(RegistryError::Taken { name, .. }) if *name == slug),
+            "{refused:?}"
+        );
+        let found = registry.find_tenant(&slug).await.unwrap();
+        let owner = if one.is_ok() { &slug } else { &beside };
+        assert_eq!(found.slug.as_str(), owner);
+    }
+    // A name that was given up is free again.
+    let changed = NewTenant {
+        external_id: Some("another".to_owned()),
+        ..new_tenant("late")
+    };
+    registry.create_tenant(&new_tenant("late")).await.unwrap();
+    registry.create_tenant(&changed).await.unwrap();
+    let again = NewTenant {
+        external_id: Some("third".to_owned()),
+        ..changed
+    };
+    registry.create_tenant(&again).await.unwrap();
+    let free = NewTenant {
+        external_id: Some("another".to_owned()),
+        ..new_tenant("later")
+    };
+    registry.create_tenant(&free).await.unwrap();
 }
