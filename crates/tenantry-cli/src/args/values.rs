@@ -25,6 +25,13 @@ pub(crate) const WINDOW: Bounds = Bounds {
     said: "from 0s to 24h",
 };
 
+/// For a silence: more than the pauses between two tries, and short enough to free a dead client's locks.
+pub(crate) const IDLE: Bounds = Bounds {
+    least: Duration::from_secs(3),
+    most: Duration::from_mins(10),
+    said: "from 3s to 10m",
+};
+
 /// Reads a duration within bounds.
 ///
 /// # Errors

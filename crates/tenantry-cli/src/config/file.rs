@@ -95,6 +95,8 @@ struct Run {
     grace: Option<String>,
     /// How long to try to connect, from `1ms` to `1h`; `10s` if left out.
     connect_timeout: Option<String>,
+    /// After how long without a word from us a server ends our session, from `3s` to `10m`; `50s` if left out.
+    idle_timeout: Option<String>,
 }
 
 /// `[key]`.

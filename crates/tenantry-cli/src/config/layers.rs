@@ -12,7 +12,7 @@ use crate::failure::CommandError;
 use tenantry::Code;
 
 /// Every key with a fixed name, and its default.
-pub(crate) const KEYS: [(&str, Option<&str>); 16] = [
+pub(crate) const KEYS: [(&str, Option<&str>); 17] = [
     ("central.url", None),
     ("central.url_file", None),
     ("central.url_env", None),
@@ -28,6 +28,7 @@ pub(crate) const KEYS: [(&str, Option<&str>); 16] = [
     ("run.lock_window", Some("5m")),
     ("run.grace", Some("30s")),
     ("run.connect_timeout", Some("10s")),
+    ("run.idle_timeout", Some("50s")),
     ("key.file", Some(".tenantry/key")),
 ];
 

@@ -13,7 +13,7 @@ use super::environment::Environment;
 use super::key::KeySource;
 use super::layers::{Layers, PRODUCTS};
 use super::url;
-use crate::args::{Bounds, Limits, WAIT, WINDOW, parallel, within};
+use crate::args::{Bounds, IDLE, Limits, WAIT, WINDOW, parallel, within};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use tenantry::Code;
@@ -221,6 +221,7 @@ fn run(layers: &Layers) -> Result<RunOptions, CommandError> {
         connect_timeout: time(layers, "run.connect_timeout", WAIT)?,
         lock_timeout: time(layers, "run.lock_timeout", WAIT)?,
         lock_window: time(layers, "run.lock_window", WINDOW)?,
+        idle_timeout: time(layers, "run.idle_timeout", IDLE)?,
     })
 }
 

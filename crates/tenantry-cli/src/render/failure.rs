@@ -1,7 +1,7 @@
 //! Failed targets as messages: equal failures once, with the names of all that have it.
 
 use tenantry::Code;
-use tenantry::engine::{DatabaseError, Holder, StateAfter};
+use tenantry::engine::{Certainty, DatabaseError, Holder, StateAfter};
 use tenantry::migration::Version;
 use tenantry::run::{Failure, RunReport, TargetReport};
 
@@ -128,7 +128,7 @@ impl Group<'_> {
             failure
                 .holders
                 .iter()
-                .map(|holder| ("blocked by", holder_text(holder))),
+                .map(|holder| (in_the_way(holder), holder_text(holder))),
         );
         message.facts.push(("where", self.whereabouts()));
         message.facts.push(("state", self.state()));
@@ -264,12 +264,22 @@ fn words_of(error: &DatabaseError) -> String {
     words
 }
 
+fn in_the_way(holder: &Holder) -> &'static str {
+    match holder.certainty {
+        Certainty::Holds => "blocked by",
+        Certainty::MayHold => "perhaps by",
+    }
+}
+
+/// Writes what the server shows of a session: of another role's it may be no more than the name.
 fn holder_text(holder: &Holder) -> String {
-    let (pid, since) = (holder.pid, &holder.since);
-    let mut text = format!(
-        "pid {pid} · {} · user {} · since {since}",
-        holder.application, holder.user
-    );
+    let mut parts = vec![format!("pid {}", holder.pid)];
+    parts.extend(Some(holder.application.clone()).filter(|name| !name.is_empty()));
+    parts.push(format!("user {}", holder.user));
+    if !holder.since.is_empty() {
+        parts.push(format!("since {}", holder.since));
+    }
+    let mut text = parts.join(" · ");
     if !holder.statement.is_empty() {
         text.push('\n');
         text.push_str(&holder.statement);

@@ -24,9 +24,20 @@ pub struct DatabaseError {
     pub transient: bool,
 }
 
+/// How sure it is that a session is in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// The server says so.
+    Holds,
+    /// It is in the same database, and the server does not say who holds what.
+    MayHold,
+}
+
 /// A session that holds what we wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
+    /// Whether it does, or may.
+    pub certainty: Certainty,
     /// Its process or connection id on the server.
     pub pid: i64,
     /// The application or program name it gave.

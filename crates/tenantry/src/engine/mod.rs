@@ -14,9 +14,9 @@ mod tls;
 
 pub use address::{Address, Login, NetworkAddress, Place, SqliteAddress, Tls};
 pub use create::{CreateError, NewDatabase};
-pub use error::{ApplyError, DatabaseError, Holder, SessionError, StateAfter};
+pub use error::{ApplyError, Certainty, DatabaseError, Holder, SessionError, StateAfter};
 pub(crate) use poll::random;
-pub use session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
+pub use session::{Canceller, IDLE_TIMEOUT, Onlooker, OpenOptions, Reader, Recorded, Session, Unit};
 pub(crate) use sqlite::File as SqliteFile;
 
 use std::fmt;

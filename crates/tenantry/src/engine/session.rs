@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::error::{ApplyError, SessionError};
+use super::error::{ApplyError, Holder, SessionError};
 use crate::direction::Direction;
 use crate::history::History;
 use crate::plan::Step;
@@ -25,6 +25,8 @@ pub struct OpenOptions {
     pub lock_timeout: Duration,
     /// How long to go on trying to get the migration lock.
     pub lock_window: Duration,
+    /// After how long without a word from us the server ends the session, and with it its locks.
+    pub idle_timeout: Duration,
     /// The database's id in the registry: `_tenantry_meta` must carry it.
     pub database_id: String,
     /// The tenant's id; empty for the central database.
@@ -34,6 +36,9 @@ pub struct OpenOptions {
     /// Whether our tables are expected in the database; a wrong guess costs a round trip and nothing else.
     pub expects_tables: bool,
 }
+
+/// How long a server bears our silence, unless told otherwise: a vanished client's lock is free within a minute.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// One open connection to one database, for reading. Takes no lock, writes nothing, not even our tables.
 #[async_trait]
@@ -59,6 +64,9 @@ pub trait Session: Send {
 
     /// Returns the handle that stops the running statement from another task.
     fn canceller(&self) -> Canceller;
+
+    /// Returns what tells from another connection who stands in the running statement's way.
+    fn onlooker(&self) -> Onlooker;
 }
 
 /// Migrations that are carried out together: in one transaction where the engine can.
@@ -85,11 +93,11 @@ pub struct Recorded {
     pub duration_ms: u64,
 }
 
-type Cancelling = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Asking<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Stops the running statement of one session on its server; may be used any number of times.
 #[derive(Clone)]
-pub struct Canceller(Arc<dyn Fn() -> Cancelling + Send + Sync>);
+pub struct Canceller(Arc<dyn Fn() -> Asking<()> + Send + Sync>);
 
 impl Canceller {
     /// Makes a canceller from what asks the server to stop.
@@ -110,5 +118,37 @@ impl Canceller {
 impl fmt::Debug for Canceller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Canceller")
+    }
+}
+
+/// Looks from a connection of its own at who stands in the way of one session's running statement.
+#[derive(Clone)]
+pub struct Onlooker(Arc<dyn Fn() -> Asking<Vec<Holder>> + Send + Sync>);
+
+impl Onlooker {
+    /// Makes an onlooker from what asks the server.
+    pub fn new<F, Fut>(ask: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Vec<Holder>> + Send + 'static,
+    {
+        Self(Arc::new(move || Box::pin(ask())))
+    }
+
+    /// Returns an onlooker that never sees anybody: SQLite does not tell who has locked a file.
+    pub fn blind() -> Self {
+        Self::new(|| async { Vec::new() })
+    }
+
+    /// Asks who is in the way now. Opens a connection for it, takes no lock and writes nothing; empty if the
+    /// statement waits for nobody, or if the server does not say.
+    pub async fn look(&self) -> Vec<Holder> {
+        (self.0)().await
+    }
+}
+
+impl fmt::Debug for Onlooker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Onlooker")
     }
 }

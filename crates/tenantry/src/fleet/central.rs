@@ -87,6 +87,7 @@ async fn look(address: &Address, options: &RunOptions) -> Result<History, FleetE
         connect_timeout: options.connect_timeout.min(Duration::from_secs(8)),
         lock_timeout: options.lock_timeout,
         lock_window: options.lock_window,
+        idle_timeout: options.idle_timeout,
         database_id: String::new(),
         tenant_id: String::new(),
         registry_id: String::new(),

@@ -15,6 +15,7 @@ mod report;
 mod runner;
 mod target;
 mod units;
+mod watch;
 
 pub use control::{Control, Stop};
 pub use event::RunEvent;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::engine::IDLE_TIMEOUT;
 use crate::server::DEFAULT_PER_SERVER;
 
 /// How many targets run at once unless told otherwise, per server.
@@ -33,6 +34,9 @@ pub struct RunOptions {
     pub lock_timeout: Duration,
     /// How long to go on trying when a lock is held by somebody else.
     pub lock_window: Duration,
+    /// After how long without a word from us a server ends our session, so that a machine that vanished, or
+    /// a process that was frozen, holds no lock for longer.
+    pub idle_timeout: Duration,
 }
 
 impl Default for RunOptions {
@@ -44,6 +48,7 @@ impl Default for RunOptions {
             connect_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(3),
             lock_window: Duration::from_mins(5),
+            idle_timeout: IDLE_TIMEOUT,
         }
     }
 }

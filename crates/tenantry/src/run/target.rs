@@ -13,9 +13,10 @@ use super::failure::Failure;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::units::{needs_own_session, units};
+use super::watch::{watch, words};
 use crate::code::Code;
 use crate::direction::Direction;
-use crate::engine::{self, ApplyError, OpenOptions, Recorded, Session, SessionError, Unit, random};
+use crate::engine::{self, ApplyError, Holder, OpenOptions, Recorded, Session, SessionError, Unit, random};
 use crate::history::{History, Phase};
 use crate::migration::{Track, Version};
 use crate::plan::{Goal, PlanError, Step, plan};
@@ -88,6 +89,10 @@ struct Work<'a> {
     recorded: Vec<(Direction, Recorded)>,
     /// What was taken back with a COMMIT whose answer was lost: its rows tell by being gone.
     in_doubt: Vec<Version>,
+    /// Whether a statement had to give way to somebody's lock.
+    gave_way: bool,
+    /// Who was in the way of the newest unit.
+    in_the_way: Vec<Holder>,
 }
 
 /// Brings one target to the goal. Never fails: what goes wrong is in the report.
@@ -106,6 +111,8 @@ pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared:
         seen: None,
         recorded: Vec::new(),
         in_doubt: Vec::new(),
+        gave_way: false,
+        in_the_way: Vec::new(),
     };
     shared.tell(RunEvent::TargetStarted {
         label: target.label(),
@@ -122,6 +129,7 @@ impl Work<'_> {
             let Err(ended) = self.attempt().await else {
                 return Ok(());
             };
+            self.gave_way |= outcome_of(&ended) == Outcome::Blocked;
             let Some(pause) = self.pause_before_retry(&ended) else {
                 return Err(ended);
             };
@@ -189,12 +197,20 @@ impl Work<'_> {
     }
 
     /// Carries one unit out; a request to cancel goes to the server, and its answer is waited for.
-    async fn carry_out(&self, session: &mut dyn Session, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+    async fn carry_out(
+        &mut self,
+        session: &mut dyn Session,
+        unit: &Unit,
+    ) -> Result<Vec<Recorded>, ApplyError> {
         let canceller = session.canceller();
+        let onlooker = self.looks_out().then(|| session.onlooker());
+        let shared = self.shared;
+        self.in_the_way.clear();
         let mut running = std::pin::pin!(session.carry_out(unit));
         let early = tokio::select! {
             done = &mut running => Some(done),
-            () = self.shared.control.reached(Stop::Cancel) => None,
+            () = shared.control.reached(Stop::Cancel) => None,
+            never = watch(onlooker, shared.options.lock_timeout, &mut self.in_the_way) => match never {},
         };
         if let Some(done) = early {
             return done;
@@ -212,6 +228,13 @@ impl Work<'_> {
             commit_sent: true,
             source: SessionError::Lost { reason },
         })
+    }
+
+    /// Returns whether it is worth a second connection to see who is in the way: once a statement has waited in
+    /// vain, or where there will be no second time.
+    fn looks_out(&self) -> bool {
+        let options = &self.shared.options;
+        self.gave_way || options.lock_window <= options.lock_timeout
     }
 
     fn unit(&mut self, steps: Vec<Step>) -> Unit {
@@ -340,7 +363,7 @@ impl Work<'_> {
         self.shared.tell(RunEvent::Retrying {
             label: self.target.label(),
             code: failure.code,
-            reason: failure.what,
+            reason: failure.what + &words(&self.in_the_way),
             pause,
         });
     }
@@ -352,17 +375,20 @@ impl Work<'_> {
             Err(ended) => outcome_of(ended),
         };
         let target = self.target;
+        let mut failure = ended.err().map(|ended| describe(&ended, self.track));
+        if let Some(failure) = &mut failure
+            && outcome == Outcome::Blocked
+            && failure.holders.is_empty()
+        {
+            failure.holders.clone_from(&self.in_the_way);
+        }
         TargetReport {
             from: self.from,
             to: self.version_now(),
             attempts: self.attempts,
             duration: self.begun.elapsed(),
             migrations: self.recorded.into_iter().map(|(_, recorded)| recorded).collect(),
-            ..TargetReport::untried(
-                target,
-                outcome,
-                ended.err().map(|ended| describe(&ended, self.track)),
-            )
+            ..TargetReport::untried(target, outcome, failure)
         }
     }
 
@@ -385,6 +411,7 @@ pub(super) fn open_options(target: &Target, options: &RunOptions, run_id: &str) 
         connect_timeout: options.connect_timeout,
         lock_timeout: options.lock_timeout,
         lock_window: options.lock_window,
+        idle_timeout: options.idle_timeout,
         database_id: target.database_id.clone(),
         tenant_id: target
             .owner

@@ -128,6 +128,7 @@ impl TestDatabase {
             connect_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(2),
             lock_window: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(50),
             database_id: self.id.clone(),
             tenant_id: "tenant".to_owned(),
             registry_id: "registry".to_owned(),

@@ -1,7 +1,7 @@
 //! What became of a target, as JSON.
 
 use serde::Serialize;
-use tenantry::engine::StateAfter;
+use tenantry::engine::{Certainty, Holder, StateAfter};
 use tenantry::run::{Failure, TargetReport};
 
 use super::millis;
@@ -64,6 +64,31 @@ struct Error {
     database_message: Option<String>,
     state_after: &'static str,
     statements_in_place: Option<usize>,
+    blocked_by: Vec<Blocker>,
+}
+
+/// A session that is in the way.
+#[derive(Debug, Serialize)]
+struct Blocker {
+    certain: bool,
+    pid: i64,
+    application: String,
+    user: String,
+    since: String,
+    statement: String,
+}
+
+impl Blocker {
+    fn of(holder: &Holder) -> Self {
+        Self {
+            certain: holder.certainty == Certainty::Holds,
+            pid: holder.pid,
+            application: holder.application.clone(),
+            user: holder.user.clone(),
+            since: holder.since.clone(),
+            statement: holder.statement.clone(),
+        }
+    }
 }
 
 impl Error {
@@ -89,6 +114,7 @@ impl Error {
             database_message: failure.database.as_ref().map(|error| error.message.clone()),
             state_after,
             statements_in_place,
+            blocked_by: failure.holders.iter().map(Blocker::of).collect(),
         }
     }
 }

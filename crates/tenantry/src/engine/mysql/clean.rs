@@ -51,12 +51,13 @@ const NOT_SET: [u16; 7] = [1193, 1227, 1228, 1229, 1230, 1238, 1621];
 /// The settings of our sessions. `sql_mode` stays the server's: a migration means what it means there.
 pub(super) fn settings(options: &OpenOptions) -> Vec<Part> {
     let lock_timeout = options.lock_timeout.as_secs().max(1);
+    let idle_timeout = options.idle_timeout.as_secs().max(1);
     vec![
         Part::new(
             Role::Own,
             format!(
                 "SET SESSION lock_wait_timeout = {lock_timeout}, \
-                 innodb_lock_wait_timeout = {lock_timeout}, wait_timeout = 120, autocommit = 1, \
+                 innodb_lock_wait_timeout = {lock_timeout}, wait_timeout = {idle_timeout}, autocommit = 1, \
                   completion_type = 0, max_error_count = {WARNINGS}"
             ),
         ),

@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 use mysql_async::Conn;
 
 use super::error::session_error;
+use super::holders::of_migration_lock;
 use super::tables::{Names, text};
 use super::wire::{Part, Role, Sent, send};
-use crate::engine::error::{Holder, SessionError};
+use crate::engine::error::SessionError;
 use crate::engine::identity::lock_key;
 use crate::engine::poll::pause;
-
-/// How much of a holder's statement is shown, in bytes.
-const STATEMENT_MAX: usize = 200;
 
 /// Returns the lock's name: server-wide, so it is made from the database's id and not from its name.
 pub(super) fn lock_name(database_id: &str) -> String {
@@ -56,7 +54,7 @@ pub(super) async fn poll(
         if left.is_zero() {
             return Err(SessionError::Blocked {
                 waited: began.elapsed().max(window),
-                holders: holders(conn, names).await,
+                holders: of_migration_lock(conn, names).await,
             });
         }
         pause(left).await;
@@ -66,46 +64,6 @@ pub(super) async fn poll(
             return Ok(sent);
         }
     }
-}
-
-/// Returns who holds the lock, as far as the server lets us see; empty if it says nothing.
-async fn holders(conn: &mut Conn, names: &Names) -> Vec<Holder> {
-    let question = format!(
-        "SELECT id, host, user, DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL time SECOND, \
-         '%Y-%m-%dT%H:%i:%sZ'), COALESCE(info, command) FROM information_schema.processlist \
-         WHERE id = IS_USED_LOCK({})",
-        names.lock
-    );
-    let sent = send(conn, &[Part::new(Role::Question, question)]).await;
-    let mut found = Vec::new();
-    for row in sent.rows(0) {
-        let column = |at| text(row, at).unwrap_or_default();
-        let mut statement = column(4);
-        statement.truncate(statement.floor_char_boundary(STATEMENT_MAX));
-        found.push(Holder {
-            pid: column(0).parse().unwrap_or_default(),
-            application: column(1),
-            user: column(2),
-            since: column(3),
-            statement,
-        });
-    }
-    for holder in &mut found {
-        if let Some(program) = program(conn, holder.pid).await {
-            holder.application = program;
-        }
-    }
-    found
-}
-
-/// Returns the program name that a connection of our own account gave; `None` if the server keeps none.
-async fn program(conn: &mut Conn, pid: i64) -> Option<String> {
-    let question = format!(
-        "SELECT attr_value FROM performance_schema.session_account_connect_attrs \
-         WHERE processlist_id = {pid} AND attr_name = 'program_name'"
-    );
-    let sent = send(conn, &[Part::new(Role::Probe, question)]).await;
-    text(sent.rows(0).first()?, 0)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod error;
 mod failure;
 mod fingerprint;
 mod foresee;
+mod holders;
 mod lock;
 mod mark;
 mod objects;
@@ -44,7 +45,7 @@ use self::writes::Writer;
 use super::address::NetworkAddress;
 use super::error::{ApplyError, SessionError};
 use super::identity::check_identity;
-use super::session::{Canceller, OpenOptions, Reader, Recorded, Session, Unit};
+use super::session::{Canceller, Onlooker, OpenOptions, Reader, Recorded, Session, Unit};
 use crate::history::History;
 
 /// Opens a session: connects, takes the lock, reads the history under it.
@@ -327,6 +328,10 @@ impl Session for MySqlSession {
                 }
             }
         })
+    }
+
+    fn onlooker(&self) -> Onlooker {
+        holders::onlooker(self.conn.id(), &self.address, &self.options)
     }
 }
 

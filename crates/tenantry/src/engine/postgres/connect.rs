@@ -36,7 +36,8 @@ pub(super) struct Connection {
     pub(super) in_flight: bool,
     /// Whether we asked the server to stop a statement; otherwise a stop is the file's own time limit.
     cancel_asked: Arc<AtomicBool>,
-    address: NetworkAddress,
+    /// Where it leads.
+    pub(super) address: NetworkAddress,
 }
 
 /// How session settings are given.
@@ -272,8 +273,8 @@ pub(super) fn session_settings(options: &OpenOptions) -> Vec<(&'static str, Stri
         ("search_path", "public".to_owned()),
         ("lock_timeout", ms(options.lock_timeout)),
         ("statement_timeout", "0".to_owned()),
-        ("idle_in_transaction_session_timeout", "60000".to_owned()),
-        ("idle_session_timeout", "120000".to_owned()),
+        ("idle_in_transaction_session_timeout", ms(options.idle_timeout)),
+        ("idle_session_timeout", ms(options.idle_timeout)),
         ("client_connection_check_interval", "1000".to_owned()),
         ("tcp_keepalives_idle", "20".to_owned()),
         ("tcp_keepalives_interval", "5".to_owned()),

@@ -11,7 +11,7 @@ use super::error::Failure;
 use crate::engine::create::{CreateError, NewDatabase};
 use crate::engine::identity::lock_key;
 use crate::engine::text::{identifier, literal};
-use crate::engine::{DatabaseError, Login, NetworkAddress, OpenOptions, SessionError, poll};
+use crate::engine::{DatabaseError, IDLE_TIMEOUT, Login, NetworkAddress, OpenOptions, SessionError, poll};
 
 /// What our comment on a database or role begins with; the database's id follows.
 const TOKEN: &str = "tenantry:";
@@ -72,6 +72,7 @@ pub(super) fn options() -> OpenOptions {
         connect_timeout: Duration::from_secs(10),
         lock_timeout: Duration::from_secs(30),
         lock_window: Duration::ZERO,
+        idle_timeout: IDLE_TIMEOUT,
         database_id: String::new(),
         tenant_id: String::new(),
         registry_id: String::new(),

@@ -3,7 +3,8 @@
 use tokio::time::Instant;
 
 use super::connect::Settings;
-use super::session::{Locked, Look, holders, look, roll_back};
+use super::holders::of_migration_lock;
+use super::session::{Locked, Look, look, roll_back};
 use crate::engine::{ApplyError, SessionError, poll};
 
 /// Holds the lock at the level of the session from now until the connection closes; returns at once if it
@@ -80,7 +81,7 @@ async fn take(session: &mut Locked, backend: &str) -> Result<(), SessionError> {
         if begun.elapsed() >= window {
             return Err(SessionError::Blocked {
                 waited: begun.elapsed(),
-                holders: holders(&mut session.connection, key).await,
+                holders: of_migration_lock(&mut session.connection, key).await,
             });
         }
         poll::pause(window.saturating_sub(begun.elapsed())).await;

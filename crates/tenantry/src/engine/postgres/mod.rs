@@ -12,6 +12,7 @@ mod error;
 mod exchange;
 mod history;
 mod hold;
+mod holders;
 mod intent;
 mod message;
 mod outside;

@@ -6,10 +6,11 @@ use tokio::time::Instant;
 use super::clean::local_settings;
 use super::connect::Connection;
 use super::error::Failure;
+use super::holders::{of_migration_lock, onlooker};
 use super::{history, outside, unit};
 use crate::engine::identity::{check_identity, lock_key};
 use crate::engine::{
-    ApplyError, Canceller, Holder, NetworkAddress, OpenOptions, Reader, Recorded, Session, SessionError,
+    ApplyError, Canceller, NetworkAddress, Onlooker, OpenOptions, Reader, Recorded, Session, SessionError,
     Unit, poll,
 };
 use crate::history::History;
@@ -59,6 +60,8 @@ pub(super) struct Locked {
     pub(super) connection: Connection,
     pub(super) options: OpenOptions,
     pub(super) key: i64,
+    /// The server's process that answers us; 0 if it did not say.
+    pub(super) backend: i32,
     pub(super) history: History,
     /// The epoch as we last read or wrote it.
     pub(super) epoch: i64,
@@ -98,6 +101,7 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
                     connection,
                     options,
                     key,
+                    backend: seen.backend,
                     history,
                     epoch,
                     in_transaction: true,
@@ -109,7 +113,7 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
                 head.clone_from(&opening);
                 roll_back(&mut connection).await?;
                 if begun.elapsed() >= options.lock_window {
-                    let holders = holders(&mut connection, key).await;
+                    let holders = of_migration_lock(&mut connection, key).await;
                     return Err(SessionError::Blocked {
                         waited: begun.elapsed(),
                         holders,
@@ -168,6 +172,8 @@ fn after_rollback(begin: &str) -> String {
 pub(super) struct Seen {
     /// Whether the lock was free and is ours now.
     locked: bool,
+    /// The server's process that answered; 0 if it did not say.
+    backend: i32,
     /// Whether a probe found our tables.
     pub(super) present: bool,
     pub(super) history: History,
@@ -192,7 +198,7 @@ pub(super) async fn look(
         Look::Known => format!("{};\n{}", history::READ_META, history::READ_HISTORY),
         Look::Probe => history::PROBE.to_owned(),
     };
-    let text = format!("{begin};\nSELECT 'lock', {lock};\n{tables}");
+    let text = format!("{begin};\nSELECT 'lock', {lock}, pg_catalog.pg_backend_pid();\n{tables}");
     let mut seen = Seen::default();
     let mut damaged = None;
     let answer = connection
@@ -200,6 +206,7 @@ pub(super) async fn look(
             seen.present |= row.get(0) == Some("probe") && row.get(1) == Some("t");
             if row.get(0) == Some("lock") {
                 seen.locked = row.get(1) == Some("t");
+                seen.backend = row.get(2).and_then(|pid| pid.parse().ok()).unwrap_or(0);
             } else if let Err(error) = history::take_row(&mut seen.history, row) {
                 damaged.get_or_insert(error);
             }
@@ -232,33 +239,6 @@ async fn is_occupied(connection: &mut Connection) -> Result<bool, SessionError> 
     Ok(row.into_iter().flatten().flatten().any(|answer| answer == "t"))
 }
 
-/// Returns who holds the lock, as far as the server tells us; empty if it will not.
-pub(super) async fn holders(connection: &mut Connection, key: i64) -> Vec<Holder> {
-    // An advisory lock's 64-bit key stands in pg_locks as two 32-bit halves ("pg_locks").
-    let text = format!(
-        "SELECT a.pid, a.application_name, a.usename, pg_catalog.to_char(a.state_change AT TIME ZONE 'UTC', \
-         'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), pg_catalog.left(a.query, 200) \
-         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-         AND (l.classid::bigint << 32 | l.objid::bigint) = {key}"
-    );
-    let mut holders = Vec::new();
-    connection
-        .exchange(&text, |_, row| {
-            let column = |at| crate::engine::text::clean(row.get(at).unwrap_or_default());
-            holders.push(Holder {
-                pid: row.get(0).and_then(|pid| pid.parse().ok()).unwrap_or(0),
-                application: column(1),
-                user: column(2),
-                since: column(3),
-                statement: column(4),
-            });
-        })
-        .await;
-    holders
-}
-
 #[async_trait]
 impl Session for Locked {
     fn history(&self) -> &History {
@@ -276,5 +256,9 @@ impl Session for Locked {
 
     fn canceller(&self) -> Canceller {
         self.connection.canceller()
+    }
+
+    fn onlooker(&self) -> Onlooker {
+        onlooker(self)
     }
 }

@@ -10,7 +10,7 @@ use super::connect::is_plain_name;
 use super::database::Database;
 use super::{poll, record};
 use crate::engine::create::{CreateError, NewDatabase};
-use crate::engine::{OpenOptions, SessionError, SqliteAddress};
+use crate::engine::{IDLE_TIMEOUT, OpenOptions, SessionError, SqliteAddress};
 use crate::history::{FORMAT, Meta};
 
 /// How long a lock on the file may delay us; nobody else should know it yet.
@@ -150,6 +150,7 @@ fn identify(address: &SqliteAddress, new: &NewDatabase) -> Result<Option<Owner>,
         connect_timeout: PATIENCE,
         lock_timeout: Duration::from_secs(3),
         lock_window: PATIENCE,
+        idle_timeout: IDLE_TIMEOUT,
         database_id: new.database_id.clone(),
         tenant_id: new.tenant_id.clone(),
         registry_id: new.registry_id.clone(),

@@ -23,7 +23,9 @@ pub(crate) use read::read;
 
 use database::{Database, Stop};
 
-use super::{ApplyError, Canceller, OpenOptions, Recorded, Session, SessionError, SqliteAddress, Unit};
+use super::{
+    ApplyError, Canceller, Onlooker, OpenOptions, Recorded, Session, SessionError, SqliteAddress, Unit,
+};
 use crate::history::History;
 
 /// Opens a file and takes its write lock, trying for `options.lock_window`; the history is read under it.
@@ -168,5 +170,9 @@ impl Session for SqliteSession {
             let stop = Arc::clone(&stop);
             async move { stop.ask() }
         })
+    }
+
+    fn onlooker(&self) -> Onlooker {
+        Onlooker::blind()
     }
 }

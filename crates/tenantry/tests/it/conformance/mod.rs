@@ -119,6 +119,7 @@ macro_rules! on_every_engine {
     };
 }
 
+mod blocked;
 mod fleet;
 mod killed;
 mod refused;

@@ -134,6 +134,7 @@ impl Database {
             connect_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(3),
             lock_window: Duration::from_mins(1),
+            idle_timeout: Duration::from_secs(50),
             database_id: format!("id-{}", self.name),
             tenant_id: "tenant-1".to_owned(),
             registry_id: "registry-1".to_owned(),

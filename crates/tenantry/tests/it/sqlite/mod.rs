@@ -43,6 +43,7 @@ impl Bench {
             connect_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_millis(200),
             lock_window: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(50),
             database_id: "db-1".to_owned(),
             tenant_id: "tenant-1".to_owned(),
             registry_id: "registry-1".to_owned(),

@@ -1,0 +1,116 @@
+//! Who holds what we wait for: the migration lock, or a lock that a statement needs.
+
+use std::time::Duration;
+
+use mysql_async::Conn;
+
+use super::dial;
+use super::tables::{Names, text};
+use super::wire::{ALL, Part, Role, send};
+use crate::engine::address::NetworkAddress;
+use crate::engine::error::{Certainty, Holder};
+use crate::engine::session::{Onlooker, OpenOptions};
+
+/// How much of a holder's statement is shown, in bytes.
+const STATEMENT_MAX: usize = 200;
+/// How long a look from a second connection may take once it is connected.
+const LOOK_AT_MOST: Duration = Duration::from_secs(5);
+/// How many sessions are told that may be in the way.
+const TOLD_AT_MOST: usize = 5;
+
+/// What is told of a session. An account without the right PROCESS sees its own ("SHOW PROCESSLIST").
+const COLUMNS: &str = "SELECT p.id, p.host, p.user, DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL p.time SECOND, \
+     '%Y-%m-%dT%H:%i:%sZ'), COALESCE(p.info, p.command) FROM information_schema.processlist p";
+
+/// Returns who holds the migration lock, as far as the server lets us see; empty if it says nothing.
+pub(super) async fn of_migration_lock(conn: &mut Conn, names: &Names) -> Vec<Holder> {
+    let question = format!("{COLUMNS} WHERE p.id = IS_USED_LOCK({}) {ALL}", names.lock);
+    ask(conn, &question, Certainty::Holds).await.unwrap_or_default()
+}
+
+/// Returns what tells who is in the way of the running statement of connection `id`.
+pub(super) fn onlooker(id: u32, address: &NetworkAddress, options: &OpenOptions) -> Onlooker {
+    let address = address.clone();
+    let options = OpenOptions {
+        application_name: format!("{} onlooker", options.application_name),
+        ..options.clone()
+    };
+    Onlooker::new(move || {
+        let (address, options) = (address.clone(), options.clone());
+        async move {
+            let Ok(mut conn) = dial(&address, &options).await else {
+                return Vec::new();
+            };
+            let looking = in_the_way_of(&mut conn, id);
+            tokio::time::timeout(LOOK_AT_MOST, looking)
+                .await
+                .unwrap_or_default()
+        }
+    })
+}
+
+/// Returns who is in the way: for certain where the server lets us see its row locks, or has the plugin
+/// `METADATA_LOCK_INFO`; else the other sessions in the database, the longest in their state first.
+async fn in_the_way_of(conn: &mut Conn, id: u32) -> Vec<Holder> {
+    let rows = format!(
+        "{COLUMNS} JOIN information_schema.innodb_trx b ON b.trx_mysql_thread_id = p.id \
+         JOIN information_schema.innodb_lock_waits w ON w.blocking_trx_id = b.trx_id \
+         JOIN information_schema.innodb_trx r ON r.trx_id = w.requesting_trx_id \
+         WHERE r.trx_mysql_thread_id = {id} {ALL}"
+    );
+    let tables = format!(
+        "{COLUMNS} WHERE p.id <> {id} AND p.id IN (SELECT thread_id FROM information_schema.metadata_lock_info \
+         WHERE table_schema = DATABASE()) ORDER BY p.time DESC {ALL}"
+    );
+    for question in [rows, tables] {
+        // Refused without the right PROCESS, or where the plugin is not there.
+        if let Some(found) = ask(conn, &question, Certainty::Holds).await
+            && !found.is_empty()
+        {
+            return found;
+        }
+    }
+    let near = format!(
+        "{COLUMNS} WHERE p.db = DATABASE() AND p.id NOT IN ({id}, CONNECTION_ID()) \
+         ORDER BY p.time DESC LIMIT {TOLD_AT_MOST}"
+    );
+    ask(conn, &near, Certainty::MayHold).await.unwrap_or_default()
+}
+
+/// Asks for sessions; `None` if the server refuses the question.
+async fn ask(conn: &mut Conn, question: &str, certainty: Certainty) -> Option<Vec<Holder>> {
+    let sent = send(conn, &[Part::new(Role::Question, question)]).await;
+    if sent.failure.is_some() {
+        return None;
+    }
+    let mut found = Vec::new();
+    for row in sent.rows(0) {
+        let column = |at| text(row, at).unwrap_or_default();
+        let mut statement = column(4);
+        statement.truncate(statement.floor_char_boundary(STATEMENT_MAX));
+        found.push(Holder {
+            certainty,
+            pid: column(0).parse().unwrap_or_default(),
+            application: column(1),
+            user: column(2),
+            since: column(3),
+            statement,
+        });
+    }
+    for holder in &mut found {
+        if let Some(program) = program(conn, holder.pid).await {
+            holder.application = program;
+        }
+    }
+    Some(found)
+}
+
+/// Returns the program name that a connection of our own account gave; `None` if the server keeps none.
+async fn program(conn: &mut Conn, pid: i64) -> Option<String> {
+    let question = format!(
+        "SELECT attr_value FROM performance_schema.session_account_connect_attrs \
+         WHERE processlist_id = {pid} AND attr_name = 'program_name'"
+    );
+    let sent = send(conn, &[Part::new(Role::Probe, question)]).await;
+    text(sent.rows(0).first()?, 0)
+}

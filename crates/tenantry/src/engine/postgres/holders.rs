@@ -1,0 +1,87 @@
+//! Who holds what we wait for: the migration lock, or a lock that a statement needs.
+
+use std::time::Duration;
+
+use super::connect::{Connection, Settings};
+use super::session::Locked;
+use crate::engine::text::clean;
+use crate::engine::{Certainty, Holder, Onlooker, OpenOptions};
+
+/// How long a look from a second connection may take once it is connected.
+const LOOK_AT_MOST: Duration = Duration::from_secs(5);
+
+/// What is told of a session. Of another role's sessions the server shows a name and no more ("The
+/// Cumulative Statistics System", `pg_stat_activity`).
+const COLUMNS: &str = "a.application_name, a.usename, pg_catalog.to_char(a.state_change AT TIME ZONE 'UTC', \
+     'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), pg_catalog.left(a.query, 200)";
+
+/// Returns who holds the migration lock, as far as the server tells us; empty if it will not.
+pub(super) async fn of_migration_lock(connection: &mut Connection, key: i64) -> Vec<Holder> {
+    // An advisory lock's 64-bit key stands in pg_locks as two 32-bit halves ("pg_locks").
+    let text = format!(
+        "SELECT a.pid, {COLUMNS} \
+         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+         AND (l.classid::bigint << 32 | l.objid::bigint) = {key}"
+    );
+    ask(connection, &text).await
+}
+
+/// Returns what tells who is in the way of the session's running statement. Behind a pooler it sees nobody:
+/// which of the server's processes answers is not known there.
+pub(super) fn onlooker(session: &Locked) -> Onlooker {
+    let backend = session.backend;
+    if backend == 0 || session.connection.settings == Settings::PerTransaction {
+        return Onlooker::blind();
+    }
+    let address = session.connection.address.clone();
+    let options = OpenOptions {
+        application_name: format!("{} onlooker", session.options.application_name),
+        ..session.options.clone()
+    };
+    Onlooker::new(move || {
+        let (address, options) = (address.clone(), options.clone());
+        async move {
+            let Ok(mut connection) = Connection::open(&address, &options).await else {
+                return Vec::new();
+            };
+            let looking = in_the_way_of(&mut connection, backend);
+            tokio::time::timeout(LOOK_AT_MOST, looking)
+                .await
+                .unwrap_or_default()
+        }
+    })
+}
+
+/// Returns who blocks a process of the server, prepared transactions included (`pg_blocking_pids` in "System
+/// Information Functions" tells them as process 0).
+async fn in_the_way_of(connection: &mut Connection, backend: i32) -> Vec<Holder> {
+    let text = format!(
+        "SELECT w.pid, {COLUMNS} FROM (SELECT DISTINCT pg_catalog.unnest(pg_catalog.pg_blocking_pids({backend})) \
+         AS pid) w LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid ORDER BY a.xact_start, w.pid LIMIT 10"
+    );
+    let mut holders = ask(connection, &text).await;
+    for prepared in holders.iter_mut().filter(|holder| holder.pid == 0) {
+        "a prepared transaction".clone_into(&mut prepared.application);
+    }
+    holders
+}
+
+async fn ask(connection: &mut Connection, text: &str) -> Vec<Holder> {
+    let mut holders = Vec::new();
+    connection
+        .exchange(text, |_, row| {
+            let column = |at| clean(row.get(at).unwrap_or_default());
+            holders.push(Holder {
+                certainty: Certainty::Holds,
+                pid: row.get(0).and_then(|pid| pid.parse().ok()).unwrap_or(0),
+                application: column(1),
+                user: column(2),
+                since: column(3),
+                statement: column(4),
+            });
+        })
+        .await;
+    holders
+}

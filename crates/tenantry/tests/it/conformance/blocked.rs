@@ -1,0 +1,135 @@
+//! A statement that waits for somebody's lock gives way, tries again, and at last names who is in its way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable as _;
+use tenantry::engine::{Address, Certainty, Engine, NetworkAddress};
+use tenantry::migration::Track;
+use tenantry::plan::Goal;
+use tenantry::run::{Control, Outcome, RunEvent, RunOptions, RunReport, run};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinSet;
+
+use super::{FIRST, job, migrate, track};
+use crate::database::{TestDatabase, mysql, postgres};
+
+/// Waits for every transaction that has looked at the table.
+const ALTER: (&str, &str) = ("2_alter.sql", "ALTER TABLE effect ADD COLUMN m int;\n");
+/// Waits for every transaction that has changed the row.
+const UPDATE: (&str, &str) = ("2_update.sql", "UPDATE effect SET n = n + 1;\n");
+
+on_every_engine!(
+    whoever_reads_a_table_that_is_to_be_altered_is_named,
+    whoever_has_changed_a_row_is_named,
+);
+
+/// A session of the application in an open transaction.
+enum Application {
+    Client(tokio_postgres::Client, JoinSet<()>),
+    Conn(Box<mysql_async::Conn>),
+    File(rusqlite::Connection),
+}
+
+fn network(address: &Address) -> &NetworkAddress {
+    match address {
+        Address::Network(network) => network,
+        Address::Sqlite(_) => panic!("not a server"),
+    }
+}
+
+impl Application {
+    /// Begins a transaction with a statement; returns the session's id, where it has one.
+    async fn begin(database: &TestDatabase, statement: &str) -> (Self, Option<i64>) {
+        match database.engine {
+            Engine::Postgres => {
+                let mut tasks = JoinSet::new();
+                let client = postgres(network(&database.address), &mut tasks).await;
+                client
+                    .batch_execute(&format!("BEGIN; {statement}"))
+                    .await
+                    .unwrap();
+                let row = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap();
+                let id = i64::from(row.get::<_, i32>(0));
+                (Self::Client(client, tasks), Some(id))
+            }
+            Engine::MySql => {
+                let mut connection = mysql(network(&database.address)).await;
+                connection.query_drop("BEGIN").await.unwrap();
+                connection.query_drop(statement).await.unwrap();
+                let id = i64::from(connection.id());
+                (Self::Conn(Box::new(connection)), Some(id))
+            }
+            Engine::Sqlite => {
+                let Address::Sqlite(file) = &database.address else {
+                    panic!("not a file")
+                };
+                let connection = rusqlite::Connection::open(file.path()).unwrap();
+                connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+                (Self::File(connection), None)
+            }
+        }
+    }
+
+    async fn end(self) {
+        match self {
+            Self::Client(client, _tasks) => client.batch_execute("ROLLBACK").await.unwrap(),
+            Self::Conn(mut connection) => connection.query_drop("ROLLBACK").await.unwrap(),
+            Self::File(connection) => connection.execute_batch("ROLLBACK").unwrap(),
+        }
+    }
+}
+
+/// Brings the database to the head, or gives up after two short waits; also returns what the retries said.
+async fn run_for_a_short_time(database: &TestDatabase, files: Track) -> (RunReport, Vec<String>) {
+    let options = RunOptions {
+        lock_timeout: Duration::from_secs(1),
+        lock_window: Duration::from_millis(1200),
+        ..RunOptions::default()
+    };
+    let jobs = vec![job(database, "acme", &Arc::new(files))];
+    let (events, mut told) = unbounded_channel();
+    let report = run("run_test", jobs, options, Control::default(), events).await;
+    let mut said = Vec::new();
+    while let Ok(event) = told.try_recv() {
+        if let RunEvent::Retrying { reason, .. } = event {
+            said.push(reason);
+        }
+    }
+    (report, said)
+}
+
+async fn somebody_is_named(
+    database: TestDatabase,
+    statement: &str,
+    file: (&str, &str),
+    certainty: Certainty,
+) {
+    migrate(&database, &track(database.engine, &[FIRST]), &Goal::Head)
+        .await
+        .unwrap();
+    let (application, id) = Application::begin(&database, statement).await;
+    let files = track(database.engine, &[FIRST, file]);
+    let (report, said) = run_for_a_short_time(&database, files.clone()).await;
+    let target = &report.targets[0];
+    assert_eq!(target.outcome, Outcome::Blocked, "{target:?}");
+    let holders = &target.failure.as_ref().unwrap().holders;
+    let seen: Vec<(i64, Certainty)> = holders.iter().map(|h| (h.pid, h.certainty)).collect();
+    let wanted: Vec<(i64, Certainty)> = id.map(|id| (id, certainty)).into_iter().collect();
+    assert_eq!(seen, wanted, "{target:?} {said:?}");
+    application.end().await;
+    let (report, _) = run_for_a_short_time(&database, files).await;
+    assert_eq!(report.targets[0].outcome, Outcome::Applied, "{report:?}");
+}
+
+async fn whoever_reads_a_table_that_is_to_be_altered_is_named(database: TestDatabase) {
+    let certainty = match database.engine {
+        Engine::MySql => Certainty::MayHold,
+        Engine::Postgres | Engine::Sqlite => Certainty::Holds,
+    };
+    somebody_is_named(database, "SELECT * FROM effect", ALTER, certainty).await;
+}
+
+async fn whoever_has_changed_a_row_is_named(database: TestDatabase) {
+    somebody_is_named(database, "UPDATE effect SET n = n", UPDATE, Certainty::Holds).await;
+}
