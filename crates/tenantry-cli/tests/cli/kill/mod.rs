@@ -1,5 +1,6 @@
 //! Deployers are killed at random, again and again; every effect must be there once, with nobody's help.
 
+mod frozen;
 mod invariants;
 mod track;
 
