@@ -109,6 +109,10 @@ mod tests {
         for (text, expect) in [
             ("CALL p();", true),
             ("CREATE TABLE a SELECT 1 AS n;", true),
+            (
+                "INSERT INTO a (n) WITH RECURSIVE c (i) AS (SELECT 1) SELECT i FROM c;",
+                false,
+            ),
             ("HANDLER a OPEN;", true),
             ("BEGIN NOT ATOMIC SET sql_mode = ''; END;", true),
             ("CREATE TEMPORARY TABLE a (n INT);", true),

@@ -61,12 +61,22 @@ pub(super) fn calls_own(mut cursor: Cursor<'_>) -> bool {
             && !behind(b')')
             && is_name(token)
             && (behind(b'.') || !is_known(token, open, text))
+            && !names_a_query(cursor.clone())
         {
             return true;
         }
         before = Some(token);
     }
     false
+}
+
+/// Returns whether what stands in parentheses here are the columns of a query with a name: `WITH a (n) AS (…)`.
+fn names_a_query(mut cursor: Cursor<'_>) -> bool {
+    if !cursor.eat_symbol(b'(') {
+        return false;
+    }
+    while cursor.name().is_some() && cursor.eat_symbol(b',') {}
+    cursor.eat_symbol(b')') && cursor.eat("AS") && cursor.eat_symbol(b'(')
 }
 
 /// A name may begin with a digit: `2fa()`.
@@ -130,6 +140,11 @@ mod tests {
                 "SELECT CAST(n AS DECIMAL(10, 2)), Now(6), ST_X(p) INTO @a, @b, @c FROM a",
                 false,
             ),
+            (
+                "WITH RECURSIVE fw (i, j) AS (SELECT 1, 2) SELECT i INTO @a FROM fw",
+                false,
+            ),
+            ("WITH a (i) AS (SELECT fw(1)) SELECT i INTO @a FROM a", true),
             ("SET @a = 1 -- fw()", false),
         ] {
             let cursor = Cursor::new(statement, Engine::MySql);
