@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// The colon names and the commands that they are full aliases of.
-pub(crate) const ALIASES: [(&str, &str); 10] = [
+pub(crate) const ALIASES: [(&str, &str); 12] = [
     ("migrate:make", "make"),
     ("migrate:plan", "plan"),
     ("migrate:status", "status"),
@@ -13,6 +13,8 @@ pub(crate) const ALIASES: [(&str, &str); 10] = [
     ("migrate:products", "products"),
     ("migrate:central", "central"),
     ("migrate:rollback", "rollback"),
+    ("migrate:mark", "mark"),
+    ("migrate:resolve", "resolve"),
     ("migrate:resume", "resume"),
 ];
 

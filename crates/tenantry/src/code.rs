@@ -10,9 +10,10 @@ use std::fmt;
 pub struct Code(pub u16);
 
 impl Code {
-    /// Returns whether the code says that a file or a history must not run: the 3xxx block.
+    /// Returns whether the code says that a file or a history must not run, the 3xxx block, or that a declaration
+    /// does not fit a history.
     pub fn is_refusal(self) -> bool {
-        self.0 / 1000 == 3
+        self.0 / 1000 == 3 || matches!(self.0, 4011 | 4012)
     }
 }
 
@@ -30,6 +31,7 @@ mod tests {
     fn a_code_is_shown_with_its_prefix_and_four_digits() {
         assert_eq!(Code(3001).to_string(), "TN-3001");
         assert!(Code(3001).is_refusal());
+        assert!(Code(4011).is_refusal());
         assert!(!Code(2001).is_refusal());
     }
 }

@@ -75,6 +75,50 @@ pub struct Applied {
     pub duration_ms: u64,
 }
 
+/// One change of a history that no migration makes: a person has declared it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A row that was not there. Claim, times and tool are the writer's.
+    Add(Applied),
+    /// A row that is there, with what it shall say now; when it began and was done stays.
+    Change(Applied),
+    /// The row of a version goes.
+    Remove(Version),
+}
+
+/// The statement in which a half-way migration was cut off, where its effect cannot be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenStatement {
+    /// Its index in the script.
+    pub statement: usize,
+    /// How many statements the script has.
+    pub statements: usize,
+    /// Why it cannot be seen what it did.
+    pub reason: String,
+    /// What is known of it, as a short hash: databases with the same have the same to decide.
+    pub evidence: String,
+    /// What the row says if it took effect.
+    pub if_applied: Settled,
+    /// What the row says if it did not.
+    pub if_not_applied: Settled,
+}
+
+/// How far a half-way migration is once somebody has decided about its open statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Nothing of it is in place.
+    Untouched,
+    /// All of it is.
+    Whole,
+    /// Its first statements are, and none is open.
+    Behind {
+        /// How many.
+        next: usize,
+        /// What the engine keeps of them.
+        pre_fp: String,
+    },
+}
+
 /// The one row of `_tenantry_meta`: whose database this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {

@@ -39,6 +39,7 @@ mod domain;
 pub mod engine;
 pub mod fleet;
 pub mod history;
+pub mod mark;
 pub mod migration;
 mod migrator;
 pub mod plan;

@@ -234,7 +234,7 @@ fn count_have(n: usize) -> String {
     }
 }
 
-fn count_are(n: usize) -> String {
+pub(crate) fn count_are(n: usize) -> String {
     if n == 1 {
         "1 migration is".to_owned()
     } else {
@@ -338,7 +338,11 @@ fn check_known(track: &Track, history: &History) -> Result<(), PlanError> {
 }
 
 /// Returns the names of the files without a statement that some versions have for a direction.
-fn unfinished(track: &Track, versions: impl Iterator<Item = Version>, direction: Direction) -> Vec<String> {
+pub(crate) fn unfinished(
+    track: &Track,
+    versions: impl Iterator<Item = Version>,
+    direction: Direction,
+) -> Vec<String> {
     let versions: Vec<Version> = versions.collect();
     let named = |path: &PathBuf| {
         let name = path.file_name()?.to_str()?.to_owned();

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use tenantry::ProductType;
 use tenantry::migration::Version;
 
-use super::select::{Limits, Selection};
+use super::select::{AtOnce, Limits, Selection};
 
 /// `migrate …`.
 #[derive(Debug, Subcommand)]
@@ -116,6 +116,18 @@ pub(crate) enum MigrateCommand {
         after_help = "Also: migrate:rollback"
     )]
     Rollback(Back),
+    /// Declare that a migration is in place or is not; writes histories only, runs nothing
+    #[command(
+        before_help = "Examples:\n  tenantry migrate mark 20260301090100 --applied acme --reason \"made by hand\"\n  tenantry migrate mark 20260301090100 --applied --and-older --all-tenants --reason \"taken over from knex\"",
+        after_help = "Also: migrate:mark"
+    )]
+    Mark(MarkArgs),
+    /// Decide about a statement that was cut off and whose effect cannot be seen; alone it shows what is known
+    #[command(
+        before_help = "Examples:\n  tenantry migrate resolve acme 20260301090100\n  tenantry migrate resolve acme 20260301090100 --statement 3 --applied --evidence 1f0a2b3c4d5e --reason \"the rows are there\"",
+        after_help = "Also: migrate:resolve"
+    )]
+    Resolve(ResolveArgs),
     /// Finish what a run did not: failed targets and those that did not run
     #[command(
         before_help = "Examples:\n  tenantry migrate resume\n  tenantry migrate resume run_7f3a --only globex",
@@ -167,9 +179,9 @@ pub(crate) struct Make {
     pub(crate) no_down: bool,
 }
 
-/// `migrate rollback`.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Back {
+/// Where something is done to histories: never the whole fleet unless it is asked for by name.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Whom {
     /// One tenant: slug, id or external id
     #[arg(conflicts_with_all = ["all_tenants", "central", "only", "tenants", "except"])]
     pub(crate) tenant: Option<String>,
@@ -179,6 +191,17 @@ pub(crate) struct Back {
     /// The central database
     #[arg(long, conflicts_with_all = ["only", "tenants", "except", "jurisdiction", "server", "product"])]
     pub(crate) central: bool,
+    /// Which targets; `--product` alone chooses that product's databases.
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}
+
+/// `migrate rollback`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Back {
+    /// Where.
+    #[command(flatten)]
+    pub(crate) whom: Whom,
     /// Revert the newest N migrations
     #[arg(long, value_name = "N", value_parser = super::values::parallel, conflicts_with_all = ["to", "run"])]
     pub(crate) step: Option<usize>,
@@ -191,10 +214,70 @@ pub(crate) struct Back {
     /// The text to be typed: a tenant's slug, or "25 tenants" as the command asks for it
     #[arg(long, value_name = "TEXT")]
     pub(crate) confirm: Option<String>,
-    /// Which targets; `--product` alone chooses that product's databases.
-    #[command(flatten)]
-    pub(crate) selection: Selection,
     /// How.
     #[command(flatten)]
     pub(crate) limits: Limits,
+}
+
+/// `migrate mark`.
+#[derive(Clone, Debug, Args)]
+#[command(group(clap::ArgGroup::new("says").required(true).args(["applied", "rolled_back", "accept_edit", "forget"])))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct MarkArgs {
+    /// The migration
+    pub(crate) version: Version,
+    /// It is in place, though no run of ours did it
+    #[arg(long)]
+    pub(crate) applied: bool,
+    /// Nothing of it is in place any more; the next run carries it out again
+    #[arg(long)]
+    pub(crate) rolled_back: bool,
+    /// Its file was edited, and what was applied counts as what the file says now
+    #[arg(long)]
+    pub(crate) accept_edit: bool,
+    /// Its file is gone for good
+    #[arg(long)]
+    pub(crate) forget: bool,
+    /// With --applied: older ones that are not recorded are in place too
+    #[arg(long, requires = "applied")]
+    pub(crate) and_older: bool,
+    /// Why; it is kept in the registry
+    #[arg(long, value_name = "TEXT", value_parser = super::values::reason)]
+    pub(crate) reason: String,
+    /// Where.
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+    /// How many at once.
+    #[command(flatten)]
+    pub(crate) at_once: AtOnce,
+}
+
+/// `migrate resolve`.
+#[derive(Clone, Debug, Args)]
+#[command(allow_missing_positional = true)]
+pub(crate) struct ResolveArgs {
+    /// Where.
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+    /// The migration that is half-way
+    #[arg(required = true, help_heading = "Arguments")]
+    pub(crate) version: Version,
+    /// The statement that was cut off, from 1
+    #[arg(long, value_name = "N", value_parser = super::values::parallel, requires = "evidence")]
+    pub(crate) statement: Option<usize>,
+    /// It took effect
+    #[arg(long, conflicts_with = "not_applied", requires_all = ["statement", "reason"])]
+    pub(crate) applied: bool,
+    /// It did not; the next run carries it out
+    #[arg(long, requires_all = ["statement", "reason"])]
+    pub(crate) not_applied: bool,
+    /// What was known when it was decided, as this command shows it without --applied or --not-applied
+    #[arg(long, value_name = "HASH", requires = "statement")]
+    pub(crate) evidence: Option<String>,
+    /// Why; it is kept in the registry
+    #[arg(long, value_name = "TEXT", value_parser = super::values::reason)]
+    pub(crate) reason: Option<String>,
+    /// How many at once.
+    #[command(flatten)]
+    pub(crate) at_once: AtOnce,
 }

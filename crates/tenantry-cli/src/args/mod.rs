@@ -13,7 +13,7 @@ pub(crate) use fleet::{
     EngineName, ProductCommand, ProductProvision, ServerAdd, ServerCommand, TenantCommand, TenantCreate,
     TlsMode,
 };
-pub(crate) use migrate::{Ahead, Back, Make, MigrateCommand};
+pub(crate) use migrate::{Ahead, Back, Make, MarkArgs, MigrateCommand, ResolveArgs, Whom};
 pub(crate) use select::{Limits, Selection as Chosen};
 pub(crate) use values::{Bounds, IDLE, WAIT, WINDOW, parallel, within};
 

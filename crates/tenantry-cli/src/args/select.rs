@@ -97,3 +97,30 @@ pub(crate) struct Limits {
     #[arg(long)]
     pub(crate) allow_empty: bool,
 }
+
+/// How many targets are worked on at once.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "How to run")]
+pub(crate) struct AtOnce {
+    /// How many targets at once in all; if left out, 5 for each server and at most 64
+    #[arg(short = 'j', long, value_name = "N", value_parser = values::parallel)]
+    concurrency: Option<usize>,
+    /// How many targets of one server at once; a server's own limit always holds
+    #[arg(long, value_name = "N", value_parser = values::parallel)]
+    per_server: Option<usize>,
+    /// It is no error if nothing is selected
+    #[arg(long)]
+    allow_empty: bool,
+}
+
+impl AtOnce {
+    /// Returns the same as the limits of a run.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            concurrency: self.concurrency,
+            per_server: self.per_server,
+            allow_empty: self.allow_empty,
+            ..Limits::default()
+        }
+    }
+}

@@ -53,6 +53,18 @@ pub(crate) fn lock_timeout(text: &str) -> Result<Duration, String> {
     within(text, WAIT)
 }
 
+/// Reads why something is declared: a text that says something.
+///
+/// # Errors
+/// The sentence to show for an empty one.
+pub(crate) fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("say why; it is kept in the registry".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// Reads a duration: `500ms`, `5s`, `2m` or `1h`.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use tenantry::plan::Goal;
 use tenantry::registry::RunTarget;
 use tenantry::{Jurisdiction, ProductType, ServerName, TrackName};
 
-use crate::args::Back;
+use crate::args::{Back, Whom};
 
 /// How a run is gone on with.
 #[derive(Clone, Debug)]
@@ -62,11 +62,19 @@ impl Again {
 /// Returns a rollback as it can be typed again: the chosen targets and what is taken back, without the
 /// confirmation. `unit` is a flag with its value, `--run run_7f3a`, or empty.
 pub(super) fn rollback(back: &Back, unit: &str) -> String {
-    let mut words = vec!["migrate rollback".to_owned()];
-    words.extend(back.tenant.as_deref().map(quoted));
-    words.extend(back.all_tenants.then(|| "--all-tenants".to_owned()));
-    words.extend(back.central.then(|| "--central".to_owned()));
-    let chosen = &back.selection;
+    let mut command = format!("migrate rollback{}", whom(&back.whom));
+    if !unit.is_empty() {
+        command = format!("{command} {unit}");
+    }
+    command
+}
+
+/// Returns the chosen targets as they can be typed again, each word with a space before it.
+pub(super) fn whom(whom: &Whom) -> String {
+    let mut words: Vec<String> = whom.tenant.as_deref().map(quoted).into_iter().collect();
+    words.extend(whom.all_tenants.then(|| "--all-tenants".to_owned()));
+    words.extend(whom.central.then(|| "--central".to_owned()));
+    let chosen = &whom.selection;
     let lists = [
         ("--only", list(chosen.chosen())),
         ("--except", list(&chosen.except)),
@@ -79,8 +87,10 @@ pub(super) fn rollback(back: &Back, unit: &str) -> String {
     ];
     let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
     words.extend(given.map(|(flag, list)| format!("{flag} {}", quoted(&list))));
-    words.extend((!unit.is_empty()).then(|| unit.to_owned()));
-    words.join(" ")
+    words
+        .into_iter()
+        .flat_map(|word| [" ".to_owned(), word])
+        .collect()
 }
 
 fn list<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> String {

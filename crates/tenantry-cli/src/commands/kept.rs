@@ -24,7 +24,7 @@ pub(super) async fn tell(
     let Goal::BackRuns(chain) = goal else {
         return Ok(());
     };
-    if !back.selection.product.is_empty() || back.central {
+    if !back.whom.selection.product.is_empty() || back.whom.central {
         return Ok(());
     }
     let mut tracks = BTreeSet::new();

@@ -4,6 +4,7 @@ mod again;
 mod completions;
 mod config;
 mod creations;
+mod declared;
 mod demo;
 mod errors;
 mod explain;
@@ -13,17 +14,20 @@ mod kept;
 mod look;
 mod loss;
 mod make;
+mod mark;
 mod migrate;
 mod opened;
 mod planned;
 mod plans;
 mod product;
+mod resolve;
 mod rollback;
 mod runs;
 mod server;
 mod status;
 mod tenant;
 mod unparsed;
+mod whom;
 
 use std::ffi::OsString;
 
@@ -295,6 +299,8 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
         MigrateCommand::All { selection, ahead } => migrate::many(context, &selection, &ahead, Tiers::Both),
         MigrateCommand::Central { ahead } => migrate::central(context, &ahead),
         MigrateCommand::Rollback(back) => rollback::run(context, &back),
+        MigrateCommand::Mark(asked) => mark::run(context, &asked),
+        MigrateCommand::Resolve(asked) => resolve::run(context, &asked),
         MigrateCommand::Resume {
             run,
             selection,

@@ -4,20 +4,19 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use tenantry::fleet::{Fleet, Selected, Tiers, central_target};
+use tenantry::fleet::{Fleet, Selected};
 use tenantry::plan::{Goal, PlanError};
 use tenantry::registry::Run;
 use tenantry::run::{Failure, Preview, is_idle};
-use tenantry::{Code, Direction, Selection, TenantStatus, TrackName};
+use tenantry::{Code, Direction};
 
 use super::again::{self, Again};
 use super::look::look;
 use super::loss::Loss;
 use super::opened::{self, block_on};
 use super::runs::{self, Asking};
-use super::{Context, kept, migrate, plans};
+use super::{Context, kept, plans, whom};
 use crate::args::Back;
-use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::advice::write_way_back;
@@ -36,7 +35,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
     block_on(async {
         let project = context.project()?;
         let fleet = opened::fleet_as_finished(&project, &back.limits).await?;
-        let mut selected = choose(&project, &fleet, back).await?;
+        let mut selected = whom::choose(&project, &fleet, &back.whom, "migrate rollback").await?;
         if selected.is_settled() {
             return runs::empty(context, &back.limits);
         }
@@ -112,42 +111,6 @@ fn taken_back(previews: &[Preview]) -> String {
         text::count(counts.iter().sum(), "migration"),
         text::count(counts.len(), "database")
     )
-}
-
-/// Chooses the targets; never the whole fleet unless it was asked for by name.
-async fn choose(project: &Project, fleet: &Fleet, back: &Back) -> Result<Selected, CommandError> {
-    if back.central {
-        let mut selected = Selected::default();
-        let address = &project.settings.central()?.address;
-        let target = central_target(address, fleet.registry.registry_id(), TrackName::Central);
-        let job = fleet.job(&mut selected, target)?;
-        selected.jobs.push(job);
-        return Ok(selected);
-    }
-    let mut selection = opened::selection(&back.selection);
-    if let Some(tenant) = &back.tenant {
-        let found = fleet.registry.find_tenant(tenant).await?;
-        if found.status != TenantStatus::Active {
-            return Err(migrate::not_active(&found));
-        }
-        selection = Selection {
-            ids: vec![found.id],
-            ..selection
-        };
-    } else if !back.all_tenants && back.selection.is_everything() {
-        return Err(CommandError::new(Exit::Refused, "nobody said what shall go back")
-            .code(tenantry::Code(4004))
-            .fact("state", "nothing was touched")
-            .help("one tenant:  tenantry migrate rollback <slug>")
-            .help("all of them:  tenantry migrate rollback --all-tenants"));
-    }
-    let tiers = if selection.products.is_empty() {
-        Tiers::Tenant
-    } else {
-        Tiers::Products
-    };
-    migrate::refuse_not_active(fleet, &selection).await?;
-    Ok(fleet.select(&selection, tiers).await?)
 }
 
 /// What is taken back.
@@ -269,7 +232,13 @@ fn refuse_beneath_another(back: &Back, previews: &[Preview]) -> Result<(), Comma
     let (title, unit) = if back.run.is_none() {
         let title =
             format!("`{label}` has migrations of {run}, which the registry does not know as the last run");
-        (title, format!("--run {run}"))
+        // What was marked as applied belongs to no run.
+        let unit = if run.starts_with("mark_") {
+            format!("--step {depth}")
+        } else {
+            format!("--run {run}")
+        };
+        (title, unit)
     } else {
         let title = format!("`{label}` has newer migrations, which would stay");
         let unit = below.map_or_else(|| format!("--step {depth}"), |version| format!("--to {version}"));

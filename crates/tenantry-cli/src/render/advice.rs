@@ -6,6 +6,7 @@ use tenantry::engine::StateAfter;
 use tenantry::run::{Failure, Outcome, TargetReport};
 use tenantry::{Code, TrackName};
 
+use super::decide::{decision, edited_half_way, look_again, mark};
 use super::text;
 
 /// What helps where the server does not take a statement.
@@ -35,16 +36,22 @@ pub(crate) enum Then {
 }
 
 /// Returns what to do about a failure of this target.
-pub(crate) fn advice(failure: &Failure, target: &TargetReport) -> Advice {
+pub(crate) fn advice(failure: &Failure, targets: &[&TargetReport]) -> Advice {
+    let Some(target) = targets.first() else {
+        return Advice::default();
+    };
     let (first, then) = match failure.code.0 {
-        _ if needs_decision(failure) => (decision(failure), Then::Again),
-        3001..=3003 | 3007 => (about_files(failure, target), Then::Again),
+        _ if needs_decision(failure) => (decision(failure, targets), Then::Again),
+        3001..=3003 | 3007 => (about_files(failure, targets), Then::Again),
+        3009 => (edited_half_way(failure, targets), Then::Again),
+        4011 => (Vec::new(), Then::Done),
+        4012 => (vec![look_again(failure, targets)], Then::Done),
         2015 => (vec![TOO_LONG.to_owned()], Then::Again),
         2016 => (vec![STRING_RULES.to_owned()], Then::Again),
         3005 => (no_way_back(failure, target), Then::Done),
         3010 => (vec![alone(target)], Then::Done),
         4008 => (versions(failure), Then::Done),
-        3006 | 5005 | 6006 | 6007 => (about_database(failure, target), Then::Again),
+        3006 | 5005 | 6006 | 6007 => (about_database(failure, targets), Then::Again),
         6013 => (unfinished(target), Then::Done),
         _ => (Vec::new(), Then::Again),
     };
@@ -53,12 +60,12 @@ pub(crate) fn advice(failure: &Failure, target: &TargetReport) -> Advice {
 
 /// Returns whether another try must fail again until something was done.
 pub(crate) fn is_first_to_mend(code: Code) -> bool {
-    matches!(code.0, 2011 | 2015 | 2016 | 3001..=3003 | 3005..=3007 | 3010 | 4008 | 5005 | 6006 | 6007 | 6013)
+    matches!(code.0, 2011 | 2015 | 2016 | 3001..=3003 | 3005..=3007 | 3009 | 3010 | 4008 | 5005 | 6006 | 6007 | 6013)
 }
 
 /// Returns the lines of help about a failure: the advice, then the commands that go on with the run.
-pub(crate) fn help(failure: &Failure, target: &TargetReport, again: &[String]) -> Vec<String> {
-    let Advice { mut first, then } = advice(failure, target);
+pub(crate) fn help(failure: &Failure, targets: &[&TargetReport], again: &[String]) -> Vec<String> {
+    let Advice { mut first, then } = advice(failure, targets);
     match (then, first.is_empty()) {
         (Then::Again, true) => first.extend_from_slice(again),
         (Then::Again, false) => first.extend(again.iter().map(|command| format!("then  {command}"))),
@@ -73,8 +80,11 @@ fn needs_decision(failure: &Failure) -> bool {
         failure.state,
         StateAfter::Ambiguous | StateAfter::SessionLost { .. }
     );
-    is_open || failure.code == DECISION
+    (is_open && failure.code != OTHER_EVIDENCE) || failure.code == DECISION
 }
+
+/// The code of a decision that was made about something else.
+const OTHER_EVIDENCE: Code = Code(4012);
 
 /// The code of what needs a decision.
 const DECISION: Code = Code(2011);
@@ -87,29 +97,10 @@ pub(crate) fn code_to_explain(outcome: Option<Outcome>, code: Option<Code>) -> O
     code
 }
 
-fn decision(failure: &Failure) -> Vec<String> {
-    let ways = format!("the ways, step by step:  tenantry explain {DECISION}");
-    if let StateAfter::SessionLost { done } = failure.state {
-        let which = match done {
-            1 => "statement 1".to_owned(),
-            _ => format!("statements 1-{done}"),
-        };
-        let undo = format!(
-            "undo by hand what {which} did in this database, and delete the migration's row from \
-             _tenantry_history; or restore its backup"
-        );
-        return vec![undo, ways];
-    }
-    let which = failure
-        .statement
-        .map_or_else(|| "the statement".to_owned(), |(at, _)| format!("statement {at}"));
-    vec![
-        format!("look in the database what {which} did, and decide whether it may run again"),
-        ways,
-    ]
-}
-
-fn about_files(failure: &Failure, target: &TargetReport) -> Vec<String> {
+fn about_files(failure: &Failure, targets: &[&TargetReport]) -> Vec<String> {
+    let Some(target) = targets.first() else {
+        return Vec::new();
+    };
     let make = make(target);
     let at = failure.file.as_ref().map(|path| text::path(path));
     let past = |how: &str| {
@@ -120,11 +111,18 @@ fn about_files(failure: &Failure, target: &TargetReport) -> Vec<String> {
         3001 => vec![
             format!("put the file back as it was; its past{}", past("-p")),
             format!("what is to change comes into a new one:  {make}"),
+            format!(
+                "or the databases are right as they are:  {}",
+                mark(failure, targets, "--accept-edit")
+            ),
         ],
-        3002 => vec![format!(
-            "put the file back; where it was removed{}",
-            past("--diff-filter=D --summary")
-        )],
+        3002 => vec![
+            format!(
+                "put the file back; where it was removed{}",
+                past("--diff-filter=D --summary")
+            ),
+            format!("or it is gone for good:  {}", mark(failure, targets, "--forget")),
+        ],
         3003 => {
             let newest = target.to.map_or_else(
                 || "the newest one that is applied".to_owned(),
@@ -166,8 +164,8 @@ fn versions(failure: &Failure) -> Vec<String> {
     }]
 }
 
-fn about_database(failure: &Failure, target: &TargetReport) -> Vec<String> {
-    let Some(owner) = &target.owner else {
+fn about_database(failure: &Failure, targets: &[&TargetReport]) -> Vec<String> {
+    let Some((target, owner)) = targets.first().and_then(|t| Some((t, t.owner.as_ref()?))) else {
         return vec!["is it the right database?  tenantry config show --origin".to_owned()];
     };
     let show = format!("tenantry tenant show {}", owner.slug);
@@ -176,6 +174,10 @@ fn about_database(failure: &Failure, target: &TargetReport) -> Vec<String> {
         (3006, _) => vec![
             format!("is it the right database?  {show}"),
             "a history that was dropped comes back with a backup".to_owned(),
+            format!(
+                "or everything up to a version is in place:  {}",
+                mark(failure, targets, "--applied --and-older")
+            ),
         ],
         (6006, _) => vec![format!(
             "bring the database back; what is expected where:  {show}"
@@ -236,7 +238,7 @@ mod tests {
         let failure = target.failure.clone().unwrap();
         help(
             &failure,
-            &target,
+            &[&target],
             &["tenantry migrate resume run_7f3a".to_owned()],
         )
     }
@@ -277,8 +279,9 @@ mod tests {
                 }
             });
             assert!(!lines[0].contains("migrate resume"), "{lines:?}");
-            assert!(lines[1].ends_with("tenantry explain TN-2011"), "{lines:?}");
-            assert_eq!(lines[2], "then  tenantry migrate resume run_7f3a");
+            assert!(lines[0].contains("  tenantry migrate "), "{lines:?}");
+            let last = lines.last().unwrap();
+            assert_eq!(last, "then  tenantry migrate resume run_7f3a");
         }
         let code = code_to_explain(Some(Outcome::Ambiguous), Some(Code(2003)));
         assert!(code.is_some_and(is_first_to_mend));

@@ -44,7 +44,7 @@ pub(crate) fn groups_of(targets: &[TargetReport]) -> Vec<Group<'_>> {
 }
 
 fn is_same(a: &Failure, b: &Failure) -> bool {
-    let key = |f: &Failure| (f.code, f.statement, f.state);
+    let key = |f: &Failure| (f.code, f.statement, f.state, f.evidence.clone());
     let same_words = a.what == b.what || a.code == GONE;
     let same_file = a.migration == b.migration && a.file == b.file;
     key(a) == key(b) && same_file && (a.migration.is_some() || same_words)
@@ -90,14 +90,12 @@ impl Group<'_> {
 
     /// Returns what helps: lines of text and commands. `again` are the commands that go on with the run.
     pub(crate) fn help(&self, again: &[String]) -> Vec<String> {
-        let first = self.targets.first();
-        first.map_or_else(Vec::new, |target| advice::help(self.failure, target, again))
+        advice::help(self.failure, &self.targets, again)
     }
 
     /// Returns what has to be done before another try, and whether one is needed then.
     pub(crate) fn advice(&self) -> Advice {
-        let first = self.targets.first();
-        first.map_or_else(Advice::default, |target| advice::advice(self.failure, target))
+        advice::advice(self.failure, &self.targets)
     }
 
     /// Returns the message of the group. `again` are the commands that go on with the run.
@@ -129,6 +127,12 @@ impl Group<'_> {
                 .holders
                 .iter()
                 .map(|holder| (in_the_way(holder), holder_text(holder))),
+        );
+        message.facts.extend(
+            failure
+                .evidence
+                .iter()
+                .map(|evidence| ("evidence", evidence.clone())),
         );
         message.facts.push(("where", self.whereabouts()));
         message.facts.push(("state", self.state()));

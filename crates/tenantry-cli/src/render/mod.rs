@@ -3,6 +3,7 @@
 pub(crate) mod advice;
 mod answers;
 mod creation;
+mod decide;
 pub(crate) mod failure;
 mod invocation;
 mod lines;
@@ -34,7 +35,7 @@ pub(crate) use style::Paint;
 pub(crate) use table::Table;
 pub(crate) use view::{Ending, RunView, SILENCE, draw_groups};
 pub(crate) use warning::{Told, warnings};
-pub(crate) use wire::Finished;
+pub(crate) use wire::{Finished, Target};
 
 /// Returns how wide the terminal behind stderr is; as wide as can be where there is none.
 pub(crate) fn width() -> usize {

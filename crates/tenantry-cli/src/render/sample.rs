@@ -82,6 +82,7 @@ pub(crate) fn failed(label: &str, code: Code) -> TargetReport {
             transient: false,
         }),
         holders: Vec::new(),
+        evidence: None,
         state: StateAfter::RolledBack,
         causes: Vec::new(),
     };

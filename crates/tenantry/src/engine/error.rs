@@ -228,6 +228,8 @@ pub enum ApplyError {
         statements: usize,
         /// Why it cannot be told.
         reason: String,
+        /// What is known of it, as a short hash that a decision is bound to.
+        evidence: String,
     },
     /// A statement is longer than the server takes; nothing of the unit was sent.
     #[error(

@@ -3,6 +3,7 @@
 mod address;
 mod create;
 mod error;
+mod evidence;
 mod identity;
 mod mysql;
 mod poll;
@@ -16,7 +17,9 @@ pub use address::{Address, Login, NetworkAddress, Place, SqliteAddress, Tls};
 pub use create::{CreateError, NewDatabase};
 pub use error::{ApplyError, Certainty, DatabaseError, Holder, SessionError, StateAfter};
 pub(crate) use poll::random;
-pub use session::{Canceller, IDLE_TIMEOUT, Onlooker, OpenOptions, Reader, Recorded, Session, Unit};
+pub use session::{
+    Amendment, Canceller, IDLE_TIMEOUT, Onlooker, OpenOptions, Reader, Recorded, Session, Unit,
+};
 pub(crate) use sqlite::File as SqliteFile;
 
 use std::fmt;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::error::{ApplyError, Holder, SessionError};
 use crate::direction::Direction;
-use crate::history::History;
+use crate::history::{Entry, History, OpenStatement};
 use crate::plan::Step;
 use crate::target::TrackName;
 
@@ -62,6 +62,15 @@ pub trait Session: Send {
     /// The lock is held for the whole call; if the history tables are missing they are made first.
     async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError>;
 
+    /// Looks at a half-way migration, the one step of `unit`, and returns the statement that somebody has to
+    /// decide about; `None` if the next run goes on by itself. Writes nothing, and may send again what the
+    /// file had set in its session.
+    async fn open_statement(&mut self, unit: &Unit) -> Result<Option<OpenStatement>, ApplyError>;
+
+    /// Writes rows as somebody has declared them, in one transaction under a new claim; if the history tables
+    /// are missing they are made first. No migration runs.
+    async fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError>;
+
     /// Returns the handle that stops the running statement from another task.
     fn canceller(&self) -> Canceller;
 
@@ -81,6 +90,19 @@ pub struct Unit {
     /// The run that does it.
     pub run_id: String,
     /// This attempt (UUIDv7): an unknown outcome is resolved by looking for it.
+    pub attempt_id: String,
+}
+
+/// What somebody has declared about a history.
+#[derive(Clone, Debug)]
+pub struct Amendment {
+    /// The track.
+    pub track: TrackName,
+    /// The changes. Never empty.
+    pub entries: Vec<Entry>,
+    /// The mark they belong to; added rows name it where others name their run.
+    pub mark_id: String,
+    /// This attempt (UUIDv7).
     pub attempt_id: String,
 }
 

@@ -4,6 +4,7 @@ mod back;
 mod central;
 mod folders;
 mod jobs;
+mod marks;
 mod recorder;
 mod warnings;
 
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 pub use central::{central_target, prepare_central};
 pub use folders::{Folders, UnfinishedFiles};
 pub use jobs::{Selected, Tiers};
+pub use marks::{Declarations, Declarer};
 
 use crate::code::Code;
 use crate::direction::Direction;

@@ -48,6 +48,18 @@ const FILES: &[(&str, &str)] = &[
         "20260303000000_tenant_names.sqlite.sql",
         include_str!("schema/20260303000000_tenant_names.sqlite.sql"),
     ),
+    (
+        "20260304000000_marks.postgres.sql",
+        include_str!("schema/20260304000000_marks.postgres.sql"),
+    ),
+    (
+        "20260304000000_marks.mysql.sql",
+        include_str!("schema/20260304000000_marks.mysql.sql"),
+    ),
+    (
+        "20260304000000_marks.sqlite.sql",
+        include_str!("schema/20260304000000_marks.sqlite.sql"),
+    ),
 ];
 
 /// Returns the registry's schema for one engine, which is in this binary.
@@ -125,7 +137,12 @@ mod tests {
         for engine in Engine::ALL {
             let track = track(engine).unwrap();
             let versions: Vec<_> = track.migrations.iter().map(|m| m.version.number()).collect();
-            let expected = [20_260_301_000_000, 20_260_302_000_000, 20_260_303_000_000];
+            let expected = [
+                20_260_301_000_000,
+                20_260_302_000_000,
+                20_260_303_000_000,
+                20_260_304_000_000,
+            ];
             assert_eq!(versions, expected, "{engine}");
         }
     }

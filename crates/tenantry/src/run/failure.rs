@@ -89,6 +89,8 @@ pub struct Failure {
     pub database: Option<DatabaseError>,
     /// Who is in the way.
     pub holders: Vec<Holder>,
+    /// What is known of a statement that somebody has to decide about, as a short hash.
+    pub evidence: Option<String>,
     /// What is true in the database now.
     pub state: StateAfter,
     /// Every further cause, outermost first.
@@ -114,6 +116,7 @@ impl Failure {
             statement: None,
             database: None,
             holders: Vec::new(),
+            evidence: None,
             state: StateAfter::RolledBack,
             causes: Vec::new(),
         }
@@ -145,7 +148,11 @@ impl Failure {
     pub fn of_plan(error: &PlanError, track: &Track) -> Self {
         let mut failure = Self::bare(error.code(), error.to_string());
         failure.file = file_of(error, track);
+        if let PlanError::Missing { labels } = error {
+            failure.migration = labels.first().cloned();
+        }
         if let PlanError::Modified {
+            label,
             applied,
             file,
             applied_at,
@@ -153,6 +160,7 @@ impl Failure {
             ..
         } = error
         {
+            failure.migration = Some(label.clone());
             failure.causes.push(format!(
                 "{run_id} applied it on {applied_at} with the checksum {}, and now it has {}",
                 short(applied),
@@ -203,9 +211,11 @@ impl Failure {
                 step,
                 statement,
                 reason,
+                evidence,
                 ..
             } => {
                 self.state = StateAfter::Ambiguous;
+                self.evidence = Some(evidence.clone());
                 self.causes.push(reason.clone());
                 (*step, Some(*statement), None)
             }

@@ -4,6 +4,7 @@
 
 mod backoff;
 mod control;
+mod declare;
 mod drive;
 mod event;
 mod failure;
@@ -18,9 +19,10 @@ mod units;
 mod watch;
 
 pub use control::{Control, Stop};
+pub use declare::{Declaration, Declared, Noted, Says, declare};
 pub use event::RunEvent;
 pub use failure::{Failure, Snippet};
-pub use id::new_run_id;
+pub use id::{new_mark_id, new_run_id};
 pub use options::{DEFAULT_CONCURRENCY, RunOptions, TransactionScope};
 pub use preview::{Preview, is_idle, is_told_empty, preview};
 pub use report::{Outcome, RunReport, RunStatus, TargetReport, Unrecorded};

@@ -64,6 +64,8 @@ struct Error {
     database_message: Option<String>,
     state_after: &'static str,
     statements_in_place: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<String>,
     blocked_by: Vec<Blocker>,
 }
 
@@ -114,6 +116,7 @@ impl Error {
             database_message: failure.database.as_ref().map(|error| error.message.clone()),
             state_after,
             statements_in_place,
+            evidence: failure.evidence.clone(),
             blocked_by: failure.holders.iter().map(Blocker::of).collect(),
         }
     }

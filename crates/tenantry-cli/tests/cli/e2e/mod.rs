@@ -8,6 +8,7 @@ mod failure;
 mod fleet;
 mod left_out;
 mod lost;
+mod mark;
 mod one;
 mod rollback;
 mod session_lost;

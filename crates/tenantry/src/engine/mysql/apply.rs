@@ -9,11 +9,11 @@ use std::sync::atomic::AtomicBool;
 
 use mysql_async::Conn;
 
+use super::checkpoint::Open;
 use super::clean;
 use super::engines::Engines;
 use super::fingerprint::Fingerprints;
 use super::foresee::Foreseen;
-use super::mark::Open;
 use super::queue::{Queue, Queued};
 use super::room::Room;
 use super::wire::{Part, Role, Sent};

@@ -6,13 +6,13 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Error, ServerError};
 
 use super::apply::{Worker, lost_or_refused};
+use super::checkpoint::Open;
 use super::clean;
 use super::error::{
     CANNOT_BE_READ, DUPLICATE, GUARD_SAYS_NO, INTERRUPTED, NO_ROUTINE, database_error, ends_connection,
     session_error,
 };
 use super::fingerprint;
-use super::mark::Open;
 use super::place::locate;
 use super::queue::Progress;
 use super::tables::text;

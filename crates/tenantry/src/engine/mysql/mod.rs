@@ -1,6 +1,9 @@
 //! MySQL and MariaDB: dedicated connections, `GET_LOCK`, and statements that can be taken up again.
 
+mod ambiguous;
+mod amend;
 mod apply;
+mod checkpoint;
 mod clean;
 mod connect;
 mod create;
@@ -11,7 +14,6 @@ mod fingerprint;
 mod foresee;
 mod holders;
 mod lock;
-mod mark;
 mod objects;
 mod place;
 mod queue;
@@ -45,8 +47,8 @@ use self::writes::Writer;
 use super::address::NetworkAddress;
 use super::error::{ApplyError, SessionError};
 use super::identity::check_identity;
-use super::session::{Canceller, Onlooker, OpenOptions, Reader, Recorded, Session, Unit};
-use crate::history::History;
+use super::session::{Amendment, Canceller, Onlooker, OpenOptions, Reader, Recorded, Session, Unit};
+use crate::history::{History, OpenStatement};
 
 /// Opens a session: connects, takes the lock, reads the history under it.
 ///
@@ -258,6 +260,13 @@ impl MySqlSession {
         }
     }
 
+    fn desk(&self) -> Desk {
+        Desk {
+            reset: clean::common(&self.names, &self.options),
+            columns: checkpoint::Columns::default(),
+        }
+    }
+
     /// Decides the claim, unless one was committed already.
     fn claim(&self) -> (i64, Queue) {
         let mut queue = Queue::default();
@@ -276,6 +285,36 @@ impl MySqlSession {
     }
 }
 
+/// What a worker needs beside its session, for as long as it works.
+struct Desk {
+    reset: Vec<Part>,
+    columns: checkpoint::Columns,
+}
+
+impl Desk {
+    fn worker<'a>(
+        &'a self,
+        session: &'a mut MySqlSession,
+        (unit, epoch): (&'a Unit, i64),
+        queue: Queue,
+    ) -> Worker<'a> {
+        let writer = Writer {
+            names: &session.names,
+            epoch,
+            unit,
+            columns: &self.columns,
+        };
+        let around = Around {
+            ddl: session.server.ddl,
+            room: session.server.room,
+            reset: &self.reset,
+            cancel_asked: &session.cancel_asked,
+            engines: session.engines,
+        };
+        Worker::new(&mut session.conn, writer, around, queue)
+    }
+}
+
 #[async_trait]
 impl Session for MySqlSession {
     fn history(&self) -> &History {
@@ -288,29 +327,28 @@ impl Session for MySqlSession {
             self.make_tables().await?;
         }
         let (epoch, queue) = self.claim();
-        let reset = clean::common(&self.names, &self.options);
-        let marks = mark::Marks::default();
-        let writer = Writer {
-            names: &self.names,
-            epoch,
-            unit,
-            marks: &marks,
-        };
-        let around = Around {
-            ddl: self.server.ddl,
-            room: self.server.room,
-            reset: &reset,
-            cancel_asked: &self.cancel_asked,
-            engines: self.engines,
-        };
-        let mut worker = Worker::new(&mut self.conn, writer, around, queue);
+        let desk = self.desk();
+        let mut worker = desk.worker(self, (unit, epoch), queue);
         let outcome = worker.run().await;
-        self.engines = worker.engines;
+        let (engines, claims) = (worker.engines, worker.queue.claims());
+        self.engines = engines;
         // A unit may fail behind the claim, which then holds all the same.
-        if !worker.queue.claims() {
+        if !claims {
             self.epoch = Some(epoch);
         }
         outcome
+    }
+
+    async fn open_statement(&mut self, unit: &Unit) -> Result<Option<OpenStatement>, ApplyError> {
+        let (epoch, _) = self.claim();
+        let desk = self.desk();
+        desk.worker(self, (unit, epoch), Queue::default())
+            .open_statement()
+            .await
+    }
+
+    async fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError> {
+        amend::amend(self, amendment).await
     }
 
     fn canceller(&self) -> Canceller {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::apply::Worker;
+use super::checkpoint::Open;
 use super::fingerprint::ABSENT;
-use super::mark::Open;
 use super::queue::{Progress, Queue, Queued};
 use super::wire::{Part, Role, send, send_alone};
 use crate::engine::error::ApplyError;

@@ -2,7 +2,7 @@
 //!
 //! They ride in the next message; what a later write of the same row overtakes is not sent at all.
 
-use super::mark::Open;
+use super::checkpoint::Open;
 use super::wire::{Part, Role};
 use super::writes::{Writer, guard};
 use crate::plan::Step;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::apply::{Ddl, Worker, lost_or_refused};
+use super::checkpoint::{self, Open};
 use super::fingerprint::{ABSENT, Fingerprints, Lasting, of_objects};
-use super::mark::{self, Open};
 use super::objects::{present, renamed};
 use super::queue::{Progress, Queued};
 use super::quote::literal;
@@ -20,9 +20,9 @@ use crate::migration::mysql_class::{
 use crate::plan::Step;
 
 /// Where an interrupted step stands.
-struct Found {
+pub(super) struct Found {
     /// How many statements are in place.
-    next: usize,
+    pub(super) next: usize,
     /// Of how many of them the settings were set again.
     replayed: usize,
 }
@@ -67,7 +67,7 @@ impl Worker<'_> {
 
     /// Returns where a new session goes on: behind `next` statements, or at the beginning if they left
     /// nothing that lasts. Refused where the lost session has taken along what the rest may need.
-    fn go_on(&self, index: usize, step: &Step, next: usize) -> Result<usize, ApplyError> {
+    pub(super) fn go_on(&self, index: usize, step: &Step, next: usize) -> Result<usize, ApplyError> {
         if (0..next).all(|at| *self.class(index, at) == Class::Session) {
             return Ok(0);
         }
@@ -84,11 +84,17 @@ impl Worker<'_> {
         }
     }
 
-    async fn find_next(&mut self, index: usize, step: &Step, row: &Applied) -> Result<Found, ApplyError> {
+    /// Returns how far an interrupted step is; refused where nobody can tell.
+    pub(super) async fn find_next(
+        &mut self,
+        index: usize,
+        step: &Step,
+        row: &Applied,
+    ) -> Result<Found, ApplyError> {
         let script = step.script();
         let next = row.next_stmt;
         let edited = || {
-            let state = mark::left(row);
+            let state = checkpoint::left(row);
             ApplyError::Edited {
                 step: index,
                 done: next + usize::from(!matches!(state, StateAfter::HalfWay { .. })),
@@ -96,7 +102,7 @@ impl Worker<'_> {
             }
         };
         let column = row.pre_fp.as_deref().ok_or_else(edited)?;
-        let open = mark::read(column, script, next).ok_or_else(edited)?;
+        let open = checkpoint::read(column, script, next).ok_or_else(edited)?;
         if next > script.statements.len() {
             return Err(edited());
         }
@@ -127,12 +133,7 @@ impl Worker<'_> {
         if script.directives.on_resume == OnResume::Rerun {
             return found(next);
         }
-        Err(ApplyError::Ambiguous {
-            step: index,
-            statement: next,
-            statements: script.statements.len(),
-            reason: unclear.to_owned(),
-        })
+        Err(self.ambiguous((index, step), row, unclear).await?)
     }
 
     /// A `verify` question speaks for the whole file, so it can only settle the file's last statement.
@@ -241,7 +242,7 @@ impl Worker<'_> {
                 self.unsettled = true;
                 let sent = send(self.conn, &[Part::new(Role::Work(at), statement)]).await;
                 if let Some(error) = &sent.failure {
-                    return Err(self.not_set_again(error, (index, at), mark::left(row)));
+                    return Err(self.not_set_again(error, (index, at), checkpoint::left(row)));
                 }
             }
         }

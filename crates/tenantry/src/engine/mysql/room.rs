@@ -1,7 +1,7 @@
 //! How long a message may be: a server closes the connection on one that is above its limit.
 
 use super::apply::Worker;
-use super::mark::left;
+use super::checkpoint::left;
 use crate::engine::error::{ApplyError, StateAfter};
 
 /// What is kept free beside the statements of a file, in bytes: intent, checkpoint, fence, and the questions

@@ -5,7 +5,7 @@
 use mysql_async::consts::StatusFlags;
 
 use super::apply::Worker;
-use super::mark::Open;
+use super::checkpoint::Open;
 use super::queue::{Progress, Queued};
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::ApplyError;

@@ -2,7 +2,7 @@
 //!
 //! Under another reading one statement can hide in another's string, and would run unseen.
 
-use super::mark::left;
+use super::checkpoint::left;
 use crate::engine::error::{ApplyError, StateAfter};
 use crate::engine::session::Unit;
 use crate::migration::read_differently;

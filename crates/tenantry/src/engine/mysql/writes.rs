@@ -1,6 +1,6 @@
 //! Every statement that changes our two tables. Each carries the fence: our claim and our lock.
 
-use super::mark::{Marks, Open};
+use super::checkpoint::{Columns, Open};
 use super::quote::{literal, literal_or_null};
 use super::tables::Names;
 use super::wire::{ALL, Part, Role};
@@ -19,7 +19,7 @@ pub(super) struct Writer<'a> {
     /// The unit whose rows are written.
     pub(super) unit: &'a Unit,
     /// Writes the column that tells how far a row is.
-    pub(super) marks: &'a Marks,
+    pub(super) columns: &'a Columns,
 }
 
 /// Fails unless the write before it found its row.
@@ -31,8 +31,17 @@ pub(super) fn guard() -> Part {
     )
 }
 
-fn write(sql: String) -> Part {
+/// Makes a write to our tables, which a [`guard`] follows.
+pub(super) fn write(sql: String) -> Part {
     Part::new(Role::Write, sql)
+}
+
+/// The condition that every write carries: our claim and our lock.
+pub(super) fn fence(names: &Names, epoch: i64) -> String {
+    format!(
+        "(SELECT epoch FROM {} WHERE one = 1) = {epoch} AND IS_USED_LOCK({}) = CONNECTION_ID()",
+        names.meta, names.lock
+    )
 }
 
 /// Takes the database over: raises the claim from what we read under the lock.
@@ -61,10 +70,7 @@ pub(super) fn first_claim(names: &Names, options: &OpenOptions) -> Part {
 
 impl Writer<'_> {
     fn fence(self) -> String {
-        format!(
-            "(SELECT epoch FROM {} WHERE one = 1) = {} AND IS_USED_LOCK({}) = CONNECTION_ID()",
-            self.names.meta, self.epoch, self.names.lock
-        )
+        fence(self.names, self.epoch)
     }
 
     fn update(self, step: &Step, set: &str) -> Part {
@@ -111,7 +117,7 @@ impl Writer<'_> {
             literal(&self.unit.run_id),
             self.epoch,
             script.statements.len(),
-            literal(&self.marks.write(script, 0, open)),
+            literal(&self.columns.write(script, 0, open)),
             env!("CARGO_PKG_VERSION"),
             self.names.meta,
             self.fence()
@@ -134,7 +140,7 @@ impl Writer<'_> {
             phase.as_str(),
             literal(&self.unit.attempt_id),
             step.script().statements.len(),
-            literal_or_null(Some(&self.marks.write(step.script(), next, open))),
+            literal_or_null(Some(&self.columns.write(step.script(), next, open))),
             env!("CARGO_PKG_VERSION"),
         )
     }
@@ -143,7 +149,7 @@ impl Writer<'_> {
     pub(super) fn checkpoint(self, step: &Step, next: usize, open: &Open) -> Part {
         let set = format!(
             "next_stmt = {next}, pre_fp = {}",
-            literal(&self.marks.write(step.script(), next, open))
+            literal(&self.columns.write(step.script(), next, open))
         );
         self.update(step, &set)
     }

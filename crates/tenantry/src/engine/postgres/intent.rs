@@ -72,7 +72,7 @@ pub(super) async fn close(
 
 /// Begins a transaction that fails with a division by zero unless the lock is still ours. A session that
 /// holds the session lock gets the transaction lock on the same key as well.
-fn opening(session: &Locked) -> Vec<String> {
+pub(super) fn opening(session: &Locked) -> Vec<String> {
     let mut message = vec![BEGIN.to_owned()];
     message.extend(OWN_RIGHTS.map(ToOwned::to_owned));
     // A step outside a transaction has a direct connection, whose start packet holds our settings.
@@ -210,6 +210,6 @@ fn row_of(unit: &Unit, step: &Step) -> String {
 }
 
 /// Makes a statement fail with a division by zero if it changes no row.
-fn exactly_one(change: &str) -> String {
+pub(super) fn exactly_one(change: &str) -> String {
     format!("WITH changed AS ({change} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM changed")
 }

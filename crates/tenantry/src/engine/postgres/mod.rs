@@ -4,6 +4,7 @@
 //! COMMIT, and the read-back, so that a target costs at most three round trips after the connect.
 //! A step that cannot run in a transaction is alone in its unit and goes the way of `outside.rs`.
 
+mod amend;
 mod auth;
 mod clean;
 mod connect;

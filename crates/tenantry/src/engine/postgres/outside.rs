@@ -11,7 +11,9 @@ use super::intent;
 use super::session::{Locked, roll_back};
 use super::sight::{Seen, Sight, Wanted};
 use crate::code::Code;
+use crate::engine::evidence::evidence;
 use crate::engine::{ApplyError, DatabaseError, Recorded, StateAfter, Unit};
+use crate::history::{OpenStatement, Settled};
 use crate::migration::postgres_class::{Class, classify, is_concurrent};
 use crate::migration::{OnResume, Script};
 use crate::plan::Step;
@@ -50,6 +52,38 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
         }
     }
     intent::close(session, unit, step).await
+}
+
+/// Returns the statement of an interrupted step that somebody has to decide about; `None` if there is nothing
+/// to decide. Writes nothing; the session holds the lock at its own level from here on, if it looked.
+pub(super) async fn open_statement(
+    session: &mut Locked,
+    unit: &Unit,
+) -> Result<Option<OpenStatement>, ApplyError> {
+    let step = unit.steps.first().filter(|step| step.interrupted.is_some());
+    let Some(step) = step.filter(|step| step.script().directives.no_transaction) else {
+        return Ok(None);
+    };
+    hold(session).await?;
+    let decided = Evidence::gather(session, step).await?.decide(step);
+    let Err(ApplyError::Ambiguous {
+        statement,
+        statements,
+        reason,
+        evidence,
+        ..
+    }) = decided
+    else {
+        return decided.map(|_| None);
+    };
+    Ok(Some(OpenStatement {
+        statement,
+        statements,
+        reason,
+        evidence,
+        if_applied: Settled::Whole,
+        if_not_applied: Settled::Untouched,
+    }))
 }
 
 /// What to do with a step.
@@ -133,6 +167,7 @@ impl Evidence {
                      is seen: add `-- tenantry: verify SELECT …` or, if it may run twice, \
                      `-- tenantry: resume rerun`"
                 .to_owned(),
+            evidence: evidence(step, 0, &[]),
         })
     }
 

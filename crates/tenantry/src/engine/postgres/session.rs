@@ -7,13 +7,13 @@ use super::clean::local_settings;
 use super::connect::Connection;
 use super::error::Failure;
 use super::holders::{of_migration_lock, onlooker};
-use super::{history, outside, unit};
+use super::{amend, history, outside, unit};
 use crate::engine::identity::{check_identity, lock_key};
 use crate::engine::{
-    ApplyError, Canceller, NetworkAddress, Onlooker, OpenOptions, Reader, Recorded, Session, SessionError,
-    Unit, poll,
+    Amendment, ApplyError, Canceller, NetworkAddress, Onlooker, OpenOptions, Reader, Recorded, Session,
+    SessionError, Unit, poll,
 };
-use crate::history::History;
+use crate::history::{History, OpenStatement};
 use crate::plan::Step;
 
 /// SQLSTATE of a table that is not there.
@@ -252,6 +252,14 @@ impl Session for Locked {
         } else {
             unit::carry_out(self, unit).await
         }
+    }
+
+    async fn open_statement(&mut self, unit: &Unit) -> Result<Option<OpenStatement>, ApplyError> {
+        outside::open_statement(self, unit).await
+    }
+
+    async fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError> {
+        amend::amend(self, amendment).await
     }
 
     fn canceller(&self) -> Canceller {

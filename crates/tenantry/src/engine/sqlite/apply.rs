@@ -10,8 +10,9 @@ use super::error::{database_error, is, is_busy, offset};
 use super::orphans::Orphans;
 use super::{clean, history, record};
 use crate::direction::Direction;
-use crate::engine::{ApplyError, Recorded, SessionError, StateAfter, Unit};
-use crate::history::{FORMAT, Meta};
+use crate::engine::evidence::evidence;
+use crate::engine::{Amendment, ApplyError, Recorded, SessionError, StateAfter, Unit};
+use crate::history::{FORMAT, Meta, OpenStatement, Settled};
 use crate::migration::OnResume;
 use crate::plan::Step;
 
@@ -20,21 +21,13 @@ use crate::plan::Step;
 /// On an error nothing uncommitted is left, unless even the rollback failed: then the database is still
 /// locked and only closing it helps.
 pub(super) fn carry_out(database: &mut Database, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
-    let mut work = Work {
-        database,
-        unit,
-        epoch: 0,
-        committed: false,
-        orphans: None,
-    };
+    let mut work = Work::begin(database, unit);
     let result = work.run();
-    work.database.mode.leave();
-    if result.is_err() && work.database.is_locked() {
-        // A failed rollback shows in `is_locked`, which the session looks at.
-        drop(work.database.connection.execute_batch("ROLLBACK"));
-    }
-    result
+    work.end(result)
 }
+
+/// Why nobody can tell what became of a step.
+const UNDECIDED: &str = "it ran outside a transaction and may not run twice";
 
 /// Returns whether a step outside a transaction may run again: statements that only tidy the file, or
 /// what its author allows with `-- tenantry: resume rerun`.
@@ -51,6 +44,39 @@ fn may_repeat(step: &Step) -> bool {
     script.directives.on_resume == OnResume::Rerun || (0..script.statements.len()).all(tidies)
 }
 
+/// Returns whether nobody can tell if an interrupted step outside a transaction took effect.
+fn is_undecided(step: &Step) -> bool {
+    step.interrupted.is_some() && step.script().directives.no_transaction && !may_repeat(step)
+}
+
+/// Returns the statement that somebody has to decide about; `None` if there is nothing to decide.
+pub(super) fn open_statement(unit: &Unit) -> Option<OpenStatement> {
+    let step = unit.steps.first().filter(|step| is_undecided(step))?;
+    Some(OpenStatement {
+        statement: 0,
+        statements: step.script().statements.len(),
+        reason: UNDECIDED.to_owned(),
+        evidence: evidence(step, 0, &[]),
+        if_applied: Settled::Whole,
+        if_not_applied: Settled::Untouched,
+    })
+}
+
+/// Writes rows that somebody has declared, in one transaction under the lock that the database holds; afterwards
+/// the lock is free. No migration runs.
+pub(super) fn amend(database: &mut Database, amendment: &Amendment) -> Result<(), ApplyError> {
+    let unit = Unit {
+        track: amendment.track.clone(),
+        direction: Direction::Up,
+        steps: Vec::new(),
+        run_id: amendment.mark_id.clone(),
+        attempt_id: amendment.attempt_id.clone(),
+    };
+    let mut work = Work::begin(database, &unit);
+    let result = work.amend(amendment);
+    work.end(result)
+}
+
 /// One unit at work.
 struct Work<'a> {
     database: &'a mut Database,
@@ -63,7 +89,27 @@ struct Work<'a> {
     orphans: Option<Orphans>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn begin(database: &'a mut Database, unit: &'a Unit) -> Self {
+        Self {
+            database,
+            unit,
+            epoch: 0,
+            committed: false,
+            orphans: None,
+        }
+    }
+
+    /// Leaves the file as the session needs it for whatever comes next.
+    fn end<T>(self, result: Result<T, ApplyError>) -> Result<T, ApplyError> {
+        self.database.mode.leave();
+        if result.is_err() && self.database.is_locked() {
+            // A failed rollback shows in `is_locked`, which the session looks at.
+            drop(self.database.connection.execute_batch("ROLLBACK"));
+        }
+        result
+    }
+
     fn run(&mut self) -> Result<Vec<Recorded>, ApplyError> {
         let unit = self.unit;
         self.claim()?;
@@ -89,6 +135,17 @@ impl Work<'_> {
         self.commit()?;
         self.read_back()?;
         Ok(recorded)
+    }
+
+    fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError> {
+        self.claim()?;
+        for entry in &amendment.entries {
+            let written = record::amend(&self.database.connection, (amendment, entry), self.epoch);
+            if !self.own(written)? {
+                return Err(ApplyError::Fenced);
+            }
+        }
+        self.commit()
     }
 
     /// Raises the epoch, or makes our tables. Whoever changed the history since we read it raised it too.
@@ -223,12 +280,13 @@ impl Work<'_> {
     /// What precedes is committed with an intent row. Statements that only tidy may be repeated, so an
     /// interrupted one simply runs again; any other needs a decision.
     fn outside(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
-        if step.interrupted.is_some() && !may_repeat(step) {
+        if is_undecided(step) {
             return Err(ApplyError::Ambiguous {
                 step: index,
                 statement: 0,
                 statements: step.script().statements.len(),
-                reason: "it ran outside a transaction and may not run twice".to_owned(),
+                reason: UNDECIDED.to_owned(),
+                evidence: evidence(step, 0, &[]),
             });
         }
         let connection = &self.database.connection;

@@ -24,9 +24,10 @@ pub(crate) use read::read;
 use database::{Database, Stop};
 
 use super::{
-    ApplyError, Canceller, Onlooker, OpenOptions, Recorded, Session, SessionError, SqliteAddress, Unit,
+    Amendment, ApplyError, Canceller, Onlooker, OpenOptions, Recorded, Session, SessionError, SqliteAddress,
+    Unit,
 };
-use crate::history::History;
+use crate::history::{History, OpenStatement};
 
 /// Opens a file and takes its write lock, trying for `options.lock_window`; the history is read under it.
 ///
@@ -122,13 +123,13 @@ impl Drop for StopOnDrop {
     }
 }
 
-#[async_trait]
-impl Session for SqliteSession {
-    fn history(&self) -> &History {
-        &self.history
-    }
-
-    async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+impl SqliteSession {
+    /// Works on the file in the background, under its lock.
+    async fn in_file<T, W>(&mut self, work: W) -> Result<T, ApplyError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Database) -> Result<T, ApplyError> + Send + 'static,
+    {
         let lost = |source| ApplyError::Session {
             commit_sent: false,
             source,
@@ -140,17 +141,16 @@ impl Session for SqliteSession {
         };
         self.stop.forget();
         let mut guard = StopOnDrop(Some(Arc::clone(&self.stop)));
-        let unit = unit.clone();
-        let mut held = Some(database);
+        let mut held = Some((database, work));
         let attempt = poll(self.lock_window, move || {
-            let Some(mut database) = held.take() else {
+            let Some((mut database, work)) = held.take() else {
                 return Ok(None);
             };
             if !database.try_lock()? {
-                held = Some(database);
+                held = Some((database, work));
                 return Ok(None);
             }
-            let result = apply::carry_out(&mut database, &unit);
+            let result = work(&mut database);
             Ok(Some((database, result)))
         });
         let outcome = attempt.await;
@@ -162,6 +162,29 @@ impl Session for SqliteSession {
         })?;
         self.database = Some(database).filter(|database| !database.is_locked());
         result
+    }
+}
+
+#[async_trait]
+impl Session for SqliteSession {
+    fn history(&self) -> &History {
+        &self.history
+    }
+
+    async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+        let unit = unit.clone();
+        self.in_file(move |database| apply::carry_out(database, &unit))
+            .await
+    }
+
+    async fn open_statement(&mut self, unit: &Unit) -> Result<Option<OpenStatement>, ApplyError> {
+        Ok(apply::open_statement(unit))
+    }
+
+    async fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError> {
+        let amendment = amendment.clone();
+        self.in_file(move |database| apply::amend(database, &amendment))
+            .await
     }
 
     fn canceller(&self) -> Canceller {

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::direction::Direction;
-use crate::engine::{OpenOptions, Unit};
-use crate::history::{Meta, Phase};
+use crate::engine::{Amendment, OpenOptions, Unit};
+use crate::history::{Entry, Meta, Phase};
 use crate::plan::Step;
 
 /// Both tables. STRICT: a person with the `sqlite3` program cannot put a text where a number belongs.
@@ -193,4 +193,55 @@ pub(super) fn shows(connection: &Connection, unit: &Unit, step: &Step) -> rusqli
         // A unit may take a half-way migration back and apply it again.
         Direction::Down => ours != Some(false),
     })
+}
+
+/// Writes what somebody has declared of a row; returns `false` if the row is not as it was thought to be. When it
+/// was done stays, if it was.
+pub(super) fn amend(
+    connection: &Connection,
+    (amendment, entry): (&Amendment, &Entry),
+    epoch: i64,
+) -> rusqlite::Result<bool> {
+    let track = amendment.track.to_string();
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let changed = match entry {
+        Entry::Add(row) => connection.execute(
+            DONE,
+            params![
+                track,
+                row.version.number(),
+                row.name,
+                row.checksum.to_string(),
+                amendment.attempt_id,
+                amendment.mark_id,
+                epoch,
+                count(row.total_stmts),
+                0,
+                env!("CARGO_PKG_VERSION"),
+                "-0 seconds",
+            ],
+        )?,
+        Entry::Change(row) => connection.execute(
+            "UPDATE main._tenantry_history SET name = ?3, checksum = ?4, phase = ?5, epoch = ?6, next_stmt = ?7,
+                total_stmts = ?8, pre_fp = ?9, done_at = iif(?5 = 'done', coalesce(done_at,
+                strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), done_at)
+            WHERE track = ?1 AND version = ?2",
+            params![
+                track,
+                row.version.number(),
+                row.name,
+                row.checksum.to_string(),
+                row.phase.as_str(),
+                epoch,
+                count(row.next_stmt),
+                count(row.total_stmts),
+                row.pre_fp,
+            ],
+        )?,
+        Entry::Remove(version) => connection.execute(
+            "DELETE FROM main._tenantry_history WHERE track = ?1 AND version = ?2",
+            params![track, version.number()],
+        )?,
+    };
+    Ok(changed == 1)
 }

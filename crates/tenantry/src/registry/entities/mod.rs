@@ -6,6 +6,8 @@
 
 pub(super) mod database;
 pub(super) mod domain;
+pub(super) mod mark;
+pub(super) mod mark_target;
 pub(super) mod run;
 pub(super) mod run_target;
 pub(super) mod server;

@@ -41,9 +41,9 @@ impl Open {
 
 /// Writes the column of one row after another without reading the statements before it each time.
 #[derive(Debug, Default)]
-pub(super) struct Marks(Mutex<Option<Hashed>>);
+pub(super) struct Columns(Mutex<Option<Hashed>>);
 
-impl Marks {
+impl Columns {
     /// Writes the column for a script of which `next` statements have run.
     pub(super) fn write(&self, script: &Script, next: usize, open: &Open) -> String {
         let (word, statements) = match open {
@@ -101,7 +101,7 @@ pub(super) fn read(column: &str, script: &Script, next: usize) -> Option<Open> {
         seen => Open::Seen(seen.to_owned()),
     };
     let hashed = next + usize::from(open != Open::Nothing);
-    (Marks::default().hash(script, hashed) == texts).then_some(open)
+    (Columns::default().hash(script, hashed) == texts).then_some(open)
 }
 
 /// Returns what a row in progress says that its attempt left, whatever has become of the file.
@@ -116,7 +116,7 @@ pub(super) fn left(row: &Applied) -> StateAfter {
 
 #[cfg(test)]
 mod tests {
-    use super::{Marks, Open, read};
+    use super::{Columns, Open, read};
     use crate::engine::Engine;
     use crate::migration::Track;
     use crate::target::TrackName;
@@ -129,13 +129,13 @@ mod tests {
         ];
         let track = Track::from_files(TrackName::Tenant, Engine::MySql, &texts).unwrap();
         let one = |step: usize| &track.migrations[step].up;
-        let marks = Marks::default();
+        let columns = Columns::default();
         for (step, next) in [(0, 0), (0, 1), (0, 1), (0, 3), (0, 2), (1, 1), (0, 3)] {
-            let column = marks.write(one(step), next, &Open::Nothing);
-            assert_eq!(column, Marks::default().write(one(step), next, &Open::Nothing));
+            let column = columns.write(one(step), next, &Open::Nothing);
+            assert_eq!(column, Columns::default().write(one(step), next, &Open::Nothing));
             assert_eq!(read(&column, one(step), next), Some(Open::Nothing));
         }
-        let column = marks.write(one(0), 2, &Open::Unseen);
+        let column = columns.write(one(0), 2, &Open::Unseen);
         assert_eq!(read(&column, one(0), 2), Some(Open::Unseen));
         assert_eq!(read(&column, one(0), 1), None);
     }

@@ -1,0 +1,178 @@
+//! What became of a declaration, for people and programs.
+
+use serde::Serialize;
+use tenantry::fleet::Declarations;
+use tenantry::mark::{Decision, Mark};
+use tenantry::run::{Declaration, Declared, Says, TargetReport, Unrecorded};
+
+use super::mark::failures;
+use super::{Context, plans};
+use crate::exit::Exit;
+use crate::failure::{CommandError, Message};
+use crate::render::{self, out, text};
+
+/// What is told beside the targets.
+pub(super) struct Told<'a> {
+    pub(super) declaration: &'a Declaration,
+    pub(super) reason: &'a str,
+    /// Targets that were not reached.
+    pub(super) left_out: &'a [TargetReport],
+    /// The command as it can be typed again.
+    pub(super) again: String,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    mark: String,
+    says: &'static str,
+    version: String,
+    reason: &'a str,
+    changed: Vec<Changed>,
+    unchanged: Vec<String>,
+    failed: Vec<render::Target>,
+}
+
+#[derive(Serialize)]
+struct Changed {
+    target: String,
+    track: String,
+    migrations: Vec<String>,
+    at: Option<String>,
+    half_way: bool,
+}
+
+/// Tells it, and returns how the process ends.
+///
+/// # Errors
+/// TN-1009 if it cannot be written.
+pub(super) fn tell(context: &Context, done: &Declarations, told: &Told<'_>) -> Result<Exit, CommandError> {
+    let failed = failures(&done.targets, told.left_out);
+    let mut exit = plans::tell_failed(context, &failed, &told.again);
+    let changed: Vec<Changed> = done.targets.iter().filter_map(changed).collect();
+    let unchanged: Vec<String> = done
+        .targets
+        .iter()
+        .filter(|d| is_unchanged(d))
+        .map(label)
+        .collect();
+    let mut lines = lines(told, &changed, &unchanged);
+    if let Some(unrecorded) = &done.unrecorded {
+        let message = not_recorded(unrecorded, told);
+        exit = if exit == Exit::Done {
+            Exit::RegistryDown
+        } else {
+            exit
+        };
+        out::say(&render::ending(&message, exit, &context.canvas));
+    } else if exit != Exit::Done {
+        lines.push(format!("exit {} ({})", exit.code(), exit.name()));
+    }
+    let shown = Shown {
+        mark: told.declaration.id.clone(),
+        says: word(told.declaration),
+        version: told.declaration.version.to_string(),
+        reason: told.reason,
+        changed,
+        unchanged,
+        failed: failed.iter().map(render::Target::of).collect(),
+    };
+    context.answer(&lines.join("\n"), &shown)?;
+    Ok(exit)
+}
+
+fn label(declared: &Declared) -> String {
+    declared.target.label()
+}
+
+fn is_unchanged(declared: &Declared) -> bool {
+    declared
+        .ended
+        .as_ref()
+        .is_ok_and(|noted| noted.changed.is_empty())
+}
+
+fn changed(declared: &Declared) -> Option<Changed> {
+    let noted = declared
+        .ended
+        .as_ref()
+        .ok()
+        .filter(|noted| !noted.changed.is_empty())?;
+    Some(Changed {
+        target: label(declared),
+        track: declared.target.track.to_string(),
+        migrations: noted.changed.clone(),
+        at: noted.version.map(|version| version.to_string()),
+        half_way: noted.half_way,
+    })
+}
+
+fn lines(told: &Told<'_>, changed: &[Changed], unchanged: &[String]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let says = phrase(told.declaration);
+    match changed {
+        [] => {}
+        [one] => {
+            let what = text::names(one.migrations.iter().map(String::as_str));
+            lines.push(format!(" Marked  {}: {what} {says}", one.target));
+        }
+        many => {
+            let names = text::names(many.iter().map(|one| one.target.as_str()));
+            let version = &told.declaration.version;
+            let where_ = text::count(many.len(), "database");
+            lines.push(format!(" Marked  {version} {says} in {where_}: {names}"));
+        }
+    }
+    if !unchanged.is_empty() {
+        let names = text::names(unchanged.iter().map(String::as_str));
+        lines.push(format!(" Kept    nothing to write in {names}"));
+    }
+    if !changed.is_empty() {
+        lines.push(format!(
+            "Only histories were written; no migration ran.   {}",
+            told.declaration.id
+        ));
+        if changed.iter().any(|one| one.half_way) {
+            lines.push("Half-way migrations go on with:  tenantry migrate resume".to_owned());
+        }
+    }
+    lines
+}
+
+fn word(declaration: &Declaration) -> &'static str {
+    match &declaration.says {
+        Says::Mark(mark) => mark.as_str(),
+        Says::Decide { decision, .. } => decision.as_str(),
+        Says::Look => "look",
+    }
+}
+
+/// Says what was declared, behind the name of the migration.
+fn phrase(declaration: &Declaration) -> String {
+    match &declaration.says {
+        Says::Mark(Mark::Applied(_)) => "as applied".to_owned(),
+        Says::Mark(Mark::RolledBack) => "as rolled back".to_owned(),
+        Says::Mark(Mark::AcceptEdit) => "as applied in its present text".to_owned(),
+        Says::Mark(Mark::Forget) => "as forgotten".to_owned(),
+        Says::Decide {
+            statement,
+            decision: Decision::Applied,
+            ..
+        } => format!("with statement {statement} applied"),
+        Says::Decide { statement, .. } => format!("with statement {statement} not applied"),
+        Says::Look => String::new(),
+    }
+}
+
+fn not_recorded(unrecorded: &Unrecorded, told: &Told<'_>) -> Message {
+    let state = "every history is as this answer says; only the registry does not know it";
+    Message {
+        code: Some(unrecorded.code),
+        title: format!(
+            "the registry could not be told what became of {}",
+            told.declaration.id
+        ),
+        facts: vec![("cause", unrecorded.reason.clone()), ("state", state.to_owned())],
+        help: vec!["tenantry migrate status --live".to_owned()],
+        ..Message::default()
+    }
+}

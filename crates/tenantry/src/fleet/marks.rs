@@ -1,0 +1,117 @@
+//! Declarations about the fleet's histories, recorded in the registry with their reason.
+
+use super::{Fleet, FleetError, Selected};
+use crate::mark::Mark;
+use crate::registry::{MarkTarget, NewMark};
+use crate::run::{Control, Declaration, Declared, Job, Noted, Outcome, Says, Unrecorded, declare};
+
+/// Who declares something, with what, and why.
+#[derive(Clone, Debug)]
+pub struct Declarer {
+    /// The command as it was given, without secrets.
+    pub command: String,
+    /// Who asks.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of a declaration.
+#[derive(Clone, Debug)]
+pub struct Declarations {
+    /// Each target of the selection that was reached, in its order.
+    pub targets: Vec<Declared>,
+    /// What the registry does not have of it; `None` if it has all.
+    pub unrecorded: Option<Unrecorded>,
+}
+
+impl Fleet {
+    /// Declares something on every selected target and records it: that it begins, and what became of it.
+    /// Histories are written and nothing else; no migration runs.
+    ///
+    /// A declaration is no run: no rollback takes it back, and no resume goes on with it.
+    ///
+    /// # Errors
+    /// [`FleetError::NotBegun`] if it could not be written down before it begins: nothing was declared then.
+    pub async fn declare(
+        &self,
+        selected: Selected,
+        declaration: &Declaration,
+        declarer: &Declarer,
+        control: &Control,
+    ) -> Result<Declarations, FleetError> {
+        let jobs = selected.jobs;
+        self.registry
+            .begin_mark(&new_mark(&jobs, declaration, declarer))
+            .await
+            .map_err(FleetError::NotBegun)?;
+        let targets = declare(jobs, declaration, &self.options, control).await;
+        let rows: Vec<MarkTarget> = targets.iter().map(target_of).collect();
+        let recorded = self.registry.finish_mark(&declaration.id, &rows).await;
+        let unrecorded = recorded.err().map(|error| Unrecorded {
+            outcomes: rows.len(),
+            code: error.code(),
+            reason: error.to_string(),
+        });
+        Ok(Declarations { targets, unrecorded })
+    }
+
+    /// Asks every selected database what somebody has to decide about; a target that has something to decide
+    /// comes as a failure that says what. Takes each lock, writes nothing.
+    pub async fn undecided(
+        &self,
+        selected: Selected,
+        declaration: &Declaration,
+        control: &Control,
+    ) -> Vec<Declared> {
+        declare(selected.jobs, declaration, &self.options, control).await
+    }
+}
+
+fn new_mark(jobs: &[Job], declaration: &Declaration, declarer: &Declarer) -> NewMark {
+    let (says, statement) = match &declaration.says {
+        Says::Mark(mark) => (Mark::as_str(*mark), None),
+        Says::Decide {
+            statement,
+            decision,
+            evidence,
+        } => (decision.as_str(), Some((*statement, evidence.clone()))),
+        Says::Look => ("look", None),
+    };
+    NewMark {
+        id: declaration.id.clone(),
+        command: declarer.command.clone(),
+        says,
+        version: declaration.version,
+        statement,
+        reason: declarer.reason.clone(),
+        actor: declarer.actor.clone(),
+        targets: jobs.iter().map(|job| MarkTarget::waiting(&job.target)).collect(),
+    }
+}
+
+fn target_of(declared: &Declared) -> MarkTarget {
+    let waiting = MarkTarget::waiting(&declared.target);
+    match &declared.ended {
+        Ok(noted) => MarkTarget {
+            changed: Some(noted.changed.len()),
+            known: Some((standing(noted), noted.version)),
+            ..waiting
+        },
+        Err(failure) => MarkTarget {
+            error: Some((failure.code, failure.what.clone())),
+            ..waiting
+        },
+    }
+}
+
+/// Returns how a run would have left a database like this one.
+fn standing(noted: &Noted) -> Outcome {
+    if noted.half_way {
+        Outcome::Interrupted
+    } else if noted.at_head {
+        Outcome::Current
+    } else {
+        Outcome::NotRun
+    }
+}
