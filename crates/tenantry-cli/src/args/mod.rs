@@ -15,7 +15,7 @@ pub(crate) use fleet::{
 };
 pub(crate) use migrate::{Ahead, Back, Make, MarkArgs, MigrateCommand, ResolveArgs, Whom};
 pub(crate) use select::{Limits, Selection as Chosen};
-pub(crate) use values::{Bounds, IDLE, WAIT, WINDOW, parallel, within};
+pub(crate) use values::{Bounds, IDLE, WAIT, WHOLE, WINDOW, parallel, within};
 
 /// Runs the databases of platforms that give every tenant its own database
 #[derive(Debug, Parser)]

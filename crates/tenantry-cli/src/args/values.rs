@@ -32,6 +32,13 @@ pub(crate) const IDLE: Bounds = Bounds {
     said: "from 3s to 10m",
 };
 
+/// For the whole work on one target: a schema change may take a night.
+pub(crate) const WHOLE: Bounds = Bounds {
+    least: Duration::from_millis(1),
+    most: Duration::from_hours(24),
+    said: "from 1ms to 24h",
+};
+
 /// Reads a duration within bounds.
 ///
 /// # Errors

@@ -97,6 +97,10 @@ struct Run {
     connect_timeout: Option<String>,
     /// After how long without a word from us a server ends our session, from `3s` to `10m`; `50s` if left out.
     idle_timeout: Option<String>,
+    /// After how long a server that answers nobody any more is given up, from `3s` to `10m`; `1m` if left out.
+    progress_timeout: Option<String>,
+    /// How long the work on one target may take in all, from `1ms` to `24h`; without end if left out.
+    target_timeout: Option<String>,
 }
 
 /// `[key]`.

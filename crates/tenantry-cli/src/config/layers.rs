@@ -12,7 +12,7 @@ use crate::failure::CommandError;
 use tenantry::Code;
 
 /// Every key with a fixed name, and its default.
-pub(crate) const KEYS: [(&str, Option<&str>); 17] = [
+pub(crate) const KEYS: [(&str, Option<&str>); 19] = [
     ("central.url", None),
     ("central.url_file", None),
     ("central.url_env", None),
@@ -29,6 +29,8 @@ pub(crate) const KEYS: [(&str, Option<&str>); 17] = [
     ("run.grace", Some("30s")),
     ("run.connect_timeout", Some("10s")),
     ("run.idle_timeout", Some("50s")),
+    ("run.progress_timeout", Some("1m")),
+    ("run.target_timeout", None),
     ("key.file", Some(".tenantry/key")),
 ];
 

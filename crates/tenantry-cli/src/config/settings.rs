@@ -13,7 +13,7 @@ use super::environment::Environment;
 use super::key::KeySource;
 use super::layers::{Layers, PRODUCTS};
 use super::url;
-use crate::args::{Bounds, IDLE, Limits, WAIT, WINDOW, parallel, within};
+use crate::args::{Bounds, IDLE, Limits, WAIT, WHOLE, WINDOW, parallel, within};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use tenantry::Code;
@@ -222,6 +222,11 @@ fn run(layers: &Layers) -> Result<RunOptions, CommandError> {
         lock_timeout: time(layers, "run.lock_timeout", WAIT)?,
         lock_window: time(layers, "run.lock_window", WINDOW)?,
         idle_timeout: time(layers, "run.idle_timeout", IDLE)?,
+        progress_timeout: time(layers, "run.progress_timeout", IDLE)?,
+        target_timeout: match layers.find("run.target_timeout") {
+            Some(_) => Some(time(layers, "run.target_timeout", WHOLE)?),
+            None => None,
+        },
     })
 }
 

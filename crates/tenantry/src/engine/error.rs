@@ -163,6 +163,13 @@ impl SessionError {
     }
 }
 
+impl SessionError {
+    /// Returns whether nobody answered: a server that refuses us is there.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Lost { .. })
+    }
+}
+
 /// What is true in the database after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateAfter {

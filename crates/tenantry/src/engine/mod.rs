@@ -18,35 +18,65 @@ pub use create::{CreateError, NewDatabase};
 pub use error::{ApplyError, Certainty, DatabaseError, Holder, SessionError, StateAfter};
 pub(crate) use poll::random;
 pub use session::{
-    Amendment, Canceller, IDLE_TIMEOUT, Onlooker, OpenOptions, Reader, Recorded, Session, Unit,
+    Amendment, Canceller, IDLE_TIMEOUT, Look, Onlooker, OpenOptions, Reader, Recorded, Session, Unit,
 };
 pub(crate) use sqlite::File as SqliteFile;
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::history::History;
+
+/// How long our own few statements may take in all once a connection is there and nothing is in the way.
+const ANSWERS_AT_MOST: Duration = Duration::from_secs(15);
 
 /// Opens a connection to a database and takes its migration lock, polling until the window ends. Writes
-/// nothing yet.
+/// nothing yet. A server that accepts and then says nothing counts as lost.
 pub async fn open(address: &Address, options: &OpenOptions) -> Result<Box<dyn Session>, SessionError> {
-    match address {
-        Address::Sqlite(sqlite) => sqlite::open(sqlite, options).await,
-        Address::Network(network) => match network.engine {
-            Engine::Postgres => postgres::open(network, options).await,
-            Engine::MySql => mysql::open(network, options).await,
-            Engine::Sqlite => Err(unsupported(network)),
-        },
-    }
+    let opening = async {
+        match address {
+            Address::Sqlite(sqlite) => sqlite::open(sqlite, options).await,
+            Address::Network(network) => match network.engine {
+                Engine::Postgres => postgres::open(network, options).await,
+                Engine::MySql => mysql::open(network, options).await,
+                Engine::Sqlite => Err(unsupported(network)),
+            },
+        }
+    };
+    let limit = options.connect_timeout + options.lock_window + options.lock_timeout + ANSWERS_AT_MOST;
+    answered(opening, limit).await
 }
 
-/// Opens a connection to a database for reading. Takes no lock, writes nothing.
+/// Opens a connection to a database for reading. Takes no lock, writes nothing. A server that accepts and then
+/// says nothing counts as lost.
 pub async fn read(address: &Address, options: &OpenOptions) -> Result<Box<dyn Reader>, SessionError> {
-    match address {
-        Address::Sqlite(sqlite) => sqlite::read(sqlite, options).await,
-        Address::Network(network) => match network.engine {
-            Engine::Postgres => postgres::read(network, options).await,
-            Engine::MySql => mysql::read(network, options).await,
-            Engine::Sqlite => Err(unsupported(network)),
-        },
-    }
+    let opening = async {
+        match address {
+            Address::Sqlite(sqlite) => sqlite::read(sqlite, options).await,
+            Address::Network(network) => match network.engine {
+                Engine::Postgres => postgres::read(network, options).await,
+                Engine::MySql => mysql::read(network, options).await,
+                Engine::Sqlite => Err(unsupported(network)),
+            },
+        }
+    };
+    answered(opening, options.connect_timeout + ANSWERS_AT_MOST).await
+}
+
+/// Asks a reader for the history; a server that says nothing counts as lost.
+pub async fn history(reader: &mut dyn Reader, options: &OpenOptions) -> Result<History, SessionError> {
+    answered(reader.history(), options.lock_timeout + ANSWERS_AT_MOST).await
+}
+
+async fn answered<T>(
+    asking: impl Future<Output = Result<T, SessionError>>,
+    limit: Duration,
+) -> Result<T, SessionError> {
+    tokio::time::timeout(limit, asking).await.unwrap_or_else(|_| {
+        Err(SessionError::Lost {
+            reason: format!("the server gave no answer in {} s", limit.as_secs()),
+        })
+    })
 }
 
 /// Creates a database, and the role that owns it where the engine has roles. Repeating it continues what

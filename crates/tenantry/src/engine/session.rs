@@ -143,28 +143,41 @@ impl fmt::Debug for Canceller {
     }
 }
 
-/// Looks from a connection of its own at who stands in the way of one session's running statement.
+/// What a look at a session from another connection showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The server is at it; these stand in the way of its running statement, as far as the server says.
+    AtIt(Vec<Holder>),
+    /// The server answers, and has no such session any more.
+    Gone,
+    /// The server does not answer.
+    Silent,
+}
+
+/// Looks from a connection of its own at one session: whether its server is at it, and who stands in the way of
+/// its running statement.
 #[derive(Clone)]
-pub struct Onlooker(Arc<dyn Fn() -> Asking<Vec<Holder>> + Send + Sync>);
+pub struct Onlooker(Arc<dyn Fn() -> Asking<Look> + Send + Sync>);
 
 impl Onlooker {
     /// Makes an onlooker from what asks the server.
     pub fn new<F, Fut>(ask: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Vec<Holder>> + Send + 'static,
+        Fut: Future<Output = Look> + Send + 'static,
     {
         Self(Arc::new(move || Box::pin(ask())))
     }
 
-    /// Returns an onlooker that never sees anybody: SQLite does not tell who has locked a file.
+    /// Returns an onlooker that sees nobody and no silence: there is no server, or nobody knows which of its
+    /// sessions is ours.
     pub fn blind() -> Self {
-        Self::new(|| async { Vec::new() })
+        Self::new(|| async { Look::AtIt(Vec::new()) })
     }
 
-    /// Asks who is in the way now. Opens a connection for it, takes no lock and writes nothing; empty if the
+    /// Looks once. Opens a connection for it, takes no lock and writes nothing; nobody is in the way if the
     /// statement waits for nobody, or if the server does not say.
-    pub async fn look(&self) -> Vec<Holder> {
+    pub async fn look(&self) -> Look {
         (self.0)().await
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::control::Control;
 use super::drive::{Ended as Drove, drive};
+use super::ended::{Ended, describe, outcome_of};
 use super::failure::Failure;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::runner::{Job, machine_of};
-use super::target::{Ended, describe, open_options, outcome_of};
+use super::target::open_options;
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::{self, Amendment, ApplyError, Session, SessionError, Unit, random};
@@ -174,7 +175,7 @@ impl<'a> Work<'a> {
             let again = match &refused {
                 Refused::Run(Ended::Session(error)) => matches!(error, SessionError::Lost { .. }),
                 Refused::Run(Ended::Apply(error, _)) => is_worth_another(error),
-                Refused::Run(Ended::Plan(_) | Ended::Stopped)
+                Refused::Run(Ended::Plan(_) | Ended::Stopped | Ended::OutOfTime { .. })
                 | Refused::Mark(_)
                 | Refused::OtherEvidence(_) => false,
             };
@@ -294,7 +295,7 @@ impl<'a> Work<'a> {
         let target = &self.job.target;
         let options = open_options(target, self.options, &self.declaration.id);
         let mut reader = engine::read(&target.address, &options).await?;
-        let history = reader.history().await?;
+        let history = engine::history(reader.as_mut(), &options).await?;
         if let Says::Mark(mark) = self.declaration.says {
             let left = entries(&self.job.track, &history, self.declaration.version, mark);
             if !left.map_err(Refused::Mark)?.is_empty() {

@@ -2,10 +2,12 @@
 //!
 //! One tenant's failure is data in the report, never the run's error.
 
+mod attend;
 mod backoff;
 mod control;
 mod declare;
 mod drive;
+mod ended;
 mod event;
 mod failure;
 mod id;

@@ -37,6 +37,11 @@ pub struct RunOptions {
     /// After how long without a word from us a server ends our session, so that a machine that vanished, or
     /// a process that was frozen, holds no lock for longer.
     pub idle_timeout: Duration,
+    /// How long a server may be silent to everybody while it works for us: longer, and its session counts as
+    /// lost. A statement that takes hours is no silence as long as the server says that it is at it.
+    pub progress_timeout: Duration,
+    /// How long the work on one target may take in all; then its statement is cancelled. `None` is without end.
+    pub target_timeout: Option<Duration>,
 }
 
 impl Default for RunOptions {
@@ -49,6 +54,8 @@ impl Default for RunOptions {
             lock_timeout: Duration::from_secs(3),
             lock_window: Duration::from_mins(5),
             idle_timeout: IDLE_TIMEOUT,
+            progress_timeout: Duration::from_mins(1),
+            target_timeout: None,
         }
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::control::Control;
 use super::drive::{Ended, drive};
+use super::ended::{self};
 use super::failure::Failure;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::runner::{Job, machine_of};
-use super::target::{self, check_not_emptied, open_options};
+use super::target::{check_not_emptied, open_options};
 use crate::code::Code;
 use crate::engine;
 use crate::history::History;
@@ -93,9 +94,9 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
             Ended::Done(Ok(planned)) => (Ok(planned), None),
             Ended::Done(Err(ended)) => {
                 let job = &jobs[index];
-                let failure = target::describe(&ended, &job.track);
-                let outcome = target::outcome_of(&ended);
-                if let target::Ended::Plan(error) = ended {
+                let failure = ended::describe(&ended, &job.track);
+                let outcome = ended::outcome_of(&ended);
+                if let ended::Ended::Plan(error) = ended {
                     refused = Some(error);
                 }
                 (Err(failure), Some(outcome))
@@ -122,13 +123,15 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
     found.into_iter().map(|(_, preview)| preview).collect()
 }
 
-async fn ask(job: &Job, options: &RunOptions) -> Result<(Plan, History), target::Ended> {
+async fn ask(job: &Job, options: &RunOptions) -> Result<(Plan, History), ended::Ended> {
     let options = open_options(&job.target, options, "preview");
     let mut reader = engine::read(&job.target.address, &options)
         .await
-        .map_err(target::Ended::Session)?;
-    let history = reader.history().await.map_err(target::Ended::Session)?;
-    check_not_emptied(&job.target, &history).map_err(target::Ended::Session)?;
-    let plan = plan(&job.track, &history, &job.goal).map_err(target::Ended::Plan)?;
+        .map_err(ended::Ended::Session)?;
+    let history = engine::history(reader.as_mut(), &options)
+        .await
+        .map_err(ended::Ended::Session)?;
+    check_not_emptied(&job.target, &history).map_err(ended::Ended::Session)?;
+    let plan = plan(&job.track, &history, &job.goal).map_err(ended::Ended::Plan)?;
     Ok((plan, history))
 }

@@ -6,31 +6,24 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
+use super::attend::{Attendance, attend, up};
 use super::backoff::pause;
 use super::control::{Control, Stop};
+use super::ended::{Ended, describe, outcome_of};
 use super::event::RunEvent;
-use super::failure::Failure;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::units::{needs_own_session, units};
-use super::watch::{watch, words};
-use crate::code::Code;
+use super::watch::{Watching, words};
 use crate::direction::Direction;
 use crate::engine::{self, ApplyError, Holder, OpenOptions, Recorded, Session, SessionError, Unit, random};
 use crate::history::{History, Phase};
 use crate::migration::{Track, Version};
-use crate::plan::{Goal, PlanError, Step, plan};
+use crate::plan::{Goal, Step, plan};
 use crate::target::Target;
 
 /// How often a lost session is replaced before the target is given up.
 const SESSIONS_MAX: usize = 5;
-/// After how long a request to cancel that was not answered is repeated.
-const CANCEL_AGAIN: Duration = Duration::from_secs(1);
-
-/// How long an answer to the request to cancel is waited for; then the connection is cut, and the history
-/// tells the next run what became of the statement.
-const CANCEL_AT_MOST: Duration = Duration::from_secs(9);
-
 /// What every target of a run shares.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
@@ -47,15 +40,6 @@ impl Shared {
             tracing::trace!("an event had no listener");
         }
     }
-}
-
-/// Why an attempt ended without the goal.
-pub(super) enum Ended {
-    Session(SessionError),
-    Plan(PlanError),
-    Apply(ApplyError, Box<Unit>),
-    /// We were asked to cancel while there was something left to do.
-    Stopped,
 }
 
 /// How far a session came that nothing went wrong in.
@@ -77,6 +61,8 @@ struct Work<'a> {
     begun: Instant,
     /// Since when it tries to get on: since it began, or since a session of its own was left behind.
     trying_since: Instant,
+    /// When its time is up; `None` if it has all the time it needs.
+    deadline: Option<Instant>,
     /// Whether nothing was applied before this attempt; what it did since makes no shorter transactions.
     fresh: bool,
     attempts: usize,
@@ -104,6 +90,7 @@ pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared:
         shared,
         begun: Instant::now(),
         trying_since: Instant::now(),
+        deadline: shared.options.target_timeout.map(|time| Instant::now() + time),
         fresh: false,
         attempts: 0,
         attempt_ids: HashSet::new(),
@@ -129,6 +116,9 @@ impl Work<'_> {
             let Err(ended) = self.attempt().await else {
                 return Ok(());
             };
+            if self.is_out_of_time() {
+                return Err(self.out_of_time(ended));
+            }
             self.gave_way |= outcome_of(&ended) == Outcome::Blocked;
             let Some(pause) = self.pause_before_retry(&ended) else {
                 return Err(ended);
@@ -137,8 +127,29 @@ impl Work<'_> {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.shared.control.reached(Stop::Cancel) => return Err(ended),
+                () = up(self.deadline) => return Err(self.out_of_time(ended)),
             }
             self.fresh = false;
+        }
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// What a stop has ended was ended by the clock, unless somebody asked for it.
+    fn out_of_time(&self, ended: Ended) -> Ended {
+        let after = self.begun.elapsed();
+        if self.shared.control.requested() >= Stop::Cancel {
+            return ended;
+        }
+        match ended {
+            Ended::Stopped => Ended::OutOfTime { after, cut: None },
+            Ended::Apply(error @ ApplyError::Cancelled { .. }, unit) => Ended::OutOfTime {
+                after,
+                cut: Some((error, unit)),
+            },
+            Ended::Session(_) | Ended::Plan(_) | Ended::Apply(_, _) | Ended::OutOfTime { .. } => ended,
         }
     }
 
@@ -164,9 +175,8 @@ impl Work<'_> {
         };
         let mut session = tokio::select! {
             opened = engine::open(&self.target.address, &options) => opened.map_err(Ended::Session)?,
-            () = self.shared.control.reached(Stop::Cancel) => {
-                return Err(Ended::Stopped);
-            }
+            () = self.shared.control.reached(Stop::Cancel) => return Err(Ended::Stopped),
+            () = up(self.deadline) => return Err(Ended::Stopped),
         };
         check_not_emptied(self.target, session.history()).map_err(Ended::Session)?;
         self.see(session.history());
@@ -177,7 +187,7 @@ impl Work<'_> {
         let mut before = None;
         for steps in units(plan, self.shared.options.transaction) {
             // Between two units nothing is half-way: what is left is simply not done.
-            if self.shared.control.requested() >= Stop::Cancel {
+            if self.shared.control.requested() >= Stop::Cancel || self.is_out_of_time() {
                 return Err(Ended::Stopped);
             }
             let alone = needs_own_session(&steps);
@@ -196,38 +206,21 @@ impl Work<'_> {
         Ok(Reached::Goal)
     }
 
-    /// Carries one unit out; a request to cancel goes to the server, and its answer is waited for.
     async fn carry_out(
         &mut self,
         session: &mut dyn Session,
         unit: &Unit,
     ) -> Result<Vec<Recorded>, ApplyError> {
-        let canceller = session.canceller();
-        let onlooker = self.looks_out().then(|| session.onlooker());
-        let shared = self.shared;
-        self.in_the_way.clear();
-        let mut running = std::pin::pin!(session.carry_out(unit));
-        let early = tokio::select! {
-            done = &mut running => Some(done),
-            () = shared.control.reached(Stop::Cancel) => None,
-            never = watch(onlooker, shared.options.lock_timeout, &mut self.in_the_way) => match never {},
+        let options = &self.shared.options;
+        let with = Attendance {
+            control: &self.shared.control,
+            watching: Watching {
+                lock_timeout: self.looks_out().then_some(options.lock_timeout),
+                progress_timeout: options.progress_timeout,
+            },
+            deadline: self.deadline,
         };
-        if let Some(done) = early {
-            return done;
-        }
-        // A request that comes between two statements stops neither: it is repeated until there is an answer.
-        let asked = Instant::now();
-        while asked.elapsed() < CANCEL_AT_MOST {
-            canceller.cancel().await;
-            if let Ok(done) = tokio::time::timeout(CANCEL_AGAIN, &mut running).await {
-                return done;
-            }
-        }
-        let reason = "the server did not answer the request to cancel".to_owned();
-        Err(ApplyError::Session {
-            commit_sent: true,
-            source: SessionError::Lost { reason },
-        })
+        attend(session, unit, with, &mut self.in_the_way).await
     }
 
     /// Returns whether it is worth a second connection to see who is in the way: once a statement has waited in
@@ -336,7 +329,7 @@ impl Work<'_> {
             ) => false,
             Ended::Apply(ApplyError::Statement { source, .. }, _) => source.transient && in_window,
             Ended::Apply(ApplyError::Fenced, _) => in_window,
-            Ended::Plan(_) | Ended::Apply(_, _) | Ended::Stopped => false,
+            Ended::Plan(_) | Ended::Apply(_, _) | Ended::Stopped | Ended::OutOfTime { .. } => false,
         };
         again.then(|| pause(self.attempts, random()))
     }
@@ -429,67 +422,5 @@ pub(super) fn check_not_emptied(target: &Target, history: &History) -> Result<()
     match target.known_version {
         Some(known) if history.meta.is_none() => Err(SessionError::Emptied { known }),
         Some(_) | None => Ok(()),
-    }
-}
-
-/// Says as facts why a target is not where it should be.
-pub(super) fn describe(ended: &Ended, track: &Track) -> Failure {
-    match ended {
-        Ended::Session(error) => Failure::of_session(error),
-        Ended::Plan(error) => Failure::of_plan(error, track),
-        Ended::Apply(error, unit) => Failure::of_apply(error, unit),
-        Ended::Stopped => Failure::bare(Code(4006), "cancelled on request".to_owned()),
-    }
-}
-
-/// Returns the word for how a target ended.
-pub(super) fn outcome_of(ended: &Ended) -> Outcome {
-    match ended {
-        Ended::Stopped => Outcome::Cancelled,
-        Ended::Plan(PlanError::Modified { .. }) => Outcome::Modified,
-        Ended::Plan(PlanError::Ahead { .. }) => Outcome::Ahead,
-        Ended::Session(error) | Ended::Apply(ApplyError::Session { source: error, .. }, _) => {
-            session_outcome(error)
-        }
-        Ended::Apply(ApplyError::Cancelled { state, .. }, _) => match state {
-            engine::StateAfter::HalfWay { .. } => Outcome::Interrupted,
-            engine::StateAfter::Ambiguous | engine::StateAfter::SessionLost { .. } => Outcome::Ambiguous,
-            engine::StateAfter::RolledBack | engine::StateAfter::Unknown => Outcome::Cancelled,
-        },
-        Ended::Apply(
-            ApplyError::Ambiguous { .. }
-            | ApplyError::SessionLost { .. }
-            | ApplyError::Statement {
-                state: engine::StateAfter::Ambiguous | engine::StateAfter::SessionLost { .. },
-                ..
-            },
-            _,
-        ) => Outcome::Ambiguous,
-        Ended::Apply(ApplyError::Fenced, _) => Outcome::Blocked,
-        Ended::Apply(ApplyError::Statement { source, .. }, _) if source.class.0 == 2005 => Outcome::Blocked,
-        Ended::Apply(
-            ApplyError::Statement {
-                state: engine::StateAfter::HalfWay { .. },
-                ..
-            },
-            _,
-        ) => Outcome::Interrupted,
-        Ended::Plan(_) | Ended::Apply(_, _) => Outcome::Failed,
-    }
-}
-
-fn session_outcome(error: &SessionError) -> Outcome {
-    match error {
-        SessionError::Unreachable { .. } | SessionError::Tls { .. } | SessionError::Exhausted { .. } => {
-            Outcome::Unreachable
-        }
-        SessionError::AuthFailed { .. } => Outcome::AuthFailed,
-        SessionError::NoDatabase { .. } => Outcome::TargetGone,
-        SessionError::Blocked { .. } => Outcome::Blocked,
-        SessionError::IdentityMismatch { .. } | SessionError::Emptied { .. } => Outcome::IdentityMismatch,
-        SessionError::Lost { .. } => Outcome::Interrupted,
-        SessionError::Unsuitable { .. } | SessionError::HistoryDamaged { .. } | SessionError::Database(_) => {
-            Outcome::Failed
-        }
     }
 }

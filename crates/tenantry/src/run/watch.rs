@@ -1,31 +1,55 @@
-//! Finds out who is in the way while a statement waits for a lock.
+//! Watches a session from another connection while its server works: is it at it, and who is in the way?
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use crate::engine::{Certainty, Holder, Onlooker};
+use tokio::time::Instant;
+
+use crate::engine::{Certainty, Holder, Look, Onlooker};
 
 /// The shortest time between two looks.
 const PACE_MIN: Duration = Duration::from_millis(50);
+/// The longest: so often a server that is at it for hours is asked whether it is.
+const PACE_MAX: Duration = Duration::from_secs(15);
 
-/// Looks again and again, and keeps in `seen` whom the last look that showed somebody has shown. Never ends by
-/// itself; without an onlooker it does nothing.
-///
-/// A wait ends after `lock_timeout`, so that two looks fall into each.
-pub(super) async fn watch(
-    onlooker: Option<Onlooker>,
-    lock_timeout: Duration,
-    seen: &mut Vec<Holder>,
-) -> Infallible {
-    let Some(onlooker) = onlooker else {
-        return std::future::pending().await;
-    };
-    let pace = (lock_timeout / 3).max(PACE_MIN);
+/// How closely a session is watched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watching {
+    /// How long a statement waits for a lock, if it is worth a look who is in the way.
+    pub(super) lock_timeout: Option<Duration>,
+    /// How long the server may be silent.
+    pub(super) progress_timeout: Duration,
+}
+
+impl Watching {
+    /// A wait for a lock ends after `lock_timeout`, so that two looks fall into each.
+    fn pace(self) -> Duration {
+        let silence = (self.progress_timeout / 4).min(PACE_MAX);
+        let pace = self.lock_timeout.map_or(silence, |wait| silence.min(wait / 3));
+        pace.max(PACE_MIN)
+    }
+}
+
+/// Looks again and again, and keeps in `seen` whom the last look that showed somebody has shown. Ends only when
+/// the server has lost the session or has been silent for too long, and returns which.
+pub(super) async fn watch(onlooker: Onlooker, watching: Watching, seen: &mut Vec<Holder>) -> String {
+    let mut silent_since = None;
     loop {
-        tokio::time::sleep(pace).await;
-        let found = onlooker.look().await;
-        if !found.is_empty() {
-            *seen = found;
+        tokio::time::sleep(watching.pace()).await;
+        let begun = Instant::now();
+        match onlooker.look().await {
+            Look::AtIt(holders) => {
+                silent_since = None;
+                if !holders.is_empty() {
+                    *seen = holders;
+                }
+            }
+            Look::Gone => return "the server has no such session any more".to_owned(),
+            Look::Silent => {
+                let since = *silent_since.get_or_insert(begun);
+                if since.elapsed() >= watching.progress_timeout {
+                    return format!("the server has been silent for {} s", since.elapsed().as_secs());
+                }
+            }
         }
     }
 }
@@ -47,4 +71,62 @@ pub(super) fn words(seen: &[Holder]) -> String {
         "; {may}: pid {}, {}, user {}{others}",
         first.pid, first.application, first.user
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn watching(lock_timeout: Option<u64>) -> Watching {
+        Watching {
+            lock_timeout: lock_timeout.map(Duration::from_secs),
+            progress_timeout: Duration::from_mins(1),
+        }
+    }
+
+    /// Shows what `at` says of each look, by its number.
+    fn onlooker(at: fn(usize) -> Look) -> Onlooker {
+        let looks = Arc::new(AtomicUsize::new(0));
+        Onlooker::new(move || {
+            let number = looks.fetch_add(1, Ordering::SeqCst);
+            async move { at(number) }
+        })
+    }
+
+    #[test]
+    fn a_statement_that_waits_is_looked_at_more_often() {
+        assert_eq!(watching(None).pace(), Duration::from_secs(15));
+        assert_eq!(watching(Some(3)).pace(), Duration::from_secs(1));
+        assert_eq!(watching(Some(3600)).pace(), Duration::from_secs(15));
+    }
+
+    #[tokio::test]
+    async fn only_a_silence_that_lasts_ends_the_watch() {
+        static LOOKS: AtomicUsize = AtomicUsize::new(0);
+        let recovers = onlooker(|number| {
+            LOOKS.store(number, Ordering::SeqCst);
+            match number {
+                3 => Look::AtIt(Vec::new()),
+                _ => Look::Silent,
+            }
+        });
+        let short = Watching {
+            lock_timeout: None,
+            progress_timeout: Duration::from_millis(300),
+        };
+        let why = watch(recovers, short, &mut Vec::new()).await;
+        assert!(why.contains("silent"), "{why}");
+        // The answer in between begins the time anew.
+        assert!(LOOKS.load(Ordering::SeqCst) > 4);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_is_gone_ends_it_at_once() {
+        let soon = watching(Some(0));
+        let why = watch(onlooker(|_| Look::Gone), soon, &mut Vec::new()).await;
+        assert!(why.contains("no such session"), "{why}");
+    }
 }

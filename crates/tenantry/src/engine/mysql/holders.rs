@@ -5,11 +5,12 @@ use std::time::Duration;
 use mysql_async::Conn;
 
 use super::dial;
+use super::error::session_error;
 use super::tables::{Names, text};
 use super::wire::{ALL, Part, Role, send};
 use crate::engine::address::NetworkAddress;
-use crate::engine::error::{Certainty, Holder};
-use crate::engine::session::{Onlooker, OpenOptions};
+use crate::engine::error::{Certainty, Holder, SessionError};
+use crate::engine::session::{Look, Onlooker, OpenOptions};
 
 /// How much of a holder's statement is shown, in bytes.
 const STATEMENT_MAX: usize = 200;
@@ -38,15 +39,28 @@ pub(super) fn onlooker(id: u32, address: &NetworkAddress, options: &OpenOptions)
     Onlooker::new(move || {
         let (address, options) = (address.clone(), options.clone());
         async move {
-            let Ok(mut conn) = dial(&address, &options).await else {
-                return Vec::new();
+            let looking = async {
+                let mut conn = dial(&address, &options).await?;
+                look(&mut conn, id).await
             };
-            let looking = in_the_way_of(&mut conn, id);
-            tokio::time::timeout(LOOK_AT_MOST, looking)
-                .await
-                .unwrap_or_default()
+            match tokio::time::timeout(options.connect_timeout + LOOK_AT_MOST, looking).await {
+                Ok(Ok(look)) => look,
+                Ok(Err(error)) if !error.is_silence() => Look::AtIt(Vec::new()),
+                Ok(Err(_)) | Err(_) => Look::Silent,
+            }
         }
     })
+}
+
+async fn look(conn: &mut Conn, id: u32) -> Result<Look, SessionError> {
+    // An account sees its own sessions without any right ("SHOW PROCESSLIST").
+    let there = format!("SELECT id FROM information_schema.processlist WHERE id = {id} {ALL}");
+    let sent = send(conn, &[Part::new(Role::Question, there)]).await;
+    match &sent.failure {
+        Some(error) => Err(session_error(error)),
+        None if sent.rows(0).is_empty() => Ok(Look::Gone),
+        None => Ok(Look::AtIt(in_the_way_of(conn, id).await)),
+    }
 }
 
 /// Returns who is in the way: for certain where the server lets us see its row locks, or has the plugin

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::connect::{Connection, Settings};
+use super::error::Failure;
 use super::session::Locked;
 use crate::engine::text::clean;
-use crate::engine::{Certainty, Holder, Onlooker, OpenOptions};
+use crate::engine::{Certainty, Holder, Look, Onlooker, OpenOptions, SessionError};
 
 /// How long a look from a second connection may take once it is connected.
 const LOOK_AT_MOST: Duration = Duration::from_secs(5);
@@ -43,15 +44,27 @@ pub(super) fn onlooker(session: &Locked) -> Onlooker {
     Onlooker::new(move || {
         let (address, options) = (address.clone(), options.clone());
         async move {
-            let Ok(mut connection) = Connection::open(&address, &options).await else {
-                return Vec::new();
+            let looking = async {
+                let mut connection = Connection::open(&address, &options).await?;
+                look(&mut connection, backend).await
             };
-            let looking = in_the_way_of(&mut connection, backend);
-            tokio::time::timeout(LOOK_AT_MOST, looking)
-                .await
-                .unwrap_or_default()
+            match tokio::time::timeout(options.connect_timeout + LOOK_AT_MOST, looking).await {
+                Ok(Ok(look)) => look,
+                Ok(Err(error)) if !error.is_silence() => Look::AtIt(Vec::new()),
+                Ok(Err(_)) | Err(_) => Look::Silent,
+            }
         }
     })
+}
+
+async fn look(connection: &mut Connection, backend: i32) -> Result<Look, SessionError> {
+    // Of another role's sessions the server shows at least that they are there.
+    let there = format!("SELECT pid FROM pg_catalog.pg_stat_activity WHERE pid = {backend}");
+    let row = connection.first_row(&there).await;
+    if row.map_err(Failure::into_session_error)?.is_none() {
+        return Ok(Look::Gone);
+    }
+    Ok(Look::AtIt(in_the_way_of(connection, backend).await))
 }
 
 /// Returns who blocks a process of the server, prepared transactions included (`pg_blocking_pids` in "System

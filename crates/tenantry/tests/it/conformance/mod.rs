@@ -120,6 +120,7 @@ macro_rules! on_every_engine {
 }
 
 mod blocked;
+mod clocks;
 mod fleet;
 mod killed;
 mod refused;
