@@ -8,7 +8,7 @@ use rusqlite::limits::Limit;
 use super::database::Database;
 use super::error::{database_error, is, is_busy, offset};
 use super::orphans::Orphans;
-use super::{clean, history, record};
+use super::{clean, history, holders, record};
 use crate::direction::Direction;
 use crate::engine::evidence::evidence;
 use crate::engine::{Amendment, ApplyError, Recorded, SessionError, StateAfter, Unit};
@@ -386,7 +386,7 @@ impl<'a> Work<'a> {
         }
         Err(not_committed(SessionError::Blocked {
             waited,
-            holders: Vec::new(),
+            holders: holders::others(&self.database.file),
         }))
     }
 

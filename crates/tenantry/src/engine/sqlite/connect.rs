@@ -75,11 +75,16 @@ impl File {
         fs::symlink_metadata(&self.path).is_ok_and(|now| now.permissions().readonly())
     }
 
+    /// Returns the path of what SQLite keeps beside it under its name with a suffix; its own for an empty one.
+    pub(super) fn beside(&self, suffix: &str) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(suffix);
+        PathBuf::from(path)
+    }
+
     /// Returns whether there is a write-ahead log beside it.
     pub(super) fn has_log(&self) -> bool {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        fs::symlink_metadata(Path::new(&log)).is_ok()
+        fs::symlink_metadata(self.beside("-wal")).is_ok()
     }
 
     /// Returns what messages call it.

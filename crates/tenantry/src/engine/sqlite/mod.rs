@@ -7,6 +7,7 @@ mod create;
 mod database;
 mod error;
 mod history;
+mod holders;
 mod orphans;
 mod read;
 mod record;
@@ -31,14 +32,15 @@ use crate::history::{History, OpenStatement};
 
 /// Opens a file and takes its write lock, trying for `options.lock_window`; the history is read under it.
 ///
-/// SQLite does not tell who holds a lock, so `Blocked` names nobody. Nothing is written.
+/// Nothing is written.
 pub(crate) async fn open(
     address: &SqliteAddress,
     options: &OpenOptions,
 ) -> Result<Box<dyn Session>, SessionError> {
     let (address, wanted) = (address.clone(), options.clone());
     let mut opened = None;
-    let (database, history) = poll(options.lock_window, move || {
+    let place = address.clone();
+    let polled = poll(options.lock_window, move || {
         let mut database = match opened.take() {
             Some(database) => database,
             None => Database::open(&address, &wanted)?,
@@ -50,13 +52,24 @@ pub(crate) async fn open(
         let history = database.read_history()?;
         Ok(Some((database, history)))
     })
-    .await?;
+    .await;
+    let (database, history) = polled.map_err(|error| name_writers(error, &place))?;
     Ok(Box::new(SqliteSession {
         stop: Arc::clone(&database.stop),
         lock_window: options.lock_window,
         database: Some(database),
         history,
     }))
+}
+
+/// Adds who has the file locked to the error of a lock that was not free in time.
+fn name_writers(mut error: SessionError, address: &SqliteAddress) -> SessionError {
+    if let SessionError::Blocked { holders, .. } = &mut error
+        && let Ok(file) = File::find(address)
+    {
+        *holders = holders::writers(&file);
+    }
+    error
 }
 
 /// Runs blocking work on tokio's threads for it.

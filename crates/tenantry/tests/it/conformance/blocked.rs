@@ -66,7 +66,12 @@ impl Application {
                 };
                 let connection = rusqlite::Connection::open(file.path()).unwrap();
                 connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-                (Self::File(connection), None)
+                // The system tells processes, and on Linux only.
+                let process = i64::from(std::process::id());
+                (
+                    Self::File(connection),
+                    cfg!(target_os = "linux").then_some(process),
+                )
             }
         }
     }
