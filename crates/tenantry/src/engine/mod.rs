@@ -4,6 +4,7 @@ mod address;
 mod create;
 mod error;
 mod evidence;
+mod greeting;
 mod identity;
 mod mysql;
 mod poll;
@@ -44,7 +45,7 @@ pub async fn open(address: &Address, options: &OpenOptions) -> Result<Box<dyn Se
         }
     };
     let limit = options.connect_timeout + options.lock_window + options.lock_timeout + ANSWERS_AT_MOST;
-    answered(opening, limit).await
+    explained(answered(opening, limit).await, address).await
 }
 
 /// Opens a connection to a database for reading. Takes no lock, writes nothing. A server that accepts and then
@@ -60,12 +61,21 @@ pub async fn read(address: &Address, options: &OpenOptions) -> Result<Box<dyn Re
             },
         }
     };
-    answered(opening, options.connect_timeout + ANSWERS_AT_MOST).await
+    let opened = answered(opening, options.connect_timeout + ANSWERS_AT_MOST).await;
+    explained(opened, address).await
 }
 
 /// Asks a reader for the history; a server that says nothing counts as lost.
 pub async fn history(reader: &mut dyn Reader, options: &OpenOptions) -> Result<History, SessionError> {
     answered(reader.history(), options.lock_timeout + ANSWERS_AT_MOST).await
+}
+
+/// Says what answers there, where it is no server of the engine.
+async fn explained<T>(opened: Result<T, SessionError>, address: &Address) -> Result<T, SessionError> {
+    match (opened, address) {
+        (Err(error), Address::Network(network)) => Err(greeting::explain(error, network).await),
+        (opened, _) => opened,
+    }
 }
 
 async fn answered<T>(
@@ -99,14 +109,15 @@ pub async fn create_database(at: &Address, new: &NewDatabase) -> Result<(), Crea
 ///
 /// `at` is as for [`create_database`]. Writes nothing.
 pub async fn describe_server(at: &Address) -> Result<String, SessionError> {
-    match at {
+    let described = match at {
         Address::Sqlite(sqlite) => sqlite::describe(sqlite),
         Address::Network(network) => match network.engine {
             Engine::Postgres => postgres::describe(network).await,
             Engine::MySql => mysql::describe(network).await,
             Engine::Sqlite => Err(unsupported(network)),
         },
-    }
+    };
+    explained(described, at).await
 }
 
 fn unsupported(address: &NetworkAddress) -> SessionError {

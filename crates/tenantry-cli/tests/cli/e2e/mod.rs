@@ -14,6 +14,7 @@ mod rollback;
 mod session_lost;
 mod signals;
 mod standing;
+mod strangers;
 mod too_long;
 mod units;
 mod unrecorded;
