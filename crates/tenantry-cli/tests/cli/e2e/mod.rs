@@ -15,6 +15,7 @@ mod session_lost;
 mod signals;
 mod standing;
 mod strangers;
+mod surroundings;
 mod too_long;
 mod units;
 mod unrecorded;
