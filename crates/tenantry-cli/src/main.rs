@@ -7,6 +7,8 @@ mod commands;
 mod config;
 mod exit;
 mod failure;
+#[cfg(feature = "faults")]
+mod faults;
 mod interrupt;
 mod log;
 mod render;
@@ -14,5 +16,9 @@ mod render;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "faults")]
+    if let Err(refused) = faults::arm() {
+        return refused;
+    }
     commands::run(std::env::args_os().collect()).into()
 }

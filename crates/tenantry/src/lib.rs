@@ -37,6 +37,14 @@ mod code;
 mod direction;
 mod domain;
 pub mod engine;
+#[cfg(feature = "faults")]
+pub mod faults;
+#[cfg(not(feature = "faults"))]
+#[expect(
+    unreachable_pub,
+    reason = "only the build that tests faults shows their names"
+)]
+mod faults;
 pub mod fleet;
 pub mod history;
 pub mod mark;

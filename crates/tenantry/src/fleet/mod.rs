@@ -22,9 +22,12 @@ pub use marks::{Declarations, Declarer};
 
 use crate::code::Code;
 use crate::direction::Direction;
+use crate::faults::{Point, Seed, is_seeded, point};
 use crate::migration::{ReadError, Version};
 use crate::registry::{NewRun, Registry, RegistryError, RunTarget};
-use crate::run::{Control, Preview, RunEvent, RunOptions, RunReport, Unrecorded, new_run_id, preview, run};
+use crate::run::{
+    Control, Outcome, Preview, RunEvent, RunOptions, RunReport, Unrecorded, new_run_id, preview, run,
+};
 use crate::target::TrackName;
 use crate::tenant::ProductType;
 
@@ -153,6 +156,10 @@ impl Fleet {
             .begin_run(&new)
             .await
             .map_err(FleetError::NotBegun)?;
+        point(Point::RegistryRunBegun);
+        if is_seeded(Seed::RegistryAppliedInAdvance) {
+            self.registry.record(&id, &as_applied(&new.targets)).await?;
+        }
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let (jobs, options, control) = (selected.jobs, self.options.clone(), control.clone());
         let (run_id, registry) = (id.clone(), self.registry.clone());
@@ -220,6 +227,15 @@ impl Fleet {
             .retain(|report| keep(&report.database_id, &report.track));
         Ok(selected)
     }
+}
+
+/// Returns targets as if all had gone well, for the defect that says so before anything ran.
+fn as_applied(targets: &[RunTarget]) -> Vec<RunTarget> {
+    let applied = |target: &RunTarget| RunTarget {
+        outcome: Outcome::Applied,
+        ..target.clone()
+    };
+    targets.iter().map(applied).collect()
 }
 
 /// Carries a future out in a task of its own, which ends if this call is dropped. Tasks wake one another

@@ -12,6 +12,7 @@ use super::entities::{database, run_target};
 use super::rows::{KEY_MAX, Row, shorten};
 use super::{Registry, RegistryError, now};
 use crate::code::Code;
+use crate::faults::{Point, point};
 use crate::migration::Version;
 use crate::run::{Outcome, TargetReport};
 use crate::target::{Target, TrackName};
@@ -106,7 +107,10 @@ impl Registry {
             note(&transaction, targets).await
         };
         written.await.map_err(|e| self.refused(&e))?;
-        self.commit(transaction).await
+        point(Point::RegistryOutcomesWritten);
+        self.commit(transaction).await?;
+        point(Point::RegistryOutcomesRecorded);
+        Ok(())
     }
 
     /// Returns every target of a run by name; empty if there is no such run.

@@ -13,6 +13,7 @@ use super::rows::{Row, shorten};
 use super::run_targets::{self, RunTarget};
 use super::{Registry, RegistryError, now};
 use crate::direction::Direction;
+use crate::faults::{Point, point};
 use crate::plan::Goal;
 use crate::run::{Outcome, RunStatus};
 use crate::selection::nearest;
@@ -132,7 +133,10 @@ impl Registry {
                 .await
         };
         written.await.map_err(|e| self.refused(&e))?;
-        self.commit(transaction).await
+        point(Point::RegistryEndWritten);
+        self.commit(transaction).await?;
+        point(Point::RegistryRunFinished);
+        Ok(())
     }
 
     /// Finds a run by its id or the beginning of it; `run_` may be left out.

@@ -20,6 +20,7 @@ use super::wire::{Part, Role, Sent};
 use super::writes::Writer;
 use crate::engine::error::ApplyError;
 use crate::engine::session::Recorded;
+use crate::faults::{Point, point};
 use crate::migration::mysql_class::{Class, Cuts, classify};
 use crate::plan::Step;
 
@@ -113,7 +114,9 @@ impl<'a> Worker<'a> {
             Some(sent) => sent,
             None => self.close().await?,
         };
-        self.recorded(&sent, began.elapsed())
+        let recorded = self.recorded(&sent, began.elapsed())?;
+        point(Point::MysqlReadBack);
+        Ok(recorded)
     }
 
     /// Returns the unit's steps.

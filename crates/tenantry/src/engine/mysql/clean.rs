@@ -12,6 +12,7 @@ use super::tables::Names;
 use super::wire::{Part, Role, send};
 use crate::engine::error::ApplyError;
 use crate::engine::session::OpenOptions;
+use crate::faults::{Point, point};
 use crate::migration::Script;
 use crate::migration::mysql_class::{Class, SessionChanges};
 use crate::plan::Step;
@@ -119,7 +120,9 @@ impl Worker<'_> {
         parts.extend(named(step.script()));
         let sent = send(self.conn, &parts).await;
         self.accept(&sent, &parts, index).await?;
-        self.set_back(index, step).await
+        self.set_back(index, step).await?;
+        point(Point::MysqlCleaned);
+        Ok(())
     }
 
     /// Sets the variables that a step's statements name back to the server's own, besides those that every file

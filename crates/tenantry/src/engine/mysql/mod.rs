@@ -48,6 +48,7 @@ use super::address::NetworkAddress;
 use super::error::{ApplyError, SessionError};
 use super::identity::check_identity;
 use super::session::{Amendment, Canceller, Onlooker, OpenOptions, Reader, Recorded, Session, Unit};
+use crate::faults::{Point, point};
 use crate::history::{History, OpenStatement};
 
 /// Opens a session: connects, takes the lock, reads the history under it.
@@ -59,6 +60,7 @@ pub(crate) async fn open(
 ) -> Result<Box<dyn Session>, SessionError> {
     let names = names(address, options)?;
     let mut conn = dial(address, options).await?;
+    point(Point::MysqlConnected);
     let mut parts = clean::settings(options);
     let facts = parts.len();
     parts.push(Part::new(
@@ -86,6 +88,7 @@ pub(crate) async fn open(
     check_identity(&history, options)?;
     server.check_forced_engine(&history, format!("{}:{}", address.host, address.port))?;
     let engines = Engines::unasked(server.default_engine.as_deref(), &history);
+    point(Point::MysqlLocked);
     Ok(Box::new(MySqlSession {
         conn,
         names,
@@ -325,6 +328,7 @@ impl Session for MySqlSession {
         self.server.strings.check(unit)?;
         if self.history.meta.is_none() && self.epoch.is_none() {
             self.make_tables().await?;
+            point(Point::MysqlTablesMade);
         }
         let (epoch, queue) = self.claim();
         let desk = self.desk();

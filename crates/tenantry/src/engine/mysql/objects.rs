@@ -8,6 +8,7 @@ use super::fingerprint::ABSENT;
 use super::queue::{Progress, Queue, Queued};
 use super::wire::{Part, Role, send, send_alone};
 use crate::engine::error::ApplyError;
+use crate::faults::{self, Point, Seed, is_seeded, point};
 use crate::migration::mysql_class::{Object, ObjectKind, Parts, starts};
 use crate::plan::Step;
 
@@ -66,7 +67,9 @@ impl Worker<'_> {
         objects: &[Object],
     ) -> Result<usize, ApplyError> {
         let before = self.fingerprint(index, at, objects).await?;
-        let open = if leaves_a_trace(step.script().statement(at), objects, &before.objects) {
+        let open = if is_seeded(Seed::MysqlNoIntent) {
+            Open::Nothing
+        } else if leaves_a_trace(step.script().statement(at), objects, &before.objects) {
             Open::seen(&before)
         } else {
             Open::Unseen
@@ -88,11 +91,16 @@ impl Worker<'_> {
         } else {
             parts.extend(self.foresee(index, at + 1));
         }
-        let sent = send(self.conn, &parts).await;
+        let sent = faults::sent(Point::MysqlObjectsSent, send(self.conn, &parts)).await;
         if sent.failure.is_some() {
             return Err(self.failed(sent, &parts, index, at).await);
         }
         self.committed();
+        point(if closing {
+            Point::MysqlLastAnswered
+        } else {
+            Point::MysqlObjectsAnswered
+        });
         if closing {
             self.read_back = Some(sent);
         } else {
@@ -121,14 +129,16 @@ impl Worker<'_> {
         if !parts.is_empty() {
             let sent = send(self.conn, &parts).await;
             self.accept(&sent, &parts, index).await?;
+            point(Point::MysqlIntentCommitted);
         }
         self.unsettled = true;
         // It may give any number of results, so nothing shares its message.
         let parts = [Part::new(Role::Work(at), step.script().statement(at))];
-        let sent = send_alone(self.conn, &parts).await;
+        let sent = faults::sent(Point::MysqlAloneSent, send_alone(self.conn, &parts)).await;
         if sent.failure.is_some() {
             return Err(self.failed(sent, &parts, index, at).await);
         }
+        point(Point::MysqlAloneAnswered);
         self.after(index, step, at + 1);
         Ok(at + 1)
     }

@@ -6,6 +6,7 @@ use super::wire::{Sent, send};
 use crate::direction::Direction;
 use crate::engine::error::ApplyError;
 use crate::engine::session::Recorded;
+use crate::faults::{Point, point};
 use crate::history::Phase;
 
 impl Worker<'_> {
@@ -16,6 +17,7 @@ impl Worker<'_> {
         let sent = send(self.conn, &parts).await;
         let last = self.steps().len().saturating_sub(1);
         self.accept(&sent, &parts, last).await?;
+        point(Point::MysqlUnitClosed);
         Ok(sent)
     }
 

@@ -12,6 +12,7 @@ use super::quote::literal;
 use super::tables::text;
 use super::wire::{ALL, Part, Role, send};
 use crate::engine::error::{ApplyError, StateAfter};
+use crate::faults::{Point, Seed, is_seeded, point};
 use crate::history::Applied;
 use crate::migration::OnResume;
 use crate::migration::mysql_class::{
@@ -45,6 +46,9 @@ impl Worker<'_> {
             None => 0,
             Some(row) => self.stand_behind(index, step, row).await?,
         };
+        if step.interrupted.is_some() {
+            point(Point::MysqlTakenUp);
+        }
         self.queue.push(Queued::Begin(Progress {
             step: index,
             next,
@@ -109,6 +113,9 @@ impl Worker<'_> {
         let mut replayed = 0;
         let verdict = match open {
             Open::Nothing => Verdict::NotApplied,
+            Open::Unseen if is_seeded(Seed::MysqlVerifyNotAsked) => Verdict::NotApplied,
+            Open::Seen(_) if is_seeded(Seed::MysqlOpenRerun) => Verdict::NotApplied,
+            Open::Seen(_) if is_seeded(Seed::MysqlOpenAdopted) => Verdict::Applied,
             Open::Unseen => {
                 let why = if *self.class(index, next) == Class::Dml {
                     "it changes rows, and there are tables here that keep theirs at ROLLBACK: they are not InnoDB"

@@ -6,9 +6,10 @@ use mysql_async::consts::StatusFlags;
 
 use super::apply::Worker;
 use super::checkpoint::Open;
-use super::queue::{Progress, Queued};
+use super::queue::{Progress, Queue, Queued};
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::ApplyError;
+use crate::faults::{self, Point, Seed, is_seeded, point};
 use crate::migration::mysql_class::{Class, sets_user_variables};
 use crate::plan::Step;
 
@@ -45,20 +46,45 @@ impl Worker<'_> {
                 open: Open::Nothing,
             });
         }
+        if is_seeded(Seed::MysqlCheckpointApart) {
+            return self.rows_apart(index, parts, after, until).await;
+        }
         parts.extend(after.parts(self.writer, self.steps()));
         let checkpoint = parts.len().saturating_sub(2);
         parts.extend(self.foresee(index, until));
-        let sent = send(self.conn, &parts).await;
+        let sent = faults::sent(Point::MysqlRowsSent, send(self.conn, &parts)).await;
         if sent.failure.is_some() {
             return Err(self.failed(sent, &parts, index, from).await);
         }
         still_open(&sent, checkpoint, index)?;
+        point(Point::MysqlRowsAnswered);
         after.committed();
         self.queue = after;
         self.in_transaction = true;
         self.unsettled = false;
         self.finished = ends.then_some(index);
         self.remember(index, until, &sent, parts.len());
+        Ok(until)
+    }
+
+    /// Commits rows and leaves what follows them to the next message: a defect that tests switch on.
+    async fn rows_apart(
+        &mut self,
+        index: usize,
+        mut parts: Vec<Part>,
+        after: Queue,
+        until: usize,
+    ) -> Result<usize, ApplyError> {
+        parts.push(Part::new(Role::Own, "COMMIT"));
+        let sent = send(self.conn, &parts).await;
+        self.accept(&sent, &parts, index).await?;
+        point(Point::MysqlRowsAnswered);
+        self.queue = after;
+        let ends = self
+            .classes
+            .get(index)
+            .is_some_and(|classes| until == classes.len());
+        self.finished = (ends && !self.changes_session(index)).then_some(index);
         Ok(until)
     }
 

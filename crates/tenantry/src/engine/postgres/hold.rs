@@ -6,6 +6,7 @@ use super::connect::Settings;
 use super::holders::of_migration_lock;
 use super::session::{Locked, Look, look, roll_back};
 use crate::engine::{ApplyError, SessionError, poll};
+use crate::faults::{Point, Seed, is_seeded, point};
 
 /// Holds the lock at the level of the session from now until the connection closes; returns at once if it
 /// is held so already. No transaction is open afterwards.
@@ -22,9 +23,11 @@ pub(super) async fn hold(session: &mut Locked) -> Result<(), ApplyError> {
         roll_back(&mut session.connection).await.map_err(failed)?;
         session.in_transaction = false;
     }
+    point(Point::PostgresLockGivenUp);
     let backend = one_backend(session).await.map_err(failed)?;
     take(session, &backend).await.map_err(failed)?;
     session.holds_session_lock = true;
+    point(Point::PostgresSessionLocked);
     check_epoch(session).await
 }
 
@@ -63,6 +66,9 @@ async fn one_backend(session: &mut Locked) -> Result<String, SessionError> {
 /// Polls for the lock, each time in a statement of its own with nothing open between: a session that waits
 /// inside the server holds a snapshot, and CREATE INDEX CONCURRENTLY waits for every older snapshot.
 async fn take(session: &mut Locked, backend: &str) -> Result<(), SessionError> {
+    if is_seeded(Seed::PostgresLockNotTaken) {
+        return Ok(());
+    }
     let key = session.key;
     let text = format!("SELECT pg_catalog.pg_try_advisory_lock({key}), pg_catalog.pg_backend_pid()");
     let window = session.options.lock_window;

@@ -10,6 +10,7 @@ use super::unit::{DIVISION_BY_ZERO, DUPLICATE_TABLE, UNIQUE_VIOLATION, new_meta}
 use crate::direction::Direction;
 use crate::engine::text::literal;
 use crate::engine::{ApplyError, Recorded, StateAfter, Unit};
+use crate::faults::{Seed, is_seeded};
 use crate::history::Phase;
 use crate::plan::Step;
 
@@ -30,10 +31,13 @@ pub(super) async fn write(
         message.push(history::claim(session.epoch));
     }
     let before = before.map_or_else(|| "NULL".to_owned(), literal);
-    message.push(match (unit.direction, &step.interrupted) {
+    let row = match (unit.direction, &step.interrupted) {
         (Direction::Up, None) => insert(unit, step, epoch, &before),
         (Direction::Up | Direction::Down, _) => update(unit, step, epoch, &before),
-    });
+    };
+    if !is_seeded(Seed::PostgresNoIntent) {
+        message.push(row);
+    }
     message.push("COMMIT".to_owned());
     let answer = session.connection.exchange(&message.join(";\n"), |_, _| {}).await;
     if let Some(failure) = answer.failure {
@@ -51,6 +55,9 @@ pub(super) async fn close(
     step: &Step,
 ) -> Result<Vec<Recorded>, ApplyError> {
     let mut message = opening(session);
+    if is_seeded(Seed::PostgresNoIntent) {
+        message.push(insert(unit, step, session.epoch, "NULL"));
+    }
     message.push(finish(unit, step, session.epoch));
     message.push("COMMIT".to_owned());
     let ours = message.len();

@@ -141,6 +141,11 @@ impl Outlines {
         }
     }
 
+    /// Ends the present message: what follows goes into another one.
+    pub(super) fn cut(&mut self) {
+        self.done.push(std::mem::take(&mut self.present));
+    }
+
     /// Adds one statement of ours.
     pub(super) fn push(&mut self, part: Part, sql: impl Into<String>) {
         let sql = sql.into();

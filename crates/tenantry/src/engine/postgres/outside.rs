@@ -13,6 +13,7 @@ use super::sight::{Seen, Sight, Wanted};
 use crate::code::Code;
 use crate::engine::evidence::evidence;
 use crate::engine::{ApplyError, DatabaseError, Recorded, StateAfter, Unit};
+use crate::faults::{Point, Seed, is_seeded, point, sent};
 use crate::history::{OpenStatement, Settled};
 use crate::migration::postgres_class::{Class, classify, is_concurrent};
 use crate::migration::{OnResume, Script};
@@ -35,7 +36,9 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
     let evidence = Evidence::gather(session, step).await?;
     let next = evidence.decide(step)?;
     let before = evidence.fingerprint(step);
+    point(Point::PostgresEvidenceRead);
     intent::write(session, unit, step, before.as_deref()).await?;
+    point(Point::PostgresIntentCommitted);
     match next {
         Next::Adopt => {
             tracing::info!(migration = %step.migration.label(), "an interrupted step had finished");
@@ -44,14 +47,24 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
             if let Some(removal) = removal {
                 let answer = alone(session, &removal).await;
                 answer.map_err(|failure| intent::own(&session.connection, failure, HALF_WAY))?;
+                point(Point::PostgresHalfMadeRemoved);
             }
-            if let Err(failure) = alone(session, &text_of(script)).await {
+            let mut text = text_of(script);
+            if is_seeded(Seed::PostgresIfNotExists) {
+                text = text.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS");
+            }
+            let asked = alone(session, &text);
+            if let Err(failure) = sent(Point::PostgresStatementSent, asked).await {
                 return Err(evidence.refused(session, unit, step, failure).await);
             }
+            point(Point::PostgresStatementDone);
             evidence.prove(session, script).await?;
+            point(Point::PostgresProved);
         }
     }
-    intent::close(session, unit, step).await
+    let recorded = intent::close(session, unit, step).await?;
+    point(Point::PostgresClosed);
+    Ok(recorded)
 }
 
 /// Returns the statement of an interrupted step that somebody has to decide about; `None` if there is nothing
@@ -139,6 +152,9 @@ impl Evidence {
         let Some(attempt) = &step.interrupted else {
             return Ok(Next::Run { removal: None });
         };
+        if is_seeded(Seed::PostgresIfNotExists) {
+            return Ok(Next::Run { removal: None });
+        }
         if self.verified == Some(true) {
             return Ok(Next::Adopt);
         }
@@ -259,6 +275,9 @@ impl Evidence {
         let Some(sight) = &self.sight else {
             return Ok(());
         };
+        if is_seeded(Seed::PostgresIfNotExists) {
+            return Ok(());
+        }
         let looked = sight.look(&mut session.connection).await;
         let seen = looked.map_err(|failure| intent::own(&session.connection, failure, HALF_WAY))?;
         if sight.is_done(seen.as_ref()) {

@@ -13,6 +13,7 @@ use crate::engine::{
     Amendment, ApplyError, Canceller, NetworkAddress, Onlooker, OpenOptions, Reader, Recorded, Session,
     SessionError, Unit, poll,
 };
+use crate::faults::{Point, Seed, is_seeded, point};
 use crate::history::{History, OpenStatement};
 use crate::plan::Step;
 
@@ -76,6 +77,7 @@ pub(super) struct Locked {
 /// Connects and takes the lock, trying until the window ends.
 pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Result<Locked, SessionError> {
     let mut connection = Connection::open(address, options).await?;
+    point(Point::PostgresConnected);
     let key = lock_key(&options.database_id);
     let begun = Instant::now();
     let mut expect = Look::first(options);
@@ -97,6 +99,7 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
                 let epoch = seen.history.meta.as_ref().map_or(0, |meta| meta.epoch);
                 let history = seen.history;
                 let options = options.clone();
+                point(Point::PostgresLocked);
                 return Ok(Locked {
                     connection,
                     options,
@@ -190,6 +193,7 @@ pub(super) async fn look(
     key: Option<i64>,
     expect: Look,
 ) -> Result<Option<Seen>, SessionError> {
+    let key = key.filter(|_| !is_seeded(Seed::PostgresLockNotTaken));
     let lock = key.map_or_else(
         || "true".to_owned(),
         |key| format!("pg_catalog.pg_try_advisory_xact_lock({key})"),

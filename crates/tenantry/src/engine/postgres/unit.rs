@@ -10,6 +10,7 @@ use super::record::{Begun, Row, STRING_RULES, confirm, mark, read_back, read_row
 use super::session::{BEGIN, Locked};
 use crate::direction::Direction;
 use crate::engine::{ApplyError, DatabaseError, Recorded, SessionError, StateAfter, Unit};
+use crate::faults::{Point, Seed, is_seeded, point, sent};
 use crate::history::{FORMAT, Meta};
 use crate::migration::Script;
 use crate::plan::Step;
@@ -27,25 +28,33 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
     let mut recorded = Vec::new();
     for outline in outlines(session, unit, &scripts).into_vec() {
         let message = outline.write(&scripts);
-        let answer = session
-            .connection
-            .exchange(&message.text, |completed, row| {
-                let read_back = message.parts.get(completed).is_none();
-                if read_back {
-                    recorded.extend(read_row(unit, row));
-                }
-            })
-            .await;
+        let asked = session.connection.exchange(&message.text, |completed, row| {
+            let read_back = message.parts.get(completed).is_none();
+            if read_back {
+                recorded.extend(read_row(unit, row));
+            }
+        });
+        let answer = sent(Point::PostgresUnitSent, asked).await;
+        if is_seeded(Seed::PostgresLostCommitAssumed) && is_lost_commit(&answer, &message) {
+            return Ok(assumed(unit));
+        }
         let stopped = stopped_on_request(&session.connection, &answer, &message);
         if let Err(error) = stopped.map_or_else(|| outcome(answer, &message, &scripts), Err) {
             session.in_transaction = false;
             return Err(error);
         }
+        point(if message.parts.contains(&Part::Commit) {
+            Point::PostgresCommitted
+        } else {
+            Point::PostgresPartAnswered
+        });
     }
     session.in_transaction = false;
     session.touched = true;
     session.epoch += 1;
-    confirm(unit, &recorded)
+    let recorded = confirm(unit, &recorded)?;
+    point(Point::PostgresReadBack);
+    Ok(recorded)
 }
 
 /// Lays out the unit's messages. The read-back follows the COMMIT in the same message and is not in the
@@ -81,6 +90,12 @@ fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
         };
         outlines.push_all(Part::Own, mark(unit, row.begun));
         outlines.push_script(index, script);
+        if is_seeded(Seed::PostgresHistoryOutsideTransaction) {
+            outlines.push(Part::Commit, "COMMIT");
+            outlines.cut();
+            outlines.push(Part::Own, BEGIN);
+            outlines.push_all(Part::Own, mark(unit, row.begun));
+        }
         outlines.push_all(Part::Record { step: index }, record(unit, step, row));
     }
     outlines.push(Part::Own, STRING_RULES);
@@ -146,6 +161,21 @@ fn outcome(answer: Answer, message: &Message, scripts: &[&Script]) -> Result<(),
             Err(refused(part, place, error, &sqlstate, scripts))
         }
     }
+}
+
+/// Returns whether the answer to a COMMIT is missing, for the defect that does not mind.
+fn is_lost_commit(answer: &Answer, message: &Message) -> bool {
+    matches!(answer.failure, Some(Failure::Lost(_))) && message.parts.contains(&Part::Commit)
+}
+
+/// Returns what a unit would have recorded, for the defect that does not look.
+fn assumed(unit: &Unit) -> Vec<Recorded> {
+    let steps = unit.steps.iter();
+    let recorded = steps.map(|step| Recorded {
+        version: step.migration.version,
+        duration_ms: 0,
+    });
+    recorded.collect()
 }
 
 fn refused(

@@ -12,6 +12,7 @@ use super::{clean, history, holders, record};
 use crate::direction::Direction;
 use crate::engine::evidence::evidence;
 use crate::engine::{Amendment, ApplyError, Recorded, SessionError, StateAfter, Unit};
+use crate::faults::{Point, Seed, is_seeded, point};
 use crate::history::{FORMAT, Meta, OpenStatement, Settled};
 use crate::migration::OnResume;
 use crate::plan::Step;
@@ -130,10 +131,16 @@ impl<'a> Work<'a> {
                 duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
             });
         }
+        if is_seeded(Seed::SqliteHistoryInSecondTransaction) {
+            self.commit()?;
+            self.lock_again()?;
+        }
         self.record(unwritten, &recorded)?;
+        point(Point::SqliteRowsWritten);
         self.stop_if_asked(unit.steps.len().saturating_sub(1))?;
         self.commit()?;
         self.read_back()?;
+        point(Point::SqliteReadBack);
         Ok(recorded)
     }
 
@@ -170,7 +177,9 @@ impl<'a> Work<'a> {
                 format: FORMAT,
             };
             self.own(record::create(&database.connection, &meta))?;
+            point(Point::SqliteTablesMade);
         }
+        point(Point::SqliteClaimed);
         Ok(())
     }
 
@@ -188,6 +197,7 @@ impl<'a> Work<'a> {
             self.stop_if_asked(index)?;
             self.statement(step.script().statement(number), &mut before)
                 .map_err(|error| self.failure((index, number), step, &error))?;
+            point(Point::SqliteStatementDone);
             if self.database.is_locked() != inside {
                 return Err(ApplyError::SessionChanged {
                     step: index,
@@ -298,6 +308,7 @@ impl<'a> Work<'a> {
             return Err(ApplyError::Fenced);
         }
         self.commit()?;
+        point(Point::SqliteIntentCommitted);
         self.committed = true;
         self.orphans = None;
         // VACUUM attaches a temporary file itself.
@@ -305,7 +316,10 @@ impl<'a> Work<'a> {
         let run = self.statements(index, step);
         self.attach_at_most(0)?;
         run?;
-        self.lock_again()
+        point(Point::SqliteOutsideDone);
+        self.lock_again()?;
+        point(Point::SqliteLockedAgain);
+        Ok(())
     }
 
     fn attach_at_most(&self, files: i32) -> Result<(), ApplyError> {
@@ -347,7 +361,7 @@ impl<'a> Work<'a> {
 
     /// Commits. A reader in the way delays the COMMIT, which is repeated; the migration is not.
     fn commit(&mut self) -> Result<(), ApplyError> {
-        if !self.database.file.is_in_place() {
+        if !self.database.file.is_in_place() && !is_seeded(Seed::SqliteFileNotChecked) {
             let source = self
                 .database
                 .file
@@ -356,8 +370,12 @@ impl<'a> Work<'a> {
         }
         let start = Instant::now();
         while let Err(error) = self.database.connection.execute_batch("COMMIT") {
+            if is_seeded(Seed::SqliteBusyCommitIgnored) {
+                return Ok(());
+            }
             self.wait_on(&error, start)?;
         }
+        point(Point::SqliteCommitted);
         self.database.epoch = Some(self.epoch);
         Ok(())
     }

@@ -28,6 +28,7 @@ use super::{
     Amendment, ApplyError, Canceller, Onlooker, OpenOptions, Recorded, Session, SessionError, SqliteAddress,
     Unit,
 };
+use crate::faults::{Point, point};
 use crate::history::{History, OpenStatement};
 
 /// Opens a file and takes its write lock, trying for `options.lock_window`; the history is read under it.
@@ -45,11 +46,14 @@ pub(crate) async fn open(
             Some(database) => database,
             None => Database::open(&address, &wanted)?,
         };
+        point(Point::SqliteOpened);
         if !database.try_lock()? {
             opened = Some(database);
             return Ok(None);
         }
+        point(Point::SqliteLocked);
         let history = database.read_history()?;
+        point(Point::SqliteHistoryRead);
         Ok(Some((database, history)))
     })
     .await;
