@@ -12,6 +12,7 @@ mod e2e;
 #[cfg(test)]
 mod kill;
 mod looks;
+mod output;
 mod platform;
 mod project;
 mod usage;
@@ -19,6 +20,8 @@ mod words;
 
 use std::path::Path;
 use std::process::{Command, Output};
+
+use output::{only_json, stderr, stdout};
 
 /// Runs the binary in a folder, with an environment that holds nothing of ours.
 fn tenantry(folder: &Path, arguments: &[&str]) -> Output {
@@ -28,17 +31,4 @@ fn tenantry(folder: &Path, arguments: &[&str]) -> Output {
         .env_clear()
         .output()
         .unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// Checks that stdout is one JSON document and nothing else, and returns it.
-fn only_json(output: &Output) -> serde_json::Value {
-    serde_json::from_str(&stdout(output)).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }

@@ -210,7 +210,7 @@ impl Platform {
         rows.into_iter().flatten().next().unwrap_or_default()
     }
 
-    fn address(&self, database: &str) -> Address {
+    pub(crate) fn address(&self, database: &str) -> Address {
         match &self.server {
             Some(server) => Address::Network(server.address(self.engine, database)),
             None => Address::Sqlite(SqliteAddress {

@@ -17,7 +17,7 @@ pub(super) fn hold(platform: &Platform, databases: &[String], tracks: &Tracks) {
         assert_eq!(
             platform.one(database, "SELECT n FROM counter"),
             tracks.counter(),
-            "{database}"
+            "{database}: counter"
         );
         let history = list("SELECT version FROM _tenantry_history WHERE phase = 'done' ORDER BY version");
         let every: Vec<String> = (1..=tracks.count()).map(|v| v.to_string()).collect();

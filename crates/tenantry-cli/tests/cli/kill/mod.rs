@@ -2,6 +2,7 @@
 
 mod frozen;
 mod invariants;
+#[expect(dead_code, reason = "the tests of faults need more of it")]
 mod track;
 
 use std::os::unix::process::ExitStatusExt as _;

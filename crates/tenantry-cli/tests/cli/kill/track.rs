@@ -1,4 +1,4 @@
-//! Migrations whose effects can be counted afterwards, in four kinds.
+//! Migrations whose effects can be counted afterwards, in several kinds.
 
 use std::collections::BTreeSet;
 
@@ -17,29 +17,47 @@ pub(super) enum Kind {
     Column,
     /// An index alone; on PostgreSQL outside of a transaction.
     Index,
+    /// Rows alone, and a number that is raised.
+    Rows,
+    /// What no other engine does: PostgreSQL's needs two messages, MariaDB's sets something for its session,
+    /// SQLite's tidies the file outside of a transaction and has no effect.
+    Own,
+    /// A row that a procedure `note` writes, with the question that sees it; for MariaDB alone.
+    Called,
 }
 
-impl Kind {
-    fn of(version: u32) -> Self {
-        match version % 4 {
-            0 => Self::Table,
-            1 => Self::Altered,
-            2 => Self::Column,
-            _ => Self::Index,
-        }
-    }
-}
+/// The kinds that take turns where nothing else is asked for.
+const USUAL: [Kind; 4] = [Kind::Table, Kind::Altered, Kind::Column, Kind::Index];
 
 /// The migrations so far.
 #[derive(Debug)]
 pub(super) struct Tracks {
     engine: Engine,
+    kinds: &'static [Kind],
     newest: u32,
 }
 
 impl Tracks {
     pub(super) fn new(engine: Engine) -> Self {
-        Self { engine, newest: 1 }
+        Self::of(engine, &USUAL)
+    }
+
+    /// The same with other kinds, which take turns by the version.
+    pub(super) fn of(engine: Engine, kinds: &'static [Kind]) -> Self {
+        Self {
+            engine,
+            kinds,
+            newest: 1,
+        }
+    }
+
+    /// The version of the newest migration.
+    pub(super) fn newest(&self) -> u32 {
+        self.newest
+    }
+
+    fn kind(&self, version: u32) -> Kind {
+        self.kinds[version as usize % self.kinds.len()]
     }
 
     /// What every tenant begins with, version 1. Nothing is unique: what happens twice must be seen.
@@ -63,7 +81,7 @@ impl Tracks {
 
     fn sql(&self, v: u32) -> String {
         let pause = self.pause();
-        match Kind::of(v) {
+        match self.kind(v) {
             Kind::Table => format!(
                 "INSERT INTO effects VALUES ({v});\nCREATE TABLE t_{v} (id INTEGER);\n{pause}\
                  CREATE INDEX i_{v} ON t_{v} (id);\n"
@@ -82,7 +100,38 @@ impl Tracks {
                 )
             }
             Kind::Index => format!("CREATE INDEX i_{v} ON wide (id);\n"),
+            Kind::Rows => {
+                format!("UPDATE counter SET n = n + 1;\n{pause}INSERT INTO effects VALUES ({v});\n")
+            }
+            Kind::Own => self.own(v),
+            Kind::Called => format!(
+                "-- tenantry: verify SELECT count(*) FROM effects WHERE version = {v}\nCALL note({v});\n"
+            ),
         }
+    }
+
+    fn own(&self, v: u32) -> String {
+        match self.engine {
+            Engine::Postgres => {
+                // A message takes 1 MiB.
+                let long = "-".repeat(530_000);
+                format!("INSERT INTO effects /*{long}*/ VALUES ({v});\nSELECT /*{long}*/ 1;\n")
+            }
+            Engine::MySql => format!(
+                "SET SESSION sort_buffer_size = 262144;\nINSERT INTO effects VALUES ({v});\n\
+                 ANALYZE TABLE wide;\n"
+            ),
+            Engine::Sqlite => "-- tenantry: no-transaction\nVACUUM;\n".to_owned(),
+        }
+    }
+
+    /// The kinds that leave a row in `effects`.
+    fn counted(&self) -> Vec<Kind> {
+        let mut kinds = vec![Kind::Table, Kind::Altered, Kind::Column, Kind::Rows, Kind::Called];
+        if self.engine != Engine::Sqlite {
+            kinds.push(Kind::Own);
+        }
+        kinds
     }
 
     /// A statement that takes about 20 ms and does nothing.
@@ -99,7 +148,7 @@ impl Tracks {
 
     fn versions(&self, kinds: &[Kind]) -> Vec<u32> {
         (2..=self.newest)
-            .filter(|v| kinds.contains(&Kind::of(*v)))
+            .filter(|v| kinds.contains(&self.kind(*v)))
             .collect()
     }
 
@@ -110,13 +159,13 @@ impl Tracks {
 
     /// The rows that `effects` must have: each once.
     pub(super) fn effects(&self) -> Vec<String> {
-        let counted = self.versions(&[Kind::Table, Kind::Altered, Kind::Column]);
+        let counted = self.versions(&self.counted());
         std::iter::once(1).chain(counted).map(|v| v.to_string()).collect()
     }
 
     /// What `counter` must have come to.
     pub(super) fn counter(&self) -> String {
-        self.versions(&[Kind::Column]).len().to_string()
+        self.versions(&[Kind::Column, Kind::Rows]).len().to_string()
     }
 
     /// The columns that must be there, as `table.column`, of all tables but our own.
