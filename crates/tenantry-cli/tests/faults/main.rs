@@ -1,0 +1,39 @@
+//! The build with the feature `faults`: deployers die at every step of every protocol.
+//!
+//! `TENANTRY_TEST_KILLS_PER_POINT` says how often a deployer dies at each step.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[expect(dead_code, reason = "the library's tests need more of it than we do")]
+#[cfg(test)]
+#[path = "../../../tenantry/tests/it/database.rs"]
+mod database;
+mod deployer;
+#[path = "../cli/kill/invariants.rs"]
+mod invariants;
+mod matrix;
+#[expect(
+    dead_code,
+    reason = "the other tests of the command need more of it than we do"
+)]
+#[path = "../cli/output.rs"]
+mod output;
+#[expect(
+    dead_code,
+    reason = "the other tests of the command need more of it than we do"
+)]
+#[path = "../cli/platform.rs"]
+mod platform;
+#[expect(dead_code, reason = "the kill loop needs more of it than we do")]
+#[path = "../cli/kill/track.rs"]
+mod track;
+
+use std::io::Write as _;
+
+use output::only_json;
+
+/// Prints a row of the result, also where the output of a test that passes is kept back.
+fn say(row: &str) {
+    let mut stderr = std::io::stderr().lock();
+    stderr.write_all(format!("{row}\n").as_bytes()).unwrap();
+}
