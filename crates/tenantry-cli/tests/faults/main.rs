@@ -1,4 +1,5 @@
-//! The build with the feature `faults`: deployers die at every step of every protocol.
+//! The build with the feature `faults`: deployers die at every step of every protocol, and defects that were
+//! put in on purpose are caught.
 //!
 //! `TENANTRY_TEST_KILLS_PER_POINT` says how often a deployer dies at each step.
 
@@ -24,6 +25,8 @@ mod output;
 )]
 #[path = "../cli/platform.rs"]
 mod platform;
+mod scenes;
+mod seeds;
 #[expect(dead_code, reason = "the kill loop needs more of it than we do")]
 #[path = "../cli/kill/track.rs"]
 mod track;

@@ -189,7 +189,7 @@ impl Fleet {
 }
 
 /// Leaves what a CREATE INDEX CONCURRENTLY leaves that was cut off behind its intent.
-fn leave_half_made(platform: &Platform, database: &str) {
+pub(crate) fn leave_half_made(platform: &Platform, database: &str) {
     let running = "SELECT version FROM _tenantry_history WHERE phase = 'running'";
     for version in platform.query(database, running).into_iter().flatten() {
         let index = format!("i_{version}");
