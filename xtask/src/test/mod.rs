@@ -31,6 +31,12 @@ pub(crate) fn all(arguments: &[String], signals: &Signals) -> anyhow::Result<Exi
     let servers = Servers::start(&Engine::ALL, Durability::Fast, signals)?;
     steps.engines(&servers, begun.elapsed());
 
+    // Before the other tests, so that the binary that stays behind is the usual one.
+    if arguments.is_empty() {
+        let begun = Instant::now();
+        let status = process::run(&mut faults(&servers), signals)?;
+        steps.add("cargo test, with faults", Outcome::of(status), begun.elapsed());
+    }
     let begun = Instant::now();
     let status = process::run(&mut tests(arguments, &servers), signals)?;
     steps.add("cargo test", Outcome::of(status), begun.elapsed());
@@ -40,8 +46,19 @@ pub(crate) fn all(arguments: &[String], signals: &Signals) -> anyhow::Result<Exi
 
 fn checks(steps: &mut Steps, signals: &Signals) -> anyhow::Result<()> {
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let clippy_with_faults = [
+        "clippy",
+        "--package=tenantry",
+        "--package=tenantry-cli",
+        "--all-targets",
+        "--features=tenantry-cli/faults",
+        "--",
+        "-D",
+        "warnings",
+    ];
     cargo_step(steps, &["fmt", "--all", "--check"], signals)?;
     cargo_step(steps, &clippy, signals)?;
+    cargo_step(steps, &clippy_with_faults, signals)?;
     let begun = Instant::now();
     say::line("xtask: tidy");
     let outcome = if tidy::run()? == ExitCode::SUCCESS {
@@ -72,6 +89,20 @@ pub(crate) fn beside_servers(command: &[String], signals: &Signals) -> anyhow::R
     Ok(steps::exit_code(status))
 }
 
+/// The build in which deployers die at every step, and in which defects are seeded that must be caught.
+fn faults(servers: &Servers) -> Command {
+    let mut command = cargo();
+    command
+        .args([
+            "test",
+            "--package=tenantry-cli",
+            "--features=faults",
+            "--test=faults",
+        ])
+        .envs(servers.running.iter().flat_map(environment::of));
+    command
+}
+
 fn tests(arguments: &[String], servers: &Servers) -> Command {
     let mut command = cargo();
     command.args(["test", "--no-fail-fast"]);
@@ -88,7 +119,12 @@ fn tests(arguments: &[String], servers: &Servers) -> Command {
 }
 
 fn cargo_step(steps: &mut Steps, arguments: &[&str], signals: &Signals) -> anyhow::Result<()> {
-    let name = format!("cargo {}", arguments.first().unwrap_or(&""));
+    let with = if arguments.iter().any(|word| word.starts_with("--features")) {
+        ", with faults"
+    } else {
+        ""
+    };
+    let name = format!("cargo {}{with}", arguments.first().unwrap_or(&""));
     let begun = Instant::now();
     let outcome = if is_cargo_command(arguments) {
         say::line(&format!("xtask: {name}"));

@@ -20,6 +20,17 @@ fn words_of_other_tools_get_the_answer_and_exit_2() {
     }
 }
 
+#[cfg(not(feature = "faults"))]
+#[test]
+fn the_command_that_is_handed_out_knows_no_faults() {
+    let binary = std::fs::read(env!("CARGO_BIN_EXE_tenantry")).unwrap();
+    let holds = |text: &[u8]| binary.windows(text.len()).any(|bytes| bytes == text);
+    assert!(holds(b"TENANTRY_CONFIG"));
+    for text in [&b"TENANTRY_FAULTS"[..], b"rows_answered", b"no_intent"] {
+        assert!(!holds(text), "{}", String::from_utf8_lossy(text));
+    }
+}
+
 #[test]
 fn with_json_stdout_is_nothing_but_json_also_on_failure() {
     let folder = tempfile::tempdir().unwrap();

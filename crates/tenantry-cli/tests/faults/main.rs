@@ -30,6 +30,7 @@ mod seeds;
 #[expect(dead_code, reason = "the kill loop needs more of it than we do")]
 #[path = "../cli/kill/track.rs"]
 mod track;
+mod words;
 
 use std::io::Write as _;
 
