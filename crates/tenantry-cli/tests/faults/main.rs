@@ -5,11 +5,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod back;
 #[expect(dead_code, reason = "the library's tests need more of it than we do")]
 #[cfg(test)]
 #[path = "../../../tenantry/tests/it/database.rs"]
 mod database;
 mod deployer;
+mod fleet;
 #[path = "../cli/kill/invariants.rs"]
 mod invariants;
 mod matrix;

@@ -10,7 +10,7 @@ use tenantry::engine::{Address, Engine};
 use tokio::task::JoinSet;
 
 use crate::deployer::{End, end, frozen, run, thaw, with_faults};
-use crate::matrix::leave_half_made;
+use crate::fleet::leave_half_made;
 use crate::platform::Platform;
 use crate::track::{Kind, Tracks};
 use crate::{database, invariants};
@@ -150,14 +150,7 @@ pub(crate) fn two_deployers(stage: &mut Stage, seed: &str) {
 /// Two take the newest migrations back; the second does between two units of the first what the first has yet
 /// to do.
 pub(crate) fn two_ways_back(stage: &mut Stage, seed: &str) {
-    for _ in 0..2 {
-        stage.grow(1);
-        let v = stage.tracks.newest();
-        let back = format!("UPDATE counter SET n = n - 1;\nDELETE FROM effects WHERE version = {v};\n");
-        stage
-            .platform
-            .write(&format!("migrations/tenant/{v:03}_step.down.sql"), &back);
-    }
+    stage.tracks.grow_both_ways(&stage.platform, 2);
     stage.finishes("");
     let back = ["migrate", "rollback", "acme", "--confirm", "acme", "--step"];
     let first = frozen(

@@ -79,6 +79,40 @@ impl Tracks {
         }
     }
 
+    /// The same, each with its way back.
+    pub(super) fn grow_both_ways(&mut self, platform: &Platform, count: u32) {
+        let before = self.newest;
+        self.grow(platform, count);
+        for version in before + 1..=self.newest {
+            let name = format!("migrations/tenant/{version:03}_step.down.sql");
+            platform.write(&name, &self.back(version));
+        }
+    }
+
+    fn back(&self, v: u32) -> String {
+        let pause = self.pause();
+        let uncounted = format!("DELETE FROM effects WHERE version = {v};\n");
+        let less = "UPDATE counter SET n = n - 1;\n";
+        match (self.kind(v), self.engine) {
+            (Kind::Table | Kind::Altered, _) => format!("{uncounted}{pause}DROP TABLE t_{v};\n"),
+            (Kind::Column, _) => {
+                format!("{less}{pause}ALTER TABLE wide DROP COLUMN c_{v};\n{uncounted}")
+            }
+            (Kind::Index, Engine::Postgres) => {
+                format!("-- tenantry: no-transaction\nDROP INDEX CONCURRENTLY i_{v};\n")
+            }
+            (Kind::Index, Engine::MySql) => format!("DROP INDEX i_{v} ON wide;\n"),
+            (Kind::Index, Engine::Sqlite) => format!("DROP INDEX i_{v};\n"),
+            (Kind::Rows, _) => format!("{less}{pause}{uncounted}"),
+            (Kind::Own, Engine::Sqlite) => self.own(v),
+            (Kind::Own, Engine::Postgres | Engine::MySql) => self
+                .own(v)
+                .replace("INSERT INTO effects", "DELETE FROM effects")
+                .replace(&format!("VALUES ({v})"), &format!("WHERE version = {v}")),
+            (Kind::Called, _) => uncounted,
+        }
+    }
+
     fn sql(&self, v: u32) -> String {
         let pause = self.pause();
         match self.kind(v) {
