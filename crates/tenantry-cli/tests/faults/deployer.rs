@@ -49,8 +49,8 @@ pub(crate) fn end(child: Child) -> End {
 }
 
 /// Starts a deployer and waits until it has frozen itself.
-pub(crate) fn frozen(platform: &Platform, words: &[&str], faults: &str) -> Child {
-    let mut child = with_faults(platform, words, faults).spawn().unwrap();
+pub(crate) fn frozen(command: &mut Command) -> Child {
+    let mut child = command.spawn().unwrap();
     let begin = Instant::now();
     while !is_stopped(&child) {
         if let Some(status) = child.try_wait().unwrap() {

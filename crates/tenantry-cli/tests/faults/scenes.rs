@@ -2,11 +2,12 @@
 //!
 //! Each scene holds for a program without the defect, and fails in its invariants for one that has it.
 
+use std::any::Any;
 use std::fs;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
-use tenantry::engine::{Address, Engine};
+use tenantry::engine::{Address, Engine, NetworkAddress};
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use crate::deployer::{End, end, frozen, run, thaw, with_faults};
@@ -19,8 +20,6 @@ const DEPLOY: [&str; 4] = ["migrate", "all-tenants", "-j", "1"];
 const ACME: [&str; 3] = ["migrate", "tenant", "acme"];
 /// How long to wait for something that the other side does at once.
 const SOON: Duration = Duration::from_secs(20);
-/// How long a deployer is watched that should wait.
-const WHILE_IT_WAITS: Duration = Duration::from_millis(700);
 
 /// One platform on which a scene is played, first without the defect and then with it.
 pub(crate) struct Stage {
@@ -51,6 +50,13 @@ impl Stage {
 
     fn acme(&self) -> &str {
         &self.databases[0]
+    }
+
+    fn network(&self) -> NetworkAddress {
+        match self.platform.address(self.acme()) {
+            Address::Network(address) => address,
+            Address::Sqlite(_) => panic!("it has no server"),
+        }
     }
 
     /// One plain run, and everything must be there once.
@@ -130,11 +136,8 @@ pub(crate) fn leaves_half_an_index(stage: &mut Stage, seed: &str) {
 /// A second deployer comes while the first one is frozen in the middle of its work.
 pub(crate) fn two_deployers(stage: &mut Stage, seed: &str) {
     stage.grow(1);
-    let first = frozen(
-        &stage.platform,
-        &DEPLOY,
-        &both(seed, "freeze", "postgres.intent_committed"),
-    );
+    let faults = both(seed, "freeze", "postgres.intent_committed");
+    let first = frozen(&mut with_faults(&stage.platform, &DEPLOY, &faults));
     let mut second = with_faults(&stage.platform, &DEPLOY, seed);
     let second: End = second
         .env("TENANTRY_RUN__LOCK_WINDOW", "1s")
@@ -153,11 +156,9 @@ pub(crate) fn two_ways_back(stage: &mut Stage, seed: &str) {
     stage.tracks.grow_both_ways(&stage.platform, 2);
     stage.finishes("");
     let back = ["migrate", "rollback", "acme", "--confirm", "acme", "--step"];
-    let first = frozen(
-        &stage.platform,
-        &[&back[..], &["2"]].concat(),
-        &both(seed, "freeze", "postgres.read_back"),
-    );
+    let faults = both(seed, "freeze", "postgres.read_back");
+    let two = [&back[..], &["2"]].concat();
+    let first = frozen(&mut with_faults(&stage.platform, &two, &faults));
     let second = run(&stage.platform, &[&back[..], &["1"]].concat(), seed);
     let first = thaw(first);
     for end in [first, second] {
@@ -169,56 +170,63 @@ pub(crate) fn two_ways_back(stage: &mut Stage, seed: &str) {
 /// The server ends a session whose message with the COMMIT in it has only begun.
 pub(crate) fn its_session_is_killed(stage: &mut Stage, seed: &str) {
     stage.grow(1);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.unwrap();
-    let mut tasks = JoinSet::new();
-    let Address::Network(address) = stage.platform.address(stage.acme()) else {
-        panic!("it has no server");
-    };
     let lock = "BEGIN; LOCK TABLE effects, counter IN ACCESS EXCLUSIVE MODE";
-    let client = runtime.block_on(async {
-        let client = database::postgres(&address, &mut tasks).await;
-        client.batch_execute(lock).await.unwrap();
-        client
-    });
+    let held = Held::postgres(stage, lock);
     let child = with_faults(&stage.platform, &DEPLOY, seed).spawn().unwrap();
-    let waiting = format!(
-        "SELECT pid FROM pg_stat_activity WHERE datname = '{}' AND wait_event_type = 'Lock'",
+    let kill = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE datname = '{}' AND wait_event_type = 'Lock'",
         stage.acme()
     );
-    let pid = soon(|| {
-        let found = stage.platform.one("postgres", &waiting);
-        (!found.is_empty()).then_some(found)
-    });
-    stage
-        .platform
-        .query("postgres", &format!("SELECT pg_terminate_backend({pid})"));
-    runtime.block_on(client.batch_execute("ROLLBACK")).unwrap();
+    until(|| stage.platform.one("postgres", &kill) == "t");
+    drop(held);
     let ended = end(child);
     stage.is_right(&ended, &stage.databases);
     stage.finishes(seed);
 }
 
-/// Somebody reads the file while its COMMIT is due.
+/// A second deployer comes while the statement of the first one waits for a reader of its table.
+pub(crate) fn two_deployers_wait_for_a_reader(stage: &mut Stage, seed: &str) {
+    stage.grow(1);
+    let held = Held::mysql(stage, &["BEGIN", "SELECT * FROM wide"]);
+    let waiting = format!(
+        "SELECT count(*) FROM information_schema.processlist \
+         WHERE db = '{}' AND state = 'Waiting for table metadata lock'",
+        stage.acme()
+    );
+    let start = |window| {
+        let mut command = with_faults(&stage.platform, &DEPLOY, seed);
+        command.env("TENANTRY_RUN__LOCK_TIMEOUT", "20s");
+        command.env("TENANTRY_RUN__LOCK_WINDOW", window).spawn().unwrap()
+    };
+    let first = start("60s");
+    until(|| stage.platform.one("mysql", &waiting) == "1");
+    let mut second = start("1s");
+    until(|| stage.platform.one("mysql", &waiting) == "2" || second.try_wait().unwrap().is_some());
+    drop(held);
+    for ended in [end(first), end(second)] {
+        let is_well = ended.code == Some(0) || ended.said.contains("for the migration lock");
+        assert!(is_well, "a deployer failed: {}", ended.said);
+    }
+    stage.finishes(seed);
+}
+
+/// Somebody reads the file while its COMMIT is due, for longer than the run has patience.
 pub(crate) fn a_reader_delays_the_commit(stage: &mut Stage, seed: &str) {
     stage.grow(1);
     let Address::Sqlite(file) = stage.platform.address(stage.acme()) else {
         panic!("it has no file");
     };
+    let faults = both(seed, "freeze", "sqlite.rows_written");
+    let mut command = with_faults(&stage.platform, &ACME, &faults);
+    command.env("TENANTRY_RUN__LOCK_TIMEOUT", "100ms");
+    let first = frozen(command.env("TENANTRY_RUN__LOCK_WINDOW", "1s"));
     let reader = rusqlite::Connection::open(file.path()).unwrap();
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM effects")
         .unwrap();
-    let mut command = with_faults(&stage.platform, &ACME, seed);
-    let mut child = command
-        .env("TENANTRY_RUN__LOCK_TIMEOUT", "100ms")
-        .spawn()
-        .unwrap();
-    wait_a_while(&mut child);
-    reader.execute_batch("COMMIT").unwrap();
+    let ended = thaw(first);
     drop(reader);
-    let ended = end(child);
-    assert_eq!(ended.code, Some(0), "a reader made the run fail: {}", ended.said);
     stage.is_right(&ended, &stage.databases[..1]);
     stage.finishes(seed);
 }
@@ -230,11 +238,8 @@ pub(crate) fn the_file_is_replaced(stage: &mut Stage, seed: &str) {
         panic!("it has no file");
     };
     let other = stage.platform.path("data/other");
-    let first = frozen(
-        &stage.platform,
-        &ACME,
-        &both(seed, "freeze", "sqlite.statement_done"),
-    );
+    let faults = both(seed, "freeze", "sqlite.statement_done");
+    let first = frozen(&mut with_faults(&stage.platform, &ACME, &faults));
     fs::copy(file.path(), &other).unwrap();
     fs::rename(&other, file.path()).unwrap();
     let ended = thaw(first);
@@ -273,21 +278,54 @@ pub(crate) fn another_goes_on(stage: &mut Stage, seed: &str) {
     stage.finishes(seed);
 }
 
-fn soon<T>(mut look: impl FnMut() -> Option<T>) -> T {
+/// Looks again and again until something is so.
+fn until(mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
+    while !is_so() {
         assert!(begin.elapsed() < SOON, "it did not come to that");
         std::thread::yield_now();
     }
 }
 
-/// Watches a deployer that should wait; returns earlier if it has ended.
-fn wait_a_while(child: &mut Child) {
-    let begin = Instant::now();
-    while begin.elapsed() < WHILE_IT_WAITS && child.try_wait().unwrap().is_none() {
-        std::thread::yield_now();
+/// What somebody else holds in acme's database, until this is dropped.
+struct Held {
+    _connection: Box<dyn Any>,
+    _runtime: Runtime,
+}
+
+impl Held {
+    fn postgres(stage: &Stage, sql: &str) -> Self {
+        let (runtime, address) = (runtime(), stage.network());
+        let mut tasks = JoinSet::new();
+        let client = runtime.block_on(async {
+            let client = database::postgres(&address, &mut tasks).await;
+            client.batch_execute(sql).await.unwrap();
+            client
+        });
+        Self {
+            _connection: Box::new((tasks, client)),
+            _runtime: runtime,
+        }
     }
+
+    fn mysql(stage: &Stage, statements: &[&str]) -> Self {
+        use mysql_async::prelude::Queryable as _;
+        let (runtime, address) = (runtime(), stage.network());
+        let connection = runtime.block_on(async {
+            let mut connection = database::mysql(&address).await;
+            for sql in statements {
+                connection.query_drop(*sql).await.unwrap();
+            }
+            connection
+        });
+        Self {
+            _connection: Box::new(connection),
+            _runtime: runtime,
+        }
+    }
+}
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
 }

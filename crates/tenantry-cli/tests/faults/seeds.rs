@@ -82,6 +82,12 @@ fn case_of(seed: Seed) -> Case {
             scenes::dies_behind_an_object,
             "the plain run failed",
         ),
+        Seed::MysqlLockNotTaken => case(
+            MySql,
+            COLUMN,
+            scenes::two_deployers_wait_for_a_reader,
+            "a deployer failed",
+        ),
         Seed::MysqlCheckpointApart => case(MySql, ROWS, scenes::dies_behind_rows, ": effects"),
         Seed::MysqlOpenAdopted => case(MySql, COLUMN, scenes::dies_before_an_object, ": columns"),
         Seed::MysqlVerifyNotAsked => case(MySql, CALLED, scenes::dies_behind_a_call, ": effects"),

@@ -152,6 +152,8 @@ named! {
         PostgresInvalidIndexAdopted = "postgres.invalid_index_adopted",
         /// An interrupted step runs again with IF NOT EXISTS, and is believed.
         PostgresIfNotExists = "postgres.if_not_exists",
+        /// The migration lock is taken for granted, by the writes too.
+        MysqlLockNotTaken = "mysql.lock_not_taken",
         /// A statement that changes objects leaves no intent before it runs.
         MysqlNoIntent = "mysql.no_intent",
         /// Rows are committed before their checkpoint is written.

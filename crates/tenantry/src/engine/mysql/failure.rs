@@ -13,6 +13,7 @@ use super::error::{
     session_error,
 };
 use super::fingerprint;
+use super::lock::is_ours;
 use super::place::locate;
 use super::queue::Progress;
 use super::tables::text;
@@ -91,7 +92,7 @@ impl Worker<'_> {
     /// our lock away?
     async fn fenced(&mut self, index: usize) -> ApplyError {
         let names = self.writer.names;
-        let question = format!("SELECT IS_USED_LOCK({}) = CONNECTION_ID()", names.lock);
+        let question = format!("SELECT {}", is_ours(names));
         let sent = send(self.conn, &[Part::new(Role::Question, question)]).await;
         let held = sent.rows(0).first().and_then(|row| text(row, 0));
         match (&sent.failure, held.as_deref()) {

@@ -1,6 +1,7 @@
 //! Every statement that changes our two tables. Each carries the fence: our claim and our lock.
 
 use super::checkpoint::{Columns, Open};
+use super::lock::is_ours;
 use super::quote::{literal, literal_or_null};
 use super::tables::Names;
 use super::wire::{ALL, Part, Role};
@@ -39,8 +40,9 @@ pub(super) fn write(sql: String) -> Part {
 /// The condition that every write carries: our claim and our lock.
 pub(super) fn fence(names: &Names, epoch: i64) -> String {
     format!(
-        "(SELECT epoch FROM {} WHERE one = 1) = {epoch} AND IS_USED_LOCK({}) = CONNECTION_ID()",
-        names.meta, names.lock
+        "(SELECT epoch FROM {} WHERE one = 1) = {epoch} AND {}",
+        names.meta,
+        is_ours(names)
     )
 }
 
@@ -48,10 +50,10 @@ pub(super) fn fence(names: &Names, epoch: i64) -> String {
 pub(super) fn claim(names: &Names, before: i64) -> Part {
     write(format!(
         "UPDATE {} SET epoch = {} WHERE one = 1 AND epoch = {before} \
-         AND IS_USED_LOCK({}) = CONNECTION_ID()",
+         AND {}",
         names.meta,
         before + 1,
-        names.lock
+        is_ours(names)
     ))
 }
 
@@ -59,12 +61,12 @@ pub(super) fn claim(names: &Names, before: i64) -> Part {
 pub(super) fn first_claim(names: &Names, options: &OpenOptions) -> Part {
     write(format!(
         "INSERT INTO {} (one, database_id, tenant_id, registry_id, epoch, format) \
-         SELECT 1, {}, {}, {}, 1, {FORMAT} FROM DUAL WHERE IS_USED_LOCK({}) = CONNECTION_ID()",
+         SELECT 1, {}, {}, {}, 1, {FORMAT} FROM DUAL WHERE {}",
         names.meta,
         literal(&options.database_id),
         literal(&options.tenant_id),
         literal(&options.registry_id),
-        names.lock
+        is_ours(names)
     ))
 }
 
