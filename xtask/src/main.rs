@@ -6,6 +6,7 @@ mod say;
 mod signals;
 mod test;
 mod tidy;
+mod torture;
 mod workspace;
 
 use std::process::ExitCode;
@@ -22,6 +23,10 @@ cargo xtask <task>
   bench [<what>…] [--databases n] [--concurrency n] [--runs n] [--tls]
                                         ours against the floor; what: postgres, mariadb, sqlite, all,
                                         start, memory, growth (docs/benchmarks.md)
+  torture [<row>…] [--seed n] [--most n]
+                                        the whole of what `test` does a share of, on the same servers, and one
+                                        table; it takes hours. Rows: kills, frozen, input; `--seed` repeats a
+                                        run, `--most` is the most that a row does
   tidy                                  the rules of the house that a program can check";
 
 fn main() -> ExitCode {
@@ -50,6 +55,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
         "test" => test::all(rest, &Signals::watch()?),
         "servers" if !rest.is_empty() => test::beside_servers(rest, &Signals::watch()?),
         "bench" => bench::run(rest, &Signals::watch()?),
+        "torture" => torture::run(rest, &Signals::watch()?),
         "tidy" if rest.is_empty() => tidy::run(),
         "help" | "--help" | "-h" => {
             say::answer(USAGE);

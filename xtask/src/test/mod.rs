@@ -1,6 +1,6 @@
 //! `cargo xtask test` and `cargo xtask servers`: real servers, then whatever needs them.
 
-mod environment;
+pub(crate) mod environment;
 mod install;
 mod programs;
 pub(crate) mod servers;

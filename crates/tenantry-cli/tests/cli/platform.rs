@@ -35,7 +35,12 @@ impl Platform {
     /// Sets a project up as far as `init` does, with an empty central database; `None`, printed, if there
     /// is no server.
     pub(crate) fn initialised(engine: Engine) -> Option<Self> {
-        let mut central = wait(database::fresh(engine))?;
+        Self::initialised_on(engine, database::server(engine))
+    }
+
+    /// The same on a server that is not necessarily one of the test run's.
+    fn initialised_on(engine: Engine, server: Option<TestServer>) -> Option<Self> {
+        let mut central = wait(database::fresh_on(engine, server.as_ref()))?;
         let platform_folder = tempfile::tempdir().unwrap();
         let url = match &central.address {
             Address::Sqlite(_) => None,
@@ -58,7 +63,7 @@ impl Platform {
         let platform = Self {
             engine,
             folder: platform_folder,
-            server: database::server(engine),
+            server,
             central,
             url,
         };
@@ -68,7 +73,12 @@ impl Platform {
 
     /// Sets a project up with a migrated registry and one server, `local` in `uk`.
     pub(crate) fn start(engine: Engine) -> Option<Self> {
-        let platform = Self::initialised(engine)?;
+        Self::start_on(engine, database::server(engine))
+    }
+
+    /// The same on a server that is not necessarily one of the test run's.
+    pub(crate) fn start_on(engine: Engine, server: Option<TestServer>) -> Option<Self> {
+        let platform = Self::initialised_on(engine, server)?;
         platform.ends(0, &["migrate", "central"]);
         platform.add_server();
         Some(platform)

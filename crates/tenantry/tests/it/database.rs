@@ -70,6 +70,11 @@ impl TestServer {
 
 /// Makes an empty database on the engine; `None` if its server is not there.
 pub(crate) async fn fresh(engine: Engine) -> Option<TestDatabase> {
+    fresh_on(engine, server(engine).as_ref()).await
+}
+
+/// Makes an empty database on a server, which SQLite has none of; `None` if the engine needs one.
+pub(crate) async fn fresh_on(engine: Engine, server: Option<&TestServer>) -> Option<TestDatabase> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!(
         "t_{}_{}",
@@ -87,13 +92,13 @@ pub(crate) async fn fresh(engine: Engine) -> Option<TestDatabase> {
             })
         }
         Engine::Postgres => {
-            let server = server(engine)?;
+            let server = server?;
             let admin = server.address(engine, "postgres");
             query(&Address::Network(admin), &format!("CREATE DATABASE {name}")).await;
             Address::Network(server.address(engine, &name))
         }
         Engine::MySql => {
-            let server = server(engine)?;
+            let server = server?;
             let admin = server.address(engine, "mysql");
             query(&Address::Network(admin), &format!("CREATE DATABASE {name}")).await;
             Address::Network(server.address(engine, &name))

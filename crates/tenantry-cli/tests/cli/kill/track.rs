@@ -17,6 +17,14 @@ pub(super) enum Kind {
     Column,
     /// An index alone; on PostgreSQL outside of a transaction.
     Index,
+    /// Takes that away again which the version before it made, outside of a transaction.
+    NoIndex,
+    /// Rows that an index takes a while for.
+    Many,
+    /// A new table behind a row whose value only the session knows: it shares its session with no other.
+    Variable,
+    /// A row that comes from a temporary table: it shares its session with no other.
+    Temporary,
     /// Rows alone, and a number that is raised.
     Rows,
     /// What no other engine does: PostgreSQL's needs two messages, MariaDB's sets something for its session,
@@ -26,28 +34,50 @@ pub(super) enum Kind {
     Called,
 }
 
-/// The kinds that take turns where nothing else is asked for.
-const USUAL: [Kind; 4] = [Kind::Table, Kind::Altered, Kind::Column, Kind::Index];
+/// Which kinds there are, in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Theme {
+    /// Those of the engine.
+    Mixed,
+    /// PostgreSQL's `CREATE INDEX CONCURRENTLY` and `DROP INDEX CONCURRENTLY`.
+    ConcurrentIndexes,
+    /// These, which take turns by the version.
+    Listed(&'static [Kind]),
+}
+
+/// Beyond this version engines come to what a table can hold: 64 indexes on `InnoDB`.
+const LONG: u32 = 200;
 
 /// The migrations so far.
 #[derive(Debug)]
 pub(super) struct Tracks {
     engine: Engine,
-    kinds: &'static [Kind],
+    theme: Theme,
     newest: u32,
 }
 
 impl Tracks {
     pub(super) fn new(engine: Engine) -> Self {
-        Self::of(engine, &USUAL)
-    }
-
-    /// The same with other kinds, which take turns by the version.
-    pub(super) fn of(engine: Engine, kinds: &'static [Kind]) -> Self {
         Self {
             engine,
-            kinds,
+            theme: Theme::Mixed,
             newest: 1,
+        }
+    }
+
+    /// On PostgreSQL, indexes that come and go outside of a transaction.
+    pub(super) fn of_concurrent_indexes() -> Self {
+        Self {
+            theme: Theme::ConcurrentIndexes,
+            ..Self::new(Engine::Postgres)
+        }
+    }
+
+    /// The kinds that are listed, which take turns by the version.
+    pub(super) fn of(engine: Engine, kinds: &'static [Kind]) -> Self {
+        Self {
+            theme: Theme::Listed(kinds),
+            ..Self::new(engine)
         }
     }
 
@@ -56,8 +86,28 @@ impl Tracks {
         self.newest
     }
 
+    pub(super) fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Returns whether it is time to begin again with new databases.
+    pub(super) fn are_long(&self) -> bool {
+        self.newest > LONG
+    }
+
     fn kind(&self, version: u32) -> Kind {
-        self.kinds[version as usize % self.kinds.len()]
+        match (self.theme, self.engine, version % 4) {
+            (Theme::Listed(kinds), _, _) => kinds[version as usize % kinds.len()],
+            (Theme::ConcurrentIndexes, _, _) | (Theme::Mixed, Engine::MySql, _) if version == 2 => Kind::Many,
+            (Theme::ConcurrentIndexes, _, 1 | 3) => Kind::Index,
+            (Theme::ConcurrentIndexes, _, _) => Kind::NoIndex,
+            (Theme::Mixed, Engine::MySql, 3) if version % 8 == 3 => Kind::Variable,
+            (Theme::Mixed, Engine::MySql, 0) if version.is_multiple_of(8) => Kind::Temporary,
+            (Theme::Mixed, _, 0) => Kind::Table,
+            (Theme::Mixed, _, 1) => Kind::Altered,
+            (Theme::Mixed, _, 2) => Kind::Column,
+            (Theme::Mixed, _, _) => Kind::Index,
+        }
     }
 
     /// What every tenant begins with, version 1. Nothing is unique: what happens twice must be seen.
@@ -109,7 +159,9 @@ impl Tracks {
                 .own(v)
                 .replace("INSERT INTO effects", "DELETE FROM effects")
                 .replace(&format!("VALUES ({v})"), &format!("WHERE version = {v}")),
-            (Kind::Called, _) => uncounted,
+            (Kind::Called | Kind::Many | Kind::Temporary, _) => uncounted,
+            (Kind::Variable, _) => format!("{uncounted}DROP TABLE t_{v};\n"),
+            (Kind::NoIndex, _) => self.sql(v - 1),
         }
     }
 
@@ -129,11 +181,25 @@ impl Tracks {
                  INSERT INTO effects VALUES ({v});\n"
             ),
             Kind::Index if self.engine == Engine::Postgres => {
-                format!(
-                    "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY i_{v} ON effects (version);\n"
-                )
+                let on = match self.theme {
+                    Theme::Listed(_) => "effects (version)",
+                    Theme::Mixed | Theme::ConcurrentIndexes => "wide (id)",
+                };
+                format!("-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY i_{v} ON {on};\n")
             }
             Kind::Index => format!("CREATE INDEX i_{v} ON wide (id);\n"),
+            Kind::NoIndex => {
+                let before = v - 1;
+                format!("-- tenantry: no-transaction\nDROP INDEX CONCURRENTLY i_{before};\n")
+            }
+            Kind::Many => format!("INSERT INTO effects VALUES ({v});\n{}", self.rows()),
+            Kind::Variable => format!(
+                "SET @v = {v};\n{pause}INSERT INTO effects VALUES (@v);\nCREATE TABLE t_{v} (id INTEGER);\n"
+            ),
+            Kind::Temporary => format!(
+                "CREATE TEMPORARY TABLE stage (v INTEGER);\nINSERT INTO stage VALUES ({v});\n{pause}\
+                 INSERT INTO effects SELECT v FROM stage;\n"
+            ),
             Kind::Rows => {
                 format!("UPDATE counter SET n = n + 1;\n{pause}INSERT INTO effects VALUES ({v});\n")
             }
@@ -159,13 +225,15 @@ impl Tracks {
         }
     }
 
-    /// The kinds that leave a row in `effects`.
-    fn counted(&self) -> Vec<Kind> {
-        let mut kinds = vec![Kind::Table, Kind::Altered, Kind::Column, Kind::Rows, Kind::Called];
-        if self.engine != Engine::Sqlite {
-            kinds.push(Kind::Own);
+    /// So many rows that an index takes a while.
+    fn rows(&self) -> String {
+        match self.engine {
+            Engine::Postgres => "INSERT INTO wide (id) SELECT generate_series(1, 40000);\n".to_owned(),
+            Engine::MySql | Engine::Sqlite => {
+                let twice = "INSERT INTO wide (id) SELECT id FROM wide;\n";
+                format!("INSERT INTO wide (id) VALUES (1);\n{}", twice.repeat(13))
+            }
         }
-        kinds
     }
 
     /// A statement that takes about 20 ms and does nothing.
@@ -193,7 +261,11 @@ impl Tracks {
 
     /// The rows that `effects` must have: each once.
     pub(super) fn effects(&self) -> Vec<String> {
-        let counted = self.versions(&self.counted());
+        let mut uncounted = vec![Kind::Index, Kind::NoIndex];
+        if self.engine == Engine::Sqlite {
+            uncounted.push(Kind::Own);
+        }
+        let counted = (2..=self.newest).filter(|v| !uncounted.contains(&self.kind(*v)));
         std::iter::once(1).chain(counted).map(|v| v.to_string()).collect()
     }
 
@@ -207,21 +279,20 @@ impl Tracks {
         let mut columns: BTreeSet<String> = ["effects.version", "counter.n", "wide.id"]
             .map(str::to_owned)
             .into();
-        columns.extend(self.versions(&[Kind::Table]).iter().map(|v| format!("t_{v}.id")));
-        for v in self.versions(&[Kind::Altered]) {
-            columns.extend([format!("t_{v}.id"), format!("t_{v}.c")]);
-        }
-        columns.extend(
-            self.versions(&[Kind::Column])
-                .iter()
-                .map(|v| format!("wide.c_{v}")),
-        );
+        let tables = self.versions(&[Kind::Table, Kind::Altered, Kind::Variable]);
+        columns.extend(tables.iter().map(|v| format!("t_{v}.id")));
+        let altered = self.versions(&[Kind::Altered]);
+        columns.extend(altered.iter().map(|v| format!("t_{v}.c")));
+        let wide = self.versions(&[Kind::Column]);
+        columns.extend(wide.iter().map(|v| format!("wide.c_{v}")));
         columns
     }
 
     /// The indexes that must be there.
     pub(super) fn indexes(&self) -> BTreeSet<String> {
-        let versions = self.versions(&[Kind::Table, Kind::Index]);
-        versions.iter().map(|v| format!("i_{v}")).collect()
+        let made = self.versions(&[Kind::Table, Kind::Index]);
+        let gone = self.versions(&[Kind::NoIndex]);
+        let left = made.iter().filter(|v| !gone.contains(&(*v + 1)));
+        left.map(|v| format!("i_{v}")).collect()
     }
 }
