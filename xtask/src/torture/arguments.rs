@@ -14,11 +14,16 @@ pub(crate) struct Row {
 }
 
 /// Every row, in the order in which they are done.
-const ROWS: [Row; 3] = [
+const ROWS: [Row; 4] = [
     Row {
         name: "kills",
         what: "deployers are killed at random, often two at once",
         filter: "kill::deployers::",
+    },
+    Row {
+        name: "sessions",
+        what: "the server ends sessions of ours at random",
+        filter: "kill::sessions::",
     },
     Row {
         name: "frozen",

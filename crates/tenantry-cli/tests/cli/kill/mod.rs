@@ -7,6 +7,8 @@ mod deployers;
 mod frozen;
 mod ground;
 mod invariants;
+mod observer;
 mod row;
+mod sessions;
 #[expect(dead_code, reason = "the tests of faults need more of it")]
 mod track;

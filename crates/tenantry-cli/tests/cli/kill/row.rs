@@ -149,4 +149,13 @@ impl Random {
         let usual = u64::try_from(usual.as_millis()).unwrap().max(20);
         Duration::from_millis(5 + self.below(usual))
     }
+
+    /// Returns one of them; `None` if there is none.
+    pub(super) fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        let many = u64::try_from(all.len()).unwrap();
+        if many == 0 {
+            return None;
+        }
+        all.get(usize::try_from(self.below(many)).unwrap())
+    }
 }
