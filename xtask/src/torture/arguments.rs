@@ -14,7 +14,7 @@ pub(crate) struct Row {
 }
 
 /// Every row, in the order in which they are done.
-const ROWS: [Row; 4] = [
+const ROWS: [Row; 5] = [
     Row {
         name: "kills",
         what: "deployers are killed at random, often two at once",
@@ -24,6 +24,11 @@ const ROWS: [Row; 4] = [
         name: "sessions",
         what: "the server ends sessions of ours at random",
         filter: "kill::sessions::",
+    },
+    Row {
+        name: "cuts",
+        what: "the connection is cut behind each byte",
+        filter: "kill::cuts::",
     },
     Row {
         name: "frozen",
@@ -101,9 +106,9 @@ mod tests {
 
     #[test]
     fn rows_keep_their_order_and_are_there_once() {
-        let some = parse("frozen kills frozen --most 20").unwrap();
+        let some = parse("cuts kills cuts --most 20").unwrap();
         let names: Vec<&str> = some.rows.iter().map(|row| row.name).collect();
-        assert_eq!(names, ["kills", "frozen"]);
+        assert_eq!(names, ["kills", "cuts"]);
         assert_eq!(some.how_often(), "20");
     }
 

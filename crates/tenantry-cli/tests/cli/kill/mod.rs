@@ -3,11 +3,13 @@
 //!
 //! Every test run does a share of it, `cargo xtask torture` the whole.
 
+mod cuts;
 mod deployers;
 mod frozen;
 mod ground;
 mod invariants;
 mod observer;
+mod proxy;
 mod row;
 mod sessions;
 #[expect(dead_code, reason = "the tests of faults need more of it")]

@@ -45,4 +45,11 @@ impl Observer {
             .await
             .unwrap_or_else(|why| panic!("{sql}: {why}"))
     }
+
+    /// Carries statements out, each by itself.
+    pub(super) async fn carry_out(&mut self, statements: &[&str]) {
+        for statement in statements {
+            self.list(statement).await;
+        }
+    }
 }

@@ -72,6 +72,11 @@ impl Row {
         }
     }
 
+    /// Returns how often in all.
+    pub(super) fn wanted(&self) -> usize {
+        self.wanted
+    }
+
     /// Returns whether it was not yet done often enough; fails when too many tries came to nothing.
     pub(super) fn wants_more(&self) -> bool {
         let Self { done, tried, .. } = self;
