@@ -14,7 +14,7 @@ pub(crate) struct Row {
 }
 
 /// Every row, in the order in which they are done.
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 6] = [
     Row {
         name: "kills",
         what: "deployers are killed at random, often two at once",
@@ -24,6 +24,11 @@ const ROWS: [Row; 5] = [
         name: "sessions",
         what: "the server ends sessions of ours at random",
         filter: "kill::sessions::",
+    },
+    Row {
+        name: "servers",
+        what: "the server is killed and started again",
+        filter: "kill::servers::",
     },
     Row {
         name: "cuts",

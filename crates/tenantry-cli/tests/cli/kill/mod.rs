@@ -9,8 +9,10 @@ mod frozen;
 mod ground;
 mod invariants;
 mod observer;
+mod own_server;
 mod proxy;
 mod row;
+mod servers;
 mod sessions;
 #[expect(dead_code, reason = "the tests of faults need more of it")]
 mod track;
