@@ -14,7 +14,7 @@ pub(crate) struct Row {
 }
 
 /// Every row, in the order in which they are done.
-const ROWS: [Row; 6] = [
+const ROWS: [Row; 7] = [
     Row {
         name: "kills",
         what: "deployers are killed at random, often two at once",
@@ -39,6 +39,11 @@ const ROWS: [Row; 6] = [
         name: "frozen",
         what: "a deployer is frozen and wakes up later",
         filter: "kill::frozen::",
+    },
+    Row {
+        name: "queue",
+        what: "readers while an ALTER waits for a long SELECT",
+        filter: "kill::queue::",
     },
     Row {
         name: "input",

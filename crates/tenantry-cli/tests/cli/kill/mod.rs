@@ -11,6 +11,7 @@ mod invariants;
 mod observer;
 mod own_server;
 mod proxy;
+mod queue;
 mod row;
 mod servers;
 mod sessions;
