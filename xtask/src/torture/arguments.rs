@@ -14,7 +14,7 @@ pub(crate) struct Row {
 }
 
 /// Every row, in the order in which they are done.
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 8] = [
     Row {
         name: "kills",
         what: "deployers are killed at random, often two at once",
@@ -44,6 +44,11 @@ const ROWS: [Row; 7] = [
         name: "queue",
         what: "readers while an ALTER waits for a long SELECT",
         filter: "kill::queue::",
+    },
+    Row {
+        name: "disk",
+        what: "the disk is full",
+        filter: "kill::disk::",
     },
     Row {
         name: "input",

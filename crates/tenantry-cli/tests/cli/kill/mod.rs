@@ -5,6 +5,7 @@
 
 mod cuts;
 mod deployers;
+mod disk;
 mod frozen;
 mod ground;
 mod invariants;

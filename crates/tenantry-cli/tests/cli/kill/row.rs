@@ -137,6 +137,11 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Returns whether nothing may be skipped.
+pub(super) fn is_ci() -> bool {
+    variable("CI").as_deref() == Some("true")
+}
+
 /// Numbers that look random, the same for the same seed (xorshift, Marsaglia 2003).
 #[derive(Debug)]
 pub(super) struct Random(u64);
