@@ -159,8 +159,9 @@ async fn sessions_killed_at_random_lose_and_double_nothing() {
             {
                 break;
             }
-            // Each round kills at another moment of the time a whole run takes.
-            let delay = took * ((round * 37 + attempt * 11) % 100) / 100;
+            // Each round kills at another moment of the time a whole run takes. On a machine that is busier by now
+            // than when that was measured every moment would come too early, so they spread out.
+            let delay = took * ((round * 37 + attempt * 11) % 100) / 100 * (1 + attempt / 10);
             let ours = format!(
                 "SELECT id FROM information_schema.processlist WHERE db = '{}' AND id <> CONNECTION_ID()",
                 db.name
@@ -174,6 +175,12 @@ async fn sessions_killed_at_random_lose_and_double_nothing() {
                 }
             };
             let (result, ()) = tokio::join!(running, kill);
+            // MariaDB keeps a table whose trigger it was just reading when the session was killed as one with a
+            // broken trigger, for everybody; what is on its disk is whole (seen on 10.11).
+            if format!("{result:?}").contains("has an error in its body: 'Query was empty'") {
+                println!("round {round}: the server remembers a broken trigger");
+                db.admin.query_drop("FLUSH TABLES").await.unwrap();
+            }
             assert!(attempt < 100, "it never ends: {result:?}");
         }
         assert_eq!(effects(&mut db).await, expected, "round {round}");
