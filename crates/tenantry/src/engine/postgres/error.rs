@@ -27,8 +27,7 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn of(error: &tokio_postgres::Error) -> Self {
         match error.as_db_error() {
-            // 57P01-57P03: the server ends the session; what it last did is not known here.
-            Some(db) if db.code().code().starts_with("57P") => Self::Lost(clean(db.message())),
+            Some(db) if ends_session(db.code().code()) => Self::Lost(clean(db.message())),
             Some(db) => Self::Refused {
                 error: database_error(db),
                 sqlstate: db.code().code().to_owned(),
@@ -81,6 +80,14 @@ impl Failure {
             Self::Lost(reason) => SessionError::Lost { reason },
         }
     }
+}
+
+/// Returns whether the server ends the session with this; what it last did is not known here then.
+///
+/// Class 57P: a shutdown, a crash, an administrator, an idle session. 25P03 and 25P04: a transaction that was idle or
+/// took too long, as that of a process that was frozen ("PostgreSQL Error Codes").
+fn ends_session(sqlstate: &str) -> bool {
+    sqlstate.starts_with("57P") || matches!(sqlstate, "25P03" | "25P04")
 }
 
 /// Returns the innermost words of an error.
