@@ -19,7 +19,7 @@ const SHARE: Share = Share {
     row: "cuts",
     ci: 1,
     whole: 1_000_000,
-    minutes: 90,
+    minutes: 120,
 };
 /// At least every so many bytes, beginning at a random one of them.
 const STEP: usize = 50;

@@ -14,7 +14,7 @@ const SHARE: Share = Share {
     row: "kills",
     ci: 60,
     whole: 1_000,
-    minutes: 60,
+    minutes: 120,
 };
 /// How often deployers are started and killed before a run may come to its end and is looked at.
 const STARTS_OF_A_ROUND: usize = 3;

@@ -12,7 +12,7 @@ const SHARE: Share = Share {
     row: "servers",
     ci: 3,
     whole: 50,
-    minutes: 40,
+    minutes: 90,
 };
 
 #[test]
