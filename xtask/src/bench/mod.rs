@@ -35,7 +35,7 @@ pub(crate) fn run(given: &[String], signals: &Signals) -> anyhow::Result<ExitCod
     let program = Program::build(folder.path(), signals)?;
     let servers = Servers::start(&arguments.engines(), Durability::Durable, signals)?;
     for skipped in &servers.skipped {
-        say::line(&format!("bench: no {}: {}", skipped.engine, skipped.why));
+        say::line(&format!("bench: no {}: {}", skipped.what, skipped.why));
     }
     machine(folder.path());
     let scale = Scale {

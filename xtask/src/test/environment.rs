@@ -13,13 +13,37 @@
 //! | `_DATA` | the server's data folder; the socket is in the folder above it |
 //! | `_BIN` | the folder of the server's programs, for a test that starts a server of its own |
 //! | `_RUN_AS` | `<uid>:<gid>` that a server must be started as; not set when we are not root |
+//!
+//! In front of the PostgreSQL server there are poolers, all PgBouncer in transaction mode. Every database and
+//! role of the server can be reached through each of them, with the same password. When there is no
+//! PgBouncer or no PostgreSQL, none of these is set.
+//!
+//! | variable | `127.0.0.1:<port>` of a pooler with |
+//! |---|---|
+//! | `TENANTRY_TEST_PGBOUNCER_1`, `_2`, `_20` | so many server connections for each database and role |
+//! | `TENANTRY_TEST_PGBOUNCER_LENIENT` | 2 of them, which drops the options of a start packet without a word |
 
 use std::ffi::OsString;
 
-use super::servers::{Engine, Server};
+use super::servers::{Engine, Pooler, Server, Servers};
 
-/// Returns the variables of one server.
-pub(crate) fn of(server: &Server) -> Vec<(String, OsString)> {
+/// Returns the variables of all that runs.
+pub(crate) fn of(servers: &Servers) -> Vec<(String, OsString)> {
+    let poolers = servers.poolers.iter().map(of_pooler);
+    servers
+        .running
+        .iter()
+        .flat_map(of_server)
+        .chain(poolers)
+        .collect()
+}
+
+fn of_pooler(pooler: &Pooler) -> (String, OsString) {
+    let name = format!("TENANTRY_TEST_PGBOUNCER_{}", pooler.name.to_uppercase());
+    (name, format!("127.0.0.1:{}", pooler.port).into())
+}
+
+fn of_server(server: &Server) -> Vec<(String, OsString)> {
     let prefix = prefix(server.engine);
     let mut variables = vec![
         (prefix.to_owned(), format!("127.0.0.1:{}", server.port).into()),

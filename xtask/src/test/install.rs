@@ -1,5 +1,6 @@
 //! Installs missing server programs on Debian and Ubuntu, or says how to.
 
+use std::fmt;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -13,13 +14,47 @@ use super::programs;
 use super::servers::Engine;
 use crate::say;
 
-/// Returns the engines that have no programs here and could not be given any, each with the reason and the
-/// line that would install them.
-pub(crate) fn missing(engines: &[Engine]) -> Vec<(Engine, String)> {
-    let wanted: Vec<Engine> = engines
+/// What this machine must have the programs of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// An engine's server.
+    Server(Engine),
+    /// PgBouncer, which stands in front of the PostgreSQL server.
+    Pooler,
+}
+
+impl Wanted {
+    fn is_installed(self) -> bool {
+        match self {
+            Self::Server(engine) => engine.is_installed(),
+            Self::Pooler => programs::pgbouncer().is_some(),
+        }
+    }
+
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Server(engine) => engine.packages(),
+            Self::Pooler => &["pgbouncer"],
+        }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(engine) => engine.fmt(f),
+            Self::Pooler => f.write_str("PgBouncer"),
+        }
+    }
+}
+
+/// Returns what has no programs here and could not be given any, each with the reason and the line that
+/// would install them.
+pub(crate) fn missing(wanted: &[Wanted]) -> Vec<(Wanted, String)> {
+    let wanted: Vec<Wanted> = wanted
         .iter()
         .copied()
-        .filter(|engine| !engine.is_installed())
+        .filter(|wanted| !wanted.is_installed())
         .collect();
     if wanted.is_empty() {
         return Vec::new();
@@ -31,14 +66,14 @@ pub(crate) fn missing(engines: &[Engine]) -> Vec<(Engine, String)> {
     };
     wanted
         .into_iter()
-        .filter(|engine| !engine.is_installed())
-        .map(|engine| {
+        .filter(|wanted| !wanted.is_installed())
+        .map(|wanted| {
             let because = failure
                 .as_ref()
                 .map_or_else(String::new, |error| format!(" ({error:#})"));
-            let line = packages(&[engine]).join(" ");
+            let line = packages(&[wanted]).join(" ");
             (
-                engine,
+                wanted,
                 format!("not installed{because}; install it with: sudo apt-get install -y {line}"),
             )
         })
@@ -49,16 +84,16 @@ fn may_install() -> bool {
     geteuid().is_root() && Path::new("/etc/debian_version").exists() && programs::find("apt-get").is_some()
 }
 
-fn packages(engines: &[Engine]) -> Vec<&'static str> {
-    engines
+fn packages(wanted: &[Wanted]) -> Vec<&'static str> {
+    wanted
         .iter()
-        .flat_map(|engine| engine.packages())
+        .flat_map(|wanted| wanted.packages())
         .copied()
         .collect()
 }
 
-fn install(engines: &[Engine]) -> anyhow::Result<()> {
-    let packages = packages(engines);
+fn install(wanted: &[Wanted]) -> anyhow::Result<()> {
+    let packages = packages(wanted);
     say::line(&format!("servers: installing {}", packages.join(" ")));
     let _no_services = NoServices::install()?;
     apt_get(&["update", "-q"])?;

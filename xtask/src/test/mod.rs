@@ -74,13 +74,11 @@ fn checks(steps: &mut Steps, signals: &Signals) -> anyhow::Result<()> {
 pub(crate) fn beside_servers(command: &[String], signals: &Signals) -> anyhow::Result<ExitCode> {
     let servers = Servers::start(&Engine::ALL, Durability::Fast, signals)?;
     for skipped in &servers.skipped {
-        say::line(&format!("servers: no {}: {}", skipped.engine, skipped.why));
+        say::line(&format!("servers: no {}: {}", skipped.what, skipped.why));
     }
     let (program, arguments) = command.split_first().context("there is no command to run")?;
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .envs(servers.running.iter().flat_map(environment::of));
+    command.args(arguments).envs(environment::of(&servers));
     let status = if std::io::stdin().is_terminal() {
         process::run_in_foreground(&mut command, signals)?
     } else {
@@ -112,9 +110,7 @@ fn tests(arguments: &[String], servers: &Servers) -> Command {
     {
         command.arg("--workspace");
     }
-    command
-        .args(arguments)
-        .envs(servers.running.iter().flat_map(environment::of));
+    command.args(arguments).envs(environment::of(servers));
     command
 }
 

@@ -1,4 +1,4 @@
-//! Finds the programs of the database servers on this machine.
+//! Finds the programs of the database servers, and of the pooler, on this machine.
 
 use std::env;
 use std::fs;
@@ -40,6 +40,11 @@ pub(crate) fn mariadb() -> Option<MariaDbPrograms> {
         server: find("mariadbd")?,
         install: find("mariadb-install-db")?,
     })
+}
+
+/// Returns PgBouncer; `None` if it is not there.
+pub(crate) fn pgbouncer() -> Option<PathBuf> {
+    find("pgbouncer")
 }
 
 /// Returns a program of the PATH or of the folders for administrators; `None` if there is none.

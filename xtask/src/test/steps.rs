@@ -51,7 +51,7 @@ impl Steps {
         self.done.push((name.to_owned(), outcome, took));
     }
 
-    /// Notes which engines have a server and which are skipped.
+    /// Notes which servers and poolers run and what is skipped.
     pub(crate) fn engines(&mut self, servers: &Servers, took: Duration) {
         for server in &servers.running {
             let tls = if server.ca.is_some() {
@@ -62,9 +62,13 @@ impl Steps {
             let name = format!("{} on 127.0.0.1:{}{tls}", server.engine, server.port);
             self.add(&name, Outcome::Passed, took);
         }
+        for pooler in &servers.poolers {
+            let name = format!("PgBouncer `{}` on 127.0.0.1:{}", pooler.name, pooler.port);
+            self.add(&name, Outcome::Passed, took);
+        }
         for skipped in &servers.skipped {
             self.add(
-                &skipped.engine.to_string(),
+                &skipped.what.to_string(),
                 Outcome::Skipped(skipped.why.clone()),
                 took,
             );

@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::account::Account;
 use super::certificates::Certificates;
 use super::folder::write_private;
@@ -68,6 +70,7 @@ pub(crate) fn start(
         folder: &home,
         log: &home.join("errors"),
         account,
+        stop: Signal::SIGQUIT,
     };
     let (port, process) = on_free_port(|port| {
         let text = format!("{SETTINGS}{durability}{}{tls}", place(&home, port));

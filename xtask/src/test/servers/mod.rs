@@ -4,17 +4,19 @@ mod account;
 mod certificates;
 mod folder;
 mod mariadb;
+mod pgbouncer;
 mod postgres;
 mod server;
 
 use std::fmt;
 
+pub(crate) use self::pgbouncer::Pooler;
 pub(crate) use self::server::Server;
 
 use self::certificates::Certificates;
 use self::folder::Folder;
 use crate::signals::Signals;
-use crate::test::install;
+use crate::test::install::{self, Wanted};
 use crate::test::programs;
 
 /// An engine whose servers we start.
@@ -65,11 +67,11 @@ impl fmt::Display for Engine {
     }
 }
 
-/// An engine that has no server in this run.
+/// What is not there in this run.
 #[derive(Debug)]
 pub(crate) struct Skipped {
-    /// The engine.
-    pub(crate) engine: Engine,
+    /// Which server, or the pooler.
+    pub(crate) what: Wanted,
     /// Why, and what to do about it.
     pub(crate) why: String,
 }
@@ -86,15 +88,18 @@ struct Setting<'a> {
 /// One run's servers.
 #[derive(Debug)]
 pub(crate) struct Servers {
+    /// The poolers, which end before the server that they lead to.
+    pub(crate) poolers: Vec<Pooler>,
     /// Those that run. Declared before the folder: they end before it is removed.
     pub(crate) running: Vec<Server>,
-    /// The engines without one.
+    /// What was to run and does not.
     pub(crate) skipped: Vec<Skipped>,
     _folder: Folder,
 }
 
 impl Servers {
-    /// Installs what is missing where we may, and starts a server of each of these engines.
+    /// Installs what is missing where we may, and starts a server of each of these engines; for tests, poolers
+    /// in front of PostgreSQL's as well.
     pub(crate) fn start(
         engines: &[Engine],
         durability: Durability,
@@ -102,8 +107,8 @@ impl Servers {
     ) -> anyhow::Result<Self> {
         folder::sweep();
         let mut skipped = Vec::new();
-        for (engine, why) in install::missing(engines) {
-            skipped.push(Skipped { engine, why });
+        for (what, why) in install::missing(&wanted(engines, durability)) {
+            skipped.push(Skipped { what, why });
         }
         let folder = Folder::create()?;
         let certificates = Certificates::create(folder.path())?;
@@ -127,10 +132,27 @@ impl Servers {
                 }
             }
         }
+        let postgres = running.iter().find(|server| server.engine == Engine::Postgres);
+        let poolers = match (postgres, programs::pgbouncer(), durability) {
+            (Some(server), Some(program), Durability::Fast) => {
+                pgbouncer::start(&program, server, &setting, signals)?
+            }
+            (_, _, Durability::Fast | Durability::Durable) => Vec::new(),
+        };
         Ok(Self {
+            poolers,
             running,
             skipped,
             _folder: folder,
         })
     }
+}
+
+/// Measurements need no pooler.
+fn wanted(engines: &[Engine], durability: Durability) -> Vec<Wanted> {
+    let mut wanted: Vec<Wanted> = engines.iter().copied().map(Wanted::Server).collect();
+    if durability == Durability::Fast && engines.contains(&Engine::Postgres) {
+        wanted.push(Wanted::Pooler);
+    }
+    wanted
 }

@@ -5,6 +5,8 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 
+use nix::sys::signal::Signal;
+
 use super::account::Account;
 use super::certificates::Certificates;
 use super::folder::write_private;
@@ -67,6 +69,7 @@ pub(crate) fn start(
         folder: &home,
         log: &log,
         account,
+        stop: Signal::SIGQUIT,
     };
     let (port, process) = on_free_port(|port| {
         let place = format!("port = {port}\nunix_socket_directories = '{}'\n", home.display());

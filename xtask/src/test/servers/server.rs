@@ -61,12 +61,14 @@ pub(crate) struct Launch<'a> {
     pub(crate) log: &'a Path,
     /// Whom it runs as; `None` is ourselves.
     pub(crate) account: Option<Account>,
+    /// The signal that ends it at once.
+    pub(crate) stop: Signal,
 }
 
 impl Launch<'_> {
     /// Starts the process and waits until `is_ready`; a server that ends before that is an error.
     pub(crate) fn start(&self, signals: &Signals, is_ready: &dyn Fn(u32) -> bool) -> anyhow::Result<Running> {
-        let mut process = Running::start(&mut self.command()?, Signal::SIGQUIT)?;
+        let mut process = Running::start(&mut self.command()?, self.stop)?;
         mark(self.folder, process.pid())?;
         let deadline = Instant::now() + START;
         while !is_ready(process.pid()) {
@@ -98,7 +100,9 @@ impl Launch<'_> {
         let mut command = match programs::find("setpriv") {
             Some(setpriv) => {
                 let mut command = unprivileged(&setpriv, self.folder, self.account);
-                command.args(["--pdeathsig", "QUIT", "--"]).arg(self.program);
+                command
+                    .args(["--pdeathsig", self.stop.as_str(), "--"])
+                    .arg(self.program);
                 command
             }
             None => unprivileged(self.program, self.folder, self.account),
