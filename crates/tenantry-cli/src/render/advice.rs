@@ -16,6 +16,10 @@ const TOO_LONG: &str = "write it as several statements, or raise max_allowed_pac
 const STRING_RULES: &str = "write the string without a backslash before its quote ('it''s', CONCAT('C:', CHAR(92))), or \
                             take the mode out of the server's sql_mode";
 
+/// What helps where a step needs the server and not its pooler.
+const POOLER: &str = "give the server's own endpoint beside the pooler's: --direct-host of  tenantry server add  (for a \
+                      server that is registered:  tenantry explain TN-5007)";
+
 /// What helps, the likeliest first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Advice {
@@ -48,6 +52,7 @@ pub(crate) fn advice(failure: &Failure, targets: &[&TargetReport]) -> Advice {
         4012 => (vec![look_again(failure, targets)], Then::Done),
         2015 => (vec![TOO_LONG.to_owned()], Then::Again),
         2016 => (vec![STRING_RULES.to_owned()], Then::Again),
+        5007 => (vec![POOLER.to_owned()], Then::Again),
         3005 => (no_way_back(failure, target), Then::Done),
         3010 => (vec![alone(target)], Then::Done),
         4008 => (versions(failure), Then::Done),
@@ -60,7 +65,7 @@ pub(crate) fn advice(failure: &Failure, targets: &[&TargetReport]) -> Advice {
 
 /// Returns whether another try must fail again until something was done.
 pub(crate) fn is_first_to_mend(code: Code) -> bool {
-    matches!(code.0, 2011 | 2015 | 2016 | 3001..=3003 | 3005..=3007 | 3009 | 3010 | 4008 | 5005 | 6006 | 6007 | 6013)
+    matches!(code.0, 2011 | 2015 | 2016 | 3001..=3003 | 3005..=3007 | 3009 | 3010 | 4008 | 5005 | 5007 | 6006 | 6007 | 6013)
 }
 
 /// Returns the lines of help about a failure: the advice, then the commands that go on with the run.
@@ -253,7 +258,9 @@ mod tests {
 
     #[test]
     fn what_must_fail_again_names_something_to_do_before() {
-        for code in [2011, 2015, 2016, 3001, 3002, 3003, 3006, 3007, 5005, 6006, 6007] {
+        for code in [
+            2011, 2015, 2016, 3001, 3002, 3003, 3006, 3007, 5005, 5007, 6006, 6007,
+        ] {
             let lines = help_of(code, |_| ());
             assert!(!lines[0].contains("migrate resume"), "{code} {lines:?}");
             assert!(is_first_to_mend(Code(code)), "{code}");

@@ -59,6 +59,7 @@ impl Platform {
                 folder: platform_folder.path().join("data"),
                 file: "central.db".to_owned(),
             });
+            central.direct = central.address.clone();
         }
         let platform = Self {
             engine,

@@ -107,6 +107,12 @@ pub enum SessionError {
         /// Why.
         reason: String,
     },
+    /// A step needs a session that stays with one process of the server, and a pooler is in between.
+    #[error("{endpoint} is a pooler, and a step outside a transaction needs the server itself")]
+    Pooled {
+        /// `host:port`.
+        endpoint: String,
+    },
     /// Somebody else held the migration lock, or a lock a statement needed, for the whole window.
     #[error("waited {} s for the migration lock; another session holds it", waited.as_secs())]
     Blocked {
@@ -154,6 +160,7 @@ impl SessionError {
             Self::AuthFailed { .. } | Self::Tls { .. } => Code(5002),
             Self::Exhausted { .. } => Code(5003),
             Self::Unsuitable { .. } => Code(5005),
+            Self::Pooled { .. } => Code(5007),
             Self::NoDatabase { .. } => Code(6006),
             Self::Blocked { .. } => Code(4001),
             Self::IdentityMismatch { .. } | Self::Emptied { .. } => Code(6007),

@@ -108,8 +108,9 @@ fn session_outcome(error: &SessionError) -> Outcome {
         SessionError::Blocked { .. } => Outcome::Blocked,
         SessionError::IdentityMismatch { .. } | SessionError::Emptied { .. } => Outcome::IdentityMismatch,
         SessionError::Lost { .. } => Outcome::Interrupted,
-        SessionError::Unsuitable { .. } | SessionError::HistoryDamaged { .. } | SessionError::Database(_) => {
-            Outcome::Failed
-        }
+        SessionError::Unsuitable { .. }
+        | SessionError::Pooled { .. }
+        | SessionError::HistoryDamaged { .. }
+        | SessionError::Database(_) => Outcome::Failed,
     }
 }

@@ -135,6 +135,7 @@ impl Failure {
             SessionError::Tls { .. }
             | SessionError::NoDatabase { .. }
             | SessionError::Unsuitable { .. }
+            | SessionError::Pooled { .. }
             | SessionError::IdentityMismatch { .. }
             | SessionError::Emptied { .. }
             | SessionError::HistoryDamaged { .. } => {}

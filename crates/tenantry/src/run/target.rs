@@ -344,6 +344,7 @@ impl Work<'_> {
             | SessionError::AuthFailed { .. }
             | SessionError::NoDatabase { .. }
             | SessionError::Unsuitable { .. }
+            | SessionError::Pooled { .. }
             | SessionError::Blocked { .. }
             | SessionError::IdentityMismatch { .. }
             | SessionError::Emptied { .. }

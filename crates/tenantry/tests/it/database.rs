@@ -12,6 +12,8 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 pub(crate) struct TestDatabase {
     pub(crate) engine: Engine,
     pub(crate) address: Address,
+    /// Where a test looks at it: the server's own endpoint, also behind a pooler.
+    pub(crate) direct: Address,
     pub(crate) id: String,
     _folder: tempfile::TempDir,
 }
@@ -106,6 +108,7 @@ pub(crate) async fn fresh_on(engine: Engine, server: Option<&TestServer>) -> Opt
     };
     Some(TestDatabase {
         engine,
+        direct: address.clone(),
         address,
         id: uuid::Uuid::now_v7().to_string(),
         _folder: folder,
@@ -113,9 +116,18 @@ pub(crate) async fn fresh_on(engine: Engine, server: Option<&TestServer>) -> Opt
 }
 
 impl TestDatabase {
+    /// Makes an empty database that is reached as this one is.
+    pub(crate) async fn another(&self) -> Self {
+        let mut other = fresh(self.engine).await.unwrap();
+        if let (Address::Network(network), Address::Network(ours)) = (&mut other.address, &self.address) {
+            network.port = ours.port;
+        }
+        other
+    }
+
     /// Asks the database directly; NULL is `NULL`.
     pub(crate) async fn query(&self, sql: &str) -> Vec<Vec<String>> {
-        query(&self.address, sql).await
+        query(&self.direct, sql).await
     }
 
     pub(crate) async fn one(&self, sql: &str) -> String {
@@ -140,6 +152,28 @@ impl TestDatabase {
             expects_tables: true,
         }
     }
+}
+
+/// Makes an empty PostgreSQL database that is reached through a pooler: `1`, `2` or `20` by its connections for
+/// each database and role, or `LENIENT`, which drops the options of a start packet. `None`, printed, if it was
+/// not started.
+pub(crate) async fn pooled(pooler: &str) -> Option<TestDatabase> {
+    let port = pooler_port(pooler)?;
+    let mut database = fresh(Engine::Postgres).await?;
+    if let Address::Network(network) = &mut database.address {
+        network.port = port;
+    }
+    Some(database)
+}
+
+/// Returns the port of a pooler on 127.0.0.1; `None`, printed, if it was not started.
+pub(crate) fn pooler_port(pooler: &str) -> Option<u16> {
+    let name = format!("TENANTRY_TEST_PGBOUNCER_{pooler}");
+    let Some(place) = variable(&name) else {
+        println!("skipped: {name} is not set");
+        return None;
+    };
+    Some(place.rsplit_once(':').unwrap().1.parse().unwrap())
 }
 
 /// Runs SQL directly, through the bare driver.

@@ -1,8 +1,11 @@
-//! Refuses a server that asks for the password in clear text or as MD5, before the driver answers it.
+//! Watches a login: refuses a server that asks for the password in clear text or as MD5, before the driver
+//! answers it, and notes the process that the server names.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,34 +20,43 @@ const CLEAR_TEXT: i32 = 3;
 const MD5: i32 = 5;
 const OK: i32 = 0;
 
-/// A stream to a server that is watched until the server has accepted the login.
+/// The process that a server named at login (`BackendKeyData`); 0 until it has. The driver keeps it to itself.
+pub(super) type NamedBackend = Arc<AtomicI32>;
+
+/// A stream to a server that is watched until the server takes queries.
 #[derive(Debug)]
 pub(super) struct Guarded<S> {
     inner: S,
-    /// `None` once the login is through.
+    /// `None` once the server takes queries.
     scan: Option<Scan>,
 }
 
 /// Where the scan stands in the server's messages: header bytes seen, then body bytes to skip.
 #[derive(Debug, Default)]
 struct Scan {
-    /// Tag, length and, for authentication messages, the kind: at most 9 bytes.
+    /// Tag, length and, where it is wanted, the first number of the body: at most 9 bytes.
     head: Vec<u8>,
     /// Bytes of the present message that still come after its head.
     skip: usize,
+    /// Whether the server has accepted the login.
+    is_accepted: bool,
+    backend: NamedBackend,
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(inner: S) -> Self {
+    pub(super) fn new(inner: S, backend: NamedBackend) -> Self {
         Self {
             inner,
-            scan: Some(Scan::default()),
+            scan: Some(Scan {
+                backend,
+                ..Scan::default()
+            }),
         }
     }
 }
 
 impl Scan {
-    /// Looks at newly read bytes; returns whether the login is through.
+    /// Looks at newly read bytes; returns whether the server takes queries now (`ReadyForQuery`).
     fn feed(&mut self, mut bytes: &[u8]) -> io::Result<bool> {
         while !bytes.is_empty() {
             if self.skip > 0 {
@@ -67,27 +79,35 @@ impl Scan {
         let [tag, length @ ..] = self.head.as_slice() else {
             return Ok(false);
         };
-        let Some((length, kind)) = length.split_first_chunk::<4>() else {
+        let Some((length, number)) = length.split_first_chunk::<4>() else {
             return Ok(false);
         };
-        let length = usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
-        if *tag != b'R' || length < 8 {
+        let (tag, length) = (*tag, usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0));
+        if length < 8 || !matches!(tag, b'R' | b'K') {
             self.skip = length.saturating_sub(4);
             self.head.clear();
-            return Ok(false);
+            return Ok(tag == b'Z');
         }
-        let Some(kind) = kind.first_chunk::<4>() else {
+        let Some(number) = number.first_chunk::<4>() else {
             return Ok(false);
         };
-        match i32::from_be_bytes(*kind) {
-            CLEAR_TEXT | MD5 => Err(io::Error::new(io::ErrorKind::PermissionDenied, REFUSED)),
-            OK => Ok(true),
-            _ => {
-                self.skip = length - 8;
-                self.head.clear();
-                Ok(false)
+        let number = i32::from_be_bytes(*number);
+        self.skip = length - 8;
+        self.head.clear();
+        self.take(tag, number)
+    }
+
+    /// Takes the first number of a message: the kind of a request, or the process (`BackendKeyData`).
+    fn take(&mut self, tag: u8, number: i32) -> io::Result<bool> {
+        if tag == b'K' {
+            self.backend.store(number, Ordering::SeqCst);
+        } else if !self.is_accepted {
+            if matches!(number, CLEAR_TEXT | MD5) {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, REFUSED));
             }
+            self.is_accepted = number == OK;
         }
+        Ok(false)
     }
 }
 
@@ -130,7 +150,7 @@ impl<S: TlsStream + Unpin> TlsStream for Guarded<S> {
 }
 
 /// A TLS connector whose stream is guarded inside the encryption.
-pub(super) struct GuardedTls<T>(pub(super) T);
+pub(super) struct GuardedTls<T>(pub(super) T, pub(super) NamedBackend);
 
 impl<S, T> TlsConnect<S> for GuardedTls<T>
 where
@@ -142,8 +162,8 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, Self::Error>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let handshake = self.0.connect(stream);
-        Box::pin(async move { handshake.await.map(Guarded::new) })
+        let (handshake, backend) = (self.0.connect(stream), self.1);
+        Box::pin(async move { handshake.await.map(|stream| Guarded::new(stream, backend)) })
     }
 }
 
@@ -180,6 +200,26 @@ mod tests {
         notice.extend(inner);
         assert!(!scan.feed(&notice).unwrap());
         assert!(!scan.feed(&request(10, b"SCRAM-SHA-256\0\0")).unwrap());
-        assert!(scan.feed(&request(OK, b"")).unwrap());
+        assert!(!scan.feed(&request(OK, b"")).unwrap());
+        assert!(scan.is_accepted);
+    }
+
+    #[test]
+    fn the_process_that_the_server_names_is_noted_in_any_fragmentation() {
+        let mut key = vec![b'K'];
+        key.extend(12_i32.to_be_bytes());
+        key.extend(4767_i32.to_be_bytes());
+        key.extend([0; 4]);
+        let ready = b"Z\0\0\0\x05I";
+        for size in 1..9 {
+            let mut scan = Scan::default();
+            let login = [&request(OK, b"")[..], &key, ready].concat();
+            let ends: Vec<bool> = login
+                .chunks(size)
+                .map(|piece| scan.feed(piece).unwrap())
+                .collect();
+            assert!(ends.contains(&true), "in pieces of {size}");
+            assert_eq!(scan.backend.load(Ordering::SeqCst), 4767);
+        }
     }
 }

@@ -12,28 +12,31 @@ pub(super) const OWN_RIGHTS: [&str; 2] = ["RESET SESSION AUTHORIZATION", "RESET 
 /// any SET in this session).
 const TRACES: [&str; 4] = ["RESET ALL", "DISCARD TEMP", "DISCARD SEQUENCES", "CLOSE ALL"];
 
+/// RESET ALL leads behind a pooler to the start packet of its own connection, which need not ask for UTF-8: the
+/// next message would be read in the database's encoding. A pooler that lends connections keeps this setting
+/// apart for each client.
+const ENCODING: &str = "SET client_encoding = 'UTF8'";
+
 /// Prepared statements stay behind a pooler, which may keep those of other clients on the same connection.
 const PREPARED: &str = "DEALLOCATE ALL";
 
 /// Returns the statements that make a session, in a transaction or not, as it was before its first file.
 pub(super) fn traces(settings: Settings) -> Vec<String> {
-    let prepared = match settings {
-        Settings::StartPacket => Some(PREPARED),
-        Settings::PerTransaction => None,
+    let last = match settings {
+        Settings::StartPacket => PREPARED,
+        Settings::PerTransaction => ENCODING,
     };
-    TRACES
-        .into_iter()
-        .chain(prepared)
-        .map(ToOwned::to_owned)
-        .collect()
+    TRACES.into_iter().chain([last]).map(ToOwned::to_owned).collect()
 }
 
-/// Returns the settings that a transaction makes for itself: where a pooler refused them in the start packet.
+/// Returns the settings that a transaction makes for itself: where a pooler kept them from the server. RESET ALL
+/// takes the name away that the pooler has passed on.
 pub(super) fn local_settings(connection: &Connection, options: &OpenOptions) -> Vec<String> {
     match connection.settings {
         Settings::StartPacket => Vec::new(),
         Settings::PerTransaction => session_settings(options)
             .into_iter()
+            .chain([("application_name", options.application_name.clone())])
             .map(|(name, value)| format!("SET LOCAL {name} = {}", literal(&value)))
             .collect(),
     }

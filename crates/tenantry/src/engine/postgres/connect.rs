@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
@@ -13,7 +13,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::auth::{Guarded, GuardedTls, REFUSED};
+use super::auth::{Guarded, GuardedTls, NamedBackend, REFUSED};
 use super::error::{Failure, database_error, root_cause};
 use crate::engine::text::clean;
 use crate::engine::{Canceller, NetworkAddress, OpenOptions, SessionError, Tls, tls};
@@ -31,6 +31,8 @@ pub(super) struct Connection {
     pub(super) client: Client,
     /// How settings reached the server.
     pub(super) settings: Settings,
+    /// The server's process that the login named; 0 if it named none. A pooler makes one up.
+    pub(super) named: i32,
     driver: JoinSet<()>,
     /// A message was sent whose answer has not been read to its end.
     pub(super) in_flight: bool,
@@ -45,7 +47,7 @@ pub(super) struct Connection {
 pub(super) enum Settings {
     /// In the start packet.
     StartPacket,
-    /// A pooler refused them there: each transaction sets them for itself.
+    /// A pooler refused them there, or dropped them: each transaction sets them for itself.
     PerTransaction,
 }
 
@@ -84,6 +86,20 @@ impl Connection {
             Ok(result) => result,
             Err(_) => Err(silent(address, options.connect_timeout)),
         }
+    }
+
+    /// Learns which process of the server has answered; returns whether that tells a pooler that let our start
+    /// packet pass. What was set there is not in force then, and each transaction makes its own settings from now
+    /// on.
+    ///
+    /// The process that a server names at login is the one that answers ("Message Formats", `BackendKeyData`);
+    /// a pooler names one of its own making (tried with `PgBouncer` 1.18).
+    pub(super) fn notice(&mut self, answering: i32) -> bool {
+        let is_news = self.settings == Settings::StartPacket && answering != self.named;
+        if is_news {
+            self.settings = Settings::PerTransaction;
+        }
+        is_news
     }
 
     /// Returns `host:port`, for messages.
@@ -169,10 +185,11 @@ async fn log_in(
     let config = start_packet(address, options, settings);
     let failed = |error: &tokio_postgres::Error| login_error(address, error);
     let mut driver = JoinSet::new();
+    let named = NamedBackend::new(AtomicI32::new(0));
     let client = match connector(address)? {
         None => {
             let (client, connection) = config
-                .connect_raw(Guarded::new(stream), NoTls)
+                .connect_raw(Guarded::new(stream, Arc::clone(&named)), NoTls)
                 .await
                 .map_err(|error| failed(&error))?;
             check_server(address, |name| connection.parameter(name))?;
@@ -181,7 +198,7 @@ async fn log_in(
         }
         Some(tls) => {
             let (client, connection) = config
-                .connect_raw(stream, GuardedTls(tls))
+                .connect_raw(stream, GuardedTls(tls, Arc::clone(&named)))
                 .await
                 .map_err(|error| failed(&error))?;
             check_server(address, |name| connection.parameter(name))?;
@@ -192,6 +209,7 @@ async fn log_in(
     Ok(Connection {
         client,
         settings,
+        named: named.load(Ordering::SeqCst),
         driver,
         in_flight: false,
         cancel_asked: Arc::default(),

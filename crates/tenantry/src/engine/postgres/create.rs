@@ -6,8 +6,9 @@ use postgres_protocol::password::scram_sha_256;
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 
-use super::connect::{Connection, Settings};
+use super::connect::Connection;
 use super::error::Failure;
+use super::hold::try_lock;
 use crate::engine::create::{CreateError, NewDatabase};
 use crate::engine::identity::lock_key;
 use crate::engine::text::{identifier, literal};
@@ -106,14 +107,10 @@ impl Making<'_> {
     /// Waits until nobody else makes this database: two at once find each other's half-made objects. The lock
     /// is gone with this connection. A pooler would keep it, so there none is taken.
     async fn alone(&mut self) -> Result<(), CreateError> {
-        if self.connection.settings == Settings::PerTransaction {
-            return Ok(());
-        }
         let window = options().lock_timeout;
-        let lock = lock_key(&self.new.database_id);
-        let lock = format!("SELECT pg_catalog.pg_try_advisory_lock({lock})");
+        let lock = try_lock(self.connection.named, lock_key(&self.new.database_id));
         let begun = Instant::now();
-        while self.ask(&lock).await?.as_deref() != Some("t") {
+        while self.ask(&lock).await?.as_deref() == Some("f") {
             if begun.elapsed() >= window {
                 return Err(CreateError::Busy {
                     database: self.new.name.clone(),

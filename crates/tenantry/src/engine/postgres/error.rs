@@ -1,6 +1,6 @@
 //! PostgreSQL's errors in our terms.
 
-use tokio_postgres::error::{DbError, ErrorPosition};
+use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
 use crate::code::Code;
 use crate::engine::text::clean;
@@ -27,7 +27,8 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn of(error: &tokio_postgres::Error) -> Self {
         match error.as_db_error() {
-            Some(db) if ends_session(db.code().code()) => Self::Lost(clean(db.message())),
+            // The server or a pooler ends the session; what it last did is not known here.
+            Some(db) if ends_session(db) => Self::Lost(clean(db.message())),
             Some(db) => Self::Refused {
                 error: database_error(db),
                 sqlstate: db.code().code().to_owned(),
@@ -82,12 +83,15 @@ impl Failure {
     }
 }
 
-/// Returns whether the server ends the session with this; what it last did is not known here then.
+/// Returns whether nothing comes behind this error; what the session last did is not known here then.
 ///
 /// Class 57P: a shutdown, a crash, an administrator, an idle session. 25P03 and 25P04: a transaction that was idle or
-/// took too long, as that of a process that was frozen ("PostgreSQL Error Codes").
-fn ends_session(sqlstate: &str) -> bool {
-    sqlstate.starts_with("57P") || matches!(sqlstate, "25P03" | "25P04")
+/// took too long, as that of a process that was frozen ("PostgreSQL Error Codes"). And whatever is FATAL ("Message
+/// Severity Levels"), as a pooler says it of a server that went away.
+fn ends_session(db: &DbError) -> bool {
+    let is_fatal = matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+    let sqlstate = db.code().code();
+    is_fatal || sqlstate.starts_with("57P") || matches!(sqlstate, "25P03" | "25P04")
 }
 
 /// Returns the innermost words of an error.

@@ -17,15 +17,15 @@ pub(super) async fn hold(session: &mut Locked) -> Result<(), ApplyError> {
         return Ok(());
     }
     if session.connection.settings == Settings::PerTransaction {
-        return Err(failed(not_direct(session)));
+        return Err(failed(pooled(session)));
     }
     if session.in_transaction {
         roll_back(&mut session.connection).await.map_err(failed)?;
         session.in_transaction = false;
     }
     point(Point::PostgresLockGivenUp);
-    let backend = one_backend(session).await.map_err(failed)?;
-    take(session, &backend).await.map_err(failed)?;
+    require_one_backend(session).await.map_err(failed)?;
+    take(session).await.map_err(failed)?;
     session.holds_session_lock = true;
     point(Point::PostgresSessionLocked);
     check_epoch(session).await
@@ -38,51 +38,54 @@ fn failed(source: SessionError) -> ApplyError {
     }
 }
 
-fn not_direct(session: &Locked) -> SessionError {
-    SessionError::Unsuitable {
+fn pooled(session: &Locked) -> SessionError {
+    SessionError::Pooled {
         endpoint: session.connection.endpoint(),
-        reason: "a step outside a transaction needs a direct connection, and this endpoint is a pooler: \
-                 give the server's own endpoint as its `direct` endpoint"
-            .to_owned(),
     }
 }
 
-/// Returns the id of the server's process, which must answer two messages in a row: a pooler that lends
-/// connections by transaction may change it between them.
-async fn one_backend(session: &mut Locked) -> Result<String, SessionError> {
+/// Requires that the server's process which was named at login answers two messages in a row: a pooler names
+/// none of the server's, or may change it between them.
+async fn require_one_backend(session: &mut Locked) -> Result<(), SessionError> {
     const WHO: &str = "SELECT pg_catalog.pg_backend_pid()";
-    let mut seen = Vec::new();
+    let named = session.connection.named.to_string();
     for _ in 0..2 {
         let row = session.connection.first_row(WHO).await;
         let row = row.map_err(super::error::Failure::into_session_error)?;
-        seen.extend(row.into_iter().flatten().flatten());
+        if row.into_iter().flatten().flatten().next().as_ref() != Some(&named) {
+            return Err(pooled(session));
+        }
     }
-    match seen.as_slice() {
-        [first, second] if first == second => Ok(first.clone()),
-        _ => Err(not_direct(session)),
-    }
+    Ok(())
+}
+
+/// Returns the statement that tries for a lock of the session, if this process of the server runs it: `t`, `f`, or
+/// NULL in any other.
+pub(super) fn try_lock(process: i32, key: i64) -> String {
+    format!(
+        "SELECT CASE WHEN pg_catalog.pg_backend_pid() = {process} THEN pg_catalog.pg_try_advisory_lock({key}) END"
+    )
 }
 
 /// Polls for the lock, each time in a statement of its own with nothing open between: a session that waits
 /// inside the server holds a snapshot, and CREATE INDEX CONCURRENTLY waits for every older snapshot.
-async fn take(session: &mut Locked, backend: &str) -> Result<(), SessionError> {
+///
+/// Another process than the one named at login does not even try: behind a pooler it would keep the lock.
+async fn take(session: &mut Locked) -> Result<(), SessionError> {
     if is_seeded(Seed::PostgresLockNotTaken) {
         return Ok(());
     }
     let key = session.key;
-    let text = format!("SELECT pg_catalog.pg_try_advisory_lock({key}), pg_catalog.pg_backend_pid()");
+    let text = try_lock(session.connection.named, key);
     let window = session.options.lock_window;
     let begun = Instant::now();
     loop {
         let row = session.connection.first_row(&text).await;
         let row = row.map_err(super::error::Failure::into_session_error)?;
-        let mut columns = row.into_iter().flatten().flatten();
-        let (got, pid) = (columns.next(), columns.next());
-        if pid.as_deref() != Some(backend) {
-            return Err(not_direct(session));
-        }
-        if got.as_deref() == Some("t") {
-            return Ok(());
+        match row.into_iter().flatten().flatten().next().as_deref() {
+            None => return Err(pooled(session)),
+            Some("t") => return Ok(()),
+            Some(_) => {}
         }
         if begun.elapsed() >= window {
             return Err(SessionError::Blocked {

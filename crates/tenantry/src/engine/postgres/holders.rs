@@ -6,7 +6,7 @@ use super::connect::{Connection, Settings};
 use super::error::Failure;
 use super::session::Locked;
 use crate::engine::text::clean;
-use crate::engine::{Certainty, Holder, Look, Onlooker, OpenOptions, SessionError};
+use crate::engine::{Certainty, Holder, Look, NetworkAddress, Onlooker, OpenOptions, SessionError};
 
 /// How long a look from a second connection may take once it is connected.
 const LOOK_AT_MOST: Duration = Duration::from_secs(5);
@@ -18,29 +18,66 @@ const COLUMNS: &str = "a.application_name, a.usename, pg_catalog.to_char(a.state
 
 /// Returns who holds the migration lock, as far as the server tells us; empty if it will not.
 pub(super) async fn of_migration_lock(connection: &mut Connection, key: i64) -> Vec<Holder> {
-    // An advisory lock's 64-bit key stands in pg_locks as two 32-bit halves ("pg_locks").
     let text = format!(
         "SELECT a.pid, {COLUMNS} \
-         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-         AND (l.classid::bigint << 32 | l.objid::bigint) = {key}"
+         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE {}",
+        holds(key)
     );
     ask(connection, &text).await
 }
 
-/// Returns what tells who is in the way of the session's running statement. Behind a pooler it sees nobody:
-/// which of the server's processes answers is not known there.
+/// The condition of a row `l` of `pg_locks` that stands for the migration lock.
+fn holds(key: i64) -> String {
+    // An advisory lock's 64-bit key stands in pg_locks as two 32-bit halves ("pg_locks").
+    format!(
+        "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+         AND (l.classid::bigint << 32 | l.objid::bigint) = {key}"
+    )
+}
+
+/// Returns what tells who is in the way of the session's running statement.
 pub(super) fn onlooker(session: &Locked) -> Onlooker {
-    let backend = session.backend;
-    if backend == 0 || session.connection.settings == Settings::PerTransaction {
-        return Onlooker::blind();
+    match session.connection.settings {
+        Settings::StartPacket if session.backend == 0 => Onlooker::blind(),
+        Settings::StartPacket => beside(session),
+        Settings::PerTransaction => through_pooler(session),
     }
-    let address = session.connection.address.clone();
+}
+
+/// Which of the server's processes works for us changes behind a pooler; it is the one that has our lock. That
+/// none is seen, or that nobody answers, says nothing there: the pool may have no connection for a look.
+fn through_pooler(session: &Locked) -> Onlooker {
+    let (address, options) = seen_from(session);
+    let ours = format!(
+        "(SELECT l.pid FROM pg_catalog.pg_locks l WHERE {} LIMIT 1)",
+        holds(session.key)
+    );
+    Onlooker::new(move || {
+        let (address, options, ours) = (address.clone(), options.clone(), ours.clone());
+        async move {
+            let looking = async {
+                let mut connection = Connection::open(&address, &options).await.ok()?;
+                Some(in_the_way_of(&mut connection, &ours).await)
+            };
+            let seen = tokio::time::timeout(options.connect_timeout + LOOK_AT_MOST, looking).await;
+            Look::AtIt(seen.ok().flatten().unwrap_or_default())
+        }
+    })
+}
+
+/// Returns the address and the options of a look.
+fn seen_from(session: &Locked) -> (NetworkAddress, OpenOptions) {
     let options = OpenOptions {
         application_name: format!("{} onlooker", session.options.application_name),
         ..session.options.clone()
     };
+    (session.connection.address.clone(), options)
+}
+
+fn beside(session: &Locked) -> Onlooker {
+    let backend = session.backend;
+    let (address, options) = seen_from(session);
     Onlooker::new(move || {
         let (address, options) = (address.clone(), options.clone());
         async move {
@@ -64,12 +101,12 @@ async fn look(connection: &mut Connection, backend: i32) -> Result<Look, Session
     if row.map_err(Failure::into_session_error)?.is_none() {
         return Ok(Look::Gone);
     }
-    Ok(Look::AtIt(in_the_way_of(connection, backend).await))
+    Ok(Look::AtIt(in_the_way_of(connection, &backend.to_string()).await))
 }
 
 /// Returns who blocks a process of the server, prepared transactions included (`pg_blocking_pids` in "System
 /// Information Functions" tells them as process 0).
-async fn in_the_way_of(connection: &mut Connection, backend: i32) -> Vec<Holder> {
+async fn in_the_way_of(connection: &mut Connection, backend: &str) -> Vec<Holder> {
     let text = format!(
         "SELECT w.pid, {COLUMNS} FROM (SELECT DISTINCT pg_catalog.unnest(pg_catalog.pg_blocking_pids({backend})) \
          AS pid) w LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid ORDER BY a.xact_start, w.pid LIMIT 10"

@@ -1,6 +1,6 @@
 //! The history row of a step outside a transaction: written before it as an intent, closed after it.
 
-use super::clean::OWN_RIGHTS;
+use super::clean::{OWN_RIGHTS, local_settings};
 use super::connect::Connection;
 use super::error::Failure;
 use super::history;
@@ -82,8 +82,9 @@ pub(super) async fn close(
 pub(super) fn opening(session: &Locked) -> Vec<String> {
     let mut message = vec![BEGIN.to_owned()];
     message.extend(OWN_RIGHTS.map(ToOwned::to_owned));
-    // A step outside a transaction has a direct connection, whose start packet holds our settings.
     message.push("RESET ALL".to_owned());
+    // A step outside a transaction has a direct connection, whose start packet holds them.
+    message.extend(local_settings(&session.connection, &session.options));
     message.push(format!(
         "SELECT 1 / pg_catalog.pg_try_advisory_xact_lock({})::integer",
         session.key

@@ -40,12 +40,14 @@ impl Reading {
 #[async_trait]
 impl Reader for Reading {
     async fn history(&mut self) -> Result<History, SessionError> {
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
-        let known = look(&mut self.connection, begin, None, Look::Known).await?;
+        let mut begin = vec!["BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY".to_owned()];
+        begin.extend(local_settings(&self.connection, &self.options));
+        let begin = begin.join(";\n");
+        let known = look(&mut self.connection, &begin, None, Look::Known).await?;
         let seen = if let Some(seen) = known {
             seen
         } else {
-            let again = after_rollback(begin);
+            let again = after_rollback(&begin);
             let probed = look(&mut self.connection, &again, None, Look::Probe).await?;
             probed.unwrap_or_default()
         };
@@ -81,12 +83,16 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
     let key = lock_key(&options.database_id);
     let begun = Instant::now();
     let mut expect = Look::first(options);
-    let opening = begin(&connection, options).join(";\n");
+    let mut opening = begin(&connection, options).join(";\n");
     let mut head = opening.clone();
     loop {
         match look(&mut connection, &head, Some(key), expect).await? {
             None => {
                 expect = Look::Probe;
+                head = after_rollback(&opening);
+            }
+            Some(seen) if connection.notice(seen.backend) => {
+                opening = begin(&connection, options).join(";\n");
                 head = after_rollback(&opening);
             }
             // Nobody expected our tables, or somebody made them between two looks.
@@ -131,8 +137,8 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
 /// Begins a transaction in which files are carried out.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// Returns the statements that begin a transaction, with the settings in it where a pooler refused them in
-/// the start packet.
+/// Returns the statements that begin a transaction, with the settings in it where a pooler kept them from the
+/// server.
 pub(super) fn begin(connection: &Connection, options: &OpenOptions) -> Vec<String> {
     let mut statements = vec![BEGIN.to_owned()];
     statements.extend(local_settings(connection, options));

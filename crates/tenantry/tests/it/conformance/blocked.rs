@@ -44,7 +44,7 @@ impl Application {
         match database.engine {
             Engine::Postgres => {
                 let mut tasks = JoinSet::new();
-                let client = postgres(network(&database.address), &mut tasks).await;
+                let client = postgres(network(&database.direct), &mut tasks).await;
                 client
                     .batch_execute(&format!("BEGIN; {statement}"))
                     .await
@@ -54,7 +54,7 @@ impl Application {
                 (Self::Client(client, tasks), Some(id))
             }
             Engine::MySql => {
-                let mut connection = mysql(network(&database.address)).await;
+                let mut connection = mysql(network(&database.direct)).await;
                 connection.query_drop("BEGIN").await.unwrap();
                 connection.query_drop(statement).await.unwrap();
                 let id = i64::from(connection.id());

@@ -5,7 +5,7 @@ use tenantry::plan::Goal;
 use tenantry::run::{Outcome, RunStatus};
 
 use super::{FIRST, migrate, phases, run_on, track};
-use crate::database::{TestDatabase, fresh};
+use crate::database::TestDatabase;
 
 /// Fails in its second statement where a tenant has the same number twice.
 const UNIQUE: (&str, &str) = (
@@ -15,13 +15,13 @@ const UNIQUE: (&str, &str) = (
 /// Which of the tenants has such rows: not the last, so that others begin behind it.
 const SICK: usize = 1;
 
-on_every_engine!(one_failing_tenant_stops_no_other, every_tenant_may_fail_by_itself);
+on_every_engine_and_pooler!(one_failing_tenant_stops_no_other, every_tenant_may_fail_by_itself);
 
 /// Makes tenants at the first version.
 async fn tenants(first: TestDatabase, count: usize) -> Vec<TestDatabase> {
     let mut all = vec![first];
     while all.len() < count {
-        all.push(fresh(all[0].engine).await.unwrap());
+        all.push(all[0].another().await);
     }
     for database in &all {
         let track = track(database.engine, &[FIRST]);

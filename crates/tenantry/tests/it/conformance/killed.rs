@@ -33,7 +33,7 @@ INSERT INTO extra VALUES (1);
 /// How long anything here is waited for.
 const LONGEST: Duration = Duration::from_mins(1);
 
-on_every_engine!(
+on_every_engine_and_pooler!(
     a_session_killed_in_a_statement_is_taken_up_by_the_next,
     a_run_goes_on_after_a_session_of_it_was_killed,
 );
@@ -49,7 +49,7 @@ enum Hold {
 }
 
 fn network(database: &TestDatabase) -> &NetworkAddress {
-    match &database.address {
+    match &database.direct {
         Address::Network(network) => network,
         Address::Sqlite(_) => panic!("not a server"),
     }

@@ -24,7 +24,7 @@ fn track(engine: Engine, files: &[(&str, &str)]) -> Track {
     Track::from_files(TrackName::Tenant, engine, files).unwrap()
 }
 
-fn unit(steps: Vec<Step>) -> Unit {
+pub(super) fn unit(steps: Vec<Step>) -> Unit {
     Unit {
         track: TrackName::Tenant,
         direction: steps.first().map_or(Direction::Up, |s| s.direction),
@@ -54,7 +54,7 @@ async fn migrate(database: &TestDatabase, track: &Track, goal: &Goal) -> Result<
 }
 
 /// Makes a run's job of a database; its tenant has this slug.
-fn job(database: &TestDatabase, slug: &str, track: &Arc<Track>) -> Job {
+pub(super) fn job(database: &TestDatabase, slug: &str, track: &Arc<Track>) -> Job {
     let options = database.options();
     Job {
         target: Target {
@@ -78,7 +78,7 @@ fn job(database: &TestDatabase, slug: &str, track: &Arc<Track>) -> Job {
 }
 
 /// Brings every database to the head in one run, two at a time.
-async fn run_on(databases: &[TestDatabase], track: Track) -> RunReport {
+pub(super) async fn run_on(databases: &[TestDatabase], track: Track) -> RunReport {
     let track = Arc::new(track);
     let jobs = databases.iter().enumerate();
     let jobs = jobs.map(|(at, database)| job(database, &format!("tenant{at}"), &track));
@@ -119,13 +119,33 @@ macro_rules! on_every_engine {
     };
 }
 
+/// The same on every engine, and on PostgreSQL behind poolers.
+macro_rules! on_every_engine_and_pooler {
+    ($($case:ident),* $(,)?) => {
+        on_every_engine!($($case),*);
+        on_every_engine_and_pooler!(@ pool_of_two, "2": $($case)*);
+        on_every_engine_and_pooler!(@ pool_of_twenty, "20": $($case)*);
+        on_every_engine_and_pooler!(@ lenient_pool, "LENIENT": $($case)*);
+    };
+    (@ $module:ident, $pooler:literal: $($case:ident)*) => {
+        mod $module {
+            $(#[tokio::test]
+            async fn $case() {
+                if let Some(database) = crate::database::pooled($pooler).await {
+                    super::$case(database).await;
+                }
+            })*
+        }
+    };
+}
+
 mod blocked;
 mod clocks;
 mod fleet;
 mod killed;
 mod refused;
 
-on_every_engine!(
+on_every_engine_and_pooler!(
     a_fresh_database_takes_everything_and_records_it,
     only_what_is_new_is_applied,
     reading_writes_nothing,

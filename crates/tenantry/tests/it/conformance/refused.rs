@@ -11,7 +11,7 @@ use crate::database::TestDatabase;
 const THIRD: (&str, &str) = ("3_third.sql", "INSERT INTO effect VALUES (3);\n");
 const FOURTH: (&str, &str) = ("4_fourth.sql", "INSERT INTO effect VALUES (4);\n");
 
-on_every_engine!(
+on_every_engine_and_pooler!(
     a_missing_file_is_named_and_nothing_is_written,
     a_file_that_comes_late_is_named_and_nothing_is_written,
     a_database_ahead_of_the_folder_is_told_apart_from_a_missing_file,
