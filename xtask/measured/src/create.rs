@@ -46,6 +46,7 @@ async fn prepare(job: &Job) -> anyhow::Result<Fleet> {
             host: server.host.clone(),
             port: server.port,
             tls: server.tls.clone(),
+            direct: None,
         },
         None => Place::Folder(job.file(0).folder),
     };

@@ -188,6 +188,7 @@ impl Given<'_> {
             host: "127.0.0.1".to_owned(),
             port: self.required("port")?.parse()?,
             tls,
+            direct: None,
             database: match engine {
                 Engine::Postgres => "postgres".to_owned(),
                 Engine::MySql | Engine::Sqlite => "mysql".to_owned(),

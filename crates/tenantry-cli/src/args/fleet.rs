@@ -81,6 +81,12 @@ pub(crate) struct ServerAdd {
     /// Its port; the engine's usual one if left out
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
+    /// The server's own host, where --host is a pooler in front of PostgreSQL
+    #[arg(long, value_name = "HOST", conflicts_with = "path")]
+    pub(crate) direct_host: Option<String>,
+    /// The port there; the engine's usual one if left out
+    #[arg(long, value_name = "PORT", requires = "direct_host", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) direct_port: Option<u16>,
     /// The administrator, who creates databases
     #[arg(long, value_name = "USER", conflicts_with = "path")]
     pub(crate) admin_user: Option<String>,

@@ -303,6 +303,7 @@ mod tests {
             host: "db".to_owned(),
             port: 1,
             tls: Tls::Disable,
+            direct: None,
             database: "acme".to_owned(),
             login: Login {
                 user: "acme".to_owned(),

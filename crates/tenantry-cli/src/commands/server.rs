@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use secrecy::SecretString;
 use serde::Serialize;
-use tenantry::engine::{Engine, Login, Place, Tls, describe_server};
+use tenantry::engine::{Address, DirectEndpoint, Engine, Login, Place, SessionError, Tls, describe_server};
 use tenantry::provision::administration;
 use tenantry::registry::{ListedServer, NewServer, RegistryError};
 use tenantry::{Code, Server, ServerName};
@@ -22,6 +22,7 @@ struct Shown {
     engine: &'static str,
     jurisdiction: String,
     place: String,
+    direct: Option<String>,
     tls: Option<&'static str>,
     max_parallel: Option<usize>,
     version: Option<String>,
@@ -29,23 +30,42 @@ struct Shown {
 
 impl Shown {
     fn of(server: &ListedServer) -> Self {
-        let (place, tls) = place(&server.place);
+        let (place, direct, tls) = place(&server.place);
         Self {
             name: server.name.to_string(),
             engine: server.engine.as_str(),
             jurisdiction: server.jurisdiction.to_string(),
             place,
+            direct,
             tls,
             max_parallel: server.max_parallel,
             version: server.server_version.clone(),
         }
     }
+
+    /// Returns where it is, for people.
+    fn place(&self) -> String {
+        match &self.direct {
+            Some(direct) => format!("{} (direct {direct})", self.place),
+            None => self.place.clone(),
+        }
+    }
 }
 
-fn place(place: &Place) -> (String, Option<&'static str>) {
+fn place(place: &Place) -> (String, Option<String>, Option<&'static str>) {
     match place {
-        Place::Folder(folder) => (folder.display().to_string(), None),
-        Place::Network { host, port, tls } => (format!("{host}:{port}"), Some(tls.as_str())),
+        Place::Folder(folder) => (folder.display().to_string(), None, None),
+        Place::Network {
+            host,
+            port,
+            tls,
+            direct,
+        } => {
+            let direct = direct
+                .as_ref()
+                .map(|direct| format!("{}:{}", direct.host, direct.port));
+            (format!("{host}:{port}"), direct, Some(tls.as_str()))
+        }
     }
 }
 
@@ -75,7 +95,11 @@ pub(super) fn add(context: &Context, add: &ServerAdd) -> Result<Exit, CommandErr
         let shown = Shown::of(&listed);
         let human = format!(
             "    Added  {} ({}, {}) at {}\nNext:  tenantry tenant create <slug> --jurisdiction {}",
-            shown.name, listed.engine, shown.jurisdiction, shown.place, shown.jurisdiction
+            shown.name,
+            listed.engine,
+            shown.jurisdiction,
+            shown.place(),
+            shown.jurisdiction
         );
         context.answer(&human, &shown)?;
         Ok(Exit::Done)
@@ -95,14 +119,23 @@ fn server_of(new: &NewServer) -> Server {
 }
 
 async fn describe(server: &Server) -> Result<String, CommandError> {
-    describe_server(&administration(server)).await.map_err(|error| {
+    describe_ways(&administration(server)).await.map_err(|error| {
         CommandError::new(Exit::Failed, error.to_string())
             .code(error.code())
             .causes(&error)
             .fact("where", server.name.to_string())
             .fact("state", "nothing was added")
-            .help("correct --host, --port, --admin-user or the password, and give the command again")
+            .help("correct --host, --port, --direct-host, --direct-port, --admin-user or the password, and give the command again")
     })
+}
+
+/// Connects to the server, on both ways where there are two; returns what it says that it is.
+async fn describe_ways(address: &Address) -> Result<String, SessionError> {
+    let version = describe_server(address).await?;
+    match address.direct() {
+        Some(direct) => describe_server(&direct).await,
+        None => Ok(version),
+    }
 }
 
 fn new_place(add: &ServerAdd, folder: &std::path::Path) -> Result<Place, CommandError> {
@@ -125,7 +158,28 @@ fn new_place(add: &ServerAdd, folder: &std::path::Path) -> Result<Place, Command
         host: host.clone(),
         port: add.port.unwrap_or(port),
         tls: tls(add, host)?,
+        direct: direct(add, host, port)?,
     })
+}
+
+/// Returns the server's own endpoint; `None` where no other one is named.
+fn direct(add: &ServerAdd, pooler: &str, port: u16) -> Result<Option<DirectEndpoint>, CommandError> {
+    let Some(host) = &add.direct_host else {
+        return Ok(None);
+    };
+    if Engine::from(add.engine) != Engine::Postgres {
+        return Err(
+            usage("--direct-host is for PostgreSQL behind a pooler").help("tenantry server add --help")
+        );
+    }
+    if tls(add, host)? != tls(add, pooler)? {
+        let title = "--tls is to be given where only one of --host and --direct-host is on this machine";
+        return Err(usage(title).help("tenantry server add --help"));
+    }
+    Ok(Some(DirectEndpoint {
+        host: host.clone(),
+        port: add.direct_port.unwrap_or(port),
+    }))
 }
 
 /// Loopback needs no TLS; anywhere else an unverified connection needs a reason.
@@ -203,7 +257,8 @@ pub(super) fn list(context: &Context) -> Result<Exit, CommandError> {
                 .max_parallel
                 .map_or_else(|| "-".to_owned(), |n| n.to_string());
             let tls = server.tls.unwrap_or("-").to_owned();
-            let row = [&server.name, server.engine, &server.jurisdiction, &server.place];
+            let place = server.place();
+            let row = [&server.name, server.engine, &server.jurisdiction, &place];
             let mut row: Vec<String> = row.iter().map(ToString::to_string).collect();
             row.extend([tls, max]);
             table.row(&row);
@@ -268,7 +323,7 @@ pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit
         let mut checked = Vec::new();
         for name in names {
             let described = match fleet.registry.find_server(name.as_str()).await {
-                Ok(server) => match describe_server(&administration(&server)).await {
+                Ok(server) => match describe_ways(&administration(&server)).await {
                     Ok(version) => Ok(version),
                     Err(error) => Err((error.code(), with_causes(&error))),
                 },

@@ -91,6 +91,7 @@ fn network(engine: Engine, rest: &str, folder: &Path) -> Result<Address, String>
         host,
         port,
         tls,
+        direct: None,
         database,
         login,
     }))

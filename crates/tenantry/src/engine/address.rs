@@ -17,9 +17,20 @@ pub enum Place {
         port: u16,
         /// How the connection is protected.
         tls: Tls,
+        /// Its own endpoint, where `host` and `port` are a pooler's; `None` where they are the server's.
+        direct: Option<DirectEndpoint>,
     },
     /// A folder of SQLite files.
     Folder(PathBuf),
+}
+
+/// A server's own endpoint beside that of its pooler; reached with the same TLS settings and logins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectEndpoint {
+    /// Its host name or IP address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
 }
 
 /// How a network connection is protected.
@@ -73,6 +84,8 @@ pub struct NetworkAddress {
     pub port: u16,
     /// How the connection is protected.
     pub tls: Tls,
+    /// The server's own endpoint, where `host` and `port` are a pooler's.
+    pub direct: Option<DirectEndpoint>,
     /// The database's name, quoted by whoever puts it into SQL.
     pub database: String,
     /// The login; migrations run as the tenant's own role.
@@ -111,6 +124,20 @@ impl Address {
             Self::Network(network) => network.engine,
             Self::Sqlite(_) => Engine::Sqlite,
         }
+    }
+
+    /// Returns the same database at the server's own endpoint; `None` if the address names no other.
+    pub fn direct(&self) -> Option<Self> {
+        let Self::Network(network) = self else {
+            return None;
+        };
+        let DirectEndpoint { host, port } = network.direct.clone()?;
+        Some(Self::Network(NetworkAddress {
+            host,
+            port,
+            direct: None,
+            ..network.clone()
+        }))
     }
 
     /// Returns the database's name: what messages call it.

@@ -14,7 +14,7 @@ mod sqlite;
 mod text;
 mod tls;
 
-pub use address::{Address, Login, NetworkAddress, Place, SqliteAddress, Tls};
+pub use address::{Address, DirectEndpoint, Login, NetworkAddress, Place, SqliteAddress, Tls};
 pub use create::{CreateError, NewDatabase};
 pub use error::{ApplyError, Certainty, DatabaseError, Holder, SessionError, StateAfter};
 pub(crate) use poll::random;

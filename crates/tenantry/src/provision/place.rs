@@ -181,11 +181,20 @@ fn add(products: &mut Vec<ProductType>, more: &[ProductType]) {
 /// Returns the address at which databases are created on a server.
 pub fn administration(server: &Server) -> Address {
     match (&server.place, &server.admin) {
-        (Place::Network { host, port, tls }, Some(admin)) => Address::Network(NetworkAddress {
+        (
+            Place::Network {
+                host,
+                port,
+                tls,
+                direct,
+            },
+            Some(admin),
+        ) => Address::Network(NetworkAddress {
             engine: server.engine,
             host: host.clone(),
             port: *port,
             tls: tls.clone(),
+            direct: direct.clone(),
             database: maintenance_database(server.engine).to_owned(),
             login: admin.clone(),
         }),

@@ -298,14 +298,19 @@ impl Registry {
         tenant_id: &TenantId,
         server: &ListedServer,
     ) -> Result<Address, RegistryError> {
-        let (host, port, tls) = match &server.place {
+        let (host, port, tls, direct) = match &server.place {
             Place::Folder(folder) => {
                 return Ok(Address::Sqlite(SqliteAddress {
                     folder: folder.clone(),
                     file: row.name.clone(),
                 }));
             }
-            Place::Network { host, port, tls } => (host, *port, tls),
+            Place::Network {
+                host,
+                port,
+                tls,
+                direct,
+            } => (host, *port, tls, direct),
         };
         let user = at(row).read("db_user", row.db_user.clone())?;
         let sealed = at(row).read("secret", row.secret.as_deref())?;
@@ -317,6 +322,7 @@ impl Registry {
             host: host.clone(),
             port,
             tls: tls.clone(),
+            direct: direct.clone(),
             database: row.name.clone(),
             login: Login { user, password },
         }))

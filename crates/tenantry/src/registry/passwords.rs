@@ -68,10 +68,11 @@ impl<'a> Purpose<'a> {
     }
 }
 
-/// Returns the endpoint of a server for a user; `None` for a folder, which needs no password.
+/// Returns the endpoint that a user's password is bound to: the given one, also where the server has one of its
+/// own behind a pooler; `None` for a folder, which needs no password.
 pub(super) fn endpoint_of(engine: Engine, place: &Place, user: &str) -> Option<Endpoint> {
     match place {
-        Place::Network { host, port, tls } => Some(Endpoint::new(engine, host, *port, tls, user)),
+        Place::Network { host, port, tls, .. } => Some(Endpoint::new(engine, host, *port, tls, user)),
         Place::Folder(_) => None,
     }
 }

@@ -60,6 +60,18 @@ const FILES: &[(&str, &str)] = &[
         "20260304000000_marks.sqlite.sql",
         include_str!("schema/20260304000000_marks.sqlite.sql"),
     ),
+    (
+        "20260305000000_direct_endpoint.postgres.sql",
+        include_str!("schema/20260305000000_direct_endpoint.postgres.sql"),
+    ),
+    (
+        "20260305000000_direct_endpoint.mysql.sql",
+        include_str!("schema/20260305000000_direct_endpoint.mysql.sql"),
+    ),
+    (
+        "20260305000000_direct_endpoint.sqlite.sql",
+        include_str!("schema/20260305000000_direct_endpoint.sqlite.sql"),
+    ),
 ];
 
 /// Returns the registry's schema for one engine, which is in this binary.
@@ -142,6 +154,7 @@ mod tests {
                 20_260_302_000_000,
                 20_260_303_000_000,
                 20_260_304_000_000,
+                20_260_305_000_000,
             ];
             assert_eq!(versions, expected, "{engine}");
         }

@@ -13,7 +13,7 @@ use super::entities::server::{ActiveModel, Column, Entity, Model};
 use super::passwords::{Purpose, endpoint_of};
 use super::rows::Row;
 use super::{Registry, RegistryError, now};
-use crate::engine::{Engine, Login, Place, Tls};
+use crate::engine::{DirectEndpoint, Engine, Login, Place, Tls};
 use crate::selection::nearest;
 use crate::server::Server;
 use crate::tenant::{Jurisdiction, ServerName};
@@ -200,7 +200,9 @@ impl Registry {
 /// Returns the row of a new server, without its administrator.
 fn unsealed(id: String, new: &NewServer) -> Result<Model, RegistryError> {
     let (host, port, folder, tls) = match &new.place {
-        Place::Network { host, port, tls } => (Some(host.clone()), Some(i32::from(*port)), None, Some(tls)),
+        Place::Network { host, port, tls, .. } => {
+            (Some(host.clone()), Some(i32::from(*port)), None, Some(tls))
+        }
         Place::Folder(folder) => (None, None, Some(folder_text(folder)?), None),
     };
     let (tls_mode, ca_pem) = match tls {
@@ -227,7 +229,16 @@ fn unsealed(id: String, new: &NewServer) -> Result<Model, RegistryError> {
         max_parallel: new.max_parallel.map(|n| i32::try_from(n).unwrap_or(i32::MAX)),
         server_version: new.server_version.clone(),
         created_at: now(),
+        direct_host: direct_of(&new.place).map(|direct| direct.host.clone()),
+        direct_port: direct_of(&new.place).map(|direct| i32::from(direct.port)),
     })
+}
+
+fn direct_of(place: &Place) -> Option<&DirectEndpoint> {
+    match place {
+        Place::Network { direct, .. } => direct.as_ref(),
+        Place::Folder(_) => None,
+    }
 }
 
 fn folder_text(folder: &std::path::Path) -> Result<String, RegistryError> {
@@ -271,9 +282,18 @@ fn place(row: &Model) -> Option<Place> {
         "disable" => Tls::Disable,
         _ => return None,
     };
+    let direct = match (&row.direct_host, row.direct_port) {
+        (Some(host), Some(port)) => Some(DirectEndpoint {
+            host: host.clone(),
+            port: u16::try_from(port).ok()?,
+        }),
+        (None, None) => None,
+        (_, _) => return None,
+    };
     Some(Place::Network {
         host: row.host.clone()?,
         port: u16::try_from(row.port?).ok()?,
         tls,
+        direct,
     })
 }

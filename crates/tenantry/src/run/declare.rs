@@ -10,6 +10,7 @@ use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::runner::{Job, machine_of};
 use super::target::open_options;
+use super::way::Way;
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::{self, Amendment, ApplyError, Session, SessionError, Unit, random};
@@ -191,7 +192,7 @@ impl<'a> Work<'a> {
     async fn session(&mut self) -> Result<Vec<String>, Refused> {
         let target = &self.job.target;
         let options = open_options(target, self.options, &self.declaration.id);
-        let mut session = engine::open(&target.address, &options).await?;
+        let mut session = engine::open(&self.way().to(&target.address), &options).await?;
         let wanted = self.entries(session.as_mut()).await?;
         if wanted.is_empty() {
             return Ok(std::mem::take(&mut self.in_doubt));
@@ -216,6 +217,17 @@ impl<'a> Work<'a> {
             return Err(Refused::Run(Ended::Apply(error, Box::new(self.unit(None)))));
         }
         Ok(names)
+    }
+
+    /// A statement outside a transaction is looked at under the lock of a session.
+    fn way(&self) -> Way {
+        let migration = self.job.track.find(self.declaration.version);
+        match (&self.declaration.says, migration) {
+            (Says::Decide { .. } | Says::Look, Some(migration)) => {
+                Way::of_migration(&self.job.target.address, migration)
+            }
+            (_, _) => Way::Given,
+        }
     }
 
     async fn entries(&self, session: &mut dyn Session) -> Result<Vec<Entry>, Refused> {

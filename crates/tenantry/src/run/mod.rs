@@ -19,6 +19,7 @@ mod runner;
 mod target;
 mod units;
 mod watch;
+mod way;
 
 pub use control::{Control, Stop};
 pub use declare::{Declaration, Declared, Noted, Says, declare};

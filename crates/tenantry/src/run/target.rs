@@ -15,6 +15,7 @@ use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::units::{needs_own_session, units};
 use super::watch::{Watching, words};
+use super::way::Way;
 use crate::direction::Direction;
 use crate::engine::{self, ApplyError, Holder, OpenOptions, Recorded, Session, SessionError, Unit, random};
 use crate::history::{History, Phase};
@@ -46,7 +47,7 @@ impl Shared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reached {
     Goal,
-    /// What is left must not share the session with what it did.
+    /// What is left must not share the session with what it did, or needs another endpoint.
     NextSession,
 }
 
@@ -65,6 +66,8 @@ struct Work<'a> {
     deadline: Option<Instant>,
     /// Whether nothing was applied before this attempt; what it did since makes no shorter transactions.
     fresh: bool,
+    /// Where the next session is opened.
+    way: Way,
     attempts: usize,
     attempt_ids: HashSet<String>,
     /// The newest version when the history was first read.
@@ -92,6 +95,7 @@ pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared:
         trying_since: Instant::now(),
         deadline: shared.options.target_timeout.map(|time| Instant::now() + time),
         fresh: false,
+        way: Way::Given,
         attempts: 0,
         attempt_ids: HashSet::new(),
         from: None,
@@ -173,8 +177,9 @@ impl Work<'_> {
                 .saturating_sub(self.trying_since.elapsed()),
             ..open_options(self.target, &shared.options, &shared.run_id)
         };
+        let address = self.way.to(&self.target.address);
         let mut session = tokio::select! {
-            opened = engine::open(&self.target.address, &options) => opened.map_err(Ended::Session)?,
+            opened = engine::open(&address, &options) => opened.map_err(Ended::Session)?,
             () = self.shared.control.reached(Stop::Cancel) => return Err(Ended::Stopped),
             () = up(self.deadline) => return Err(Ended::Stopped),
         };
@@ -189,6 +194,10 @@ impl Work<'_> {
             // Between two units nothing is half-way: what is left is simply not done.
             if self.shared.control.requested() >= Stop::Cancel || self.is_out_of_time() {
                 return Err(Ended::Stopped);
+            }
+            let way = Way::of(&self.target.address, &steps);
+            if std::mem::replace(&mut self.way, way) != way {
+                return Ok(Reached::NextSession);
             }
             let alone = needs_own_session(&steps);
             if before.replace(alone).is_some_and(|before| before || alone) {

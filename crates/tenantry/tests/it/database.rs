@@ -61,6 +61,7 @@ impl TestServer {
             host: self.host.clone(),
             port: self.port,
             tls: Tls::Disable,
+            direct: None,
             database: database.to_owned(),
             login: Login {
                 user: self.user.clone(),

@@ -20,6 +20,8 @@ mod isolation;
 #[cfg(test)]
 mod mysql;
 #[cfg(test)]
+mod pooler;
+#[cfg(test)]
 mod postgres_create;
 #[cfg(test)]
 mod postgres_outside;

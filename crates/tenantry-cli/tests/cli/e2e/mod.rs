@@ -10,6 +10,7 @@ mod left_out;
 mod lost;
 mod mark;
 mod one;
+mod pooler;
 mod rollback;
 mod session_lost;
 mod signals;

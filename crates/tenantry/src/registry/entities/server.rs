@@ -22,6 +22,8 @@ pub struct Model {
     pub max_parallel: Option<i32>,
     pub server_version: Option<String>,
     pub created_at: i64,
+    pub direct_host: Option<String>,
+    pub direct_port: Option<i32>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

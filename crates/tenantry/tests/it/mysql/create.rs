@@ -25,6 +25,7 @@ async fn create(server: &Server, admin: &Login, new: &NewDatabase) -> Result<(),
         host: server.host.clone(),
         port: server.port,
         tls: Tls::Disable,
+        direct: None,
         database: "mysql".to_owned(),
         login: admin.clone(),
     };
@@ -56,6 +57,7 @@ async fn a_database_is_created_once_and_its_user_can_migrate_it_and_nothing_else
         host: server.host.clone(),
         port: server.port,
         tls: Tls::Disable,
+        direct: None,
         database: name.clone(),
         login: new.login.clone().unwrap(),
     };

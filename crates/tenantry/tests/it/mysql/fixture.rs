@@ -119,6 +119,7 @@ impl Database {
             host: self.server.host.clone(),
             port: self.server.port,
             tls: Tls::Disable,
+            direct: None,
             database: self.name.clone(),
             login: self.server.login(),
         }

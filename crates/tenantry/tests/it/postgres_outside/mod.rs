@@ -19,11 +19,11 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::database::{TestDatabase, fresh};
 
-const TABLE: (&str, &str) = (
+pub(super) const TABLE: (&str, &str) = (
     "1_table.sql",
     "CREATE TABLE t (n int);\nINSERT INTO t VALUES (1), (2);\n",
 );
-const INDEX: (&str, &str) = (
+pub(super) const INDEX: (&str, &str) = (
     "2_index.sql",
     "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY t_n ON t (n);\n",
 );
@@ -35,14 +35,14 @@ const UNIQUE: (&str, &str) = (
     "2_index.sql",
     "-- tenantry: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY t_n ON t (n);\n",
 );
-const LATER: (&str, &str) = ("3_later.sql", "ALTER TABLE t ADD COLUMN later int;\n");
+pub(super) const LATER: (&str, &str) = ("3_later.sql", "ALTER TABLE t ADD COLUMN later int;\n");
 /// What is seen of the index: once, and whether it is whole.
-const SEEN: &str = "SELECT string_agg((i.indisvalid AND i.indisready)::text, ',') FROM pg_index i \
+pub(super) const SEEN: &str = "SELECT string_agg((i.indisvalid AND i.indisready)::text, ',') FROM pg_index i \
  JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname LIKE 't\\_n%'";
-const PHASES: &str =
+pub(super) const PHASES: &str =
     "SELECT string_agg(version || ' ' || phase, ', ' ORDER BY version) FROM _tenantry_history";
 
-fn track(files: &[(&str, &str)]) -> Track {
+pub(super) fn track(files: &[(&str, &str)]) -> Track {
     Track::from_files(TrackName::Tenant, Engine::Postgres, files).unwrap()
 }
 
@@ -63,7 +63,7 @@ async fn open(database: &TestDatabase) -> Box<dyn Session> {
 }
 
 /// Carries out in an open session what its history asks for, a unit for each migration.
-async fn carry_on(
+pub(super) async fn carry_on(
     session: &mut dyn Session,
     track: &Track,
     goal: &Goal,
@@ -76,7 +76,7 @@ async fn carry_on(
 }
 
 /// One session as a run opens it; begins anew where somebody else came between.
-async fn to_head(database: &TestDatabase, track: &Track) -> Result<Vec<Recorded>, ApplyError> {
+pub(super) async fn to_head(database: &TestDatabase, track: &Track) -> Result<Vec<Recorded>, ApplyError> {
     loop {
         match carry_on(open(database).await.as_mut(), track, &Goal::Head).await {
             Err(ApplyError::Fenced) => {}
@@ -86,14 +86,14 @@ async fn to_head(database: &TestDatabase, track: &Track) -> Result<Vec<Recorded>
 }
 
 /// Another program's connection.
-struct Other {
+pub(crate) struct Other {
     client: Client,
     _driver: JoinSet<()>,
 }
 
 impl Other {
-    async fn connect(database: &TestDatabase) -> Self {
-        let Address::Network(at) = &database.address else {
+    pub(crate) async fn connect(database: &TestDatabase) -> Self {
+        let Address::Network(at) = &database.direct else {
             panic!("PostgreSQL is a network engine")
         };
         let mut config = tokio_postgres::Config::new();
@@ -115,7 +115,7 @@ impl Other {
         }
     }
 
-    async fn run(&self, sql: &str) -> String {
+    pub(crate) async fn run(&self, sql: &str) -> String {
         let messages = self.client.simple_query(sql).await.unwrap();
         let row = messages.into_iter().find_map(|message| {
             let SimpleQueryMessage::Row(row) = message else {
@@ -127,7 +127,7 @@ impl Other {
     }
 
     /// Asks until the answer is `t`.
-    async fn until(&self, sql: &str) {
+    pub(crate) async fn until(&self, sql: &str) {
         let asking = async {
             while self.run(sql).await != "t" {
                 tokio::task::yield_now().await;

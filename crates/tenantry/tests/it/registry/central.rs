@@ -127,6 +127,7 @@ impl Server {
             host: self.host.clone(),
             port: self.port,
             tls: Tls::Disable,
+            direct: None,
             database: database.to_owned(),
             login: Login {
                 user: self.user.clone(),

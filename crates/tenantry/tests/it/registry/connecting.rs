@@ -135,6 +135,7 @@ async fn connect_to(port: u16, timeout: Duration) -> (RegistryError, Duration) {
         host: "127.0.0.1".to_owned(),
         port,
         tls: Tls::Disable,
+        direct: None,
         database: "central".to_owned(),
         login: Login {
             user: "tenantry".to_owned(),

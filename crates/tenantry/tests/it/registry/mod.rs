@@ -52,6 +52,7 @@ fn new_server(name: &str) -> NewServer {
             tls: Tls::VerifyCa {
                 ca_pem: "-----BEGIN CERTIFICATE-----".to_owned(),
             },
+            direct: None,
         },
         admin: Some(Login {
             user: "admin".to_owned(),

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait as _, Statement};
 use secrecy::ExposeSecret as _;
-use tenantry::engine::Address;
+use tenantry::engine::{Address, DirectEndpoint, Place};
 use tenantry::registry::{Database, Registry, RegistryError, Tier};
 use tenantry::secret::SecretError;
 use tenantry::{Code, Selection};
@@ -17,6 +17,7 @@ super::on_every_engine!(
     a_resumed_creation_has_the_password_it_had,
     an_envelope_in_another_row_stays_closed,
     an_envelope_for_another_host_stays_closed,
+    a_direct_endpoint_is_found_again_and_closes_no_envelope,
     a_password_needs_a_key_and_sqlite_needs_none,
 );
 
@@ -97,6 +98,38 @@ async fn an_envelope_in_another_row_stays_closed(central: Central) {
         "{error:?}"
     );
     assert_eq!(locked(&registry).await, ["globex"]);
+}
+
+async fn a_direct_endpoint_is_found_again_and_closes_no_envelope(central: Central) {
+    let registry = central.registry().await;
+    let mut new = new_server("eu-db-1");
+    let Place::Network { direct, .. } = &mut new.place else {
+        panic!("a server on the network")
+    };
+    *direct = Some(DirectEndpoint {
+        host: "db1-itself.example.test".to_owned(),
+        port: 6543,
+    });
+    registry.add_server(&new).await.unwrap();
+    provisioned(&registry, "acme", "eu-db-1").await;
+    assert_eq!(registry.servers().await.unwrap()[0].place, new.place);
+    for (change, place) in [
+        ("port = port", Some("db1-itself.example.test:6543")),
+        ("direct_port = 7654", Some("db1-itself.example.test:7654")),
+        ("direct_host = NULL, direct_port = NULL", None),
+    ] {
+        let update = format!("UPDATE tenantry_servers SET {change}");
+        central.execute(&update).await;
+        registry.find_server("eu-db-1").await.unwrap();
+        let targets = registry
+            .targets(&Selection::default(), Tier::Tenant)
+            .await
+            .unwrap();
+        let address = &targets.targets[0].address;
+        assert_eq!(address.endpoint(), "db1.example.test:5432");
+        let direct = address.direct().map(|direct| direct.endpoint());
+        assert_eq!(direct.as_deref(), place, "{change}");
+    }
 }
 
 async fn an_envelope_for_another_host_stays_closed(central: Central) {

@@ -1,0 +1,2 @@
+-- A server's own endpoint, where the other one is a pooler's.
+ALTER TABLE tenantry_servers ADD COLUMN direct_host VARCHAR(255), ADD COLUMN direct_port INT;
