@@ -86,12 +86,16 @@ impl Failure {
 /// Returns whether nothing comes behind this error; what the session last did is not known here then.
 ///
 /// Class 57P: a shutdown, a crash, an administrator, an idle session. 25P03 and 25P04: a transaction that was idle or
-/// took too long, as that of a process that was frozen ("PostgreSQL Error Codes"). And whatever is FATAL ("Message
-/// Severity Levels"), as a pooler says it of a server that went away.
+/// took too long, as that of a process that was frozen ("PostgreSQL Error Codes"). Whatever is FATAL ("Message
+/// Severity Levels"). `PgBouncer` says it in class 08 of a server that went away, without the field that every server
+/// since 9.6 sends.
 fn ends_session(db: &DbError) -> bool {
-    let is_fatal = matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
-    let sqlstate = db.code().code();
-    is_fatal || sqlstate.starts_with("57P") || matches!(sqlstate, "25P03" | "25P04")
+    let code = db.code().code();
+    let is_over = match db.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        None => code.starts_with("08"),
+    };
+    is_over || code.starts_with("57P") || matches!(code, "25P03" | "25P04")
 }
 
 /// Returns the innermost words of an error.

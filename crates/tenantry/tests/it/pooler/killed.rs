@@ -1,13 +1,14 @@
-//! A deployer that goes away in mid-run.
+//! A deployer or a pool that goes away in mid-run.
 
 use std::sync::Arc;
 
+use tenantry::engine::{Address, NetworkAddress};
 use tenantry::plan::Goal;
-use tenantry::run::RunOptions;
+use tenantry::run::{Outcome, RunOptions};
 use tokio::task::JoinSet;
 
 use super::{EFFECT, NO_LOCK, ONE, carried_out, until_one_waits};
-use crate::database::{TestDatabase, pooled};
+use crate::database::{TestDatabase, pooled, query};
 use crate::postgres_outside::{Other, to_head, track};
 
 /// Waits for whoever has the row.
@@ -56,4 +57,37 @@ async fn a_deployer_that_vanishes_in_mid_run_leaves_no_lock() {
         to_head(&database, &track(&[EFFECT, ONE, UPDATE])).await.unwrap();
         is_there_once(&database).await;
     }
+}
+
+/// Gives the pooler itself a command.
+async fn tell_pooler(database: &TestDatabase, command: &str) {
+    let Address::Network(at) = &database.address else {
+        panic!("PostgreSQL is a network engine")
+    };
+    let admin = Address::Network(NetworkAddress {
+        database: "pgbouncer".to_owned(),
+        ..at.clone()
+    });
+    query(&admin, &format!("{command} {}", at.database)).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_the_pooler_cuts_is_lost_and_the_run_goes_on() {
+    let Some(database) = pooled("20").await else {
+        return;
+    };
+    let database = Arc::new(database);
+    let other = Other::connect(&database).await;
+    let mut work = begin(&database, &other).await;
+    tell_pooler(&database, "KILL").await;
+    other.until(NO_LOCK).await;
+    other.run("ROLLBACK").await;
+    tell_pooler(&database, "RESUME").await;
+    let report = work.join_next().await.unwrap().unwrap();
+    assert_eq!(
+        (report.outcome, report.attempts > 1),
+        (Outcome::Applied, true),
+        "{report:?}"
+    );
+    is_there_once(&database).await;
 }
