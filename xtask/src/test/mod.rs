@@ -97,7 +97,7 @@ fn faults(servers: &Servers) -> Command {
             "--features=faults",
             "--test=faults",
         ])
-        .envs(servers.running.iter().flat_map(environment::of));
+        .envs(environment::of(servers));
     command
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn run(given: &[String], signals: &Signals) -> anyhow::Result<ExitCod
     anyhow::ensure!(built.success(), "the tests cannot be built");
     let servers = Servers::start(&Engine::ALL, Durability::Fast, signals)?;
     for skipped in &servers.skipped {
-        say::line(&format!("torture: no {}: {}", skipped.engine, skipped.why));
+        say::line(&format!("torture: no {}: {}", skipped.what, skipped.why));
     }
     let folder = workspace::root().join("target/torture");
     fs::create_dir_all(&folder)?;
@@ -69,7 +69,7 @@ fn carry_out(
     command
         .args(["--", "--nocapture"])
         .env("TENANTRY_TORTURE", arguments.how_often())
-        .envs(servers.running.iter().flat_map(environment::of))
+        .envs(environment::of(servers))
         .stdout(said.try_clone()?)
         .stderr(said);
     if let Some(seed) = arguments.seed {
