@@ -60,7 +60,9 @@ async fn postgres_cuts_where_we_cut() {
         work.spawn(async move { check_all(&database, share).await });
     }
     let logged = work.join_all().await;
-    let log = fs::read_to_string(log_of(Engine::Postgres)).unwrap();
+    // Other tests have databases in other encodings, whose statements the server logs as they came.
+    let log = fs::read(log_of(Engine::Postgres)).unwrap();
+    let log = String::from_utf8_lossy(&log);
     for entries in &logged {
         assert_logged(&log, entries);
     }
