@@ -1,6 +1,7 @@
 //! The project's own tasks; this file is the list of them.
 
 mod bench;
+mod flags;
 mod process;
 mod say;
 mod signals;

@@ -1,7 +1,8 @@
 //! The arguments of `cargo xtask bench`.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
+use crate::flags::number;
 use crate::test::servers::Engine;
 
 /// Something to measure.
@@ -100,14 +101,6 @@ impl Arguments {
             })
         };
         Engine::ALL.into_iter().filter(|engine| needs(*engine)).collect()
-    }
-}
-
-fn number(flag: &str, value: Option<&String>) -> anyhow::Result<usize> {
-    let value = value.with_context(|| format!("{flag} needs a number"))?;
-    match value.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => bail!("{flag}: `{value}` is not a number from 1"),
     }
 }
 

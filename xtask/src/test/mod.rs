@@ -45,9 +45,14 @@ pub(crate) fn all(arguments: &[String], signals: &Signals) -> anyhow::Result<Exi
     let status = process::run(&mut all, signals)?;
     steps.add("cargo test", Outcome::of(status), begun.elapsed());
     if arguments.is_empty() {
-        let begun = Instant::now();
-        let status = process::run(&mut under_fire(&servers), signals)?;
-        steps.add("cargo test, under fire", Outcome::of(status), begun.elapsed());
+        for (name, mut command) in [
+            ("cargo test, under fire", under_fire(&servers)),
+            ("cargo test, alone", alone(&servers)),
+        ] {
+            let begun = Instant::now();
+            let status = process::run(&mut command, signals)?;
+            steps.add(name, Outcome::of(status), begun.elapsed());
+        }
     }
     drop(servers);
     Ok(steps.finish(steps::exit_code(status)))
@@ -113,14 +118,23 @@ fn faults(servers: &Servers) -> Command {
 /// The tests that need the machine for themselves: others beside them would miss their times.
 const UNDER_FIRE: &str = "kill::";
 
-/// They failed once in a fresh clone and are carried out by `cargo xtask torture` alone until that is understood.
-const NOT_YET: [&str; 2] = ["kill::disk", "kill::queue"];
+/// Those of them that measure, or have a whole server stand on a disk: nothing at all beside them.
+const ALONE: [&str; 2] = ["kill::disk::", "kill::queue::"];
 
 fn under_fire(servers: &Servers) -> Command {
     let mut command = cargo();
     command
         .args(["test", "--workspace", "--test=cli", "--", UNDER_FIRE])
-        .args(NOT_YET.iter().flat_map(|name| ["--skip", name]))
+        .args(ALONE.iter().flat_map(|name| ["--skip", name]))
+        .envs(environment::of(servers));
+    command
+}
+
+fn alone(servers: &Servers) -> Command {
+    let mut command = cargo();
+    command
+        .args(["test", "--workspace", "--test=cli", "--", "--test-threads=1"])
+        .args(ALONE)
         .envs(environment::of(servers));
     command
 }

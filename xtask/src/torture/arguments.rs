@@ -1,6 +1,8 @@
 //! The arguments of `cargo xtask torture`, and the list of its rows.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
+
+use crate::flags::number;
 
 /// Something that is done to the product again and again.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,50 +11,80 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// What happens.
     pub(crate) what: &'static str,
+    /// The program that its tests are in.
+    pub(crate) program: Program,
     /// What the names of its tests have in common.
     pub(crate) filter: &'static str,
 }
 
+/// A program of tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// That of the usual build.
+    Cli,
+    /// That of the build in which faults can be asked for.
+    Faults,
+}
+
+impl Program {
+    /// Every program.
+    pub(crate) const ALL: [Self; 2] = [Self::Cli, Self::Faults];
+}
+
 /// Every row, in the order in which they are done.
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 9] = [
     Row {
         name: "kills",
         what: "deployers are killed at random, often two at once",
+        program: Program::Cli,
         filter: "kill::deployers::",
+    },
+    Row {
+        name: "points",
+        what: "a deployer dies at every named step",
+        program: Program::Faults,
+        filter: "a_deployer_may_die",
     },
     Row {
         name: "sessions",
         what: "the server ends sessions of ours at random",
+        program: Program::Cli,
         filter: "kill::sessions::",
     },
     Row {
         name: "servers",
         what: "the server is killed and started again",
+        program: Program::Cli,
         filter: "kill::servers::",
     },
     Row {
         name: "cuts",
         what: "the connection is cut behind each byte",
+        program: Program::Cli,
         filter: "kill::cuts::",
     },
     Row {
         name: "frozen",
         what: "a deployer is frozen and wakes up later",
+        program: Program::Cli,
         filter: "kill::frozen::",
     },
     Row {
         name: "queue",
         what: "readers while an ALTER waits for a long SELECT",
+        program: Program::Cli,
         filter: "kill::queue::",
     },
     Row {
         name: "disk",
         what: "the disk is full",
+        program: Program::Cli,
         filter: "kill::disk::",
     },
     Row {
         name: "input",
         what: "files that must be refused",
+        program: Program::Cli,
         filter: "e2e::bad_input::",
     },
 ];
@@ -94,14 +126,6 @@ impl Arguments {
 
 fn names() -> String {
     ROWS.map(|row| row.name).join(", ")
-}
-
-fn number(flag: &str, value: Option<&String>) -> anyhow::Result<u64> {
-    let value = value.with_context(|| format!("{flag} needs a number"))?;
-    match value.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => bail!("{flag}: `{value}` is not a number from 1"),
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use self::arguments::{Arguments, Row};
+use self::arguments::{Arguments, Program, Row};
 use self::table::Table;
 use crate::process;
 use crate::say;
@@ -26,8 +26,12 @@ use crate::workspace;
 pub(crate) fn run(given: &[String], signals: &Signals) -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse(given)?;
     say::line("torture: builds the tests");
-    let built = process::run(test(None).arg("--no-run"), signals)?;
-    anyhow::ensure!(built.success(), "the tests cannot be built");
+    for program in Program::ALL {
+        if arguments.rows.iter().any(|row| row.program == program) {
+            let built = process::run(test(program).arg("--no-run"), signals)?;
+            anyhow::ensure!(built.success(), "the tests cannot be built");
+        }
+    }
     let servers = Servers::start(&Engine::ALL, Durability::Fast, signals)?;
     for skipped in &servers.skipped {
         say::line(&format!("torture: no {}: {}", skipped.what, skipped.why));
@@ -65,9 +69,9 @@ fn carry_out(
         log.display()
     ));
     let said = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-    let mut command = test(Some(row.filter));
+    let mut command = test(row.program);
     command
-        .args(["--", "--nocapture"])
+        .args([row.filter, "--", "--nocapture"])
         .env("TENANTRY_TORTURE", arguments.how_often())
         .envs(environment::of(servers))
         .stdout(said.try_clone()?)
@@ -93,10 +97,13 @@ fn lossy(log: &PathBuf) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&fs::read(log)?).into_owned())
 }
 
-/// Returns the command's tests, or those whose names begin so.
-fn test(filter: Option<&str>) -> Command {
+/// Returns a program of the command's tests.
+fn test(program: Program) -> Command {
     let mut command = cargo();
-    command.args(["test", "--quiet", "--package", "tenantry-cli", "--test", "cli"]);
-    command.args(filter);
+    command.args(["test", "--quiet", "--package", "tenantry-cli"]);
+    command.args(match program {
+        Program::Cli => &["--test", "cli"][..],
+        Program::Faults => &["--features", "faults", "--test", "faults"],
+    });
     command
 }

@@ -5,7 +5,8 @@ use std::time::Instant;
 use tenantry::engine::Engine;
 use tenantry::faults::Point;
 
-use crate::fleet::{DEPLOY, Fleet, KINDS, LARGE, SMALL, TENANTS, kills_per_point, points_of};
+use crate::fleet::{DEPLOY, Fleet, KINDS, LARGE, NO_SERVER, SHARE, SMALL, TENANTS, points_of};
+use crate::row::Row;
 use crate::say;
 use crate::track::Kind;
 
@@ -20,18 +21,21 @@ const FORWARDS: [Point; 3] = [
 
 #[test]
 fn on_postgres_a_deployer_may_die_on_the_way_back() {
-    die_on_the_way_back(Engine::Postgres, SMALL, &points(Engine::Postgres));
-    die_on_the_way_back(Engine::Postgres, LARGE.0, LARGE.1);
+    let mut row = Row::begin(&SHARE, "PostgreSQL, back");
+    die_on_the_way_back(&mut row, Engine::Postgres, SMALL, &points(Engine::Postgres));
+    die_on_the_way_back(&mut row, Engine::Postgres, LARGE.0, LARGE.1);
 }
 
 #[test]
 fn on_mariadb_a_deployer_may_die_on_the_way_back() {
-    die_on_the_way_back(Engine::MySql, KINDS, &points(Engine::MySql));
+    let mut row = Row::begin(&SHARE, "MariaDB, back");
+    die_on_the_way_back(&mut row, Engine::MySql, KINDS, &points(Engine::MySql));
 }
 
 #[test]
 fn on_sqlite_a_deployer_may_die_on_the_way_back() {
-    die_on_the_way_back(Engine::Sqlite, KINDS, &points(Engine::Sqlite));
+    let mut row = Row::begin(&SHARE, "SQLite, back");
+    die_on_the_way_back(&mut row, Engine::Sqlite, KINDS, &points(Engine::Sqlite));
 }
 
 fn points(engine: Engine) -> Vec<Point> {
@@ -40,9 +44,9 @@ fn points(engine: Engine) -> Vec<Point> {
     points
 }
 
-fn die_on_the_way_back(engine: Engine, kinds: &'static [Kind], points: &[Point]) {
+fn die_on_the_way_back(row: &mut Row, engine: Engine, kinds: &'static [Kind], points: &[Point]) {
     let Some(mut fleet) = Fleet::start(engine, kinds) else {
-        return;
+        return row.skip(NO_SERVER);
     };
     let migrations = u32::try_from(fleet.kinds).unwrap() * ROUNDS;
     fleet.tracks.grow_both_ways(&fleet.platform, migrations);
@@ -50,8 +54,9 @@ fn die_on_the_way_back(engine: Engine, kinds: &'static [Kind], points: &[Point])
     for point in points {
         let begin = Instant::now();
         fleet.platform.ends(0, &DEPLOY);
-        for kill in 0..kills_per_point() {
+        for kill in 0..row.wanted() {
             dies_at(&fleet, *point, kill);
+            row.count(1, 1);
         }
         fleet.finishes(*point, begin);
     }

@@ -7,11 +7,14 @@ use tenantry::faults::Point;
 
 use crate::deployer::{End, run};
 use crate::platform::Platform;
+use crate::row::Share;
 use crate::track::{Kind, Tracks};
 use crate::{invariants, say};
 
 pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "hooli"];
 pub(crate) const DEPLOY: [&str; 4] = ["migrate", "all-tenants", "-j", "3"];
+/// Why a row is skipped.
+pub(crate) const NO_SERVER: &str = "there is no server";
 /// What makes work for every step.
 pub(crate) const KINDS: &[Kind] = &[
     Kind::Table,
@@ -26,15 +29,13 @@ pub(crate) const SMALL: &[Kind] = &[Kind::Table, Kind::Altered, Kind::Column, Ki
 /// PostgreSQL's own, for the points in the middle of a transaction that needs several messages.
 pub(crate) const LARGE: (&[Kind], &[Point]) = (&[Kind::Own], &[Point::PostgresPartAnswered]);
 
-/// Returns how often a deployer dies at each step.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a person asks for more than one wants to wait for each time"
-)]
-pub(crate) fn kills_per_point() -> usize {
-    let given = std::env::var("TENANTRY_TEST_KILLS_PER_POINT").ok();
-    given.map_or(3, |count| count.parse().unwrap())
-}
+/// How often a deployer dies at each step.
+pub(crate) const SHARE: Share = Share {
+    row: "points",
+    ci: 3,
+    whole: 20,
+    minutes: 60,
+};
 
 /// Returns the points of an engine, without those of a large transaction.
 pub(crate) fn points_of(engine: Engine) -> Vec<Point> {

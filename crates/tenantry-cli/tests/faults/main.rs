@@ -1,7 +1,7 @@
 //! The build with the feature `faults`: deployers die at every step of every protocol, and defects that were
 //! put in on purpose are caught.
 //!
-//! `TENANTRY_TEST_KILLS_PER_POINT` says how often a deployer dies at each step.
+//! How often a deployer dies at each step: `Share` in `fleet.rs`.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -27,6 +27,13 @@ mod output;
 )]
 #[path = "../cli/platform.rs"]
 mod platform;
+#[expect(
+    dead_code,
+    clippy::print_stdout,
+    reason = "nothing is random here; a row tells its result"
+)]
+#[path = "../cli/kill/row.rs"]
+mod row;
 mod scenes;
 mod seeds;
 #[expect(dead_code, reason = "the kill loop needs more of it than we do")]

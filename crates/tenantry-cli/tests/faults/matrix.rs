@@ -6,8 +6,9 @@ use tenantry::engine::Engine;
 use tenantry::faults::Point;
 
 use crate::fleet::{
-    DEPLOY, Fleet, KINDS, LARGE, SMALL, TENANTS, kills_per_point, leave_half_made, points_of,
+    DEPLOY, Fleet, KINDS, LARGE, NO_SERVER, SHARE, SMALL, TENANTS, leave_half_made, points_of,
 };
+use crate::row::Row;
 use crate::say;
 use crate::track::Kind;
 
@@ -24,38 +25,42 @@ const FIRST: [Point; 2] = [Point::MysqlTablesMade, Point::SqliteTablesMade];
 
 #[test]
 fn on_postgres_a_deployer_may_die_at_every_step() {
-    die_at_every_point(Engine::Postgres, SMALL, &points(Engine::Postgres));
-    die_at_every_point(Engine::Postgres, LARGE.0, LARGE.1);
-    die_at_every_point(Engine::Postgres, SLOW, &of_registry());
+    let mut row = Row::begin(&SHARE, "PostgreSQL");
+    die_at_every_point(&mut row, Engine::Postgres, SMALL, &points(Engine::Postgres));
+    die_at_every_point(&mut row, Engine::Postgres, LARGE.0, LARGE.1);
+    die_at_every_point(&mut row, Engine::Postgres, SLOW, &of_registry());
 }
 
 #[test]
 fn on_mariadb_a_deployer_may_die_at_every_step() {
-    die_at_every_point(Engine::MySql, KINDS, &points(Engine::MySql));
-    die_at_every_point(Engine::MySql, SLOW, &of_registry());
+    let mut row = Row::begin(&SHARE, "MariaDB");
+    die_at_every_point(&mut row, Engine::MySql, KINDS, &points(Engine::MySql));
+    die_at_every_point(&mut row, Engine::MySql, SLOW, &of_registry());
 }
 
 #[test]
 fn on_sqlite_a_deployer_may_die_at_every_step() {
-    die_at_every_point(Engine::Sqlite, KINDS, &points(Engine::Sqlite));
-    die_at_every_point(Engine::Sqlite, SLOW, &of_registry());
+    let mut row = Row::begin(&SHARE, "SQLite");
+    die_at_every_point(&mut row, Engine::Sqlite, KINDS, &points(Engine::Sqlite));
+    die_at_every_point(&mut row, Engine::Sqlite, SLOW, &of_registry());
 }
 
-fn die_at_every_point(engine: Engine, kinds: &'static [Kind], points: &[Point]) {
-    for some in points.chunks((KILLS_OF_A_FLEET / kills_per_point()).max(1)) {
-        die_at_points(engine, kinds, some);
+fn die_at_every_point(row: &mut Row, engine: Engine, kinds: &'static [Kind], points: &[Point]) {
+    for some in points.chunks((KILLS_OF_A_FLEET / row.wanted()).max(1)) {
+        die_at_points(row, engine, kinds, some);
     }
 }
 
-fn die_at_points(engine: Engine, kinds: &'static [Kind], points: &[Point]) {
+fn die_at_points(row: &mut Row, engine: Engine, kinds: &'static [Kind], points: &[Point]) {
     let Some(mut fleet) = Fleet::start(engine, kinds) else {
-        return;
+        return row.skip(NO_SERVER);
     };
     let begin = Instant::now();
     for point in points {
         let begin = Instant::now();
-        for kill in 0..kills_per_point() {
+        for kill in 0..row.wanted() {
             dies_at(&mut fleet, *point, kill);
+            row.count(1, 1);
         }
         fleet.finishes(*point, begin);
     }
