@@ -56,12 +56,33 @@ pub(crate) enum ServerCommand {
     /// List the servers
     #[command(before_help = "Examples:\n  tenantry server list\n  tenantry server list --json")]
     List,
+    /// Change what is known of a server
+    #[command(
+        before_help = "Examples:\n  tenantry server set eu-db-1 --direct-host db.eu.internal\n  tenantry server set eu-db-1 --no-direct-host"
+    )]
+    Set(ServerSet),
     /// Connect to servers and say what they can do
     #[command(before_help = "Examples:\n  tenantry server check\n  tenantry server check eu-db-1")]
     Check {
         /// The server; all if left out
         name: Option<ServerName>,
     },
+}
+
+/// `server set`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServerSet {
+    /// The server
+    pub(crate) name: ServerName,
+    /// The server's own host, where it is known by a pooler in front of PostgreSQL
+    #[arg(long, value_name = "HOST", required_unless_present = "no_direct_host")]
+    pub(crate) direct_host: Option<String>,
+    /// The port there; the engine's usual one if left out
+    #[arg(long, value_name = "PORT", requires = "direct_host", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) direct_port: Option<u16>,
+    /// It is known by its own endpoint
+    #[arg(long, conflicts_with = "direct_host")]
+    pub(crate) no_direct_host: bool,
 }
 
 /// `server add`.

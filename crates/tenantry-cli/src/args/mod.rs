@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use fleet::{
-    EngineName, ProductCommand, ProductProvision, ServerAdd, ServerCommand, TenantCommand, TenantCreate,
-    TlsMode,
+    EngineName, ProductCommand, ProductProvision, ServerAdd, ServerCommand, ServerSet, TenantCommand,
+    TenantCreate, TlsMode,
 };
 pub(crate) use migrate::{Ahead, Back, Make, MarkArgs, MigrateCommand, ResolveArgs, Whom};
 pub(crate) use select::{Limits, Selection as Chosen};

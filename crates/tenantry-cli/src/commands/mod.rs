@@ -246,6 +246,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CommandError> {
         Command::Migrate(command) => migrate(context, command),
         Command::Server(ServerCommand::Add(add)) => server::add(context, &add),
         Command::Server(ServerCommand::List) => server::list(context),
+        Command::Server(ServerCommand::Set(set)) => server::set(context, &set),
         Command::Server(ServerCommand::Check { name }) => server::check(context, name.as_ref()),
         Command::Tenant(TenantCommand::Create(create)) => tenant::create(context, &create),
         Command::Tenant(TenantCommand::List { selection }) => tenant::list(context, &selection),

@@ -16,10 +16,6 @@ const TOO_LONG: &str = "write it as several statements, or raise max_allowed_pac
 const STRING_RULES: &str = "write the string without a backslash before its quote ('it''s', CONCAT('C:', CHAR(92))), or \
                             take the mode out of the server's sql_mode";
 
-/// What helps where a step needs the server and not its pooler.
-const POOLER: &str = "give the server's own endpoint beside the pooler's: --direct-host of  tenantry server add  (for a \
-                      server that is registered:  tenantry explain TN-5007)";
-
 /// What helps, the likeliest first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Advice {
@@ -39,6 +35,14 @@ pub(crate) enum Then {
     Done,
 }
 
+/// Says where the server's own endpoint is to be named, for a step that needs the server and not its pooler.
+fn around_pooler(target: &TargetReport) -> String {
+    match &target.server {
+        Some(server) => format!("tenantry server set {server} --direct-host <host>"),
+        None => "give the central database's URL the server's own endpoint".to_owned(),
+    }
+}
+
 /// Returns what to do about a failure of this target.
 pub(crate) fn advice(failure: &Failure, targets: &[&TargetReport]) -> Advice {
     let Some(target) = targets.first() else {
@@ -52,7 +56,7 @@ pub(crate) fn advice(failure: &Failure, targets: &[&TargetReport]) -> Advice {
         4012 => (vec![look_again(failure, targets)], Then::Done),
         2015 => (vec![TOO_LONG.to_owned()], Then::Again),
         2016 => (vec![STRING_RULES.to_owned()], Then::Again),
-        5007 => (vec![POOLER.to_owned()], Then::Again),
+        5007 => (vec![around_pooler(target)], Then::Again),
         3005 => (no_way_back(failure, target), Then::Done),
         3010 => (vec![alone(target)], Then::Done),
         4008 => (versions(failure), Then::Done),

@@ -307,7 +307,8 @@ fn not_provisioned(tenant: &Tenant, track: &TrackName) -> TargetReport {
 }
 
 fn locked(target: &LockedTarget) -> TargetReport {
-    let failure = Failure::bare(Code(7004), target.error.to_string());
+    let what = format!("the password of {} cannot be used: {}", target.of, target.error);
+    let failure = Failure::bare(Code(7004), what);
     TargetReport {
         database_id: target.database_id.clone(),
         failure: Some(failure),

@@ -312,6 +312,7 @@ impl Registry {
                 direct,
             } => (host, *port, tls, direct),
         };
+        self.check_direct(server)?;
         let user = at(row).read("db_user", row.db_user.clone())?;
         let sealed = at(row).read("secret", row.secret.as_deref())?;
         let endpoint = crate::secret::Endpoint::new(server.engine, host, port, tls, &user);

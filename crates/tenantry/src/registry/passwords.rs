@@ -1,23 +1,46 @@
-//! Sealing and opening the passwords that the registry keeps, each under the place it belongs to.
+//! Sealing and opening the passwords that the registry keeps, each under the place it belongs to, and the endpoints
+//! that they may be sent to beside it.
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::entities::{database, server};
+use super::servers::ListedServer;
 use super::{Registry, RegistryError};
 use crate::engine::{Engine, Place};
 use crate::secret::{Binding, Endpoint, Envelope, KeyId, SecretError, open, seal};
 use crate::tenant::{ServerName, TenantId};
 
-/// What a password is for, as its envelope is bound to it.
+/// Whose an envelope is.
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    /// A server's administrator's password.
+    Admin,
+    /// A server's own endpoint, behind the pooler's.
+    Direct,
+    /// The password of a tenant's database.
+    Database(&'a TenantId),
+}
+
+impl Kind<'_> {
+    /// Returns table, column and purpose.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Admin => ("tenantry_servers", "admin_secret", "admin-login"),
+            Self::Direct => ("tenantry_servers", "direct_seal", "direct-endpoint"),
+            Self::Database(_) => ("tenantry_databases", "secret", "tenant-login"),
+        }
+    }
+}
+
+/// What an envelope is for, as it is bound to it.
 pub(super) struct Purpose<'a> {
-    pub(super) row_id: &'a str,
-    /// The tenant of a database; `None` for a server's administrator.
-    pub(super) tenant_id: Option<&'a TenantId>,
-    pub(super) version: i64,
-    pub(super) endpoint: Endpoint,
+    row_id: &'a str,
+    kind: Kind<'a>,
+    version: i64,
+    endpoint: Endpoint,
     /// The name that messages use.
-    pub(super) of: String,
+    of: String,
 }
 
 impl<'a> Purpose<'a> {
@@ -25,7 +48,7 @@ impl<'a> Purpose<'a> {
     pub(super) fn admin(id: &'a str, version: i64, name: &ServerName, endpoint: Endpoint) -> Self {
         Self {
             row_id: id,
-            tenant_id: None,
+            kind: Kind::Admin,
             version,
             endpoint,
             of: format!("server `{name}`"),
@@ -42,24 +65,47 @@ impl<'a> Purpose<'a> {
     ) -> Self {
         Self {
             row_id: id,
-            tenant_id: Some(tenant_id),
+            kind: Kind::Database(tenant_id),
             version,
             endpoint: endpoint.with_database(name),
             of: format!("database `{name}`"),
         }
     }
 
+    /// A server's own endpoint, and the one that it stands behind; `None` where it has none.
+    fn direct(server: &'a ListedServer) -> Option<(Self, String)> {
+        let Place::Network {
+            host,
+            port,
+            tls,
+            direct,
+        } = &server.place
+        else {
+            return None;
+        };
+        let direct = direct.as_ref()?;
+        let purpose = Self {
+            row_id: &server.id,
+            kind: Kind::Direct,
+            version: 1,
+            endpoint: Endpoint::new(server.engine, &direct.host, direct.port, tls, ""),
+            of: format!("server `{}` at its direct endpoint", server.name),
+        };
+        Some((purpose, format!("{host}:{port}")))
+    }
+
     fn binding(&self, registry_id: &str) -> Binding {
-        let (table, field, purpose) = match self.tenant_id {
-            None => ("tenantry_servers", "admin_secret", "admin-login"),
-            Some(_) => ("tenantry_databases", "secret", "tenant-login"),
+        let (table, field, purpose) = self.kind.words();
+        let tenant_id = match self.kind {
+            Kind::Database(tenant_id) => Some(tenant_id.clone()),
+            Kind::Admin | Kind::Direct => None,
         };
         Binding {
             registry_id: registry_id.to_owned(),
             table: table.to_owned(),
             row_id: self.row_id.to_owned(),
-            tenant_id: self.tenant_id.cloned(),
-            database_id: self.tenant_id.map(|_| self.row_id.to_owned()),
+            database_id: tenant_id.is_some().then(|| self.row_id.to_owned()),
+            tenant_id,
             field: field.to_owned(),
             secret_version: u64::try_from(self.version).unwrap_or(0),
             purpose: purpose.to_owned(),
@@ -138,6 +184,30 @@ impl Registry {
             .one(&self.db)
             .await
             .map_err(|e| self.refused(&e))
+    }
+
+    /// Seals a server's own endpoint, so that nobody without the key can have logins sent elsewhere; `None` where it
+    /// has none.
+    pub(super) fn seal_direct(&self, server: &ListedServer) -> Result<Option<String>, RegistryError> {
+        let Some((purpose, given)) = Purpose::direct(server) else {
+            return Ok(None);
+        };
+        self.seal(&purpose, &SecretString::from(given)).map(Some)
+    }
+
+    /// Refuses an endpoint that [`Self::seal_direct`] did not seal for this server.
+    pub(super) fn check_direct(&self, server: &ListedServer) -> Result<(), RegistryError> {
+        let Some((purpose, given)) = Purpose::direct(server) else {
+            return Ok(());
+        };
+        let sealed = server.direct_seal.as_deref().unwrap_or_default();
+        if self.open(&purpose, sealed)?.expose_secret() == given {
+            return Ok(());
+        }
+        Err(RegistryError::Locked {
+            of: purpose.of,
+            source: SecretError::Unavailable,
+        })
     }
 
     /// Opens what [`Self::seal`] made, if it still stands where it was put.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
     QueryOrder as _, SqlErr,
@@ -62,6 +63,8 @@ pub struct ListedServer {
     pub server_version: Option<String>,
     /// When it was added, in microseconds since 1970-01-01 UTC.
     pub created_at: i64,
+    /// What shows that its own endpoint was named by somebody who has the key.
+    pub(super) direct_seal: Option<String>,
 }
 
 impl Registry {
@@ -85,13 +88,15 @@ impl Registry {
             }
             (_, _) => None,
         };
-        let model = Model {
+        let mut model = Model {
             admin_user: new.admin.as_ref().map(|admin| admin.user.clone()),
             admin_secret: sealed,
             admin_secret_version: version,
             ..unsealed(id, new)?
         };
-        let listed = listed(&model)?;
+        let mut listed = listed(&model)?;
+        listed.direct_seal = self.seal_direct(&listed)?;
+        model.direct_seal.clone_from(&listed.direct_seal);
         match Entity::insert(ActiveModel::from(model).reset_all())
             .exec_without_returning(&self.db)
             .await
@@ -145,11 +150,64 @@ impl Registry {
 
     /// Finds a server by name and opens its administrator's password.
     ///
-    /// Fails with [`RegistryError::ServerNotFound`] and the nearest names if there is none.
+    /// Fails with [`RegistryError::ServerNotFound`] and the nearest names if there is none, and with
+    /// [`RegistryError::Locked`] if its own endpoint was not named by somebody who has the key.
     pub async fn find_server(&self, name: &str) -> Result<Server, RegistryError> {
         let row = self.server_row(name).await?;
         let listed = listed(&row)?;
-        let admin = self.admin_login(&row, &listed)?;
+        self.check_direct(&listed)?;
+        self.opened(&row, listed)
+    }
+
+    /// Finds a server as it would be with this endpoint of its own, whatever it has now, and opens its
+    /// administrator's password. Writes nothing.
+    ///
+    /// Fails with [`RegistryError::ServerNotFound`] if there is none, and with [`RegistryError::Unfit`] if it is no
+    /// server on the network.
+    pub async fn find_server_with(
+        &self,
+        name: &str,
+        direct: Option<DirectEndpoint>,
+    ) -> Result<Server, RegistryError> {
+        let row = self.server_row(name).await?;
+        let mut listed = listed(&row)?;
+        name_direct(&mut listed.place, direct)?;
+        self.opened(&row, listed)
+    }
+
+    /// Names a server's own endpoint beside the pooler's that it is known by, or takes it away; returns the server
+    /// as it will be listed. Passwords stay as they are.
+    ///
+    /// Fails with [`RegistryError::ServerNotFound`] if there is none, with [`RegistryError::Unfit`] if it is no
+    /// server on the network, with [`RegistryError::KeyNeeded`] without a key, and with
+    /// [`RegistryError::WrongKey`] if the passwords have another.
+    pub async fn set_direct(
+        &self,
+        name: &str,
+        direct: Option<DirectEndpoint>,
+    ) -> Result<ListedServer, RegistryError> {
+        self.check_key().await?;
+        let mut listed = self.listed_server(name).await?;
+        name_direct(&mut listed.place, direct)?;
+        listed.direct_seal = self.seal_direct(&listed)?;
+        let direct = direct_of(&listed.place);
+        let port = direct.map(|direct| i32::from(direct.port));
+        Entity::update_many()
+            .col_expr(
+                Column::DirectHost,
+                Expr::value(direct.map(|direct| direct.host.clone())),
+            )
+            .col_expr(Column::DirectPort, Expr::value(port))
+            .col_expr(Column::DirectSeal, Expr::value(listed.direct_seal.clone()))
+            .filter(Column::Id.eq(listed.id.as_str()))
+            .exec(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        Ok(listed)
+    }
+
+    fn opened(&self, row: &Model, listed: ListedServer) -> Result<Server, RegistryError> {
+        let admin = self.admin_login(row, &listed)?;
         Ok(Server {
             id: listed.id,
             name: listed.name,
@@ -231,6 +289,7 @@ fn unsealed(id: String, new: &NewServer) -> Result<Model, RegistryError> {
         created_at: now(),
         direct_host: direct_of(&new.place).map(|direct| direct.host.clone()),
         direct_port: direct_of(&new.place).map(|direct| i32::from(direct.port)),
+        direct_seal: None,
     })
 }
 
@@ -239,6 +298,20 @@ fn direct_of(place: &Place) -> Option<&DirectEndpoint> {
         Place::Network { direct, .. } => direct.as_ref(),
         Place::Folder(_) => None,
     }
+}
+
+/// Puts another endpoint of its own into a server's place.
+fn name_direct(place: &mut Place, wanted: Option<DirectEndpoint>) -> Result<(), RegistryError> {
+    match place {
+        Place::Network { direct, .. } => *direct = wanted,
+        Place::Folder(_) => {
+            return Err(RegistryError::Unfit {
+                what: "the direct endpoint",
+                rule: "belongs to a server on the network",
+            });
+        }
+    }
+    Ok(())
 }
 
 fn folder_text(folder: &std::path::Path) -> Result<String, RegistryError> {
@@ -264,6 +337,7 @@ pub(super) fn listed(row: &Model) -> Result<ListedServer, RegistryError> {
         max_parallel: at.read_opt("max_parallel", row.max_parallel, |n| usize::try_from(n).ok())?,
         server_version: row.server_version.clone(),
         created_at: row.created_at,
+        direct_seal: row.direct_seal.clone(),
     })
 }
 

@@ -33,6 +33,8 @@ pub struct LockedTarget {
     pub database_id: String,
     /// The track it belongs to.
     pub track: TrackName,
+    /// Whose password it is.
+    pub of: String,
     /// Why, as far as it may be told.
     pub error: SecretError,
 }
@@ -199,10 +201,11 @@ impl Fleet<'_> {
                 known_version: at(row).version("version", row.version)?,
                 address,
             }),
-            Err(RegistryError::Locked { source, .. }) => found.locked.push(LockedTarget {
+            Err(RegistryError::Locked { of, source }) => found.locked.push(LockedTarget {
                 label: label(tenant, &track),
                 database_id: row.id.clone(),
                 track,
+                of,
                 error: source,
             }),
             Err(error) => return Err(error),

@@ -35,22 +35,30 @@ fn the_refusal_names_the_setting_and_the_setting_helps() {
     let refused = platform.ends(20, &["migrate", "all-tenants"]);
     let said = stderr(&refused);
     assert!(
-        said.contains("error[TN-5007]") && said.contains("--direct-host"),
+        said.contains("error[TN-5007]") && said.contains("server set behind --direct-host"),
         "{said}"
     );
-    assert!(stdout(&platform.ends(0, &["explain", "TN-5007"])).contains("UPDATE tenantry_servers"));
+    let dead = ["--direct-host", "127.0.0.1", "--direct-port", "1"];
+    let set = ["server", "set", "behind"];
+    let unchanged = stderr(&platform.ends(20, &[&set[..], &dead].concat()));
+    assert!(unchanged.contains("known as before"), "{unchanged}");
+    // Only with the key can logins be sent elsewhere.
+    let forged = format!("UPDATE tenantry_servers SET direct_host = '127.0.0.1', direct_port = {direct}");
+    wait(platform.central.query(&format!("{forged} WHERE name = 'behind'")));
+    let refused = stderr(&platform.ends(20, &["migrate", "resume"]));
+    assert!(refused.contains("direct endpoint"), "{refused}");
 
-    // What the page says for a server that is registered.
-    let update = format!(
-        "UPDATE tenantry_servers SET direct_host = '127.0.0.1', direct_port = {direct} WHERE name = 'behind'"
-    );
-    wait(platform.central.query(&update));
+    let help = ["--direct-host", "127.0.0.1", "--direct-port", &direct];
+    platform.ends(0, &[&set[..], &help].concat());
     platform.ends(0, &["migrate", "resume"]);
     let listed = stdout(&platform.ends(0, &["server", "list"]));
     assert!(
         listed.contains(&format!("127.0.0.1:{port} (direct 127.0.0.1:{direct})")),
         "{listed}"
     );
+    let none = platform.json(0, &["server", "set", "behind", "--no-direct-host"]);
+    assert_eq!(none["direct"], serde_json::Value::Null);
+    platform.ends(2, &["server", "set", "behind"]);
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub struct Model {
     pub created_at: i64,
     pub direct_host: Option<String>,
     pub direct_port: Option<i32>,
+    pub direct_seal: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

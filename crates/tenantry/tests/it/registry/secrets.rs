@@ -18,6 +18,7 @@ super::on_every_engine!(
     an_envelope_in_another_row_stays_closed,
     an_envelope_for_another_host_stays_closed,
     a_direct_endpoint_is_found_again_and_closes_no_envelope,
+    a_direct_endpoint_that_was_named_without_the_key_gets_no_login,
     a_password_needs_a_key_and_sqlite_needs_none,
 );
 
@@ -113,22 +114,60 @@ async fn a_direct_endpoint_is_found_again_and_closes_no_envelope(central: Centra
     registry.add_server(&new).await.unwrap();
     provisioned(&registry, "acme", "eu-db-1").await;
     assert_eq!(registry.servers().await.unwrap()[0].place, new.place);
-    for (change, place) in [
-        ("port = port", Some("db1-itself.example.test:6543")),
-        ("direct_port = 7654", Some("db1-itself.example.test:7654")),
-        ("direct_host = NULL, direct_port = NULL", None),
-    ] {
-        let update = format!("UPDATE tenantry_servers SET {change}");
-        central.execute(&update).await;
-        registry.find_server("eu-db-1").await.unwrap();
+    let direct_of = async || {
         let targets = registry
             .targets(&Selection::default(), Tier::Tenant)
             .await
             .unwrap();
         let address = &targets.targets[0].address;
         assert_eq!(address.endpoint(), "db1.example.test:5432");
-        let direct = address.direct().map(|direct| direct.endpoint());
-        assert_eq!(direct.as_deref(), place, "{change}");
+        address.direct().map(|direct| direct.endpoint())
+    };
+    assert_eq!(direct_of().await.as_deref(), Some("db1-itself.example.test:6543"));
+    let moved = DirectEndpoint {
+        host: "db1-moved.example.test".to_owned(),
+        port: 5432,
+    };
+    registry.set_direct("eu-db-1", Some(moved)).await.unwrap();
+    assert_eq!(direct_of().await.as_deref(), Some("db1-moved.example.test:5432"));
+    registry.set_direct("eu-db-1", None).await.unwrap();
+    assert_eq!(direct_of().await, None);
+    registry.find_server("eu-db-1").await.unwrap();
+}
+
+async fn a_direct_endpoint_that_was_named_without_the_key_gets_no_login(central: Central) {
+    let registry = central.registry().await;
+    let own = |name: &str| DirectEndpoint {
+        host: format!("{name}.example.test"),
+        port: 5432,
+    };
+    for name in ["eu-db-1", "eu-db-2"] {
+        registry.add_server(&new_server(name)).await.unwrap();
+        registry.set_direct(name, Some(own(name))).await.unwrap();
+    }
+    provisioned(&registry, "acme", "eu-db-1").await;
+    let other = |column: &str| {
+        format!("{column} = (SELECT {column} FROM (SELECT * FROM tenantry_servers) o WHERE name = 'eu-db-2')")
+    };
+    for change in [
+        "direct_host = 'evil.example.test'".to_owned(),
+        "direct_port = 5433".to_owned(),
+        "direct_seal = NULL".to_owned(),
+        [other("direct_host"), other("direct_seal")].join(", "),
+    ] {
+        let update = format!("UPDATE tenantry_servers SET {change} WHERE name = 'eu-db-1'");
+        central.execute(&update).await;
+        let found = registry.find_server("eu-db-1").await;
+        assert!(
+            matches!(found, Err(RegistryError::Locked { .. })),
+            "{change}: {found:?}"
+        );
+        assert_eq!(locked(&registry).await, ["acme"], "{change}");
+        registry
+            .set_direct("eu-db-1", Some(own("eu-db-1")))
+            .await
+            .unwrap();
+        assert_eq!(locked(&registry).await, Vec::<String>::new(), "{change}");
     }
 }
 

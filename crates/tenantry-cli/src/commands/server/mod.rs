@@ -1,4 +1,6 @@
-//! `server add | list | check`.
+//! `server add | set | list | check`.
+
+mod set;
 
 use std::io::Read as _;
 
@@ -9,6 +11,7 @@ use tenantry::provision::administration;
 use tenantry::registry::{ListedServer, NewServer, RegistryError};
 use tenantry::{Code, Server, ServerName};
 
+pub(super) use self::set::set;
 use super::opened::{self, block_on};
 use super::{Context, Format, files, usage};
 use crate::args::{Limits, ServerAdd, TlsMode};
@@ -120,13 +123,17 @@ fn server_of(new: &NewServer) -> Server {
 
 async fn describe(server: &Server) -> Result<String, CommandError> {
     describe_ways(&administration(server)).await.map_err(|error| {
-        CommandError::new(Exit::Failed, error.to_string())
-            .code(error.code())
-            .causes(&error)
-            .fact("where", server.name.to_string())
+        not_reached(&error, server)
             .fact("state", "nothing was added")
             .help("correct --host, --port, --direct-host, --direct-port, --admin-user or the password, and give the command again")
     })
+}
+
+fn not_reached(error: &SessionError, server: &Server) -> CommandError {
+    CommandError::new(Exit::Failed, error.to_string())
+        .code(error.code())
+        .causes(error)
+        .fact("where", server.name.to_string())
 }
 
 /// Connects to the server, on both ways where there are two; returns what it says that it is.
@@ -168,9 +175,7 @@ fn direct(add: &ServerAdd, pooler: &str, port: u16) -> Result<Option<DirectEndpo
         return Ok(None);
     };
     if Engine::from(add.engine) != Engine::Postgres {
-        return Err(
-            usage("--direct-host is for PostgreSQL behind a pooler").help("tenantry server add --help")
-        );
+        return Err(no_pooler().help("tenantry server add --help"));
     }
     if tls(add, host)? != tls(add, pooler)? {
         let title = "--tls is to be given where only one of --host and --direct-host is on this machine";
@@ -182,9 +187,23 @@ fn direct(add: &ServerAdd, pooler: &str, port: u16) -> Result<Option<DirectEndpo
     }))
 }
 
+fn no_pooler() -> CommandError {
+    usage("--direct-host is for PostgreSQL behind a pooler")
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Refuses a connection on which others could read along, and nobody has said why that is accepted.
+fn unprotected(host: &str) -> CommandError {
+    let title = format!("a connection to {host} without verified encryption needs a reason");
+    CommandError::new(Exit::Refused, title).code(Code(5006))
+}
+
 /// Loopback needs no TLS; anywhere else an unverified connection needs a reason.
 fn tls(add: &ServerAdd, host: &str) -> Result<Tls, CommandError> {
-    let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let loopback = is_loopback(host);
     let ca_pem = match &add.ca_file {
         None => None,
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| files::not_read(path, &error))?),
@@ -196,9 +215,7 @@ fn tls(add: &ServerAdd, host: &str) -> Result<Tls, CommandError> {
     };
     let unverified = matches!(mode, TlsMode::Require | TlsMode::Disable);
     if unverified && !loopback && add.insecure_transport.is_none() {
-        let title = format!("a connection to {host} without verified encryption needs a reason");
-        return Err(CommandError::new(Exit::Refused, title)
-            .code(tenantry::Code(5006))
+        return Err(unprotected(host)
             .fact("state", "nothing was added")
             .help("leave --tls out (verify-full), or say why:  --insecure-transport \"<reason>\""));
     }
