@@ -3,6 +3,7 @@
 use serde::Serialize;
 use tenantry::fleet::{Fleet, Tiers};
 use tenantry::history::Phase;
+use tenantry::registry::MarkRecord;
 use tenantry::run::Preview;
 use tenantry::{Selection, Tenant, TenantStatus};
 
@@ -10,6 +11,7 @@ use super::super::look::look;
 use super::super::planned::failed;
 use super::super::{Context, plans};
 use super::{gather, view};
+use crate::clock::Utc;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::text;
@@ -32,6 +34,8 @@ struct ShownHistory {
     applied: Vec<ShownRow>,
     pending: Vec<String>,
     problem: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    marks: Vec<ShownMark>,
 }
 
 #[derive(Serialize)]
@@ -41,6 +45,17 @@ struct ShownRow {
     done_at: Option<String>,
     duration_ms: u64,
     run: String,
+}
+
+/// What a person declared of this database.
+#[derive(Serialize)]
+struct ShownMark {
+    mark: String,
+    says: String,
+    version: String,
+    at: String,
+    by: String,
+    reason: String,
 }
 
 /// Shows every migration of one tenant's databases; asks them.
@@ -56,7 +71,11 @@ pub(super) async fn show(
     let selected = fleet.select(&Selection::of(&tenant), Tiers::Both).await?;
     let previews = look(context, fleet, &selected).await;
     let failed = failed(&selected, &previews);
-    let mut databases: Vec<ShownHistory> = previews.iter().map(history).collect();
+    let mut databases = Vec::new();
+    for preview in &previews {
+        let marks = fleet.registry.marks_of(&preview.target.database_id).await?;
+        databases.push(history(preview, &marks));
+    }
     for left in selected.left_out.iter().filter(|left| left.failure.is_some()) {
         databases.push(ShownHistory {
             track: left.track.to_string(),
@@ -65,6 +84,7 @@ pub(super) async fn show(
             applied: Vec::new(),
             pending: Vec::new(),
             problem: left.failure.as_ref().map(|f| format!("{}  {}", f.code, f.what)),
+            marks: Vec::new(),
         });
     }
     let behind = databases
@@ -89,7 +109,7 @@ pub(super) async fn show(
     Ok((exit, behind))
 }
 
-fn history(preview: &Preview) -> ShownHistory {
+fn history(preview: &Preview, marks: &[MarkRecord]) -> ShownHistory {
     let (applied, pending, problem) = match &preview.planned {
         Ok((plan, history)) => {
             let rows = history.of_track(&preview.target.track).map(|row| ShownRow {
@@ -132,6 +152,33 @@ fn history(preview: &Preview) -> ShownHistory {
         applied,
         pending,
         problem,
+        marks: marks.iter().map(ShownMark::of).collect(),
+    }
+}
+
+impl ShownMark {
+    fn of(mark: &MarkRecord) -> Self {
+        Self {
+            mark: mark.id.clone(),
+            says: mark.says.clone(),
+            version: mark.version.to_string(),
+            at: Utc::of_micros(mark.started_at).rfc3339(),
+            by: mark.actor.clone(),
+            reason: mark.reason.clone(),
+        }
+    }
+
+    fn human(&self, width: usize) -> String {
+        let Self {
+            mark,
+            says,
+            version,
+            at,
+            by,
+            reason,
+        } = self;
+        let line = format!("  {mark}  {}  {version} {says}, by {by}: {reason}", to_second(at));
+        text::wrap(&text::printable(&line), width, 4)
     }
 }
 
@@ -199,6 +246,7 @@ fn human(shown: &ShownOne, width: usize) -> Vec<String> {
         for pending in &database.pending {
             lines.push(format!("  ○ {pending:longest$}  pending"));
         }
+        lines.extend(database.marks.iter().map(|mark| mark.human(width)));
         if let Some(problem) = &database.problem {
             let line = format!("  ✗ {}", text::printable(problem));
             lines.push(text::wrap(&line, width, 4));

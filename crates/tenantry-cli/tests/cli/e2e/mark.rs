@@ -103,6 +103,14 @@ fn what_was_made_by_hand_counts_as_applied_and_belongs_to_no_run(engine: Engine)
     assert_eq!(platform.one(&acme, "SELECT COUNT(*) FROM more"), "0");
     let run = platform.one(&acme, "SELECT run_id FROM _tenantry_history WHERE version = 2");
     assert_eq!(run, marked["mark"].as_str().unwrap());
+    let status = platform.json(0, &["migrate", "status", "acme"]);
+    let shown = &status["databases"][0]["marks"][0];
+    assert_eq!(
+        (&shown["mark"], &shown["reason"]),
+        (&marked["mark"], &"by hand".into())
+    );
+    let status = stdout(&platform.ends(0, &["migrate", "status", "acme"]));
+    assert!(status.contains("by hand"), "{status}");
     // The last run is beneath it, and the way past it is no run.
     let refused = stderr(&platform.ends(40, &["migrate", "rollback", "acme"]));
     assert!(
