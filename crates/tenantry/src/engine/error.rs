@@ -16,7 +16,7 @@ pub struct DatabaseError {
     pub code: String,
     /// Its detail, where it gives one (PostgreSQL).
     pub detail: Option<String>,
-    /// Its hint, where it gives one (PostgreSQL).
+    /// What may help: PostgreSQL's own hint, or ours where a server's words lead astray.
     pub hint: Option<String>,
     /// Which of our error codes it is: the 2xxx block.
     pub class: Code,

@@ -6,6 +6,7 @@ mod central;
 mod create;
 mod failure;
 mod fleet;
+mod histories;
 mod left_out;
 mod lost;
 mod mark;

@@ -19,6 +19,8 @@ pub(super) const GUARD_SAYS_NO: u16 = 1242;
 pub(super) const CANNOT_BE_READ: u16 = 1064;
 /// `ER_SP_DOES_NOT_EXIST`.
 pub(super) const NO_ROUTINE: u16 = 1305;
+/// `ER_BAD_FIELD_ERROR`.
+const NO_COLUMN: u16 = 1054;
 /// `ER_NO_SUCH_TABLE`.
 pub(super) const NO_TABLE: u16 = 1146;
 
@@ -28,10 +30,22 @@ pub(super) fn database_error(error: &ServerError) -> DatabaseError {
         message: clean(&error.message),
         code: format!("errno {}, SQLSTATE {}", error.code, clean(&error.state)),
         detail: None,
-        hint: None,
+        hint: hint(error).map(str::to_owned),
         class: class_of(error.code),
         transient: matches!(error.code, 1205 | 1213 | 3572),
     }
+}
+
+/// Returns what cures an error whose words lead astray; `None` for all others.
+///
+/// `MariaDB` 10.11 keeps a table whose trigger it was reading when the session was killed as one with a broken
+/// trigger, for everybody, until it opens the table anew; what is on its disk is whole (seen in our own tests).
+fn hint(error: &ServerError) -> Option<&'static str> {
+    let is_broken_trigger = error.code == CANNOT_BE_READ && error.message.contains("'Query was empty'");
+    is_broken_trigger.then_some(
+        "a session was killed while the server read this trigger, and it remembers half of it; \
+         FLUSH TABLES makes it read the trigger again",
+    )
 }
 
 /// Returns the code of the 2xxx block.
@@ -71,6 +85,18 @@ pub(super) fn session_error(error: &Error) -> SessionError {
             }
         }
     }
+}
+
+/// Returns the error of a question for our own tables: one that is not there, or lacks a column, is damage.
+pub(super) fn history_error(error: &Error) -> SessionError {
+    if let Error::Server(server) = error
+        && matches!(server.code, NO_TABLE | NO_COLUMN)
+    {
+        return SessionError::HistoryDamaged {
+            reason: clean(&server.message),
+        };
+    }
+    session_error(error)
 }
 
 /// Returns whether the server closes the connection with this error.
@@ -155,6 +181,18 @@ mod tests {
         assert!(!ours.message.contains('\u{1b}'));
         assert_eq!(ours.code, "errno 1062, SQLSTATE 23000");
         assert_eq!(ours.class, Code(2003));
+    }
+
+    #[test]
+    fn a_trigger_that_the_server_remembers_half_is_told_with_its_cure() {
+        let error = |message: &str| ServerError {
+            code: 1064,
+            message: message.to_owned(),
+            state: "42000".to_owned(),
+        };
+        let half = error("Unknown trigger has an error in its body: 'Query was empty'");
+        assert!(database_error(&half).hint.unwrap().contains("FLUSH TABLES"));
+        assert_eq!(database_error(&error("near 'x' at line 1")).hint, None);
     }
 
     #[test]

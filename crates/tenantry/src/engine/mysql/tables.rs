@@ -2,7 +2,7 @@
 
 use mysql_async::{Conn, Row};
 
-use super::error::{NO_TABLE, session_error};
+use super::error::{NO_TABLE, history_error, session_error};
 use super::quote::{identifier, literal};
 use super::wire::{ALL, Part, Role, Sent, send};
 use crate::engine::error::SessionError;
@@ -111,7 +111,7 @@ pub(super) async fn take_history(
 ) -> Result<History, SessionError> {
     match &sent.failure {
         Some(mysql_async::Error::Server(error)) if error.code == NO_TABLE => {}
-        Some(error) => return Err(session_error(error)),
+        Some(error) => return Err(history_error(error)),
         None => {
             if let Some(found) = history_in(&sent, at)? {
                 return Ok(found);
@@ -148,7 +148,11 @@ async fn without_meta(conn: &mut Conn, names: &Names) -> Result<History, Session
         .iter()
         .map(|row| need(row, 0))
         .collect::<Result<_, _>>()?;
-    if tables.iter().any(|name| name == HISTORY_TABLE)
+    let has = |table: &str| tables.iter().any(|name| name == table);
+    if has(META_TABLE) && !has(HISTORY_TABLE) {
+        return Err(damaged(format!("`{HISTORY_TABLE}` is missing")));
+    }
+    if has(HISTORY_TABLE)
         && let Some(begun) = rows_without_meta(conn, names).await?
     {
         return Ok(begun);
@@ -172,7 +176,7 @@ async fn rows_without_meta(conn: &mut Conn, names: &Names) -> Result<Option<Hist
     }
     let sent = send(conn, &names.questions()).await;
     if let Some(error) = &sent.failure {
-        return Err(session_error(error));
+        return Err(history_error(error));
     }
     let begun = history_in(&sent, 0)?;
     begun

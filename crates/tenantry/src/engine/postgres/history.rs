@@ -1,12 +1,14 @@
 //! Our two tables in a PostgreSQL database: how they are made, read and written.
 
+use std::str::FromStr;
+
 use tokio_postgres::SimpleQueryRow;
 
 use crate::engine::SessionError;
 use crate::engine::text::literal;
 use crate::faults::{Seed, is_seeded};
-use crate::history::{Applied, FORMAT, History, Meta, Phase};
-use crate::migration::{Checksum, Version};
+use crate::history::{Applied, FORMAT, HISTORY_TABLE, History, META_TABLE, Meta, Phase};
+use crate::migration::Checksum;
 use crate::target::TrackName;
 
 /// Makes both tables. Fails if they exist, so that two first runs cannot both go on.
@@ -30,7 +32,13 @@ CREATE TABLE public._tenantry_history ( \
 /// (`FirstNormalObjectId`, 16384: "System Catalog Initial Data"). Cheap, because every fresh database is asked.
 pub(super) const PROBE: &str = "\
 SELECT 'probe', pg_catalog.to_regclass('public._tenantry_meta') IS NOT NULL, EXISTS ( \
- SELECT FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))";
+ SELECT FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')), \
+ pg_catalog.to_regclass('public._tenantry_history') IS NOT NULL";
+
+/// Which of our tables are there, at one moment.
+pub(super) const OURS: &str = "\
+SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ WHERE n.nspname = 'public' AND c.relname IN ('_tenantry_meta', '_tenantry_history')";
 
 /// Whether there are relations of somebody else, not counting what an extension brought.
 pub(super) const OCCUPIED: &str = "\
@@ -65,20 +73,28 @@ pub(super) fn take_row(history: &mut History, row: &SimpleQueryRow) -> Result<()
             };
         }
         Some("row") => {
-            let applied = applied(row);
-            history
-                .rows
-                .push(applied.ok_or_else(|| damaged("a history row cannot be read"))?);
+            history.rows.push(applied(row)?);
         }
         _ => {}
     }
     Ok(())
 }
 
-fn damaged(reason: &str) -> SessionError {
+pub(super) fn damaged(reason: &str) -> SessionError {
     SessionError::HistoryDamaged {
         reason: reason.to_owned(),
     }
+}
+
+/// Refuses one of our tables without the other, by the answers to [`OURS`].
+pub(super) fn check_whole(found: &[String]) -> Result<(), SessionError> {
+    let [only] = found else { return Ok(()) };
+    let missing = if only == HISTORY_TABLE {
+        META_TABLE
+    } else {
+        HISTORY_TABLE
+    };
+    Err(damaged(&format!("`{missing}` is missing")))
 }
 
 fn meta(row: &SimpleQueryRow) -> Option<Meta> {
@@ -91,23 +107,33 @@ fn meta(row: &SimpleQueryRow) -> Option<Meta> {
     })
 }
 
-fn applied(row: &SimpleQueryRow) -> Option<Applied> {
-    Some(Applied {
-        track: TrackName::from_text(row.get(1)?)?,
-        version: row.get(2)?.parse::<Version>().ok()?,
-        name: row.get(3)?.to_owned(),
-        checksum: Checksum::from_hex(row.get(4)?)?,
-        phase: Phase::from_word(row.get(5)?)?,
-        attempt_id: row.get(6)?.to_owned(),
-        run_id: row.get(7)?.to_owned(),
-        epoch: row.get(8)?.parse().ok()?,
-        next_stmt: row.get(9)?.parse().ok()?,
-        total_stmts: row.get(10)?.parse().ok()?,
+fn applied(row: &SimpleQueryRow) -> Result<Applied, SessionError> {
+    let text = |at: usize, column: &str| row.get(at).ok_or_else(|| unreadable(column));
+    Ok(Applied {
+        track: TrackName::from_text(text(1, "track")?).ok_or_else(|| unreadable("track"))?,
+        version: number(row, 2, "version")?,
+        name: text(3, "name")?.to_owned(),
+        checksum: Checksum::from_hex(text(4, "checksum")?).ok_or_else(|| unreadable("checksum"))?,
+        phase: Phase::from_word(text(5, "phase")?).ok_or_else(|| unreadable("phase"))?,
+        attempt_id: text(6, "attempt_id")?.to_owned(),
+        run_id: text(7, "run_id")?.to_owned(),
+        epoch: number(row, 8, "epoch")?,
+        next_stmt: number(row, 9, "next_stmt")?,
+        total_stmts: number(row, 10, "total_stmts")?,
         pre_fp: row.get(11).map(ToOwned::to_owned),
-        started_at: row.get(12)?.to_owned(),
+        started_at: text(12, "started_at")?.to_owned(),
         done_at: row.get(13).map(ToOwned::to_owned),
-        duration_ms: row.get(14)?.parse().ok()?,
+        duration_ms: number(row, 14, "duration_ms")?,
     })
+}
+
+fn number<T: FromStr>(row: &SimpleQueryRow, at: usize, column: &str) -> Result<T, SessionError> {
+    let read = row.get(at).and_then(|text| text.parse().ok());
+    read.ok_or_else(|| unreadable(column))
+}
+
+fn unreadable(column: &str) -> SessionError {
+    damaged(&format!("a {column} in it cannot be read"))
 }
 
 /// Returns the statement that writes the meta row of a database that is new to us.

@@ -19,6 +19,8 @@ use crate::plan::Step;
 
 /// SQLSTATE of a table that is not there.
 const UNDEFINED_TABLE: &str = "42P01";
+/// SQLSTATE of a column that is not there.
+const UNDEFINED_COLUMN: &str = "42703";
 
 /// An open connection for reading.
 #[derive(Debug)]
@@ -211,9 +213,13 @@ pub(super) async fn look(
     let text = format!("{begin};\nSELECT 'lock', {lock}, pg_catalog.pg_backend_pid();\n{tables}");
     let mut seen = Seen::default();
     let mut damaged = None;
+    let mut is_half = false;
     let answer = connection
         .exchange(&text, |_, row| {
-            seen.present |= row.get(0) == Some("probe") && row.get(1) == Some("t");
+            if row.get(0) == Some("probe") {
+                seen.present = row.get(1) == Some("t");
+                is_half = row.get(1) != row.get(3);
+            }
             if row.get(0) == Some("lock") {
                 seen.locked = row.get(1) == Some("t");
                 seen.backend = row.get(2).and_then(|pid| pid.parse().ok()).unwrap_or(0);
@@ -228,9 +234,17 @@ pub(super) async fn look(
         {
             Ok(None)
         }
+        (Some(Failure::Refused { sqlstate, error, .. }), _)
+            if sqlstate == UNDEFINED_COLUMN && expect == Look::Known =>
+        {
+            Err(history::damaged(&error.message))
+        }
         (Some(failure), _) => Err(failure.into_session_error()),
         (None, Some(error)) => Err(error),
         (None, None) => {
+            if is_half {
+                check_whole(connection).await?;
+            }
             if seen.history.occupied && !seen.present {
                 seen.history.occupied = is_occupied(connection).await?;
             }
@@ -239,6 +253,21 @@ pub(super) async fn look(
                 .sort_by(|a, b| (&a.track, a.version).cmp(&(&b.track, b.version)));
             Ok(Some(seen))
         }
+    }
+}
+
+/// Refuses one of our tables without the other. A probe asks for them one after the other, and somebody's first run
+/// may come in between.
+async fn check_whole(connection: &mut Connection) -> Result<(), SessionError> {
+    let mut found = Vec::new();
+    let answer = connection
+        .exchange(history::OURS, |_, row| {
+            found.extend(row.get(0).map(ToOwned::to_owned));
+        })
+        .await;
+    match answer.failure {
+        None => history::check_whole(&found),
+        Some(failure) => Err(failure.into_session_error()),
     }
 }
 

@@ -1,0 +1,162 @@
+//! Databases whose history does not fit the files (corpus rows B57 to B65): code, exit, and no change anywhere.
+
+use serde_json::Value;
+use tenantry::engine::Engine;
+
+use super::{THINGS, on_each_engine};
+use crate::platform::{Platform, wait};
+
+on_each_engine!(
+    files_that_do_not_fit_the_history_are_refused,
+    a_file_that_only_has_another_name_is_the_same,
+    databases_whose_history_is_not_ours_or_damaged_are_refused,
+);
+
+const LAST: (&str, &str) = ("003_last.sql", "INSERT INTO things VALUES (3, 'c');\n");
+/// Pending all the time, and must not run.
+const NEXT: (&str, &str) = ("004_next.sql", "INSERT INTO things VALUES (4, 'd');\n");
+
+/// A platform whose tenant `acme` has versions 1 and 3, and on which version 4 is pending; `None` without a server.
+fn migrated(engine: Engine) -> Option<Platform> {
+    let platform = Platform::with_tenants(engine, &[THINGS, LAST], &["acme"])?;
+    write(&platform, NEXT);
+    Some(platform)
+}
+
+fn write(platform: &Platform, (name, sql): (&str, &str)) {
+    platform.write(&format!("migrations/tenant/{name}"), sql);
+}
+
+fn remove(platform: &Platform, name: &str) {
+    std::fs::remove_file(platform.path(&format!("migrations/tenant/{name}"))).unwrap();
+}
+
+/// Everything that a refusal must leave as it is.
+fn snapshot(platform: &Platform) -> Vec<Vec<Vec<String>>> {
+    let acme = platform.database("acme");
+    let tables = match platform.engine {
+        Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+        Engine::Postgres => {
+            "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = 'public' AND c.relkind = 'r' ORDER BY 1"
+        }
+        Engine::MySql => {
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1"
+        }
+    };
+    let mut all = vec![platform.query(&acme, tables)];
+    let has = |table: &str| all[0].iter().flatten().any(|name| name == table);
+    let mut questions = vec!["SELECT id, name FROM things ORDER BY id"];
+    if has("_tenantry_history") {
+        questions.push("SELECT version, phase, run_id FROM _tenantry_history ORDER BY version");
+    }
+    if has("_tenantry_meta") {
+        questions.push("SELECT epoch FROM _tenantry_meta");
+    }
+    all.extend(questions.iter().map(|sql| platform.query(&acme, sql)));
+    all
+}
+
+/// Runs everything; checks that it is refused so and that nothing changed. Returns the run's document.
+fn refused(platform: &Platform, row: &str, code: &str, names: &str) -> Value {
+    let before = snapshot(platform);
+    // A file or a history that does not fit is a refusal; the wrong database is a failure of its target.
+    let exit = if code == "TN-6007" { 20 } else { 40 };
+    let run = platform.json(exit, &["migrate", "all-tenants"]);
+    let error = &run["targets"][0]["error"];
+    assert_eq!(error["code"], code, "{row}: {run}");
+    assert!(error.to_string().contains(names), "{row}: {names}: {run}");
+    assert_eq!(snapshot(platform), before, "{row}");
+    run
+}
+
+fn files_that_do_not_fit_the_history_are_refused(engine: Engine) {
+    let Some(platform) = migrated(engine) else {
+        return;
+    };
+    // B57: one byte of an applied file.
+    write(&platform, (THINGS.0, &THINGS.1.replace("'b'", "'B'")));
+    let edited = refused(&platform, "B57", "TN-3001", "1_things");
+    assert_eq!(edited["targets"][0]["status"], "modified", "{edited}");
+    write(&platform, THINGS);
+    // B58: an applied file is gone.
+    remove(&platform, THINGS.0);
+    refused(&platform, "B58", "TN-3002", "1_things");
+    write(&platform, THINGS);
+    // B59: a file comes late.
+    write(
+        &platform,
+        ("002_late.sql", "INSERT INTO things VALUES (2, 'x');\n"),
+    );
+    refused(&platform, "B59", "TN-3003", "2_late");
+    remove(&platform, "002_late.sql");
+    // B60: the database knows what these files do not.
+    remove(&platform, LAST.0);
+    remove(&platform, NEXT.0);
+    let ahead = refused(&platform, "B60", "TN-3007", "3");
+    assert_eq!(ahead["targets"][0]["status"], "ahead", "{ahead}");
+    write(&platform, LAST);
+    write(&platform, NEXT);
+    assert_eq!(platform.json(0, &["migrate", "all-tenants"])["applied"], 1);
+}
+
+/// B61: the version and the content say which migration it is.
+fn a_file_that_only_has_another_name_is_the_same(engine: Engine) {
+    let Some(platform) = migrated(engine) else {
+        return;
+    };
+    remove(&platform, THINGS.0);
+    write(&platform, ("001_objects.sql", THINGS.1));
+    assert_eq!(platform.json(0, &["migrate", "all-tenants"])["applied"], 1);
+    let acme = platform.database("acme");
+    assert_eq!(platform.one(&acme, "SELECT count(*) FROM _tenantry_history"), "3");
+    assert_eq!(platform.one(&acme, "SELECT count(*) FROM things"), "4");
+}
+
+fn databases_whose_history_is_not_ours_or_damaged_are_refused(engine: Engine) {
+    let without = &["DROP TABLE _tenantry_history", "DROP TABLE _tenantry_meta"][..];
+    let others = "CREATE TABLE knex_migrations (id INTEGER)";
+    for (row, statements, code, names) in [
+        // Tables, and a history of another tool.
+        ("B62", &[without, &[others]].concat()[..], "TN-3006", "histor"),
+        // Tables, and no history at all.
+        ("B63", without, "TN-3006", "histor"),
+        // Half of ours, columns that are not there, values that are none.
+        ("B64", &without[1..], "TN-3008", "_tenantry_meta"),
+        ("B64", &without[..1], "TN-3008", "_tenantry_history"),
+        (
+            "B64",
+            &["ALTER TABLE _tenantry_history DROP COLUMN checksum"],
+            "TN-3008",
+            "checksum",
+        ),
+        (
+            "B64",
+            &["UPDATE _tenantry_history SET version = -1 WHERE version = 1"],
+            "TN-3008",
+            "version",
+        ),
+        // Another tenant's database.
+        (
+            "B65",
+            &["UPDATE _tenantry_meta SET tenant_id = 'tenant_of_somebody_else'"],
+            "TN-6007",
+            "tenant_of_somebody_else",
+        ),
+    ] {
+        let Some(platform) = migrated(engine) else {
+            return;
+        };
+        let acme = platform.database("acme");
+        for statement in statements {
+            platform.query(&acme, statement);
+        }
+        // The registry knows no version of a database that it was just told of.
+        wait(
+            platform
+                .central
+                .query("UPDATE tenantry_databases SET version = NULL"),
+        );
+        refused(&platform, &format!("{row} {statements:?}"), code, names);
+    }
+}
