@@ -13,6 +13,8 @@ mod e2e;
 mod kill;
 mod looks;
 mod output;
+#[cfg(test)]
+mod own_server;
 mod platform;
 mod project;
 mod usage;

@@ -21,6 +21,7 @@ mod surroundings;
 mod too_long;
 mod units;
 mod unrecorded;
+mod unsuitable;
 
 /// Makes a test of each case on each engine.
 macro_rules! on_each_engine {

@@ -9,9 +9,9 @@ use std::process::Command;
 
 use tenantry::engine::{Address, Engine, SqliteAddress};
 
-use super::own_server::OwnServer;
 use super::row::{Row, Share, is_ci};
 use crate::database;
+use crate::own_server::OwnServer;
 use crate::platform::{Platform, wait};
 
 const SHARE: Share = Share {

@@ -10,7 +10,6 @@ mod frozen;
 mod ground;
 mod invariants;
 mod observer;
-mod own_server;
 mod proxy;
 mod queue;
 mod row;

@@ -3,10 +3,10 @@
 use tenantry::engine::Engine;
 
 use super::ground::{DEPLOY, Ground};
-use super::own_server::OwnServer;
 use super::row::{Row, Share};
 use super::sessions::goes_on_or_says_so;
 use super::track::Tracks;
+use crate::own_server::OwnServer;
 
 const SHARE: Share = Share {
     row: "servers",

@@ -6,6 +6,7 @@ use mysql_async::{Conn, Error};
 use secrecy::ExposeSecret as _;
 use sha1::{Digest as _, Sha1};
 
+use super::Server;
 use super::connect::{Dial, connect};
 use super::error::session_error;
 use super::quote::{identifier, literal};
@@ -65,10 +66,8 @@ fn administration(server: &NetworkAddress) -> Dial<'_> {
 /// Connects as the administrator and returns the product and its version.
 pub(crate) async fn describe(server: &NetworkAddress) -> Result<String, SessionError> {
     let mut conn = connect(administration(server)).await?;
-    let sent = send(&mut conn, &[Part::new(Role::Question, "SELECT VERSION()")]).await;
-    if let Some(error) = &sent.failure {
-        return Err(session_error(error));
-    }
+    let sent = send(&mut conn, &[Server::question()]).await;
+    Server::from_answer(&sent, 0, server)?;
     let version = sent
         .rows(0)
         .first()

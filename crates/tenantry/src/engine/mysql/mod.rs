@@ -63,16 +63,7 @@ pub(crate) async fn open(
     point(Point::MysqlConnected);
     let mut parts = clean::settings(options);
     let facts = parts.len();
-    parts.push(Part::new(
-        Role::Question,
-        format!(
-            "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only, \
-             @@SESSION.max_allowed_packet, {}, {}, {}",
-            engines::DEFAULT,
-            engines::FORCED,
-            strings::MODES
-        ),
-    ));
+    parts.push(Server::question());
     parts.push(lock::attempt(&names));
     let questions = names.questions();
     parts.extend_from_slice(&questions);
@@ -147,6 +138,18 @@ struct Server {
 }
 
 impl Server {
+    /// Returns what [`Self::from_answer`] reads the answer of.
+    fn question() -> Part {
+        let question = format!(
+            "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only, \
+             @@SESSION.max_allowed_packet, {}, {}, {}",
+            engines::DEFAULT,
+            engines::FORCED,
+            strings::MODES
+        );
+        Part::new(Role::Question, question)
+    }
+
     /// Reads version and mode; refuses a server that must not be written to.
     fn from_answer(sent: &Sent, at: usize, address: &NetworkAddress) -> Result<Self, SessionError> {
         let Some(row) = sent.rows(at).first() else {

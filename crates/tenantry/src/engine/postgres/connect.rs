@@ -192,7 +192,7 @@ async fn log_in(
                 .connect_raw(Guarded::new(stream, Arc::clone(&named)), NoTls)
                 .await
                 .map_err(|error| failed(&error))?;
-            check_server(address, |name| connection.parameter(name))?;
+            check_server(address, options, |name| connection.parameter(name))?;
             driver.spawn(drive(connection));
             client
         }
@@ -201,7 +201,7 @@ async fn log_in(
                 .connect_raw(stream, GuardedTls(tls, Arc::clone(&named)))
                 .await
                 .map_err(|error| failed(&error))?;
-            check_server(address, |name| connection.parameter(name))?;
+            check_server(address, options, |name| connection.parameter(name))?;
             driver.spawn(drive(connection));
             client
         }
@@ -221,6 +221,7 @@ async fn log_in(
 /// costs no query.
 fn check_server<'a>(
     address: &NetworkAddress,
+    options: &OpenOptions,
     said: impl Fn(&'static str) -> Option<&'a str>,
 ) -> Result<(), SessionError> {
     // A pooler in between says nothing of a replica; the statements of a run fail there by themselves.
@@ -238,6 +239,10 @@ fn check_server<'a>(
         "it is a replica".to_owned()
     } else if said("default_transaction_read_only") == Some("on") {
         "it is read-only".to_owned()
+    } else if is_of_a_target(options) && said("server_encoding") == Some("SQL_ASCII") {
+        // Bytes of any encoding go in and come out there unconverted ("Character Set Support").
+        "its encoding is SQL_ASCII, in which nobody knows what a text says; make the database in UTF8"
+            .to_owned()
     } else {
         return Ok(());
     };
@@ -245,6 +250,11 @@ fn check_server<'a>(
         endpoint: endpoint(address),
         reason,
     })
+}
+
+/// An administrator's own database is none; no text of ours goes into it.
+fn is_of_a_target(options: &OpenOptions) -> bool {
+    !options.database_id.is_empty()
 }
 
 async fn drive<F>(connection: F)

@@ -21,11 +21,12 @@ const PASSWORD: &str = "of_a_throwaway_server";
 const START: Duration = Duration::from_mins(1);
 
 /// A server; dropping it kills it.
-pub(super) struct OwnServer {
+pub(crate) struct OwnServer {
     engine: Engine,
     port: u16,
     programs: PathBuf,
     account: Option<(u32, u32)>,
+    words: Vec<String>,
     process: Option<Child>,
     folder: TempDir,
 }
@@ -45,13 +46,13 @@ fn variable(engine: Engine, ending: &str) -> Option<String> {
 
 impl OwnServer {
     /// Makes a server and starts it; `None`, printed, if there are no programs.
-    pub(super) fn start(engine: Engine) -> Option<Self> {
+    pub(crate) fn start(engine: Engine) -> Option<Self> {
         let server = Self::stopped(engine)?;
         Some(server.made())
     }
 
     /// Takes a folder and a port, and makes nothing in the folder.
-    pub(super) fn stopped(engine: Engine) -> Option<Self> {
+    pub(crate) fn stopped(engine: Engine) -> Option<Self> {
         let Some(programs) = variable(engine, "_BIN") else {
             println!("skipped on {engine}: there are no programs for a server of the test's own");
             return None;
@@ -67,6 +68,7 @@ impl OwnServer {
             port: free.local_addr().unwrap().port(),
             programs: PathBuf::from(programs),
             account,
+            words: Vec::new(),
             process: None,
             folder: tempfile::Builder::new()
                 .prefix("tenantry-own-")
@@ -78,7 +80,7 @@ impl OwnServer {
     }
 
     /// Makes the data and starts.
-    pub(super) fn made(mut self) -> Self {
+    pub(crate) fn made(mut self) -> Self {
         match self.engine {
             Engine::MySql => self.make_mariadb(),
             Engine::Postgres | Engine::Sqlite => self.make_postgres(),
@@ -87,13 +89,18 @@ impl OwnServer {
         self
     }
 
+    /// What it is a server of.
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine
+    }
+
     /// Where its data is.
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// Where it is and how to get in.
-    pub(super) fn place(&self) -> TestServer {
+    pub(crate) fn place(&self) -> TestServer {
         let user = match self.engine {
             Engine::MySql => "root",
             Engine::Postgres | Engine::Sqlite => "postgres",
@@ -107,7 +114,7 @@ impl OwnServer {
     }
 
     /// Makes the server's user the owner.
-    pub(super) fn give(&self, path: &Path) {
+    pub(crate) fn give(&self, path: &Path) {
         fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
         if let Some((user, group)) = self.account {
             chown(path, Some(user), Some(group)).unwrap();
@@ -158,8 +165,22 @@ impl OwnServer {
         succeeds(&mut install);
     }
 
+    /// Kills it and starts it again, from now on with these words behind its own.
+    pub(crate) fn turns(&mut self, words: &[&str]) {
+        self.kill();
+        self.words = words.iter().map(|word| (*word).to_owned()).collect();
+        self.start_again();
+    }
+
+    /// The same as a replica that waits for a primary: `PostgreSQL` only, which looks for a file ("Standby Server
+    /// Operation").
+    pub(crate) fn turns_replica(&mut self) {
+        self.write("data/standby.signal", "");
+        self.turns(&[]);
+    }
+
     /// Starts the process and waits until it takes connections.
-    pub(super) fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         let begin = Instant::now();
         loop {
             let mut process = self.server().process_group(0).spawn().unwrap();
@@ -217,6 +238,7 @@ impl OwnServer {
                 "-cfsync=off".to_owned(),
             ]),
         };
+        command.args(&self.words);
         let log = File::options()
             .create(true)
             .append(true)
@@ -227,14 +249,14 @@ impl OwnServer {
     }
 
     /// `PostgreSQL` says in line 8 of its file that it takes connections, as `pg_ctl` reads it; `MariaDB` listens when
-    /// it does.
+    /// it does. A replica stands by.
     fn is_ready(&self, pid: u32) -> bool {
         if self.engine == Engine::MySql {
             return true;
         }
         let text = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let mut lines = text.lines().map(str::trim);
-        lines.next() == Some(&pid.to_string()) && lines.nth(6) == Some("ready")
+        lines.next() == Some(&pid.to_string()) && matches!(lines.nth(6), Some("ready" | "standby"))
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -252,7 +274,7 @@ impl OwnServer {
     }
 
     /// Kills the server and every process of it, as a machine does that loses its memory.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let Some(mut process) = self.process.take() else {
             return;
         };
@@ -270,7 +292,7 @@ impl OwnServer {
     }
 
     /// Returns what the server said.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }

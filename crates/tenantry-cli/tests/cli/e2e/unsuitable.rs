@@ -1,0 +1,158 @@
+//! Servers that were right once and are not any more: a replica, a read-only one, one of another version, and a
+//! database in an encoding that keeps no text.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use tenantry::engine::{Address, Engine};
+
+use super::THINGS;
+use crate::own_server::OwnServer;
+use crate::platform::{Platform, wait};
+use crate::{database, stderr};
+
+const MORE: (&str, &str) = ("002_more.sql", "CREATE TABLE more (id INTEGER PRIMARY KEY);\n");
+
+/// A platform whose registry stands elsewhere, with the tenant `acme` on a server of its own.
+struct Place {
+    platform: Platform,
+    server: OwnServer,
+}
+
+impl Place {
+    /// Makes both; `None` if there are no programs of a server.
+    fn with_tenant(engine: Engine) -> Option<Self> {
+        let server = OwnServer::start(engine)?;
+        let platform = Platform::start(Engine::Sqlite).unwrap();
+        let place = Self { platform, server };
+        assert_eq!(place.add("there").0, 0);
+        place
+            .platform
+            .write(&format!("migrations/tenant/{}", THINGS.0), THINGS.1);
+        place
+            .platform
+            .ends(0, &["tenant", "create", "acme", "--jurisdiction", "eu"]);
+        place
+            .platform
+            .write(&format!("migrations/tenant/{}", MORE.0), MORE.1);
+        Some(place)
+    }
+
+    /// Registers the server; returns how that ended and what was said.
+    fn add(&self, name: &str) -> (i32, String) {
+        let at = self.server.place();
+        let port = at.port.to_string();
+        let words = [
+            "server",
+            "add",
+            name,
+            "--engine",
+            self.server.engine().as_str(),
+            "--jurisdiction",
+            "eu",
+            "--host",
+            &at.host,
+            "--port",
+            &port,
+            "--admin-user",
+            &at.user,
+            "--admin-password-stdin",
+        ];
+        let mut child = self
+            .platform
+            .command(&words)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        writeln!(stdin, "{}", at.password).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        (output.status.code().unwrap(), stderr(&output))
+    }
+
+    /// Nothing runs there, and nothing is added there.
+    fn is_refused(&self, why: &str) {
+        self.is_not_migrated(why);
+        let (exit, said) = self.add("again");
+        assert_eq!(exit, 20, "{said}");
+        assert!(said.contains("TN-5005") && said.contains(why), "{said}");
+    }
+
+    fn is_not_migrated(&self, why: &str) {
+        let run = self.platform.json(20, &["migrate", "all-tenants"]);
+        let target = &run["targets"][0];
+        assert_eq!(target["error"]["code"], "TN-5005", "{run}");
+        assert!(target["error"].to_string().contains(why), "{run}");
+        assert_eq!(target["migrations"], serde_json::json!([]), "{run}");
+    }
+
+    /// It is as it was: what was refused is carried out now.
+    fn is_migrated(&self) {
+        let run = self.platform.json(0, &["migrate", "all-tenants"]);
+        assert_eq!(run["applied"], 1, "{run}");
+        assert_eq!(self.platform.json(0, &["migrate", "all-tenants"])["current"], 1);
+    }
+
+    /// Says something to one of the server's databases as its administrator.
+    fn ask(&self, name: &str, sql: &str) {
+        let address = self.server.place().address(self.server.engine(), name);
+        wait(database::query(&Address::Network(address), sql));
+    }
+}
+
+#[test]
+fn a_replica_is_told_and_migrated_once_it_is_the_primary() {
+    let Some(mut place) = Place::with_tenant(Engine::Postgres) else {
+        return;
+    };
+    place.server.turns_replica();
+    place.is_refused("it is a replica");
+    place.ask("postgres", "SELECT pg_promote()");
+    place.is_migrated();
+}
+
+#[test]
+fn a_read_only_server_is_told() {
+    for (engine, word) in [
+        (Engine::Postgres, "-cdefault_transaction_read_only=on"),
+        (Engine::MySql, "--read-only"),
+    ] {
+        let Some(mut place) = Place::with_tenant(engine) else {
+            return;
+        };
+        place.server.turns(&[word]);
+        place.is_refused("it is read-only");
+        place.server.turns(&[]);
+        place.is_migrated();
+    }
+}
+
+#[test]
+fn a_server_that_is_too_old_is_told() {
+    let Some(mut place) = Place::with_tenant(Engine::MySql) else {
+        return;
+    };
+    // The server says what it is told to say ("Server System Variables", `version`).
+    place.server.turns(&["--version=10.2.44-MariaDB"]);
+    place.is_refused("version 10.2.44-MariaDB is too old");
+    place.server.turns(&[]);
+    place.is_migrated();
+}
+
+#[test]
+fn a_database_in_sql_ascii_is_told() {
+    let Some(place) = Place::with_tenant(Engine::Postgres) else {
+        return;
+    };
+    let encoding = |name: &str| {
+        format!(
+            "UPDATE pg_database SET encoding = pg_char_to_encoding('{name}') WHERE datname = '{}'",
+            place.platform.database("acme")
+        )
+    };
+    place.ask("postgres", &encoding("SQL_ASCII"));
+    place.is_not_migrated("its encoding is SQL_ASCII");
+    place.ask("postgres", &encoding("UTF8"));
+    place.is_migrated();
+}
