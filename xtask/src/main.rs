@@ -26,7 +26,7 @@ cargo xtask <task>
                                         start, memory, growth (docs/benchmarks.md)
   torture [<row>…] [--seed n] [--most n]
                                         the whole of what `test` does a share of, on the same servers, and one
-                                        table; it takes hours. Rows: kills, sessions, servers, cuts, frozen,
+                                        table; it takes hours. Rows: kills, points, sessions, servers, cuts, frozen,
                                         queue, disk, input; `--seed` repeats a run, `--most` is the most that a
                                         row does
   tidy                                  the rules of the house that a program can check";
