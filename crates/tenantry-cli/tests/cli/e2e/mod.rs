@@ -1,9 +1,11 @@
 //! Whole platforms on real databases: set up, migrated, broken, mended, reverted.
 
 mod again;
+mod apart;
 mod bad_input;
 mod central;
 mod create;
+mod durable;
 mod failure;
 mod fleet;
 mod histories;

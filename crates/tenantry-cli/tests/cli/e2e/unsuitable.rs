@@ -1,76 +1,22 @@
 //! Servers that were right once and are not any more: a replica, a read-only one, one of another version, and a
 //! database in an encoding that keeps no text.
 
-use std::io::Write as _;
-use std::process::Stdio;
+use tenantry::engine::Engine;
 
-use tenantry::engine::{Address, Engine};
-
-use super::THINGS;
-use crate::own_server::OwnServer;
-use crate::platform::{Platform, wait};
-use crate::{database, stderr};
+use super::apart::Place;
 
 const MORE: (&str, &str) = ("002_more.sql", "CREATE TABLE more (id INTEGER PRIMARY KEY);\n");
 
-/// A platform whose registry stands elsewhere, with the tenant `acme` on a server of its own.
-struct Place {
-    platform: Platform,
-    server: OwnServer,
+/// A tenant with a migration pending.
+fn place(engine: Engine) -> Option<Place> {
+    let place = Place::with_tenant(engine)?;
+    place
+        .platform
+        .write(&format!("migrations/tenant/{}", MORE.0), MORE.1);
+    Some(place)
 }
 
 impl Place {
-    /// Makes both; `None` if there are no programs of a server.
-    fn with_tenant(engine: Engine) -> Option<Self> {
-        let server = OwnServer::start(engine)?;
-        let platform = Platform::start(Engine::Sqlite).unwrap();
-        let place = Self { platform, server };
-        assert_eq!(place.add("there").0, 0);
-        place
-            .platform
-            .write(&format!("migrations/tenant/{}", THINGS.0), THINGS.1);
-        place
-            .platform
-            .ends(0, &["tenant", "create", "acme", "--jurisdiction", "eu"]);
-        place
-            .platform
-            .write(&format!("migrations/tenant/{}", MORE.0), MORE.1);
-        Some(place)
-    }
-
-    /// Registers the server; returns how that ended and what was said.
-    fn add(&self, name: &str) -> (i32, String) {
-        let at = self.server.place();
-        let port = at.port.to_string();
-        let words = [
-            "server",
-            "add",
-            name,
-            "--engine",
-            self.server.engine().as_str(),
-            "--jurisdiction",
-            "eu",
-            "--host",
-            &at.host,
-            "--port",
-            &port,
-            "--admin-user",
-            &at.user,
-            "--admin-password-stdin",
-        ];
-        let mut child = self
-            .platform
-            .command(&words)
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        writeln!(stdin, "{}", at.password).unwrap();
-        drop(stdin);
-        let output = child.wait_with_output().unwrap();
-        (output.status.code().unwrap(), stderr(&output))
-    }
-
     /// Nothing runs there, and nothing is added there.
     fn is_refused(&self, why: &str) {
         self.is_not_migrated(why);
@@ -93,17 +39,11 @@ impl Place {
         assert_eq!(run["applied"], 1, "{run}");
         assert_eq!(self.platform.json(0, &["migrate", "all-tenants"])["current"], 1);
     }
-
-    /// Says something to one of the server's databases as its administrator.
-    fn ask(&self, name: &str, sql: &str) {
-        let address = self.server.place().address(self.server.engine(), name);
-        wait(database::query(&Address::Network(address), sql));
-    }
 }
 
 #[test]
 fn a_replica_is_told_and_migrated_once_it_is_the_primary() {
-    let Some(mut place) = Place::with_tenant(Engine::Postgres) else {
+    let Some(mut place) = place(Engine::Postgres) else {
         return;
     };
     place.server.turns_replica();
@@ -118,7 +58,7 @@ fn a_read_only_server_is_told() {
         (Engine::Postgres, "-cdefault_transaction_read_only=on"),
         (Engine::MySql, "--read-only"),
     ] {
-        let Some(mut place) = Place::with_tenant(engine) else {
+        let Some(mut place) = place(engine) else {
             return;
         };
         place.server.turns(&[word]);
@@ -130,7 +70,7 @@ fn a_read_only_server_is_told() {
 
 #[test]
 fn a_server_that_is_too_old_is_told() {
-    let Some(mut place) = Place::with_tenant(Engine::MySql) else {
+    let Some(mut place) = place(Engine::MySql) else {
         return;
     };
     // The server says what it is told to say ("Server System Variables", `version`).
@@ -142,7 +82,7 @@ fn a_server_that_is_too_old_is_told() {
 
 #[test]
 fn a_database_in_sql_ascii_is_told() {
-    let Some(place) = Place::with_tenant(Engine::Postgres) else {
+    let Some(place) = place(Engine::Postgres) else {
         return;
     };
     let encoding = |name: &str| {

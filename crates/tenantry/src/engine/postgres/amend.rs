@@ -2,6 +2,7 @@
 
 use super::history;
 use super::intent::{exactly_one, opening, own};
+use super::record::DURABLE;
 use super::session::Locked;
 use super::unit::new_meta;
 use crate::engine::session::Amendment;
@@ -12,7 +13,7 @@ use crate::history::{Applied, Entry, Phase};
 /// Writes the entries in one transaction: the one that took the lock, if it is still open.
 pub(super) async fn amend(session: &mut Locked, amendment: &Amendment) -> Result<(), ApplyError> {
     let mut message = if session.in_transaction {
-        Vec::new()
+        vec![DURABLE.to_owned()]
     } else {
         opening(session)
     };

@@ -299,6 +299,8 @@ pub(super) fn session_settings(options: &OpenOptions) -> Vec<(&'static str, Stri
     let ms = |d: Duration| d.as_millis().to_string();
     vec![
         ("search_path", "public".to_owned()),
+        // Files are cut by this rule; a database or a role may have the other.
+        ("standard_conforming_strings", "on".to_owned()),
         ("lock_timeout", ms(options.lock_timeout)),
         ("statement_timeout", "0".to_owned()),
         ("idle_in_transaction_session_timeout", ms(options.idle_timeout)),

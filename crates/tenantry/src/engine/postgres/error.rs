@@ -43,7 +43,8 @@ impl Failure {
     }
 
     /// Returns whether a statement by itself was refused before it did anything: it cannot be read, or what
-    /// it names is not there or not allowed (class 42 and 3F000, "PostgreSQL Error Codes"). Inside a
+    /// it names is not there or not allowed, or it is not supported there (class 42, 3F000 and 0A000, "PostgreSQL
+    /// Error Codes"). Inside a
     /// procedure that proves nothing, because the procedure may have committed before.
     pub(super) fn proves_nothing_done(&self) -> bool {
         match self {
@@ -51,7 +52,10 @@ impl Failure {
                 sqlstate,
                 inside_routine,
                 ..
-            } => !inside_routine && (sqlstate.starts_with("42") || sqlstate == "3F000"),
+            } => {
+                !inside_routine
+                    && (sqlstate.starts_with("42") || matches!(sqlstate.as_str(), "3F000" | "0A000"))
+            }
             Self::Lost(_) => false,
         }
     }

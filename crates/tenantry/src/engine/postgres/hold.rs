@@ -67,6 +67,18 @@ pub(super) fn try_lock(process: i32, key: i64) -> String {
     )
 }
 
+/// Returns the statement that fails with an invalid text (SQLSTATE 22P02) unless the session still has the lock, and
+/// keeps it. A file's function may have let it go, which nobody sees when the file is read.
+///
+/// A transaction that has the same lock must be open: between giving back and taking nobody can come in.
+pub(super) fn still_held(key: i64) -> String {
+    let gone = "pg_catalog.concat('lock ', pg_catalog.pg_backend_pid())::pg_catalog.int4";
+    format!(
+        "SELECT CASE WHEN NOT pg_catalog.pg_advisory_unlock({key}) THEN {gone} \
+         WHEN NOT pg_catalog.pg_try_advisory_lock({key}) THEN {gone} END"
+    )
+}
+
 /// Polls for the lock, each time in a statement of its own with nothing open between: a session that waits
 /// inside the server holds a snapshot, and CREATE INDEX CONCURRENTLY waits for every older snapshot.
 ///

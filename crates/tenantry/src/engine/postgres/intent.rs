@@ -4,9 +4,12 @@ use super::clean::{OWN_RIGHTS, local_settings};
 use super::connect::Connection;
 use super::error::Failure;
 use super::history;
-use super::record::{confirm, read_back, read_row};
+use super::hold::still_held;
+use super::record::{DURABLE, confirm, read_back, read_row};
 use super::session::{BEGIN, Locked};
-use super::unit::{DIVISION_BY_ZERO, DUPLICATE_TABLE, UNIQUE_VIOLATION, new_meta};
+use super::unit::{
+    DIVISION_BY_ZERO, DUPLICATE_TABLE, INVALID_TEXT, LOCK_RELEASED, UNIQUE_VIOLATION, new_meta,
+};
 use crate::direction::Direction;
 use crate::engine::text::literal;
 use crate::engine::{ApplyError, Recorded, StateAfter, Unit};
@@ -15,12 +18,12 @@ use crate::history::Phase;
 use crate::plan::Step;
 
 /// Claims the database and writes the intent, in one transaction. `before` is the fingerprint of the
-/// object that the step is about.
+/// statement and of the object that it is about.
 pub(super) async fn write(
     session: &mut Locked,
     unit: &Unit,
     step: &Step,
-    before: Option<&str>,
+    before: &str,
 ) -> Result<(), ApplyError> {
     let epoch = session.epoch + 1;
     let mut message = opening(session);
@@ -30,7 +33,7 @@ pub(super) async fn write(
     } else {
         message.push(history::claim(session.epoch));
     }
-    let before = before.map_or_else(|| "NULL".to_owned(), literal);
+    let before = literal(before);
     let row = match (unit.direction, &step.interrupted) {
         (Direction::Up, None) => insert(unit, step, epoch, &before),
         (Direction::Up | Direction::Down, _) => update(unit, step, epoch, &before),
@@ -77,8 +80,8 @@ pub(super) async fn close(
     }
 }
 
-/// Begins a transaction that fails with a division by zero unless the lock is still ours. A session that
-/// holds the session lock gets the transaction lock on the same key as well.
+/// Begins a transaction that fails with a division by zero unless the lock is free or ours: a session that holds the
+/// session lock gets the transaction lock on the same key as well, and must still hold the first one.
 pub(super) fn opening(session: &Locked) -> Vec<String> {
     let mut message = vec![BEGIN.to_owned()];
     message.extend(OWN_RIGHTS.map(ToOwned::to_owned));
@@ -89,6 +92,10 @@ pub(super) fn opening(session: &Locked) -> Vec<String> {
         "SELECT 1 / pg_catalog.pg_try_advisory_xact_lock({})::integer",
         session.key
     ));
+    if session.holds_session_lock {
+        message.push(still_held(session.key));
+    }
+    message.push(DURABLE.to_owned());
     message
 }
 
@@ -97,6 +104,10 @@ pub(super) fn opening(session: &Locked) -> Vec<String> {
 pub(super) fn own(connection: &Connection, failure: Failure, state: StateAfter) -> ApplyError {
     match failure {
         _ if connection.stopped_on_request(&failure) => ApplyError::Cancelled { step: 0, state },
+        Failure::Refused { sqlstate, .. } if sqlstate == INVALID_TEXT => ApplyError::SessionChanged {
+            step: 0,
+            reason: LOCK_RELEASED.to_owned(),
+        },
         Failure::Refused { sqlstate, .. }
             if matches!(
                 sqlstate.as_str(),

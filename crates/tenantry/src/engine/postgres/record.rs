@@ -58,6 +58,11 @@ fn still_marked(unit: &Unit) -> String {
 /// A message is read before its first statement runs, so this must hold when the next one comes.
 pub(super) const STRING_RULES: &str = "SET standard_conforming_strings = on";
 
+/// A COMMIT that is answered before it is on the disk may be lost, and we have said `applied`. What waits for replicas
+/// as well stays ("Asynchronous Commit").
+pub(super) const DURABLE: &str = "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) \
+     WHERE pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.<>) 'remote_apply'";
+
 /// What a step's row needs to know besides the step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {

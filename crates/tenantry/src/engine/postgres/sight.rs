@@ -33,10 +33,10 @@ pub(super) enum Wanted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     /// Its object id.
-    id: String,
-    /// For an index: whether it is valid and ready.
+    pub(super) id: String,
+    /// For an index: whether it is valid and ready. For a partition: whether it has not begun to leave.
     pub(super) whole: bool,
-    /// The statement that removes what is half made; `None` if nothing can be half made.
+    /// The statement that removes what is half made, or finishes its going; `None` if nothing can be half made.
     pub(super) removal: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl Sight {
     /// Returns how the effect of a statement of this class is seen; `None` if it cannot be.
     pub(super) fn of(class: &Class) -> Option<Self> {
         let (about, look, wanted) = match class {
-            Class::CreateIndex { name, table } => (
+            Class::CreateIndex { name, table, .. } => (
                 format!("{table} {name}"),
                 look_for_made(name, table),
                 Wanted::There,
@@ -53,7 +53,12 @@ impl Sight {
             Class::AddLabel { of, label } => {
                 (format!("{of} {label}"), look_for_label(of, label), Wanted::There)
             }
-            Class::Repeatable | Class::Opaque => return None,
+            Class::Detach { table, partition } => (
+                format!("{table} {partition}"),
+                look_for_partition(table, partition),
+                Wanted::Gone,
+            ),
+            Class::Reindex(_) | Class::Repeatable | Class::Opaque => return None,
         };
         let digest = hex::encode(Sha256::digest(about));
         Some(Self {
@@ -95,7 +100,13 @@ impl Sight {
     /// and found it otherwise. An index that was there before is somebody's, never adopted, never dropped.
     pub(super) fn is_work_of(&self, attempt: &Applied, now: Option<&Seen>) -> bool {
         let before = attempt.pre_fp.as_deref().unwrap_or_default();
-        before.starts_with(&format!("{}:", self.key)) && before != self.fingerprint(now)
+        self.names(attempt) && !before.starts_with(&format!("{}:", self.fingerprint(now)))
+    }
+
+    /// Returns whether an interrupted attempt was about this object.
+    pub(super) fn names(&self, attempt: &Applied) -> bool {
+        let before = attempt.pre_fp.as_deref().unwrap_or_default();
+        before.starts_with(&format!("{}:", self.key))
     }
 }
 
@@ -116,6 +127,18 @@ const INDEX: &str = "SELECT c.oid, i.indisvalid AND i.indisready, \
  pg_catalog.format('DROP INDEX CONCURRENTLY %I.%I', n.nspname, c.relname) \
  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace";
+
+/// A partition that has begun to leave is another one than before.
+fn look_for_partition(table: &str, partition: &str) -> String {
+    format!(
+        "SELECT pg_catalog.concat(i.inhrelid, CASE WHEN i.inhdetachpending THEN 'p' END), NOT i.inhdetachpending, \
+         CASE WHEN i.inhdetachpending THEN pg_catalog.format('ALTER TABLE %s DETACH PARTITION %s FINALIZE', \
+         i.inhparent::pg_catalog.regclass, i.inhrelid::pg_catalog.regclass) END FROM pg_catalog.pg_inherits i \
+         WHERE i.inhparent = pg_catalog.to_regclass({}) AND i.inhrelid = pg_catalog.to_regclass({})",
+        literal(table),
+        literal(partition),
+    )
+}
 
 /// `label` is an SQL string already.
 fn look_for_label(of: &str, label: &str) -> String {

@@ -5,8 +5,9 @@ use super::connect::{Connection, Settings};
 use super::error::Failure;
 use super::exchange::Answer;
 use super::history;
+use super::hold::still_held;
 use super::message::{Message, Outlines, Part};
-use super::record::{Begun, Row, STRING_RULES, confirm, mark, read_back, read_row, record};
+use super::record::{Begun, DURABLE, Row, STRING_RULES, confirm, mark, read_back, read_row, record};
 use super::session::{BEGIN, Locked};
 use crate::direction::Direction;
 use crate::engine::{ApplyError, DatabaseError, Recorded, SessionError, StateAfter, Unit};
@@ -18,12 +19,24 @@ use crate::plan::Step;
 /// SQLSTATEs that our own assertions raise.
 pub(super) const DIVISION_BY_ZERO: &str = "22012";
 pub(super) const UNIQUE_VIOLATION: &str = "23505";
+/// What [`still_held`] raises.
+pub(super) const INVALID_TEXT: &str = "22P02";
+/// What a migration did then.
+pub(super) const LOCK_RELEASED: &str = "it let go of the migration lock";
 /// What a history row without a meta row raises.
 const NOT_NULL_VIOLATION: &str = "23502";
 pub(super) const DUPLICATE_TABLE: &str = "42P07";
 
 /// Carries the unit out in one transaction.
 pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+    // Nothing in a transaction is ever half-way: the file was another when it began.
+    if let Some(step) = unit.steps.iter().position(|step| step.interrupted.is_some()) {
+        return Err(ApplyError::Edited {
+            step,
+            done: 1,
+            state: StateAfter::HalfWay { done: 0 },
+        });
+    }
     let scripts: Vec<&Script> = unit.steps.iter().map(Step::script).collect();
     let mut recorded = Vec::new();
     for outline in outlines(session, unit, &scripts).into_vec() {
@@ -70,6 +83,10 @@ fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
             Part::Lock,
             format!("SELECT 1 / pg_catalog.pg_try_advisory_xact_lock({key})::integer"),
         );
+        // A message is read before its first statement makes the settings.
+        if connection.settings == Settings::PerTransaction {
+            outlines.cut();
+        }
     }
     if session.history.meta.is_none() && session.epoch == 0 {
         outlines.push_all(Part::Claim, history::CREATE_TABLES.split(";\n"));
@@ -97,8 +114,12 @@ fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
             outlines.push_all(Part::Own, mark(unit, row.begun));
         }
         outlines.push_all(Part::Record { step: index }, record(unit, step, row));
+        if session.holds_session_lock {
+            outlines.push(Part::Record { step: index }, still_held(session.key));
+        }
     }
     outlines.push(Part::Own, STRING_RULES);
+    outlines.push(Part::Own, DURABLE);
     // A pooler lends the connection to somebody else behind the COMMIT.
     if connection.settings == Settings::PerTransaction {
         outlines.push_all(Part::Own, traces(connection.settings));
@@ -130,14 +151,13 @@ pub(super) fn new_meta(session: &Locked) -> Meta {
 /// Returns the end of a unit that the server stopped because we asked.
 fn stopped_on_request(connection: &Connection, answer: &Answer, message: &Message) -> Option<ApplyError> {
     let asked = connection.stopped_on_request(answer.failure.as_ref()?);
-    let step = match message.parts.get(answer.completed) {
-        Some(Part::Migration { step, .. } | Part::Record { step }) => *step,
-        Some(Part::Own | Part::Lock | Part::Claim | Part::Commit) | None => 0,
+    let (step, state) = match message.parts.get(answer.completed) {
+        Some(Part::Migration { step, .. } | Part::Record { step }) => (*step, StateAfter::RolledBack),
+        Some(Part::Own | Part::Lock | Part::Claim | Part::Commit) => (0, StateAfter::RolledBack),
+        // It was the read-back that was stopped: the COMMIT before it went through.
+        None => (0, StateAfter::Unknown),
     };
-    asked.then_some(ApplyError::Cancelled {
-        step,
-        state: StateAfter::RolledBack,
-    })
+    asked.then_some(ApplyError::Cancelled { step, state })
 }
 
 /// Turns the answer to a message into what happened.
@@ -205,6 +225,10 @@ fn refused(
         Some(Part::Record { .. }) if matches!(sqlstate, UNIQUE_VIOLATION | NOT_NULL_VIOLATION) => {
             ApplyError::Fenced
         }
+        Some(Part::Record { step }) if sqlstate == INVALID_TEXT => ApplyError::SessionChanged {
+            step,
+            reason: LOCK_RELEASED.to_owned(),
+        },
         // A deferred constraint speaks only at COMMIT; the last statement is the nearest place.
         Some(Part::Commit) => {
             let step = scripts.len().saturating_sub(1);

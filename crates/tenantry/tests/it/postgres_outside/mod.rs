@@ -1,5 +1,6 @@
 //! PostgreSQL steps outside a transaction: done once, whatever breaks off in between.
 
+mod half_way;
 mod interrupted;
 mod lock;
 mod refused;

@@ -65,7 +65,7 @@ async fn a_refusal_inside_a_procedure_proves_nothing() {
     let error = to_head(&database, &with("INSERT INTO t VALUES (7)"))
         .await
         .unwrap_err();
-    assert!(matches!(error, ApplyError::Ambiguous { .. }), "{error:?}");
+    assert!(matches!(error, ApplyError::Edited { .. }), "{error:?}");
     assert_eq!(database.one("SELECT count(*) FROM t WHERE n = 7").await, "1");
 }
 
