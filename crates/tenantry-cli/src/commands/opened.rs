@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Selected, Tiers, UnfinishedFiles, central_target};
 use tenantry::registry::Registry;
@@ -14,6 +15,9 @@ use crate::args::{Chosen, Limits};
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
+
+/// How long work that nobody waits for any more may take to end.
+const AT_THE_END: Duration = Duration::from_secs(1);
 
 /// Runs asynchronous work on this thread and tokio's.
 ///
@@ -29,7 +33,10 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -
                 .fact("cause", error.to_string())
                 .fact("state", "nothing ran")
         })?;
-    runtime.block_on(work)
+    let done = runtime.block_on(work);
+    // A thread that still waits for a file would keep the process for as long.
+    runtime.shutdown_timeout(AT_THE_END);
+    done
 }
 
 /// Opens the registry of the project.

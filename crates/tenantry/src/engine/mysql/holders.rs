@@ -30,7 +30,7 @@ pub(super) async fn of_migration_lock(conn: &mut Conn, names: &Names) -> Vec<Hol
 }
 
 /// Returns what tells who is in the way of the running statement of connection `id`.
-pub(super) fn onlooker(id: u32, address: &NetworkAddress, options: &OpenOptions) -> Onlooker {
+pub(super) fn onlooker(id: u64, address: &NetworkAddress, options: &OpenOptions) -> Onlooker {
     let address = address.clone();
     let options = OpenOptions {
         application_name: format!("{} onlooker", options.application_name),
@@ -52,7 +52,7 @@ pub(super) fn onlooker(id: u32, address: &NetworkAddress, options: &OpenOptions)
     })
 }
 
-async fn look(conn: &mut Conn, id: u32) -> Result<Look, SessionError> {
+async fn look(conn: &mut Conn, id: u64) -> Result<Look, SessionError> {
     // An account sees its own sessions without any right ("SHOW PROCESSLIST").
     let there = format!("SELECT id FROM information_schema.processlist WHERE id = {id} {ALL}");
     let sent = send(conn, &[Part::new(Role::Question, there)]).await;
@@ -65,7 +65,7 @@ async fn look(conn: &mut Conn, id: u32) -> Result<Look, SessionError> {
 
 /// Returns who is in the way: for certain where the server lets us see its row locks, or has the plugin
 /// `METADATA_LOCK_INFO`; else the other sessions in the database, the longest in their state first.
-async fn in_the_way_of(conn: &mut Conn, id: u32) -> Vec<Holder> {
+async fn in_the_way_of(conn: &mut Conn, id: u64) -> Vec<Holder> {
     let rows = format!(
         "{COLUMNS} JOIN information_schema.innodb_trx b ON b.trx_mysql_thread_id = p.id \
          JOIN information_schema.innodb_lock_waits w ON w.blocking_trx_id = b.trx_id \

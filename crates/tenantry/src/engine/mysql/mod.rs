@@ -135,6 +135,8 @@ struct Server {
     forced_engine: Option<String>,
     /// How it reads strings.
     strings: Strings,
+    /// Which of its connections this is. Something in between may have named another at log-in.
+    connection: u64,
 }
 
 impl Server {
@@ -142,7 +144,7 @@ impl Server {
     fn question() -> Part {
         let question = format!(
             "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only, \
-             @@SESSION.max_allowed_packet, {}, {}, {}",
+             @@SESSION.max_allowed_packet, {}, {}, {}, CONNECTION_ID()",
             engines::DEFAULT,
             engines::FORCED,
             strings::MODES
@@ -194,6 +196,7 @@ impl Server {
             default_engine: text(row, 4),
             forced_engine: text(row, 5).filter(|name| !name.is_empty()),
             strings: Strings::from_text(text(row, 6).as_deref()),
+            connection: text(row, 7).and_then(|id| id.parse().ok()).unwrap_or_default(),
         })
     }
 
@@ -359,7 +362,7 @@ impl Session for MySqlSession {
     }
 
     fn canceller(&self) -> Canceller {
-        let id = self.conn.id();
+        let id = self.server.connection;
         let flag = Arc::clone(&self.cancel_asked);
         let (address, options) = (self.address.clone(), self.options.clone());
         Canceller::new(move || {
@@ -376,7 +379,7 @@ impl Session for MySqlSession {
     }
 
     fn onlooker(&self) -> Onlooker {
-        holders::onlooker(self.conn.id(), &self.address, &self.options)
+        holders::onlooker(self.server.connection, &self.address, &self.options)
     }
 }
 
@@ -393,6 +396,7 @@ mod tests {
             default_engine: Some("InnoDB".to_owned()),
             forced_engine: forced.map(str::to_owned),
             strings: Strings::Usual,
+            connection: 1,
         };
         let check = |forced, meta| {
             let history = History {

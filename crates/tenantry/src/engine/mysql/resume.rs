@@ -101,15 +101,16 @@ impl Worker<'_> {
             let state = checkpoint::left(row);
             ApplyError::Edited {
                 step: index,
-                done: next + usize::from(!matches!(state, StateAfter::HalfWay { .. })),
+                done: next.saturating_add(usize::from(!matches!(state, StateAfter::HalfWay { .. }))),
                 state,
             }
         };
-        let column = row.pre_fp.as_deref().ok_or_else(edited)?;
-        let open = checkpoint::read(column, script, next).ok_or_else(edited)?;
+        // The row may say anything, and what it counts is read over.
         if next > script.statements.len() {
             return Err(edited());
         }
+        let column = row.pre_fp.as_deref().ok_or_else(edited)?;
+        let open = checkpoint::read(column, script, next).ok_or_else(edited)?;
         let mut replayed = 0;
         let verdict = match open {
             Open::Nothing => Verdict::NotApplied,

@@ -52,6 +52,32 @@ impl Proxy {
     }
 }
 
+/// Carries every connection that comes, each with another id in the server's greeting, as some proxies do.
+pub(super) async fn renumbering(server: (String, u16)) -> (SocketAddr, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut carried = JoinSet::new();
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut to = TcpStream::connect((server.0.as_str(), server.1)).await.unwrap();
+            carried.spawn(async move {
+                let mut greeting = vec![0; 4];
+                to.read_exact(&mut greeting).await.unwrap();
+                let length = u32::from_le_bytes([greeting[0], greeting[1], greeting[2], 0]) as usize;
+                greeting.resize(4 + length, 0);
+                to.read_exact(&mut greeting[4..]).await.unwrap();
+                // Behind the protocol's number and the version, which ends with a zero ("Protocol::HandshakeV10").
+                let id = 5 + greeting[5..].iter().position(|byte| *byte == 0).unwrap() + 1;
+                greeting[id..id + 4].copy_from_slice(&0x00ff_ff00_u32.to_le_bytes());
+                client.write_all(&greeting).await.unwrap();
+                let _ended = tokio::io::copy_bidirectional(&mut client, &mut to).await;
+            });
+        }
+    });
+    (address, tasks)
+}
+
 async fn carry(mut client: TcpStream, mut server: TcpStream, cut: Cut, counter: &AtomicUsize) {
     if cut == Cut::Blind {
         let _ended = tokio::io::copy_bidirectional(&mut client, &mut server).await;

@@ -1,12 +1,12 @@
 //! Sessions: the lock, the settings, whose database it is, and ways in that must stay shut.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tenantry::engine::{self, Address, ApplyError, Session, SessionError, StateAfter, Tls};
+use tenantry::engine::{self, Address, ApplyError, Look, Session, SessionError, StateAfter, Tls};
 use tenantry::plan::Goal;
 
 use super::fixture::{Database, migrate_on, track, unchecked};
-use super::proxy::{Cut, Proxy};
+use super::proxy::{Cut, Proxy, renumbering};
 use super::strings::SERVERS_MODE;
 
 #[tokio::test]
@@ -222,6 +222,53 @@ async fn a_cancelled_statement_is_told_from_a_failed_one() {
     };
     assert_eq!(state, StateAfter::HalfWay { done: 1 });
     assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "0");
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn a_row_that_counts_more_statements_than_there_are_holds_nobody_up() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let track = track(&[("CREATE TABLE a (n INT);\n", None)]);
+    db.migrate(&track, &Goal::Head).await.unwrap();
+    db.run("ALTER TABLE _tenantry_history MODIFY next_stmt BIGINT NOT NULL")
+        .await;
+    db.run(
+        "UPDATE _tenantry_history SET phase = 'running', next_stmt = 9223372036854775807, \
+         pre_fp = 'v1:-:00000000000000000000000000000000'",
+    )
+    .await;
+    let error = db.migrate(&track, &Goal::Head).await.unwrap_err();
+    assert!(matches!(error, ApplyError::Edited { .. }), "{error:?}");
+    db.drop().await;
+}
+
+#[tokio::test]
+async fn behind_a_proxy_with_numbers_of_its_own_the_right_statement_is_cancelled() {
+    let Some(mut db) = Database::create().await else {
+        return;
+    };
+    let (proxy, _tasks) = renumbering((db.server.host.clone(), db.server.port)).await;
+    let mut address = db.network();
+    address.host = proxy.ip().to_string();
+    address.port = proxy.port();
+    let text = "CREATE TABLE a (n INT);\nINSERT INTO a VALUES (1), (SLEEP(30));\n";
+    let track = track(&[(text, None)]);
+    let mut session = engine::open(&Address::Network(address), &db.options())
+        .await
+        .unwrap();
+    let (canceller, onlooker) = (session.canceller(), session.onlooker());
+    let began = Instant::now();
+    let stop = async {
+        db.when("User sleep").await;
+        assert!(matches!(onlooker.look().await, Look::AtIt(_)));
+        canceller.cancel().await;
+    };
+    let running = migrate_on(session.as_mut(), &track, &Goal::Head);
+    let (result, ()) = tokio::join!(running, stop);
+    assert!(matches!(result, Err(ApplyError::Cancelled { .. })), "{result:?}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     db.drop().await;
 }
 
