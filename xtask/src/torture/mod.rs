@@ -71,7 +71,8 @@ fn carry_out(
     let said = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = test(row.program);
     command
-        .args([row.filter, "--", "--nocapture"])
+        .args(["--", "--nocapture"])
+        .args(row.filters)
         .env("TENANTRY_TORTURE", arguments.how_often())
         .envs(environment::of(servers))
         .stdout(said.try_clone()?)

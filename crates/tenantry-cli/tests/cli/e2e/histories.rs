@@ -32,7 +32,7 @@ fn remove(platform: &Platform, name: &str) {
 }
 
 /// Everything that a refusal must leave as it is.
-fn snapshot(platform: &Platform) -> Vec<Vec<Vec<String>>> {
+pub(super) fn snapshot(platform: &Platform) -> Vec<Vec<Vec<String>>> {
     let acme = platform.database("acme");
     let tables = match platform.engine {
         Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",

@@ -4,6 +4,7 @@ mod again;
 mod apart;
 mod bad_input;
 mod central;
+mod corpus;
 mod create;
 mod durable;
 mod failure;

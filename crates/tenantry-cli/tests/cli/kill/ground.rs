@@ -70,11 +70,19 @@ impl Ground {
         counts.map(|count| count.parse::<usize>().unwrap()).sum()
     }
 
-    /// A plain run comes to its end, and then everything is there once; returns what the run said.
+    /// A plain run comes to its end, and then everything is there once, and no session of ours and no lock is left;
+    /// returns what the run said.
     pub(super) fn finish(&self) -> serde_json::Value {
         let finished = self.platform.json(0, &DEPLOY);
         self.is_whole();
+        self.is_left_alone();
         finished
+    }
+
+    fn is_left_alone(&self) {
+        self.platform
+            .has_no_session_within(Duration::from_secs(10), &self.all_databases());
+        invariants::no_lock_is_held(&self.platform, &self.databases);
     }
 
     /// Checks that everything is there once.
@@ -89,9 +97,7 @@ impl Ground {
         self.platform.ends(0, &["migrate", "status", "--exit-code"]);
         self.platform
             .ends(0, &["migrate", "status", "--exit-code", "--live"]);
-        self.platform
-            .has_no_session_within(Duration::from_secs(10), &self.databases);
-        invariants::no_lock_is_held(&self.platform, &self.databases);
+        self.is_left_alone();
         for database in self.all_databases() {
             match self.platform.engine {
                 Engine::Sqlite => {}
