@@ -53,14 +53,14 @@ fn is_same(a: &Failure, b: &Failure) -> bool {
 /// There is no such database: the words name it, so that no two of them are equal.
 const GONE: Code = Code(6006);
 
-/// Says in a few words what a code is about; `None` for codes whose message says it better.
-fn phrase(code: Code) -> Option<&'static str> {
-    match code.0 {
+/// Says in a few words what a failure is about; `None` where its message says it better.
+fn phrase(failure: &Failure) -> Option<&'static str> {
+    match failure.code.0 {
         2001 => Some("syntax error"),
         2002 => Some("table, column or other name missing"),
         2003 => Some("unique violation"),
         2004 => Some("rows or values break a rule"),
-        2005 => Some("lock timeout"),
+        2005 if failure.database.is_some() => Some("lock timeout"),
         2006 => Some("statement timeout"),
         2008 => Some("not allowed in a transaction"),
         2009 => Some("out of disk space"),
@@ -70,7 +70,7 @@ fn phrase(code: Code) -> Option<&'static str> {
 
 /// Says in a few words what happened.
 pub(crate) fn short(failure: &Failure) -> String {
-    phrase(failure.code).map_or_else(|| text::printable(&failure.what), str::to_owned)
+    phrase(failure).map_or_else(|| text::printable(&failure.what), str::to_owned)
 }
 
 /// Returns the file and place of a failure: `migrations/tenant/x.sql:14:3`; `None` if it has no file.
@@ -153,7 +153,7 @@ impl Group<'_> {
             [only] => format!("`{}`", only.label),
             many => format!("{} databases", text::number(many.len())),
         };
-        match (phrase(self.failure.code), &self.failure.migration) {
+        match (phrase(self.failure), &self.failure.migration) {
             (Some(phrase), Some(migration)) => format!("{who}: {phrase} in {migration}"),
             (Some(phrase), None) => format!("{who}: {phrase}"),
             (None, _) => format!("{who}: {}", self.short()),

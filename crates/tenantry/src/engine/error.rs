@@ -121,6 +121,14 @@ pub enum SessionError {
         /// Who holds it, as far as the server tells.
         holders: Vec<Holder>,
     },
+    /// Readers were in the way of a COMMIT for as long as one statement may wait (SQLite); nothing was committed.
+    #[error("somebody read the file when the COMMIT was due, and delayed it for {:.1} s", waited.as_secs_f32())]
+    CommitDelayed {
+        /// How long the last try waited.
+        waited: Duration,
+        /// Who reads, as far as the system tells.
+        holders: Vec<Holder>,
+    },
     /// The database belongs to another tenant or another registry.
     #[error("this database says that it is `{found}`, not `{expected}`")]
     IdentityMismatch {
@@ -163,6 +171,7 @@ impl SessionError {
             Self::Pooled { .. } => Code(5007),
             Self::NoDatabase { .. } => Code(6006),
             Self::Blocked { .. } => Code(4001),
+            Self::CommitDelayed { .. } => Code(2005),
             Self::IdentityMismatch { .. } | Self::Emptied { .. } => Code(6007),
             Self::HistoryDamaged { .. } => Code(3008),
             Self::Database(error) => error.class,

@@ -105,7 +105,7 @@ fn session_outcome(error: &SessionError) -> Outcome {
         }
         SessionError::AuthFailed { .. } => Outcome::AuthFailed,
         SessionError::NoDatabase { .. } => Outcome::TargetGone,
-        SessionError::Blocked { .. } => Outcome::Blocked,
+        SessionError::Blocked { .. } | SessionError::CommitDelayed { .. } => Outcome::Blocked,
         SessionError::IdentityMismatch { .. } | SessionError::Emptied { .. } => Outcome::IdentityMismatch,
         SessionError::Lost { .. } => Outcome::Interrupted,
         SessionError::Unsuitable { .. }

@@ -129,7 +129,9 @@ impl Failure {
             SessionError::AuthFailed { source, .. }
             | SessionError::Exhausted { source, .. }
             | SessionError::Database(source) => failure.database = Some(source.clone()),
-            SessionError::Blocked { holders, .. } => failure.holders.clone_from(holders),
+            SessionError::Blocked { holders, .. } | SessionError::CommitDelayed { holders, .. } => {
+                failure.holders.clone_from(holders);
+            }
             SessionError::Unreachable { source, .. } => failure.causes.push(source.to_string()),
             SessionError::Lost { reason } => failure.causes.push(reason.clone()),
             SessionError::Tls { .. }
@@ -249,6 +251,10 @@ impl Failure {
                 self.state = StateAfter::Unknown;
                 (0, None, None)
             }
+            ApplyError::Session {
+                source: SessionError::CommitDelayed { .. },
+                ..
+            } => (unit.steps.len().saturating_sub(1), None, None),
             ApplyError::Fenced | ApplyError::Session { .. } => return,
         };
         self.show_step(unit, step, statement.map(|statement| (statement, offset)));

@@ -324,7 +324,7 @@ impl Work<'_> {
         if self.shared.control.requested() >= Stop::Cancel {
             return None;
         }
-        let in_window = self.trying_since.elapsed() < self.shared.options.lock_window;
+        let in_window = self.is_in_window();
         let again = match ended {
             Ended::Session(error) => self.is_worth_another(error),
             Ended::Apply(ApplyError::Session { source, .. }, _) => self.is_worth_another(source),
@@ -340,7 +340,11 @@ impl Work<'_> {
             Ended::Apply(ApplyError::Fenced, _) => in_window,
             Ended::Plan(_) | Ended::Apply(_, _) | Ended::Stopped | Ended::OutOfTime { .. } => false,
         };
-        again.then(|| pause(self.attempts, random()))
+        again.then(|| kept_out(ended) + pause(self.attempts, random()))
+    }
+
+    fn is_in_window(&self) -> bool {
+        self.trying_since.elapsed() < self.shared.options.lock_window
     }
 
     fn is_worth_another(&self, error: &SessionError) -> bool {
@@ -349,6 +353,7 @@ impl Work<'_> {
                 self.attempts < SESSIONS_MAX
             }
             SessionError::Database(error) => error.transient && self.attempts < SESSIONS_MAX,
+            SessionError::CommitDelayed { .. } => self.is_in_window(),
             SessionError::Tls { .. }
             | SessionError::AuthFailed { .. }
             | SessionError::NoDatabase { .. }
@@ -363,10 +368,15 @@ impl Work<'_> {
 
     fn tell_retry(&self, ended: &Ended, pause: Duration) {
         let failure = describe(ended, self.track);
+        let seen = if failure.holders.is_empty() {
+            &self.in_the_way
+        } else {
+            &failure.holders
+        };
         self.shared.tell(RunEvent::Retrying {
             label: self.target.label(),
             code: failure.code,
-            reason: failure.what + &words(&self.in_the_way),
+            reason: failure.what + &words(seen),
             pause,
         });
     }
@@ -404,6 +414,25 @@ impl Work<'_> {
             };
         }
         done.last().copied()
+    }
+}
+
+/// Returns for how long an attempt has refused others instead of letting them wait. They get as much time before the
+/// next one does it again.
+fn kept_out(ended: &Ended) -> Duration {
+    match ended {
+        Ended::Apply(
+            ApplyError::Session {
+                source: SessionError::CommitDelayed { waited, .. },
+                ..
+            },
+            _,
+        ) => *waited,
+        Ended::Session(_)
+        | Ended::Plan(_)
+        | Ended::Apply(_, _)
+        | Ended::Stopped
+        | Ended::OutOfTime { .. } => Duration::ZERO,
     }
 }
 

@@ -6,6 +6,7 @@ mod bad_input;
 mod central;
 mod corpus;
 mod create;
+mod delayed;
 mod durable;
 mod failure;
 mod fleet;

@@ -6,9 +6,9 @@ use rusqlite::ffi::ErrorCode;
 use rusqlite::limits::Limit;
 
 use super::database::Database;
-use super::error::{database_error, is, is_busy, offset};
+use super::error::{database_error, is, offset};
 use super::orphans::Orphans;
-use super::{clean, history, holders, record};
+use super::{clean, history, record};
 use crate::direction::Direction;
 use crate::engine::evidence::evidence;
 use crate::engine::{Amendment, ApplyError, Recorded, SessionError, StateAfter, Unit};
@@ -79,13 +79,13 @@ pub(super) fn amend(database: &mut Database, amendment: &Amendment) -> Result<()
 }
 
 /// One unit at work.
-struct Work<'a> {
-    database: &'a mut Database,
-    unit: &'a Unit,
+pub(super) struct Work<'a> {
+    pub(super) database: &'a mut Database,
+    pub(super) unit: &'a Unit,
     /// The epoch under which its rows are written.
-    epoch: i64,
+    pub(super) epoch: i64,
     /// Whether a part of it is committed already: what precedes a step outside a transaction.
-    committed: bool,
+    pub(super) committed: bool,
     /// What the last count found; `None` if rows may have changed since.
     orphans: Option<Orphans>,
 }
@@ -135,10 +135,7 @@ impl<'a> Work<'a> {
             self.commit()?;
             self.lock_again()?;
         }
-        self.record(unwritten, &recorded)?;
-        point(Point::SqliteRowsWritten);
-        self.stop_if_asked(unit.steps.len().saturating_sub(1))?;
-        self.commit()?;
+        self.finish(unwritten, &recorded)?;
         self.read_back()?;
         point(Point::SqliteReadBack);
         Ok(recorded)
@@ -251,7 +248,7 @@ impl<'a> Work<'a> {
 
     /// What is true of the unit when a step fails: SQLite undoes the whole transaction, but not what was
     /// committed before a step outside it.
-    fn state(&self, done: usize) -> StateAfter {
+    pub(super) fn state(&self, done: usize) -> StateAfter {
         if self.committed {
             StateAfter::HalfWay { done }
         } else {
@@ -328,103 +325,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Takes the lock again after a statement outside a transaction.
-    fn lock_again(&self) -> Result<(), ApplyError> {
-        let database = &*self.database;
-        let start = Instant::now();
-        // SQLite itself waits for `lock_timeout` here, as the lock was ours a moment ago.
-        while let Err(error) = database.connection.execute_batch("BEGIN IMMEDIATE") {
-            self.wait_on(&error, start)?;
-        }
-        if self.own(record::holds(&database.connection, self.epoch))? {
-            Ok(())
-        } else {
-            Err(ApplyError::Fenced)
-        }
-    }
-
-    /// Writes the rows of the steps from `first` on that are done. Together, because each change of the
-    /// schema between two rows would make SQLite plan the statement anew.
-    fn record(&self, first: usize, done: &[Recorded]) -> Result<(), ApplyError> {
-        let connection = &self.database.connection;
-        for (step, done) in self.unit.steps.iter().zip(done).skip(first) {
-            let written = match step.direction {
-                Direction::Up => record::finish(connection, (self.unit, step), self.epoch, done.duration_ms),
-                Direction::Down => record::delete(connection, self.unit, step),
-            };
-            if !self.own(written)? {
-                return Err(ApplyError::Fenced);
-            }
-        }
-        Ok(())
-    }
-
-    /// Commits. A reader in the way delays the COMMIT, which is repeated; the migration is not.
-    fn commit(&mut self) -> Result<(), ApplyError> {
-        if !self.database.file.is_in_place() && !is_seeded(Seed::SqliteFileNotChecked) {
-            let source = self
-                .database
-                .file
-                .unsuitable("the file was replaced during the migration");
-            return Err(not_committed(source));
-        }
-        let start = Instant::now();
-        while let Err(error) = self.database.connection.execute_batch("COMMIT") {
-            if is_seeded(Seed::SqliteBusyCommitIgnored) {
-                return Ok(());
-            }
-            self.wait_on(&error, start)?;
-        }
-        point(Point::SqliteCommitted);
-        self.database.epoch = Some(self.epoch);
-        Ok(())
-    }
-
-    /// Returns if a busy COMMIT or BEGIN shall be tried again, and otherwise its error.
-    fn wait_on(&self, error: &rusqlite::Error, start: Instant) -> Result<(), ApplyError> {
-        if is(error, ErrorCode::OperationInterrupted) {
-            // SQLite looks for it before a COMMIT takes effect, never after.
-            return Err(ApplyError::Cancelled {
-                step: self.unit.steps.len().saturating_sub(1),
-                state: self.state(0),
-            });
-        }
-        if !is_busy(error) {
-            return Err(ApplyError::Session {
-                // Every other failure rolls back for certain; after a failed write or sync only the file
-                // itself can tell.
-                commit_sent: is(error, ErrorCode::SystemIoFailure),
-                source: self.database.error(error),
-            });
-        }
-        self.stop_if_asked(self.unit.steps.len().saturating_sub(1))?;
-        let waited = start.elapsed();
-        if waited < self.database.options.lock_window {
-            return Ok(());
-        }
-        Err(not_committed(SessionError::Blocked {
-            waited,
-            holders: holders::others(&self.database.file),
-        }))
-    }
-
-    /// Reads every row of the unit again: only what is seen there counts.
-    fn read_back(&self) -> Result<(), ApplyError> {
-        for step in &self.unit.steps {
-            let seen = record::shows(&self.database.connection, self.unit, step).map_err(|error| {
-                ApplyError::Session {
-                    commit_sent: true,
-                    source: self.database.error(&error),
-                }
-            })?;
-            if !seen {
-                return Err(ApplyError::NotReadBack);
-            }
-        }
-        Ok(())
-    }
-
-    fn stop_if_asked(&self, index: usize) -> Result<(), ApplyError> {
+    pub(super) fn stop_if_asked(&self, index: usize) -> Result<(), ApplyError> {
         if self.database.stop.is_asked() {
             return Err(ApplyError::Cancelled {
                 step: index,
@@ -435,7 +336,7 @@ impl<'a> Work<'a> {
     }
 
     /// Turns the failure of one of our own statements into the unit's.
-    fn own<T>(&self, result: rusqlite::Result<T>) -> Result<T, ApplyError> {
+    pub(super) fn own<T>(&self, result: rusqlite::Result<T>) -> Result<T, ApplyError> {
         result.map_err(|error| {
             if is(&error, ErrorCode::OperationInterrupted) {
                 return ApplyError::Cancelled {
@@ -448,7 +349,7 @@ impl<'a> Work<'a> {
     }
 }
 
-fn not_committed(source: SessionError) -> ApplyError {
+pub(super) fn not_committed(source: SessionError) -> ApplyError {
     ApplyError::Session {
         commit_sent: false,
         source,

@@ -2,6 +2,7 @@
 
 mod apply;
 mod clean;
+mod commit;
 mod connect;
 mod create;
 mod database;
@@ -60,6 +61,7 @@ pub(crate) async fn open(
     let (database, history) = polled.map_err(|error| name_writers(error, &place))?;
     Ok(Box::new(SqliteSession {
         stop: Arc::clone(&database.stop),
+        lock_timeout: options.lock_timeout,
         lock_window: options.lock_window,
         database: Some(database),
         history,
@@ -126,6 +128,7 @@ struct SqliteSession {
     database: Option<Database>,
     history: History,
     stop: Arc<Stop>,
+    lock_timeout: Duration,
     lock_window: Duration,
 }
 
@@ -199,9 +202,19 @@ impl Session for SqliteSession {
     }
 
     async fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError> {
-        let amendment = amendment.clone();
-        self.in_file(move |database| apply::amend(database, &amendment))
-            .await
+        let begun = Instant::now();
+        loop {
+            let declared = amendment.clone();
+            let ended = self
+                .in_file(move |database| apply::amend(database, &declared))
+                .await;
+            match ended {
+                Err(error) if commit::is_delayed(&error) && begun.elapsed() < self.lock_window => {
+                    tokio::time::sleep(self.lock_timeout + pause()).await;
+                }
+                ended => return ended,
+            }
+        }
     }
 
     fn canceller(&self) -> Canceller {

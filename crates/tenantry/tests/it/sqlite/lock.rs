@@ -75,11 +75,10 @@ async fn a_session_that_was_overtaken_between_two_units_is_fenced() {
 }
 
 #[tokio::test]
-async fn a_reader_in_the_way_delays_the_commit_and_does_not_lose_it() {
+async fn a_reader_in_the_way_of_the_commit_keeps_it_for_lock_timeout_and_nothing_is_lost() {
     let mut bench = Bench::new();
     bench.execute("CREATE TABLE old (x)");
     bench.options.lock_timeout = Duration::from_millis(5);
-    bench.options.lock_window = Duration::from_millis(100);
     let reader = rusqlite::Connection::open(bench.path()).unwrap();
     reader.execute_batch("BEGIN; SELECT * FROM old").unwrap();
     let mut session = bench.open().await;
@@ -90,7 +89,7 @@ async fn a_reader_in_the_way_delays_the_commit_and_does_not_lose_it() {
             error,
             ApplyError::Session {
                 commit_sent: false,
-                source: SessionError::Blocked { .. }
+                source: SessionError::CommitDelayed { .. }
             }
         ),
         "{error:?}"

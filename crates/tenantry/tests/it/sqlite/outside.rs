@@ -118,3 +118,40 @@ async fn what_may_not_be_repeated_is_ambiguous_after_a_kill() {
     bench.apply(&files).await.unwrap();
     assert_eq!(bench.number("SELECT count(*) FROM customers"), 1);
 }
+
+/// Counts for a while without needing a lock that a reader has.
+const LONG: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 2000000) \
+    SELECT count(*) FROM n";
+
+#[tokio::test]
+async fn the_row_of_what_ran_outside_waits_for_a_reader_and_nothing_runs_twice() {
+    let mut bench = Bench::new();
+    bench.options.lock_timeout = Duration::from_millis(50);
+    let files = track_with(vec![(script(CUSTOMERS), None), (outside(LONG), None)]);
+    let mut session = bench.open().await;
+    let unit = unit(&files, session.history(), &Goal::Head);
+    let (address, options) = (bench.address(), bench.options.clone());
+    let mut task = JoinSet::new();
+    let attempt_id = unit.attempt_id.clone();
+    task.spawn(async move { session.carry_out(&unit).await.map(|_| ()) });
+    let connection = rusqlite::Connection::open(bench.path()).unwrap();
+    while bench.history().await.rows.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    connection
+        .execute_batch("BEGIN; SELECT * FROM customers")
+        .unwrap();
+    // Long enough for several tries; how many there are does not matter.
+    let early = tokio::time::timeout(Duration::from_secs(3), task.join_next()).await;
+    assert!(early.is_err(), "it did not wait for the reader: {early:?}");
+    drop(connection);
+    task.join_next().await.unwrap().unwrap().unwrap();
+    let mut reader = tenantry::engine::read(&address, &options).await.unwrap();
+    let history = reader.history().await.unwrap();
+    let written: Vec<(Phase, &str)> = history
+        .rows
+        .iter()
+        .map(|row| (row.phase, row.attempt_id.as_str()))
+        .collect();
+    assert_eq!(written, [(Phase::Done, attempt_id.as_str()); 2]);
+}
