@@ -146,6 +146,33 @@ pub struct History {
 }
 
 impl History {
+    /// Returns what is wrong with it that no row shows by itself; `None` if nothing is. Columns that somebody added to
+    /// our tables are no damage: nobody reads them.
+    pub(crate) fn damage(&self) -> Option<String> {
+        // The highest number could not be raised any more.
+        let is_claim = |epoch: i64| (0..i64::MAX).contains(&epoch);
+        if let Some(meta) = self.meta.as_ref().filter(|meta| !is_claim(meta.epoch)) {
+            return Some(format!(
+                "the epoch {} in `{META_TABLE}` is not one of ours",
+                meta.epoch
+            ));
+        }
+        if let Some(row) = self.rows.iter().find(|row| !is_claim(row.epoch)) {
+            let (version, epoch) = (row.version, row.epoch);
+            return Some(format!(
+                "the epoch {epoch} of version {version} is not one of ours"
+            ));
+        }
+        let twice = self.rows.array_windows().find_map(|[one, next]| {
+            let same = (&one.track, one.version) == (&next.track, next.version);
+            same.then_some(one)
+        })?;
+        Some(format!(
+            "version {} on track `{}` is there twice",
+            twice.version, twice.track
+        ))
+    }
+
     /// Returns the rows of one track, ascending by version.
     pub fn of_track(&self, track: &TrackName) -> impl Iterator<Item = &Applied> {
         self.rows.iter().filter(move |row| row.track == *track)

@@ -20,8 +20,8 @@ pub(crate) fn lock_key(database_id: &str) -> i64 {
     i64::from_be_bytes(bytes)
 }
 
-/// Checks that a database with a meta row is the one that was meant, in a layout we know. An empty
-/// `database_id` asks for no particular database: only the central one, whose id is found out that way.
+/// Checks that a database with a meta row is the one that was meant, in a layout we know, and that its history is
+/// whole. An empty `database_id` asks for no particular database: only the central one, whose id is found out that way.
 pub(crate) fn check_identity(history: &History, options: &OpenOptions) -> Result<(), SessionError> {
     let Some(meta) = &history.meta else { return Ok(()) };
     if is_seeded(Seed::IdentityNotChecked) {
@@ -29,6 +29,9 @@ pub(crate) fn check_identity(history: &History, options: &OpenOptions) -> Result
     }
     if meta.format > FORMAT {
         let reason = format!("its layout {} is newer than this program's {FORMAT}", meta.format);
+        return Err(SessionError::HistoryDamaged { reason });
+    }
+    if let Some(reason) = history.damage() {
         return Err(SessionError::HistoryDamaged { reason });
     }
     if options.database_id.is_empty() {

@@ -10,6 +10,8 @@ on_each_engine!(
     files_that_do_not_fit_the_history_are_refused,
     a_file_that_only_has_another_name_is_the_same,
     databases_whose_history_is_not_ours_or_damaged_are_refused,
+    values_that_we_never_write_are_damage,
+    a_version_that_is_there_twice_is_damage,
 );
 
 const LAST: (&str, &str) = ("003_last.sql", "INSERT INTO things VALUES (3, 'c');\n");
@@ -147,16 +149,77 @@ fn databases_whose_history_is_not_ours_or_damaged_are_refused(engine: Engine) {
         let Some(platform) = migrated(engine) else {
             return;
         };
-        let acme = platform.database("acme");
-        for statement in statements {
-            platform.query(&acme, statement);
-        }
-        // The registry knows no version of a database that it was just told of.
-        wait(
-            platform
-                .central
-                .query("UPDATE tenantry_databases SET version = NULL"),
-        );
-        refused(&platform, &format!("{row} {statements:?}"), code, names);
+        changed_is_refused(&platform, row, statements, (code, names));
     }
+}
+
+/// Changes `acme`'s database and checks that it is refused so.
+fn changed_is_refused(platform: &Platform, row: &str, statements: &[&str], (code, names): (&str, &str)) {
+    let acme = platform.database("acme");
+    for statement in statements {
+        platform.query(&acme, statement);
+    }
+    // The registry knows no version of a database that it was just told of.
+    wait(
+        platform
+            .central
+            .query("UPDATE tenantry_databases SET version = NULL"),
+    );
+    refused(platform, &format!("{row} {statements:?}"), code, names);
+}
+
+/// B64: one database after the other is mended again, which shows that each was refused for its own damage.
+fn values_that_we_never_write_are_damage(engine: Engine) {
+    let Some(platform) = migrated(engine) else {
+        return;
+    };
+    let acme = platform.database("acme");
+    for (column, damage, mend) in [
+        (
+            "next_stmt",
+            "UPDATE _tenantry_history SET next_stmt = -5",
+            "UPDATE _tenantry_history SET next_stmt = 2",
+        ),
+        (
+            "epoch",
+            "UPDATE _tenantry_history SET epoch = -1",
+            "UPDATE _tenantry_history SET epoch = 1",
+        ),
+        (
+            "epoch",
+            "UPDATE _tenantry_meta SET epoch = -1",
+            "UPDATE _tenantry_meta SET epoch = 1",
+        ),
+    ] {
+        changed_is_refused(&platform, "B64", &[damage], ("TN-3008", column));
+        platform.query(&acme, mend);
+    }
+    let gone = ["ALTER TABLE _tenantry_history DROP COLUMN tool_version"];
+    changed_is_refused(&platform, "B64", &gone, ("TN-3008", "tool_version"));
+    // What others added is not looked at.
+    for column in ["tool_version", "of_somebody_else"] {
+        let add = format!("ALTER TABLE _tenantry_history ADD COLUMN {column} TEXT");
+        platform.query(&acme, &add);
+    }
+    platform.ends(0, &["migrate", "status", "--live"]);
+}
+
+/// B64: without its key the table takes a row twice.
+fn a_version_that_is_there_twice_is_damage(engine: Engine) {
+    let Some(platform) = migrated(engine) else {
+        return;
+    };
+    let without_key = match engine {
+        Engine::Postgres => &["ALTER TABLE _tenantry_history DROP CONSTRAINT _tenantry_history_pkey"][..],
+        Engine::MySql => &["ALTER TABLE _tenantry_history DROP PRIMARY KEY"],
+        Engine::Sqlite => &[
+            "CREATE TABLE copied AS SELECT * FROM _tenantry_history",
+            "DROP TABLE _tenantry_history",
+            "ALTER TABLE copied RENAME TO _tenantry_history",
+        ],
+    };
+    let doubled = "INSERT INTO _tenantry_history SELECT * FROM _tenantry_history WHERE version = 1";
+    let twice = [without_key, &[doubled]].concat();
+    let says = "version 1 on track `tenant` is there twice";
+    changed_is_refused(&platform, "B64", &twice, ("TN-3008", says));
 }

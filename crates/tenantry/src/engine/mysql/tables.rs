@@ -40,7 +40,8 @@ impl Names {
         })
     }
 
-    /// The questions for the meta row and the history rows.
+    /// The questions for the meta row and the history rows: for every column that we write, so that one that is
+    /// missing shows before anything is written.
     pub(super) fn questions(&self) -> [Part; 2] {
         [
             Part::new(
@@ -55,7 +56,7 @@ impl Names {
                 format!(
                     "SELECT track, version, name, checksum, phase, attempt_id, run_id, epoch, next_stmt, \
                      total_stmts, pre_fp, DATE_FORMAT(started_at, '%Y-%m-%dT%H:%i:%s.%fZ'), \
-                     DATE_FORMAT(done_at, '%Y-%m-%dT%H:%i:%s.%fZ'), duration_ms FROM {} \
+                     DATE_FORMAT(done_at, '%Y-%m-%dT%H:%i:%s.%fZ'), duration_ms, tool_version FROM {} \
                      ORDER BY track, version {ALL}",
                     self.history
                 ),
@@ -189,8 +190,8 @@ fn meta_of(row: &Row) -> Result<Meta, SessionError> {
         database_id: need(row, 0)?,
         tenant_id: need(row, 1)?,
         registry_id: need(row, 2)?,
-        epoch: number(row, 3)?,
-        format: number(row, 4)?,
+        epoch: number(row, 3, "epoch")?,
+        format: number(row, 4, "format")?,
     })
 }
 
@@ -200,19 +201,20 @@ fn applied_of(row: &Row) -> Result<Applied, SessionError> {
     let checksum: String = need(row, 3)?;
     Ok(Applied {
         track: TrackName::from_text(&track).ok_or_else(|| unknown("track", &track))?,
-        version: Version::from_number(number(row, 1)?).ok_or_else(|| unknown("version", "below 1"))?,
+        version: Version::from_number(number(row, 1, "version")?)
+            .ok_or_else(|| unknown("version", "below 1"))?,
         name: need(row, 2)?,
         checksum: Checksum::from_hex(&checksum).ok_or_else(|| unknown("checksum", &checksum))?,
         phase: Phase::from_word(&phase).ok_or_else(|| unknown("phase", &phase))?,
         attempt_id: need(row, 5)?,
         run_id: need(row, 6)?,
-        epoch: number(row, 7)?,
-        next_stmt: number(row, 8)?,
-        total_stmts: number(row, 9)?,
+        epoch: number(row, 7, "epoch")?,
+        next_stmt: number(row, 8, "next_stmt")?,
+        total_stmts: number(row, 9, "total_stmts")?,
         pre_fp: text(row, 10),
         started_at: need(row, 11)?,
         done_at: text(row, 12),
-        duration_ms: number(row, 13)?,
+        duration_ms: number(row, 13, "duration_ms")?,
     })
 }
 
@@ -225,9 +227,9 @@ fn need(row: &Row, at: usize) -> Result<String, SessionError> {
     text(row, at).ok_or_else(|| damaged(format!("column {} holds nothing readable", at + 1)))
 }
 
-fn number<T: std::str::FromStr>(row: &Row, at: usize) -> Result<T, SessionError> {
+fn number<T: std::str::FromStr>(row: &Row, at: usize, column: &str) -> Result<T, SessionError> {
     let text = need(row, at)?;
-    text.parse().map_err(|_| unknown("number", &text))
+    text.parse().map_err(|_| unknown(column, &text))
 }
 
 fn unknown(what: &str, found: &str) -> SessionError {

@@ -54,10 +54,11 @@ pub(super) const READ_META: &str =
     "SELECT 'meta', database_id, tenant_id, registry_id, epoch, format FROM public._tenantry_meta";
 
 /// Reads the history, every track. No function and no sorting: a fresh connection pays for every function
-/// that it has to look up, and a run that finds nothing to do is mostly fresh connections.
+/// that it has to look up, and a run that finds nothing to do is mostly fresh connections. Every column that we write
+/// is asked for, so that one that is missing shows before anything is written.
 pub(super) const READ_HISTORY: &str = "\
 SELECT 'row', track, version, name, checksum, phase, attempt_id, run_id, epoch, next_stmt, total_stmts, pre_fp, \
- started_at, done_at, duration_ms FROM public._tenantry_history";
+ started_at, done_at, duration_ms, tool_version FROM public._tenantry_history";
 
 /// Takes the rows of [`PROBE`], [`READ_META`] and [`READ_HISTORY`] into a history; other rows are passed over.
 pub(super) fn take_row(history: &mut History, row: &SimpleQueryRow) -> Result<(), SessionError> {

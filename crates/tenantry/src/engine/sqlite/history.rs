@@ -1,10 +1,11 @@
 //! Reading our two tables in an SQLite file.
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, Row, Statement};
 
 use super::error::session_error;
 use crate::engine::SessionError;
-use crate::history::{Applied, FORMAT, History, Meta, Phase};
+use crate::history::{Applied, FORMAT, HISTORY_TABLE, History, META_TABLE, Meta, Phase};
 use crate::migration::{Checksum, Version};
 use crate::target::TrackName;
 
@@ -17,8 +18,37 @@ const LOOK: &str = "SELECT
 const META: &str = "SELECT * FROM main._tenantry_meta";
 
 /// All columns in the order of the table, as the format that the meta row names has them: looking names up
-/// is a large part of planning this, which every file has to do anew.
+/// is a large part of planning this, which every file has to do anew. Columns behind them are somebody else's.
 const ROWS: &str = "SELECT * FROM main._tenantry_history";
+
+/// The columns of [`META`], in the order of the table.
+const META_COLUMNS: [&str; 6] = [
+    "one",
+    "database_id",
+    "tenant_id",
+    "registry_id",
+    "epoch",
+    "format",
+];
+
+/// The columns of [`ROWS`], in the order of the table.
+const COLUMNS: [&str; 15] = [
+    "track",
+    "version",
+    "name",
+    "checksum",
+    "phase",
+    "attempt_id",
+    "run_id",
+    "epoch",
+    "next_stmt",
+    "total_stmts",
+    "pre_fp",
+    "started_at",
+    "done_at",
+    "duration_ms",
+    "tool_version",
+];
 
 /// Which of our tables a file has, and whether it has others.
 struct Found {
@@ -53,10 +83,12 @@ pub(super) fn read(connection: &Connection, endpoint: &str) -> Result<History, S
 fn read_once(connection: &Connection, endpoint: &str) -> Result<Option<History>, SessionError> {
     let refused = |error: &rusqlite::Error| session_error(endpoint, error);
     let meta = match connection.prepare(META) {
-        Ok(mut statement) => statement
-            .query_row([], meta)
-            .optional()
-            .map_err(|e| refused(&e))?,
+        Ok(mut statement) => {
+            check_columns(&statement, META_TABLE, &META_COLUMNS)?;
+            let mut rows = statement.query([]).map_err(|e| refused(&e))?;
+            let row = rows.next().map_err(|e| refused(&e))?;
+            row.map(meta).transpose()?
+        }
         Err(error) => return absent(connection, endpoint, &error),
     };
     let Some(meta) = meta else {
@@ -75,10 +107,11 @@ fn read_once(connection: &Connection, endpoint: &str) -> Result<Option<History>,
         Ok(statement) => statement,
         Err(error) => return absent(connection, endpoint, &error),
     };
+    check_columns(&statement, HISTORY_TABLE, &COLUMNS)?;
     let mut rows = Vec::new();
     let mut found = statement.query([]).map_err(|e| refused(&e))?;
     while let Some(row) = found.next().map_err(|e| refused(&e))? {
-        rows.push(applied(row).map_err(|e| refused(&e))??);
+        rows.push(applied(row)?);
     }
     rows.sort_by(|a: &Applied, b| (&a.track, a.version).cmp(&(&b.track, b.version)));
     Ok(Some(History {
@@ -113,60 +146,69 @@ fn damaged(reason: &str) -> SessionError {
     }
 }
 
-fn meta(row: &Row<'_>) -> rusqlite::Result<Meta> {
+/// Refuses a table that lacks one of our columns, or has it elsewhere.
+fn check_columns(statement: &Statement<'_>, table: &str, columns: &[&str]) -> Result<(), SessionError> {
+    let is_there =
+        |(at, column): &(usize, &&str)| statement.column_name(*at).is_ok_and(|name| name == **column);
+    match columns.iter().enumerate().find(|column| !is_there(column)) {
+        None => Ok(()),
+        Some((_, column)) => Err(damaged(&format!(
+            "`{table}` does not have the column `{column}` in its place"
+        ))),
+    }
+}
+
+fn meta(row: &Row<'_>) -> Result<Meta, SessionError> {
     Ok(Meta {
-        database_id: row.get(1)?,
-        tenant_id: row.get(2)?,
-        registry_id: row.get(3)?,
-        epoch: row.get(4)?,
-        format: row.get(5)?,
+        database_id: value(row, 1, &META_COLUMNS)?,
+        tenant_id: value(row, 2, &META_COLUMNS)?,
+        registry_id: value(row, 3, &META_COLUMNS)?,
+        epoch: value(row, 4, &META_COLUMNS)?,
+        format: value(row, 5, &META_COLUMNS)?,
     })
 }
 
-/// Returns a number that we never write below zero.
-fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let number: i64 = row.get(column)?;
-    T::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+/// Returns the value of a column of ours; one of another kind is damage.
+fn value<T: FromSql>(row: &Row<'_>, at: usize, columns: &[&str]) -> Result<T, SessionError> {
+    row.get(at).map_err(|_| unreadable(at, columns))
 }
 
-fn applied(row: &Row<'_>) -> rusqlite::Result<Result<Applied, SessionError>> {
-    let track: String = row.get(0)?;
-    let version: i64 = row.get(1)?;
-    let checksum: String = row.get(3)?;
-    let phase: String = row.get(4)?;
+fn unreadable(at: usize, columns: &[&str]) -> SessionError {
+    let column = columns.get(at).copied().unwrap_or_default();
+    damaged(&format!("a value of `{column}` cannot be read"))
+}
+
+/// Returns a number that we never write below zero.
+fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, at: usize) -> Result<T, SessionError> {
+    let number: i64 = value(row, at, &COLUMNS)?;
+    T::try_from(number).map_err(|_| unreadable(at, &COLUMNS))
+}
+
+fn applied(row: &Row<'_>) -> Result<Applied, SessionError> {
+    let text = |at| value::<String>(row, at, &COLUMNS);
+    let (track, checksum, phase) = (text(0)?, text(3)?, text(4)?);
+    let version: i64 = value(row, 1, &COLUMNS)?;
     let bad = |what: &str| {
-        Ok(Err(SessionError::HistoryDamaged {
-            reason: format!("the {what} of version {version} on track `{track}` is not one of ours"),
-        }))
+        damaged(&format!(
+            "the {what} of version {version} on track `{track}` is not one of ours"
+        ))
     };
-    let Some(track) = TrackName::from_text(&track) else {
-        return bad("track");
-    };
-    let Some(known_version) = Version::from_number(version) else {
-        return bad("version");
-    };
-    let Some(checksum) = Checksum::from_hex(&checksum) else {
-        return bad("checksum");
-    };
-    let Some(phase) = Phase::from_word(&phase) else {
-        return bad("phase");
-    };
-    Ok(Ok(Applied {
-        track,
-        version: known_version,
-        name: row.get(2)?,
-        checksum,
-        phase,
-        attempt_id: row.get(5)?,
-        run_id: row.get(6)?,
-        epoch: row.get(7)?,
+    Ok(Applied {
+        track: TrackName::from_text(&track).ok_or_else(|| bad("track"))?,
+        version: Version::from_number(version).ok_or_else(|| bad("version"))?,
+        name: text(2)?,
+        checksum: Checksum::from_hex(&checksum).ok_or_else(|| bad("checksum"))?,
+        phase: Phase::from_word(&phase).ok_or_else(|| bad("phase"))?,
+        attempt_id: text(5)?,
+        run_id: text(6)?,
+        epoch: value(row, 7, &COLUMNS)?,
         next_stmt: unsigned(row, 8)?,
         total_stmts: unsigned(row, 9)?,
-        pre_fp: row.get(10)?,
-        started_at: row.get(11)?,
-        done_at: row.get(12)?,
+        pre_fp: value(row, 10, &COLUMNS)?,
+        started_at: text(11)?,
+        done_at: value(row, 12, &COLUMNS)?,
         duration_ms: unsigned(row, 13)?,
-    }))
+    })
 }
 
 /// Returns whether our tables are there by now.
