@@ -8,6 +8,7 @@ mod corpus;
 mod create;
 mod delayed;
 mod durable;
+mod ends;
 mod failure;
 mod fleet;
 mod histories;

@@ -118,10 +118,17 @@ pub(super) fn database_error(db: &DbError) -> DatabaseError {
         message: clean(db.message()),
         code: format!("SQLSTATE {sqlstate}"),
         detail: db.detail().map(clean),
-        hint: db.hint().map(clean),
+        hint: db.hint().map(clean).or_else(|| ours(sqlstate)),
         class: class_of(sqlstate),
         transient: matches!(sqlstate, "55P03" | "40P01" | "40001"),
     }
+}
+
+/// Returns what helps where the server says too little.
+fn ours(sqlstate: &str) -> Option<String> {
+    let says =
+        "a COMMIT or ROLLBACK inside a block, function or procedure ends the transaction of the migration";
+    (sqlstate == "2D000").then(|| says.to_owned())
 }
 
 /// Returns our code for an SQLSTATE ("PostgreSQL Error Codes", appendix A of its manual).
@@ -134,6 +141,8 @@ fn class_of(sqlstate: &str) -> Code {
         "55P03" => 2005,
         "57014" => 2006,
         "25001" => 2008,
+        // `invalid_transaction_termination`: a COMMIT or ROLLBACK inside a block, function or procedure.
+        "2D000" => 2012,
         "53100" => 2009,
         "40P01" | "40001" => 2010,
         "42501" => 2014,
