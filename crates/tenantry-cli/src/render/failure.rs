@@ -277,13 +277,20 @@ fn in_the_way(holder: &Holder) -> &'static str {
 
 /// Writes what the server shows of a session: of another role's it may be no more than the name.
 fn holder_text(holder: &Holder) -> String {
-    let mut parts = vec![format!("pid {}", holder.pid)];
-    parts.extend(Some(holder.application.clone()).filter(|name| !name.is_empty()));
-    parts.push(format!("user {}", holder.user));
-    if !holder.since.is_empty() {
-        parts.push(format!("since {}", holder.since));
+    let named = |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name}{value}"));
+    let who = [
+        Some(format!("pid {}", holder.pid)),
+        named("", &holder.application),
+        Some(format!("user {}", holder.user)),
+        named("from ", &holder.from),
+    ];
+    let does = [named("", &holder.state), named("since ", &holder.since)];
+    let mut text = who.into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    let does = does.into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    if !does.is_empty() {
+        text.push('\n');
+        text.push_str(&does);
     }
-    let mut text = parts.join(" · ");
     if !holder.statement.is_empty() {
         text.push('\n');
         text.push_str(&holder.statement);
@@ -294,4 +301,39 @@ fn holder_text(holder: &Holder) -> String {
 /// Writes a version, or that there is none.
 pub(crate) fn version(version: Option<Version>) -> String {
     version.map_or_else(|| "empty".to_owned(), |version| version.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_in_the_way_is_told_in_short_lines() {
+        let mut holder = Holder {
+            certainty: Certainty::Holds,
+            pid: 7,
+            application: "psql".to_owned(),
+            user: "app".to_owned(),
+            from: "10.0.0.5:40332".to_owned(),
+            state: "idle in transaction".to_owned(),
+            since: "2026-03-14T09:30:00Z".to_owned(),
+            statement: "SELECT 1".to_owned(),
+        };
+        assert_eq!(
+            holder_text(&holder),
+            "pid 7 · psql · user app · from 10.0.0.5:40332\n\
+             idle in transaction · since 2026-03-14T09:30:00Z\n\
+             SELECT 1"
+        );
+        for unknown in [
+            &mut holder.application,
+            &mut holder.from,
+            &mut holder.state,
+            &mut holder.since,
+            &mut holder.statement,
+        ] {
+            unknown.clear();
+        }
+        assert_eq!(holder_text(&holder), "pid 7 · user app");
+    }
 }

@@ -44,6 +44,11 @@ pub struct Holder {
     pub application: String,
     /// The database user.
     pub user: String,
+    /// Where it connects from: an address with its port, `local` on the server's own machine, for a file the
+    /// program's path; empty if the server does not say.
+    pub from: String,
+    /// What it does, in the server's words: `idle in transaction`, `Sleep`, `stopped`; empty if it does not say.
+    pub state: String,
     /// Since when it has been in its present state, as the server writes it.
     pub since: String,
     /// The statement it runs or ran last, shortened.

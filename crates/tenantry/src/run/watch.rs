@@ -67,10 +67,16 @@ pub(super) fn words(seen: &[Holder]) -> String {
         Certainty::Holds => "in the way",
         Certainty::MayHold => "perhaps in the way",
     };
-    format!(
-        "; {may}: pid {}, {}, user {}{others}",
-        first.pid, first.application, first.user
-    )
+    let named = |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name}{value}"));
+    let known = [
+        Some(format!("; {may}: pid {}", first.pid)),
+        named("", &first.application),
+        Some(format!("user {}", first.user)),
+        named("from ", &first.from),
+        named("", &first.state),
+    ];
+    let known: Vec<String> = known.into_iter().flatten().collect();
+    known.join(", ") + &others
 }
 
 #[cfg(test)]
@@ -94,6 +100,28 @@ mod tests {
             let number = looks.fetch_add(1, Ordering::SeqCst);
             async move { at(number) }
         })
+    }
+
+    #[test]
+    fn who_is_in_the_way_is_told_as_far_as_it_is_known() {
+        let mut holder = Holder {
+            certainty: Certainty::Holds,
+            pid: 7,
+            application: "psql".to_owned(),
+            user: "app".to_owned(),
+            from: "10.0.0.5:40332".to_owned(),
+            state: "idle in transaction".to_owned(),
+            since: String::new(),
+            statement: String::new(),
+        };
+        let all = words(&[holder.clone(), holder.clone()]);
+        let expect =
+            "; in the way: pid 7, psql, user app, from 10.0.0.5:40332, idle in transaction and 1 more";
+        assert_eq!(all, expect);
+        holder.application.clear();
+        holder.from.clear();
+        holder.state.clear();
+        assert_eq!(words(&[holder]), "; in the way: pid 7, user app");
     }
 
     #[test]

@@ -76,6 +76,8 @@ struct Blocker {
     pid: i64,
     application: String,
     user: String,
+    from: String,
+    state: String,
     since: String,
     statement: String,
 }
@@ -87,6 +89,8 @@ impl Blocker {
             pid: holder.pid,
             application: holder.application.clone(),
             user: holder.user.clone(),
+            from: holder.from.clone(),
+            state: holder.state.clone(),
             since: holder.since.clone(),
             statement: holder.statement.clone(),
         }

@@ -110,7 +110,10 @@ fn while_one_reader_delays_a_commit_the_others_are_served() {
     assert!(error["title"].as_str().unwrap().contains("COMMIT"), "{report}");
     if cfg!(target_os = "linux") {
         assert_eq!(error["blocked_by"][0]["pid"], reader.0.id(), "{report}");
-        assert_eq!(error["blocked_by"][0]["application"], "sqlite3", "{report}");
+        let holder = &error["blocked_by"][0];
+        assert_eq!(holder["application"], "sqlite3", "{report}");
+        assert!(holder["from"].as_str().unwrap().ends_with("/sqlite3"), "{report}");
+        assert_eq!(holder["state"], "sleeping", "{report}");
     }
     drop(reader);
     assert_eq!(platform.json(0, &["migrate", "all-tenants"])["applied"], 1);

@@ -21,7 +21,7 @@ const TOLD_AT_MOST: usize = 5;
 
 /// What is told of a session. An account without the right PROCESS sees its own ("SHOW PROCESSLIST").
 const COLUMNS: &str = "SELECT p.id, p.host, p.user, DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL p.time SECOND, \
-     '%Y-%m-%dT%H:%i:%sZ'), COALESCE(p.info, p.command) FROM information_schema.processlist p";
+     '%Y-%m-%dT%H:%i:%sZ'), p.info, p.command, p.state FROM information_schema.processlist p";
 
 /// Returns who holds the migration lock, as far as the server lets us see; empty if it says nothing.
 pub(super) async fn of_migration_lock(conn: &mut Conn, names: &Names) -> Vec<Holder> {
@@ -105,8 +105,14 @@ async fn ask(conn: &mut Conn, question: &str, certainty: Certainty) -> Option<Ve
         found.push(Holder {
             certainty,
             pid: column(0).parse().unwrap_or_default(),
-            application: column(1),
+            application: String::new(),
             user: column(2),
+            from: column(1),
+            state: [column(5), column(6)]
+                .into_iter()
+                .filter(|word| !word.is_empty())
+                .collect::<Vec<_>>()
+                .join(", "),
             since: column(3),
             statement,
         });

@@ -14,7 +14,8 @@ const LOOK_AT_MOST: Duration = Duration::from_secs(5);
 /// What is told of a session. Of another role's sessions the server shows a name and no more ("The
 /// Cumulative Statistics System", `pg_stat_activity`).
 const COLUMNS: &str = "a.application_name, a.usename, pg_catalog.to_char(a.state_change AT TIME ZONE 'UTC', \
-     'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), pg_catalog.left(a.query, 200)";
+     'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), pg_catalog.left(a.query, 200), pg_catalog.host(a.client_addr), a.client_port, \
+     a.state, a.wait_event_type, a.wait_event";
 
 /// Returns who holds the migration lock, as far as the server tells us; empty if it will not.
 pub(super) async fn of_migration_lock(connection: &mut Connection, key: i64) -> Vec<Holder> {
@@ -130,8 +131,53 @@ async fn ask(connection: &mut Connection, text: &str) -> Vec<Holder> {
                 user: column(2),
                 since: column(3),
                 statement: column(4),
+                from: from(&column(5), &column(6)),
+                state: state(&column(7), (&column(8), &column(9))),
             });
         })
         .await;
     holders
+}
+
+/// Returns where a session connects from; one through a socket of the server's machine has the port -1
+/// (`pg_stat_activity`).
+fn from(address: &str, port: &str) -> String {
+    match (address, port) {
+        ("", "-1") => "local".to_owned(),
+        ("", _) => String::new(),
+        (address, port) if address.contains(':') => format!("[{address}]:{port}"),
+        (address, port) => format!("{address}:{port}"),
+    }
+}
+
+/// Returns what a session does, and for one that is at it what it waits for. One that is idle waits for its client.
+fn state(state: &str, (kind, event): (&str, &str)) -> String {
+    match (state, kind) {
+        ("active", kind) if !kind.is_empty() => format!("active, waits for {kind} {event}"),
+        (state, _) => state.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_in_a_url_and_a_socket_is_local() {
+        assert_eq!(from("10.0.0.5", "40332"), "10.0.0.5:40332");
+        assert_eq!(from("::1", "40332"), "[::1]:40332");
+        assert_eq!(from("", "-1"), "local");
+        assert_eq!(from("", ""), "");
+    }
+
+    #[test]
+    fn only_who_is_at_it_waits_for_something() {
+        assert_eq!(
+            state("active", ("Lock", "relation")),
+            "active, waits for Lock relation"
+        );
+        assert_eq!(state("active", ("", "")), "active");
+        let idle = "idle in transaction";
+        assert_eq!(state(idle, ("Client", "ClientRead")), idle);
+    }
 }

@@ -122,9 +122,27 @@ fn holder(pid: i64, certainty: Certainty) -> Holder {
         },
         user: fs::metadata(format!("/proc/{pid}"))
             .map_or_else(|_| String::new(), |process| process.uid().to_string()),
+        from: fs::read_link(format!("/proc/{pid}/exe"))
+            .map_or_else(|_| String::new(), |program| clean(&program.to_string_lossy())),
+        state: state(&about("stat")).to_owned(),
         since: started(&about("stat"), &read("/proc/stat")).unwrap_or_default(),
         // Its arguments may hold secrets.
         statement: String::new(),
+    }
+}
+
+/// Returns what a process does, from its `stat`; empty if it cannot be read (`proc_pid_stat(5)`).
+fn state(process: &str) -> &'static str {
+    let letter = process
+        .rsplit_once(')')
+        .and_then(|(_, words)| words.trim_start().chars().next());
+    match letter {
+        Some('R') => "running",
+        Some('S' | 'I') => "sleeping",
+        Some('D') => "waits for the disk",
+        Some('T' | 't') => "stopped",
+        Some('Z' | 'X' | 'x') => "dead",
+        _ => "",
     }
 }
 
@@ -164,6 +182,18 @@ mod tests {
             "x y z",
         ] {
             assert!(Lock::read(line).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_process_does_stands_behind_its_name() {
+        for (stat, says) in [
+            ("7 (a) S) T 1 7", "stopped"),
+            ("7 (a) R 1 7", "running"),
+            ("7 (a) S 1", "sleeping"),
+            ("", ""),
+        ] {
+            assert_eq!(state(stat), says);
         }
     }
 

@@ -124,6 +124,20 @@ async fn somebody_is_named(
     let seen: Vec<(i64, Certainty)> = holders.iter().map(|h| (h.pid, h.certainty)).collect();
     let wanted: Vec<(i64, Certainty)> = id.map(|id| (id, certainty)).into_iter().collect();
     assert_eq!(seen, wanted, "{target:?} {said:?}");
+    if let Some(holder) = holders.first() {
+        // Where it connects from, and whether it is alive: it waits for its application.
+        let (from, state) = match database.engine {
+            Engine::Postgres => ("127.0.0.1:", "idle in transaction"),
+            // Its name or its address, as the server has looked it up.
+            Engine::MySql => (":", "Sleep"),
+            Engine::Sqlite => ("/", ""),
+        };
+        assert!(holder.from.contains(from), "{holder:?}");
+        assert!(
+            holder.state.contains(state) && !holder.state.is_empty(),
+            "{holder:?}"
+        );
+    }
     application.end().await;
     let (report, _) = run_for_a_short_time(&database, files).await;
     assert_eq!(report.targets[0].outcome, Outcome::Applied, "{report:?}");

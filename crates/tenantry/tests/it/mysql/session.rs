@@ -25,7 +25,7 @@ async fn a_held_lock_blocks_and_its_holder_is_named() {
         panic!("{holders:?}");
     };
     assert_eq!(named.user, db.server.user);
-    assert!(named.pid > 0 && !named.since.is_empty() && !named.application.is_empty());
+    assert!(named.pid > 0 && !named.since.is_empty() && !named.from.is_empty());
     drop(holder);
     // The lock is free as soon as the connection is gone.
     db.open().await.unwrap();
