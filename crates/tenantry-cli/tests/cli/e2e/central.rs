@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tenantry::engine::Engine;
 
 use super::{five, on_each_engine};
-use crate::platform::Platform;
+use crate::platform::{Platform, wait};
 use crate::{only_json, stderr, stdout};
 
 on_each_engine!(
@@ -210,4 +210,39 @@ fn a_wrong_key_is_refused_and_nothing_is_touched(engine: Engine) {
     let servers = platform.json(0, &["server", "list"]);
     assert_eq!(servers["items"].as_array().unwrap().len(), 1, "{servers}");
     platform.ends(0, &["migrate", "all-tenants"]);
+}
+
+/// The server names the file and line of its own source with every error; nobody can do anything with that.
+#[test]
+fn an_error_of_the_central_database_does_not_show_the_source_of_its_server() {
+    let Some(platform) = Platform::start(Engine::Postgres) else {
+        return;
+    };
+    wait(
+        platform
+            .central
+            .query("ALTER TABLE tenantry_servers RENAME COLUMN name TO called"),
+    );
+    let nowhere = "postgres://nobody:wrong@";
+    for (url, says) in [(None, "does not exist"), (Some(nowhere), "nobody")] {
+        let mut command = platform.command(&["server", "list"]);
+        if let (Some(url), tenantry::engine::Address::Network(at)) = (url, &platform.central.address) {
+            let url = format!("{url}{}:{}/{}", at.host, at.port, at.database);
+            command.env("CENTRAL_DATABASE_URL", url);
+        }
+        let output = command.output().unwrap();
+        assert_ne!(output.status.code(), Some(0), "{output:?}");
+        let said = stdout(&output) + &stderr(&output);
+        assert!(said.contains(says), "{said}");
+        for source in [
+            ".c:",
+            ".c\"",
+            "auth.c",
+            "parse_relation",
+            "errorMissingColumn",
+            "routine",
+        ] {
+            assert!(!said.contains(source), "{source}: {said}");
+        }
+    }
 }

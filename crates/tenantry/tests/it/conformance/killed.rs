@@ -36,6 +36,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 on_every_engine_and_pooler!(
     a_session_killed_in_a_statement_is_taken_up_by_the_next,
     a_run_goes_on_after_a_session_of_it_was_killed,
+    a_unit_that_is_dropped_in_a_statement_leaves_no_lock_and_no_half,
 );
 
 /// What keeps the second statement from ending.
@@ -237,5 +238,55 @@ async fn a_run_goes_on_after_a_session_of_it_was_killed(database: TestDatabase) 
         (Outcome::Applied, attempts),
         "{target:?}"
     );
+    is_there_once(&database).await;
+}
+
+/// Returns when the second statement is under way.
+async fn begun(database: &TestDatabase) {
+    let waiting = match &database.address {
+        Address::Network(address) if address.engine == Engine::Postgres => {
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+             AND wait_event_type = 'Lock' AND application_name LIKE 'tenantry%'"
+        }
+        Address::Network(_) => {
+            "SELECT id FROM information_schema.processlist WHERE db = DATABASE() \
+             AND info LIKE 'UPDATE effect SET n = n + 1%'"
+        }
+        Address::Sqlite(file) => {
+            let journal = format!("{}-journal", file.path().display());
+            while !std::fs::exists(&journal).unwrap() {
+                tokio::task::yield_now().await;
+            }
+            return;
+        }
+    };
+    until(database, waiting).await;
+}
+
+/// As a program does it that waits for so long and no longer: it lets go of the call and then of the session.
+async fn a_unit_that_is_dropped_in_a_statement_leaves_no_lock_and_no_half(database: TestDatabase) {
+    let files = prepare(&database).await;
+    let hold = Hold::take(&database).await;
+    let options = OpenOptions {
+        lock_timeout: Duration::from_secs(5),
+        ..database.options()
+    };
+    let mut session = engine::open(&database.address, &options).await.unwrap();
+    let unit = unit(plan(&files, session.history(), &Goal::Head).unwrap().steps);
+    tokio::select! {
+        ended = session.carry_out(&unit) => panic!("it ended by itself: {ended:?}"),
+        waited = tokio::time::timeout(LONGEST, begun(&database)) => waited.unwrap(),
+    }
+    drop(session);
+    // What it waited for is still there, and its lock is not.
+    drop(engine::open(&database.address, &options).await.unwrap());
+    let left = phases(&database).await;
+    if database.engine.has_transactional_ddl() {
+        assert_eq!(left, [(1, Done)]);
+    } else {
+        assert_eq!(left, [(1, Done), (2, Running)]);
+    }
+    hold.release(&database).await;
+    migrate(&database, &files, &Goal::Head).await.unwrap();
     is_there_once(&database).await;
 }
