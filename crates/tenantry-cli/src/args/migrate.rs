@@ -203,7 +203,7 @@ pub(crate) struct Back {
     #[command(flatten)]
     pub(crate) whom: Whom,
     /// Revert the newest N migrations
-    #[arg(long, value_name = "N", value_parser = super::values::parallel, conflicts_with_all = ["to", "run"])]
+    #[arg(long, value_name = "N", value_parser = super::values::number, conflicts_with_all = ["to", "run"])]
     pub(crate) step: Option<usize>,
     /// Revert everything newer than this version
     #[arg(long, value_name = "VERSION", conflicts_with = "run")]
@@ -263,7 +263,7 @@ pub(crate) struct ResolveArgs {
     #[arg(required = true, help_heading = "Arguments")]
     pub(crate) version: Version,
     /// The statement that was cut off, from 1
-    #[arg(long, value_name = "N", value_parser = super::values::parallel, requires = "evidence")]
+    #[arg(long, value_name = "N", value_parser = super::values::number, requires = "evidence")]
     pub(crate) statement: Option<usize>,
     /// It took effect
     #[arg(long, conflicts_with = "not_applied", requires_all = ["statement", "reason"])]
@@ -280,4 +280,40 @@ pub(crate) struct ResolveArgs {
     /// How many at once.
     #[command(flatten)]
     pub(crate) at_once: AtOnce,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+
+    fn migrate(words: &str) -> MigrateCommand {
+        let words = format!("tenantry migrate {words}");
+        let read = Cli::try_parse_from(words.split(' ')).unwrap_or_else(|error| panic!("{error}"));
+        match read.command {
+            Command::Migrate(command) => command,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_statement_and_a_count_of_steps_have_no_upper_end() {
+        let resolve = "resolve acme 2 --statement 1101 --applied --evidence 0f --reason x";
+        let MigrateCommand::Resolve(resolve) = migrate(resolve) else {
+            panic!("{resolve}");
+        };
+        assert_eq!(resolve.statement, Some(1101));
+        let MigrateCommand::Rollback(back) = migrate("rollback acme --step 2000") else {
+            panic!("no rollback");
+        };
+        assert_eq!(back.step, Some(2000));
+        for nothing in [
+            "rollback acme --step 0",
+            "resolve acme 2 --statement 0 --evidence 0f",
+        ] {
+            let words = format!("tenantry migrate {nothing}");
+            assert!(Cli::try_parse_from(words.split(' ')).is_err(), "{nothing}");
+        }
+    }
 }

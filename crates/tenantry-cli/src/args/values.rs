@@ -116,6 +116,17 @@ pub(crate) fn parallel(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Reads the number of a statement or of steps: from 1, without an upper end.
+///
+/// # Errors
+/// The sentence to show for anything else.
+pub(crate) fn number(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n >= 1 => Ok(n),
+        _ => Err(format!("`{}` is not a number from 1", text.escape_debug())),
+    }
+}
+
 /// Reads how many targets go first, alone: only 0 so far.
 ///
 /// # Errors
