@@ -174,6 +174,36 @@ pub fn settle(row: &Applied, open: &OpenStatement, decision: Decision) -> Entry 
     }
 }
 
+/// Returns whether a history agrees with a decision about a statement, counted from 1, that is not open any more.
+///
+/// It does not tell that somebody decided: what a run did by itself looks the same.
+pub fn agrees(row: Option<&Applied>, statement: usize, decision: Decision) -> bool {
+    let is_behind = match row {
+        None => false,
+        Some(row) => row.phase == Phase::Done || row.next_stmt >= statement,
+    };
+    is_behind == (decision == Decision::Applied)
+}
+
+/// Returns whether a history says what an entry writes.
+pub fn is_written(track: &Track, history: &History, entry: &Entry) -> bool {
+    let said = |row: &Applied| (row.phase, row.next_stmt, row.checksum, row.pre_fp.clone());
+    match entry {
+        Entry::Add(row) | Entry::Change(row) => {
+            let found = history.find(&track.name, row.version);
+            found.is_some_and(|found| said(found) == said(row))
+        }
+        Entry::Remove(version) => history.find(&track.name, *version).is_none(),
+    }
+}
+
+/// Returns whether a version is one that a track or a history has, a file without a statement included.
+pub fn is_known(track: &Track, history: &History, version: Version) -> bool {
+    track.find(version).is_some()
+        || history.find(&track.name, version).is_some()
+        || !unfinished(track, std::iter::once(version), Direction::Up).is_empty()
+}
+
 fn find(track: &Track, version: Version) -> Result<&Arc<Migration>, MarkError> {
     track.find(version).ok_or(MarkError::UnknownVersion { version })
 }

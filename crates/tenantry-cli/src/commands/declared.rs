@@ -3,12 +3,13 @@
 use serde::Serialize;
 use tenantry::fleet::Declarations;
 use tenantry::mark::{Decision, Mark};
-use tenantry::run::{Declaration, Declared, Says, TargetReport, Unrecorded};
+use tenantry::run::{Declaration, Declared, Outcome, Says, TargetReport, Unrecorded};
 
 use super::mark::failures;
 use super::{Context, plans};
 use crate::exit::Exit;
 use crate::failure::{CommandError, Message};
+use crate::render::failure::{groups_of, short};
 use crate::render::{self, out, text};
 
 /// What is told beside the targets.
@@ -39,6 +40,7 @@ struct Changed {
     migrations: Vec<String>,
     at: Option<String>,
     half_way: bool,
+    outcome: &'static str,
 }
 
 /// Tells it, and returns how the process ends.
@@ -56,6 +58,7 @@ pub(super) fn tell(context: &Context, done: &Declarations, told: &Told<'_>) -> R
         .map(label)
         .collect();
     let mut lines = lines(told, &changed, &unchanged);
+    lines.extend(next(&done.targets));
     if let Some(unrecorded) = &done.unrecorded {
         let message = not_recorded(unrecorded, told);
         exit = if exit == Exit::Done {
@@ -103,6 +106,7 @@ fn changed(declared: &Declared) -> Option<Changed> {
         migrations: noted.changed.clone(),
         at: noted.version.map(|version| version.to_string()),
         half_way: noted.half_way,
+        outcome: noted.outcome.as_str(),
     })
 }
 
@@ -131,9 +135,29 @@ fn lines(told: &Told<'_>, changed: &[Changed], unchanged: &[String]) -> Vec<Stri
             "Only histories were written; no migration ran.   {}",
             told.declaration.id
         ));
-        if changed.iter().any(|one| one.half_way) {
-            lines.push("Half-way migrations go on with:  tenantry migrate resume".to_owned());
-        }
+    }
+    lines
+}
+
+/// Says what is in the way of the next run where something was reached, and what goes on with the rest.
+fn next(targets: &[Declared]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let in_the_way: Vec<TargetReport> = targets.iter().filter_map(Declared::next).collect();
+    for group in groups_of(&in_the_way) {
+        let (failure, names) = (group.failure, text::names(group.labels()));
+        lines.push(format!(
+            "Still open in {names}: {} {}",
+            failure.code,
+            short(failure)
+        ));
+        lines.extend(group.help(&[]).into_iter().map(|line| format!("  {line}")));
+    }
+    let goes_on = |declared: &Declared| {
+        let noted = declared.ended.as_ref().ok();
+        noted.is_some_and(|noted| noted.outcome == Outcome::Interrupted && noted.in_the_way.is_none())
+    };
+    if targets.iter().any(goes_on) {
+        lines.push("Half-way migrations go on with:  tenantry migrate resume".to_owned());
     }
     lines
 }

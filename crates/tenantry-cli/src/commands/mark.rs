@@ -1,5 +1,7 @@
 //! `migrate mark`: declares that a migration is in place or is not; histories are written, nothing runs.
 
+use std::collections::HashSet;
+
 use tenantry::fleet::{Declarer, Fleet, Selected};
 use tenantry::mark::{Mark, Older};
 use tenantry::migration::Version;
@@ -66,6 +68,7 @@ pub(super) async fn carry_out(
         id: new_mark_id(),
         version: wish.version,
         says: wish.says,
+        decided: HashSet::new(),
     };
     let declarer = Declarer {
         command: wish.command.clone(),

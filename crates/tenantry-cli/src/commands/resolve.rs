@@ -1,5 +1,7 @@
 //! `migrate resolve`: shows the statement in which a migration was cut off, and takes the decision about it.
 
+use std::collections::HashSet;
+
 use tenantry::mark::Decision;
 use tenantry::run::{Control, Declaration, Says, new_mark_id};
 
@@ -32,10 +34,11 @@ pub(super) fn run(context: &Context, asked: &ResolveArgs) -> Result<Exit, Comman
             id: new_mark_id(),
             version: asked.version,
             says: Says::Look,
+            decided: HashSet::new(),
         };
         let left_out = selected.left_out.clone();
         let control = Control::default();
-        let seen = fleet.undecided(selected, &declaration, &control).await;
+        let seen = fleet.undecided(selected, &declaration, &control).await?;
         let open = failures(&seen, &left_out);
         let exit = plans::tell_failed(context, &open, "tenantry migrate resume");
         let settled = seen.iter().filter(|target| target.ended.is_ok());

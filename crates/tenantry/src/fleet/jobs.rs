@@ -146,20 +146,25 @@ impl Selected {
             .jobs
             .first()
             .filter(|_| !self.jobs.iter().any(|job| has_files(&job)));
-        let Some(job) = lacking.or(unknown) else {
-            return Ok(());
-        };
-        let known: Vec<String> = job
-            .track
-            .migrations
-            .iter()
-            .map(|migration| migration.version.to_string())
-            .collect();
-        Err(FleetError::UnknownVersion {
-            version,
-            track: job.track.name.clone(),
-            nearest: nearest(&version.to_string(), known.iter().map(String::as_str)),
-        })
+        lacking
+            .or(unknown)
+            .map_or(Ok(()), |job| Err(lacks_version(&job.track, version)))
+    }
+
+    /// Returns the error of a version that neither the files nor the databases have; `None` if nobody was selected,
+    /// or if a database cannot be asked.
+    pub(super) fn unknown_version(&self, version: Version) -> Option<FleetError> {
+        let job = self.jobs.first().filter(|_| self.failures().next().is_none())?;
+        Some(lacks_version(&job.track, version))
+    }
+}
+
+fn lacks_version(track: &Track, version: Version) -> FleetError {
+    let known: Vec<String> = track.migrations.iter().map(|m| m.version.to_string()).collect();
+    FleetError::UnknownVersion {
+        version,
+        track: track.name.clone(),
+        nearest: nearest(&version.to_string(), known.iter().map(String::as_str)),
     }
 }
 

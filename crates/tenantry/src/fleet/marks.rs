@@ -2,8 +2,8 @@
 
 use super::{Fleet, FleetError, Selected};
 use crate::mark::Mark;
-use crate::registry::{MarkTarget, NewMark};
-use crate::run::{Control, Declaration, Declared, Job, Noted, Outcome, Says, Unrecorded, declare};
+use crate::registry::{Known, MarkTarget, NewMark};
+use crate::run::{Control, Declaration, Declared, Job, Says, Unrecorded, declare};
 
 /// Who declares something, with what, and why.
 #[derive(Clone, Debug)]
@@ -32,7 +32,8 @@ impl Fleet {
     /// A declaration is no run: no rollback takes it back, and no resume goes on with it.
     ///
     /// # Errors
-    /// [`FleetError::NotBegun`] if it could not be written down before it begins: nothing was declared then.
+    /// [`FleetError::NotBegun`] if it could not be written down before it begins: nothing was declared then;
+    /// [`FleetError::UnknownVersion`] if every database was asked, and neither a file nor a history has the version.
     pub async fn declare(
         &self,
         selected: Selected,
@@ -40,7 +41,9 @@ impl Fleet {
         declarer: &Declarer,
         control: &Control,
     ) -> Result<Declarations, FleetError> {
+        let unknown = selected.unknown_version(declaration.version);
         let jobs = selected.jobs;
+        let declaration = &self.with_decided(declaration).await?;
         self.registry
             .begin_mark(&new_mark(&jobs, declaration, declarer))
             .await
@@ -53,18 +56,51 @@ impl Fleet {
             code: error.code(),
             reason: error.to_string(),
         });
+        refuse_unknown(&targets, unknown)?;
         Ok(Declarations { targets, unrecorded })
+    }
+
+    /// Adds who was told the very same decision before.
+    async fn with_decided(&self, declaration: &Declaration) -> Result<Declaration, FleetError> {
+        let mut declaration = declaration.clone();
+        if let Says::Decide {
+            statement,
+            decision,
+            evidence,
+        } = &declaration.says
+        {
+            let what = (*statement, evidence.as_str());
+            let registry = &self.registry;
+            declaration.decided = registry
+                .decided(declaration.version, what, decision.as_str())
+                .await?;
+        }
+        Ok(declaration)
     }
 
     /// Asks every selected database what somebody has to decide about; a target that has something to decide
     /// comes as a failure that says what. Takes each lock, writes nothing.
+    ///
+    /// # Errors
+    /// [`FleetError::UnknownVersion`] if every database was asked, and neither a file nor a history has the version.
     pub async fn undecided(
         &self,
         selected: Selected,
         declaration: &Declaration,
         control: &Control,
-    ) -> Vec<Declared> {
-        declare(selected.jobs, declaration, &self.options, control).await
+    ) -> Result<Vec<Declared>, FleetError> {
+        let unknown = selected.unknown_version(declaration.version);
+        let targets = declare(selected.jobs, declaration, &self.options, control).await;
+        refuse_unknown(&targets, unknown)?;
+        Ok(targets)
+    }
+}
+
+/// Refuses a version that nobody knows; `unknown` is `None` if some could not be asked.
+fn refuse_unknown(targets: &[Declared], unknown: Option<FleetError>) -> Result<(), FleetError> {
+    match unknown {
+        Some(error) if targets.iter().all(|target| target.unknown) => Err(error),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -95,23 +131,16 @@ fn target_of(declared: &Declared) -> MarkTarget {
     match &declared.ended {
         Ok(noted) => MarkTarget {
             changed: Some(noted.changed.len()),
-            known: Some((standing(noted), noted.version)),
+            known: Some(Known {
+                outcome: noted.outcome,
+                code: noted.in_the_way.as_ref().map(|failure| failure.code),
+                version: noted.version,
+            }),
             ..waiting
         },
         Err(failure) => MarkTarget {
             error: Some((failure.code, failure.what.clone())),
             ..waiting
         },
-    }
-}
-
-/// Returns how a run would have left a database like this one.
-fn standing(noted: &Noted) -> Outcome {
-    if noted.half_way {
-        Outcome::Interrupted
-    } else if noted.at_head {
-        Outcome::Current
-    } else {
-        Outcome::NotRun
     }
 }

@@ -1,5 +1,7 @@
 //! Marks in the registry: what somebody declared about a migration, why, and what became of it where.
 
+use std::collections::{HashMap, HashSet};
+
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _,
@@ -72,10 +74,21 @@ pub struct MarkTarget {
     pub label: String,
     /// How many rows of its history were changed; `None` as long as nothing is known, or after a failure.
     pub changed: Option<usize>,
-    /// How the database stands behind it, and its newest version that is done; `None` if it is not known.
-    pub known: Option<(Outcome, Option<Version>)>,
+    /// How the database stands behind it; `None` if it is not known.
+    pub known: Option<Known>,
     /// The stable code and the text of the failure.
     pub error: Option<(Code, String)>,
+}
+
+/// How a database stands behind a mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// What a run would make of it.
+    pub outcome: Outcome,
+    /// The stable code of what is in a run's way; `None` if nothing is.
+    pub code: Option<Code>,
+    /// The newest version that is done; `None` if none is.
+    pub version: Option<Version>,
 }
 
 impl MarkTarget {
@@ -156,6 +169,40 @@ impl Registry {
             .map_err(|e| self.refused(&e))?;
         rows.into_iter().map(record_of).collect()
     }
+
+    /// Returns the targets, as database id and track, on which the newest decision about a statement, counted from
+    /// 1, is this very one; a mark that nobody heard the end of counts as decided too.
+    pub async fn decided(
+        &self,
+        version: Version,
+        (statement, evidence): (usize, &str),
+        says: &str,
+    ) -> Result<HashSet<(String, String)>, RegistryError> {
+        let statement = i32::try_from(statement).unwrap_or(i32::MAX);
+        let marks = mark::Entity::find()
+            .filter(mark::Column::Version.eq(version.number()))
+            .filter(mark::Column::Statement.eq(statement))
+            .order_by_asc(mark::Column::StartedAt)
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let mut newest: HashMap<(String, String), bool> = HashMap::new();
+        for mark in marks {
+            let is_same = mark.says == says && mark.evidence.as_deref() == Some(evidence);
+            let reached = mark_target::Entity::find()
+                .filter(mark_target::Column::MarkId.eq(mark.id))
+                .filter(mark_target::Column::ErrorCode.is_null())
+                .all(&self.db)
+                .await
+                .map_err(|e| self.refused(&e))?;
+            // Another decision that may not have reached a target takes nothing back.
+            for target in reached.into_iter().filter(|t| is_same || t.changed.is_some()) {
+                newest.insert((target.database_id, target.track), is_same);
+            }
+        }
+        let same = newest.into_iter().filter(|(_, is_same)| *is_same);
+        Ok(same.map(|(target, _)| target).collect())
+    }
 }
 
 async fn write(db: &impl ConnectionTrait, id: &str, targets: &[MarkTarget]) -> Result<(), DbErr> {
@@ -175,13 +222,14 @@ async fn write(db: &impl ConnectionTrait, id: &str, targets: &[MarkTarget]) -> R
 /// Notes at a database what its history says now.
 async fn note(db: &impl ConnectionTrait, target: &MarkTarget) -> Result<(), DbErr> {
     use database::Column;
-    let Some((outcome, version)) = target.known else {
+    let Some(known) = &target.known else {
         return Ok(());
     };
+    let code = known.code.map(|code| i32::from(code.0));
     database::Entity::update_many()
-        .col_expr(Column::Outcome, Expr::value(outcome.as_str()))
-        .col_expr(Column::ErrorCode, Expr::value(None::<i32>))
-        .col_expr(Column::Version, Expr::value(version.map(Version::number)))
+        .col_expr(Column::Outcome, Expr::value(known.outcome.as_str()))
+        .col_expr(Column::ErrorCode, Expr::value(code))
+        .col_expr(Column::Version, Expr::value(known.version.map(Version::number)))
         .col_expr(Column::CheckedAt, Expr::value(now()))
         .filter(Column::Id.eq(target.database_id.as_str()))
         .exec(db)

@@ -33,7 +33,7 @@ pub use creation::NewTenant;
 pub use databases::{Database, DatabaseStatus, NewDatabase};
 pub use error::RegistryError;
 pub use listing::ListedDatabase;
-pub use marks::{MarkRecord, MarkTarget, NewMark};
+pub use marks::{Known, MarkRecord, MarkTarget, NewMark};
 pub use run_targets::RunTarget;
 pub(crate) use runs::PROVISION;
 pub use runs::{NewRun, Run};

@@ -1,5 +1,6 @@
 //! Declarations about histories: each target under its lock, many at once; no migration runs.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::control::Control;
@@ -15,9 +16,9 @@ use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::{self, Amendment, ApplyError, Session, SessionError, Unit, random};
 use crate::history::{Applied, Entry, History, OpenStatement, Phase};
-use crate::mark::{Decision, Mark, MarkError, entries, settle};
+use crate::mark::{Decision, Mark, MarkError, agrees, entries, is_known, is_written, settle};
 use crate::migration::{Track, Version};
-use crate::plan::Step;
+use crate::plan::{Goal, Step, plan};
 use crate::target::Target;
 
 /// How often a lost session is replaced.
@@ -32,6 +33,9 @@ pub struct Declaration {
     pub version: Version,
     /// What is declared.
     pub says: Says,
+    /// Targets, as database id and track, that were told the very same decision before, as far as the registry
+    /// knows.
+    pub decided: HashSet<(String, String)>,
 }
 
 /// What is declared.
@@ -61,19 +65,23 @@ pub struct Declared {
     pub ended: Result<Noted, Failure>,
     /// What a run would make of it that met the same failure; `None` if there is none.
     pub outcome: Option<Outcome>,
+    /// Whether neither its history nor its track has the migration.
+    pub unknown: bool,
 }
 
 /// What one history says behind a declaration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noted {
     /// `version_name` of each row that was written or removed; empty if it said so already.
     pub changed: Vec<String>,
     /// The newest version that is done; `None` if none is.
     pub version: Option<Version>,
-    /// Whether that is the newest version of its track.
-    pub at_head: bool,
     /// Whether a migration is half-way there.
     pub half_way: bool,
+    /// What a run would make of the target: `current` if it had nothing to do, `not_run` if it had.
+    pub outcome: Outcome,
+    /// What would be in that run's way; `None` if nothing is.
+    pub in_the_way: Option<Failure>,
 }
 
 impl Declared {
@@ -82,6 +90,14 @@ impl Declared {
         let failure = self.ended.as_ref().err()?.clone();
         let outcome = self.outcome.unwrap_or(Outcome::Failed);
         Some(TargetReport::untried(&self.target, outcome, Some(failure)))
+    }
+
+    /// Returns the target as the next run would report it; `None` if nothing is in that run's way, or nothing was
+    /// declared.
+    pub fn next(&self) -> Option<TargetReport> {
+        let noted = self.ended.as_ref().ok()?;
+        let failure = noted.in_the_way.clone()?;
+        Some(TargetReport::untried(&self.target, noted.outcome, Some(failure)))
     }
 }
 
@@ -98,35 +114,30 @@ pub async fn declare(
     let jobs: Vec<Job> = jobs.into_iter().map(|job| Job { after: None, ..job }).collect();
     let (machine, _) = machine_of(&jobs, options);
     let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
+    let declaration = Arc::new(declaration.clone());
     let mut found: Vec<(usize, Declared)> = Vec::with_capacity(jobs.len());
     let work = |index: usize| {
-        let (job, declaration, options) = (Arc::clone(&jobs[index]), declaration.clone(), options.clone());
+        let (job, declaration, options) = (
+            Arc::clone(&jobs[index]),
+            Arc::clone(&declaration),
+            options.clone(),
+        );
         async move { Work::new(&job, &declaration, &options).run().await }
     };
     let settle = |index: usize, ended| {
         let job = &jobs[index];
-        let (ended, outcome) = match ended {
-            Drove::Done(Ok(noted)) => (Ok(noted), None),
-            Drove::Done(Err(Refused::Run(ended))) => {
-                (Err(describe(&ended, &job.track)), Some(outcome_of(&ended)))
-            }
-            Drove::Done(Err(Refused::Mark(error))) => (Err(of_mark(&error, &job.track)), None),
-            Drove::Done(Err(Refused::OtherEvidence(failure))) => (Err(*failure), None),
+        let declared = match ended {
+            Drove::Done((ended, unknown)) => Declared {
+                unknown,
+                ..declared(job, ended)
+            },
             Drove::Panicked => {
                 let what = "an internal error ended the work on this target".to_owned();
-                (Err(Failure::bare(Code(1008), what)), None)
+                declared(job, Err(Refused::Told(Box::new(Failure::bare(Code(1008), what)))))
             }
             Drove::Skipped => return false,
         };
-        let target = job.target.clone();
-        found.push((
-            index,
-            Declared {
-                target,
-                ended,
-                outcome,
-            },
-        ));
+        found.push((index, declared));
         true
     };
     drive(machine, control, work, settle).await;
@@ -134,11 +145,26 @@ pub async fn declare(
     found.into_iter().map(|(_, declared)| declared).collect()
 }
 
+fn declared(job: &Job, ended: Result<Noted, Refused>) -> Declared {
+    let (ended, outcome) = match ended {
+        Ok(noted) => (Ok(noted), None),
+        Err(Refused::Run(ended)) => (Err(describe(&ended, &job.track)), Some(outcome_of(&ended))),
+        Err(Refused::Mark(error)) => (Err(of_mark(&error, &job.track)), None),
+        Err(Refused::Told(failure)) => (Err(*failure), None),
+    };
+    Declared {
+        target: job.target.clone(),
+        ended,
+        outcome,
+        unknown: false,
+    }
+}
+
 /// Why nothing was declared on a target.
 enum Refused {
     Run(Ended),
     Mark(MarkError),
-    OtherEvidence(Box<Failure>),
+    Told(Box<Failure>),
 }
 
 impl From<SessionError> for Refused {
@@ -153,7 +179,9 @@ struct Work<'a> {
     declaration: &'a Declaration,
     options: &'a RunOptions,
     /// What was sent and not heard of.
-    in_doubt: Vec<String>,
+    in_doubt: Vec<Entry>,
+    /// Whether neither the history nor the track has the migration.
+    unknown: bool,
 }
 
 impl<'a> Work<'a> {
@@ -163,10 +191,17 @@ impl<'a> Work<'a> {
             declaration,
             options,
             in_doubt: Vec::new(),
+            unknown: false,
         }
     }
 
-    async fn run(mut self) -> Result<Noted, Refused> {
+    /// Returns how it ended, and whether nobody knows the migration.
+    async fn run(mut self) -> (Result<Noted, Refused>, bool) {
+        let ended = self.try_until_settled().await;
+        (ended, self.unknown)
+    }
+
+    async fn try_until_settled(&mut self) -> Result<Noted, Refused> {
         let mut sessions = 1;
         loop {
             let refused = match self.session().await {
@@ -178,7 +213,7 @@ impl<'a> Work<'a> {
                 Refused::Run(Ended::Apply(error, _)) => is_worth_another(error),
                 Refused::Run(Ended::Plan(_) | Ended::Stopped | Ended::OutOfTime { .. })
                 | Refused::Mark(_)
-                | Refused::OtherEvidence(_) => false,
+                | Refused::Told(_) => false,
             };
             if !again || sessions >= SESSIONS_MAX {
                 return Err(refused);
@@ -193,13 +228,19 @@ impl<'a> Work<'a> {
         let target = &self.job.target;
         let options = open_options(target, self.options, &self.declaration.id);
         let mut session = engine::open(&self.way().to(&target.address), &options).await?;
+        let (track, history) = (&self.job.track, session.history());
+        self.unknown = !is_known(track, history, self.declaration.version);
+        let in_doubt = std::mem::take(&mut self.in_doubt);
+        if !in_doubt.is_empty() && in_doubt.iter().all(|entry| is_written(track, history, entry)) {
+            return Ok(labels(&in_doubt, history, track));
+        }
         let wanted = self.entries(session.as_mut()).await?;
         if wanted.is_empty() {
-            return Ok(std::mem::take(&mut self.in_doubt));
+            return Ok(Vec::new());
         }
-        let names = labels(&wanted, session.history(), &self.job.track);
+        let names = labels(&wanted, session.history(), track);
         let amendment = Amendment {
-            track: self.job.track.name.clone(),
+            track: track.name.clone(),
             entries: wanted,
             mark_id: self.declaration.id.clone(),
             attempt_id: uuid::Uuid::now_v7().to_string(),
@@ -212,7 +253,7 @@ impl<'a> Work<'a> {
                     ..
                 }
             ) {
-                self.in_doubt = names;
+                self.in_doubt = amendment.entries;
             }
             return Err(Refused::Run(Ended::Apply(error, Box::new(self.unit(None)))));
         }
@@ -236,27 +277,47 @@ impl<'a> Work<'a> {
             return entries(track, session.history(), version, mark).map_err(Refused::Mark);
         }
         let row = session.history().find(&track.name, version).cloned();
-        let Some(row) = row.filter(|row| row.phase != Phase::Done) else {
-            return Ok(Vec::new());
+        let Some(row) = row.clone().filter(|row| row.phase != Phase::Done) else {
+            return self.nothing_open(row.as_ref());
         };
         let step = self.step(&row).map_err(Refused::Mark)?;
         let unit = self.unit(Some(step));
         let open = session.open_statement(&unit).await;
         match open {
-            Ok(None) => Ok(Vec::new()),
+            Ok(None) => self.nothing_open(Some(&row)),
             Ok(Some(open)) => self.decided(&row, &open, unit),
             Err(error) => Err(Refused::Run(Ended::Apply(error, Box::new(unit)))),
         }
     }
 
-    fn decided(&self, row: &Applied, open: &OpenStatement, unit: Unit) -> Result<Vec<Entry>, Refused> {
-        let ambiguous = ApplyError::Ambiguous {
-            step: 0,
-            statement: open.statement,
-            statements: open.statements,
-            reason: open.reason.clone(),
-            evidence: open.evidence.clone(),
+    /// No statement is open: only what was decided before and still is so may be said again.
+    fn nothing_open(&self, row: Option<&Applied>) -> Result<Vec<Entry>, Refused> {
+        let Says::Decide {
+            statement, decision, ..
+        } = &self.declaration.says
+        else {
+            return Ok(Vec::new());
         };
+        let target = &self.job.target;
+        let of_target = (target.database_id.clone(), target.track.to_string());
+        if self.declaration.decided.contains(&of_target) && agrees(row, *statement, *decision) {
+            return Ok(Vec::new());
+        }
+        let version = self.declaration.version;
+        let label = match (self.job.track.find(version), row) {
+            (Some(migration), _) => migration.label(),
+            (None, Some(row)) => format!("{version}_{}", row.name),
+            (None, None) => version.to_string(),
+        };
+        let what = format!("statement {statement} of {label} is not open: nothing is to be decided about it");
+        Err(Refused::Told(Box::new(Failure {
+            migration: Some(label),
+            ..Failure::bare(Code(4012), what)
+        })))
+    }
+
+    fn decided(&self, row: &Applied, open: &OpenStatement, unit: Unit) -> Result<Vec<Entry>, Refused> {
+        let ambiguous = ambiguous(open);
         match &self.declaration.says {
             Says::Decide {
                 statement,
@@ -271,7 +332,7 @@ impl<'a> Work<'a> {
                     what: "it is not what the decision was made about".to_owned(),
                     ..Failure::of_apply(&ambiguous, &unit)
                 };
-                Err(Refused::OtherEvidence(Box::new(failure)))
+                Err(Refused::Told(Box::new(failure)))
             }
             Says::Look | Says::Mark(_) => Err(Refused::Run(Ended::Apply(ambiguous, Box::new(unit)))),
         }
@@ -316,12 +377,62 @@ impl<'a> Work<'a> {
             }
         }
         let name = &self.job.track.name;
+        let (outcome, in_the_way) = self.next_run(&history).await;
         Ok(Noted {
             changed,
             version: history.current(name),
-            at_head: history.current(name) == self.job.track.head(),
             half_way: history.of_track(name).any(|row| row.phase != Phase::Done),
+            outcome,
+            in_the_way,
         })
+    }
+
+    /// Returns what a run would make of a target with this history, and what would be in its way.
+    async fn next_run(&self, history: &History) -> (Outcome, Option<Failure>) {
+        let track = &self.job.track;
+        let plan = match plan(track, history, &Goal::Head) {
+            Ok(plan) => plan,
+            Err(error) => {
+                let ended = Ended::Plan(error);
+                return (outcome_of(&ended), Some(describe(&ended, track)));
+            }
+        };
+        if plan.steps.is_empty() {
+            return (Outcome::Current, None);
+        }
+        let Some(begun) = plan.steps.into_iter().find(|step| step.interrupted.is_some()) else {
+            return (Outcome::NotRun, None);
+        };
+        match self.look_at(begun).await {
+            Some(ended) => (outcome_of(&ended), Some(describe(&ended, track))),
+            None => (Outcome::Interrupted, None),
+        }
+    }
+
+    /// Returns why a half-way migration does not go on by itself; `None` if it does, or if nobody can tell now.
+    async fn look_at(&self, step: Step) -> Option<Ended> {
+        let target = &self.job.target;
+        let options = open_options(target, self.options, &self.declaration.id);
+        let way = Way::of_migration(&target.address, &step.migration);
+        let mut session = engine::open(&way.to(&target.address), &options).await.ok()?;
+        let unit = self.unit(Some(step));
+        let error = match session.open_statement(&unit).await {
+            Ok(open) => ambiguous(&open?),
+            Err(ApplyError::Session { .. }) => return None,
+            Err(error) => error,
+        };
+        Some(Ended::Apply(error, Box::new(unit)))
+    }
+}
+
+/// Returns the error of a run that meets an open statement.
+fn ambiguous(open: &OpenStatement) -> ApplyError {
+    ApplyError::Ambiguous {
+        step: 0,
+        statement: open.statement,
+        statements: open.statements,
+        reason: open.reason.clone(),
+        evidence: open.evidence.clone(),
     }
 }
 

@@ -19,6 +19,8 @@ on_each_engine!(
     a_file_that_is_gone_for_good_is_forgotten,
     a_database_without_a_history_is_taken_over,
     what_does_not_fit_is_refused_and_writes_nothing,
+    a_version_that_nobody_has_is_refused_however_it_is_declared,
+    a_mark_leaves_a_database_as_the_next_run_finds_it,
 );
 
 fn migrated(engine: Engine, files: &[(&str, &str)], tenants: &[&str]) -> Option<Platform> {
@@ -213,6 +215,167 @@ fn what_does_not_fit_is_refused_and_writes_nothing(engine: Engine) {
     assert_eq!(history(&platform, "acme"), before);
 }
 
+fn a_version_that_nobody_has_is_refused_however_it_is_declared(engine: Engine) {
+    let Some(platform) = migrated(engine, &[THINGS, MORE], &["acme", "globex"]) else {
+        return;
+    };
+    write(&platform, LAST);
+    let decision = ["--statement", "1", "--applied", "--evidence", "0123456789ab"];
+    let marks: [&[&str]; 5] = [
+        &["mark", "20", "--forget", "acme", "--reason", "x"],
+        &["mark", "20", "--rolled-back", "--all-tenants", "--reason", "x"],
+        &["mark", "20", "--applied", "acme", "--reason", "x"],
+        &["resolve", "acme", "20"],
+        &[&["resolve", "acme", "20", "--reason", "x"], &decision[..]].concat(),
+    ];
+    for words in marks {
+        let refused = stderr(&platform.ends(4, &[&["migrate"], words].concat()));
+        assert!(refused.contains("TN-4008"), "{words:?} {refused}");
+        assert!(refused.contains('2'), "{words:?} {refused}");
+    }
+    for flag in ["--forget", "--rolled-back"] {
+        let said = stdout(&platform.ends(0, &["migrate", "mark", "3", flag, "acme", "--reason", "x"]));
+        assert!(said.contains("nothing to write in acme"), "{said}");
+    }
+    // What only some histories have is known.
+    platform.ends(0, &["migrate", "tenant", "acme"]);
+    std::fs::remove_file(platform.path("migrations/tenant/003_last.sql")).unwrap();
+    let said = platform.json(
+        0,
+        &[
+            "migrate",
+            "mark",
+            "3",
+            "--forget",
+            "--all-tenants",
+            "--reason",
+            "x",
+        ],
+    );
+    assert_eq!(
+        (&said["changed"][0]["target"], &said["unchanged"][0]),
+        (&"acme".into(), &"globex".into())
+    );
+}
+
+fn outcome(platform: &Platform, tenant: &str) -> String {
+    let row = format!(
+        "SELECT outcome FROM tenantry_databases WHERE name = '{}'",
+        platform.database(tenant)
+    );
+    platform.one(central(platform), &row)
+}
+
+fn a_mark_leaves_a_database_as_the_next_run_finds_it(engine: Engine) {
+    let Some(platform) = migrated(engine, &[THINGS, MORE], &["acme"]) else {
+        return;
+    };
+    write(&platform, (THINGS.0, &THINGS.1.replace("'b'", "'c'")));
+    write(&platform, (MORE.0, &MORE.1.replace("(1)", "(2)")));
+    let accept = |version| {
+        [
+            "migrate",
+            "mark",
+            version,
+            "--accept-edit",
+            "acme",
+            "--reason",
+            "x",
+        ]
+    };
+    let said = stdout(&platform.ends(0, &accept("1")));
+    assert_eq!(outcome(&platform, "acme"), "modified");
+    assert!(said.contains("TN-3001"), "{said}");
+    let next = printed(&said, "tenantry migrate mark 2 --accept-edit acme");
+    let status = stdout(&platform.command(&["migrate", "status"]).output().unwrap());
+    assert!(status.contains("TN-3001"), "{status}");
+    platform.ends(0, &words(&next));
+    assert_eq!(outcome(&platform, "acme"), "current");
+    write(&platform, LAST);
+    platform.ends(
+        0,
+        &["migrate", "mark", "2", "--rolled-back", "acme", "--reason", "x"],
+    );
+    assert_eq!(outcome(&platform, "acme"), "not_run");
+}
+
+#[test]
+fn a_mark_beside_an_open_statement_does_not_say_that_a_resume_goes_on() {
+    let Some(platform) = Platform::with_tenants(Engine::MySql, &[THINGS], &["acme"]) else {
+        return;
+    };
+    write(&platform, ODD);
+    platform.ends(20, &["migrate", "all-tenants"]);
+    write(&platform, (THINGS.0, &THINGS.1.replace("'b'", "'c'")));
+    let said = stdout(&platform.ends(
+        0,
+        &["migrate", "mark", "1", "--accept-edit", "acme", "--reason", "x"],
+    ));
+    assert_eq!(outcome(&platform, "acme"), "ambiguous");
+    assert!(!said.contains("migrate resume"), "{said}");
+    let command = printed(&said, "tenantry migrate resolve acme 2 --statement 2 --applied");
+    let said = stdout(&platform.ends(0, &words(&command)));
+    assert_eq!(outcome(&platform, "acme"), "interrupted");
+    assert!(said.contains("tenantry migrate resume"), "{said}");
+}
+
+/// Makes statement 1 of migration 2 of a tenant one that somebody has to decide about, on SQLite.
+fn cut_off(platform: &Platform, tenant: &str) -> String {
+    let row = "INSERT INTO _tenantry_history VALUES ('tenant', 2, 'out', hex(zeroblob(32)), 'running', \
+               '00000000-0000-7000-8000-000000000000', 'run_dead', 1, 0, 1, NULL, '2026-03-01T09:00:00Z', NULL, 0, '0')";
+    platform.query(&platform.database(tenant), row);
+    let shown = platform.json(20, &["migrate", "resolve", tenant, "2"]);
+    shown["open"][0]["error"]["evidence"].as_str().unwrap().to_owned()
+}
+
+fn decides(platform: &Platform, exit: i32, words: &str, evidence: &str) -> String {
+    let words = format!("migrate resolve {words} --evidence {evidence} --reason x");
+    let output = platform.ends(exit, &words.split(' ').collect::<Vec<_>>());
+    format!("{}{}", stdout(&output), stderr(&output))
+}
+
+#[test]
+fn a_decision_is_said_again_and_never_contradicted() {
+    let platform = migrated(Engine::Sqlite, &[THINGS], &["acme", "globex", "wonka"]).unwrap();
+    write(
+        &platform,
+        (
+            "002_out.sql",
+            "-- tenantry: no-transaction\nCREATE TABLE out_of_it (id INTEGER);\n",
+        ),
+    );
+    let refused = |words: &str, evidence: &str| {
+        let before = ["acme", "globex", "wonka"].map(|tenant| history(&platform, tenant));
+        let said = decides(&platform, 40, words, evidence);
+        assert!(
+            said.contains("TN-4012") && said.contains("migrate resolve"),
+            "{said}"
+        );
+        let after = ["acme", "globex", "wonka"].map(|tenant| history(&platform, tenant));
+        assert_eq!(before, after, "{words}");
+    };
+    let evidence = cut_off(&platform, "acme");
+    refused("acme 2 --statement 2 --applied", &evidence);
+    decides(&platform, 0, "acme 2 --statement 1 --applied", &evidence);
+    let said = decides(&platform, 0, "acme 2 --statement 1 --applied", &evidence);
+    assert!(said.contains("nothing to write in acme"), "{said}");
+    refused("acme 2 --statement 1 --not-applied", &evidence);
+    refused("acme 2 --statement 3 --applied", &evidence);
+    refused("acme 2 --statement 1 --applied", "0123456789ab");
+    // Nobody ever had to decide there.
+    refused("globex 2 --statement 1 --not-applied", &evidence);
+    platform.ends(0, &["migrate", "tenant", "globex"]);
+    refused("globex 2 --statement 1 --applied", &evidence);
+    // The other decision, said again, and overtaken by the run that then carried it out.
+    let evidence = cut_off(&platform, "wonka");
+    decides(&platform, 0, "wonka 2 --statement 1 --not-applied", &evidence);
+    let said = decides(&platform, 0, "wonka 2 --statement 1 --not-applied", &evidence);
+    assert!(said.contains("nothing to write in wonka"), "{said}");
+    refused("wonka 2 --statement 1 --applied", &evidence);
+    platform.ends(0, &["migrate", "tenant", "wonka"]);
+    refused("wonka 2 --statement 1 --not-applied", &evidence);
+}
+
 #[test]
 fn a_whole_fleet_is_marked_at_once() {
     let platform = migrated(Engine::Sqlite, &[THINGS, MORE], &FIVE).unwrap();
@@ -271,6 +434,9 @@ fn a_statement_that_nobody_can_tell_of_is_decided_by_its_evidence() {
     let refused = stderr(&decide(&["acme", "2", "--applied"], "0123456789ab", 40));
     assert!(refused.contains("TN-4012"), "{refused}");
     decide(&["--only", "acme,wonka", "2", "--applied"], evidence, 0);
+    decide(&["--only", "acme,wonka", "2", "--applied"], evidence, 0);
+    let refused = stderr(&decide(&["acme", "2", "--not-applied"], evidence, 40));
+    assert!(refused.contains("TN-4012"), "{refused}");
     let resumed = platform.json(20, &["migrate", "all-tenants"]);
     assert_eq!(
         (&resumed["applied"], &resumed["failed"]),
