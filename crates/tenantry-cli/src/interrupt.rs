@@ -45,7 +45,8 @@ enum Came {
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hang_up: Signal,
+    /// `None` where whoever started us wants it ignored, as `nohup` does.
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
@@ -57,7 +58,11 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
+            hang_up: if is_ignored(SignalKind::hangup()) {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
+            },
         })
     }
 
@@ -96,13 +101,35 @@ impl Signals {
                 None => std::future::pending().await,
             }
         };
+        let hung_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => Came::Interrupt,
             _ = self.terminate.recv() => Came::Terminate,
-            _ = self.hang_up.recv() => Came::Terminate,
+            _ = hung_up => Came::Terminate,
             () = over => Came::GraceOver,
         }
     }
+}
+
+/// Returns whether a signal is ignored by this process, which it inherits from whoever started it. `false` where
+/// the system has no `/proc` to tell.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    is_in_mask(&status, kind)
+}
+
+/// Reads the mask of ignored signals: bit 0 is signal 1 (proc(5), "/proc/pid/status").
+fn is_in_mask(status: &str, kind: SignalKind) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = u32::try_from(kind.as_raw_value() - 1).ok();
+    let shifted = mask.zip(bit).and_then(|(mask, bit)| mask.checked_shr(bit));
+    shifted.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Returns the next step after how far the run was asked to stop; `None` to leave at once.
@@ -145,6 +172,15 @@ mod tests {
         let (exit, ()) = tokio::join!(stop, person);
         assert_eq!(exit, Exit::Terminated);
         assert_eq!(asked.exit(), Some(Exit::Terminated));
+    }
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        let status = "Name:\ttenantry\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\t0\n";
+        assert!(is_in_mask(status, SignalKind::hangup()));
+        assert!(is_in_mask(status, SignalKind::pipe()));
+        assert!(!is_in_mask(status, SignalKind::interrupt()));
+        assert!(!is_in_mask("", SignalKind::hangup()));
     }
 
     #[test]

@@ -291,10 +291,10 @@ mod tests {
     fn migrate(words: &str) -> MigrateCommand {
         let words = format!("tenantry migrate {words}");
         let read = Cli::try_parse_from(words.split(' ')).unwrap_or_else(|error| panic!("{error}"));
-        match read.command {
-            Command::Migrate(command) => command,
-            other => panic!("{other:?}"),
-        }
+        let Command::Migrate(command) = read.command else {
+            panic!("{:?}", read.command);
+        };
+        command
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Signals during a migration that takes long.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tenantry::engine::Engine;
@@ -10,6 +10,8 @@ use super::on_each_engine;
 use crate::platform::Platform;
 
 on_each_engine!(
+    a_termination_and_a_hang_up_leave_a_run_that_can_be_resumed,
+    a_hang_up_that_was_to_be_ignored_is_ignored,
     the_first_interrupt_waits_for_running_targets,
     the_second_interrupt_cancels_on_the_server,
     a_creation_stops_after_its_step_and_goes_on_with_the_same_command,
@@ -17,38 +19,48 @@ on_each_engine!(
 );
 
 fn interrupt(child: &Child) {
+    send("-INT", child);
+}
+
+fn send(signal: &str, child: &Child) {
     let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let sent = Command::new("kill").args([signal, &pid]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// Sends the second signal when the first was heard: two of one kind that are pending at once are one.
 fn interrupt_twice(child: &mut Child) {
     interrupt(child);
+    hears(child, "nothing new starts");
+    interrupt(child);
+}
+
+/// Reads what the child says until something is said.
+fn hears(child: &mut Child, what: &str) {
     let mut told = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.to_lowercase().contains("nothing new starts") {
+    while !line.to_lowercase().contains(what) {
         line.clear();
-        assert_ne!(
-            told.read_line(&mut line).unwrap(),
-            0,
-            "nobody was told about the first signal"
-        );
+        assert_ne!(told.read_line(&mut line).unwrap(), 0, "nobody said `{what}`");
     }
-    interrupt(child);
     child.stderr = Some(told.into_inner());
 }
 
 /// Starts a run one target at a time and returns when its first migration has begun on the server.
 fn begin_slowly(platform: &Platform, slow: &str) -> (Child, BufReader<std::process::ChildStdout>) {
+    write_slow(platform, "001", slow);
+    begins(platform.spawn(&RUN))
+}
+
+const RUN: [&str; 5] = ["migrate", "all-tenants", "-j", "1", "--ndjson"];
+
+fn write_slow(platform: &Platform, version: &str, slow: &str) {
     let sql = format!("CREATE TABLE slow (id BIGINT);\n{slow};\n");
-    platform.write("migrations/tenant/001_slow.sql", &sql);
-    let mut child = platform.spawn(&["migrate", "all-tenants", "-j", "1", "--ndjson"]);
+    platform.write(&format!("migrations/tenant/{version}_slow.sql"), &sql);
+}
+
+/// Returns when the first migration of a run has begun on the server.
+fn begins(mut child: Child) -> (Child, BufReader<std::process::ChildStdout>) {
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     while !line.contains("\"migration.started\"") {
@@ -63,11 +75,32 @@ fn begin_slowly(platform: &Platform, slow: &str) -> (Child, BufReader<std::proce
 }
 
 fn prepared(engine: Engine) -> Option<Platform> {
-    if engine == Engine::Sqlite {
-        println!("skipped on SQLite: it has no statement that sleeps");
-        return None;
-    }
     Platform::with_tenants(engine, &[], &["acme", "globex"])
+}
+
+/// A statement that takes some seconds.
+fn slow(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Postgres => "SELECT pg_sleep(2)",
+        Engine::MySql => "SELECT SLEEP(2)",
+        Engine::Sqlite => {
+            "INSERT INTO slow WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000000) \
+             SELECT i FROM n WHERE i < 0"
+        }
+    }
+}
+
+/// A statement that ends when it is cancelled.
+fn endless(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Postgres => "SELECT pg_sleep(120)",
+        // A SLEEP that is killed succeeds (MySQL manual, "Miscellaneous Functions"): it would count as done.
+        Engine::MySql => "INSERT INTO slow SELECT seq FROM seq_1_to_1000000000000 WHERE seq % 7 = 9",
+        Engine::Sqlite => {
+            "INSERT INTO slow WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+             SELECT i FROM n WHERE i < 0"
+        }
+    }
 }
 
 fn finish(mut child: Child, mut lines: BufReader<std::process::ChildStdout>) -> (i32, String, String) {
@@ -79,11 +112,7 @@ fn finish(mut child: Child, mut lines: BufReader<std::process::ChildStdout>) -> 
 
 fn the_first_interrupt_waits_for_running_targets(engine: Engine) {
     let Some(platform) = prepared(engine) else { return };
-    let slow = match engine {
-        Engine::Postgres => "SELECT pg_sleep(2)",
-        Engine::MySql | Engine::Sqlite => "SELECT SLEEP(2)",
-    };
-    let (child, lines) = begin_slowly(&platform, slow);
+    let (child, lines) = begin_slowly(&platform, slow(engine));
     interrupt(&child);
     let (exit, rest, said) = finish(child, lines);
     assert_eq!(exit, 130, "{rest}\n{said}");
@@ -99,14 +128,7 @@ fn the_first_interrupt_waits_for_running_targets(engine: Engine) {
 fn the_second_interrupt_cancels_on_the_server(engine: Engine) {
     let Some(platform) = prepared(engine) else { return };
     let databases = ["acme", "globex"].map(|tenant| platform.database(tenant));
-    // A SLEEP that is killed succeeds (MySQL manual, "Miscellaneous Functions"): it would count as done.
-    let slow = match engine {
-        Engine::Postgres => "SELECT pg_sleep(120)",
-        Engine::MySql | Engine::Sqlite => {
-            "INSERT INTO slow SELECT seq FROM seq_1_to_1000000000000 WHERE seq % 7 = 9"
-        }
-    };
-    let (mut child, lines) = begin_slowly(&platform, slow);
+    let (mut child, lines) = begin_slowly(&platform, endless(engine));
     let begin = Instant::now();
     interrupt_twice(&mut child);
     let (exit, rest, said) = finish(child, lines);
@@ -117,11 +139,55 @@ fn the_second_interrupt_cancels_on_the_server(engine: Engine) {
     assert_eq!(finished["applied"], 0, "{finished}");
 }
 
+fn a_termination_and_a_hang_up_leave_a_run_that_can_be_resumed(engine: Engine) {
+    for signal in ["-TERM", "-HUP"] {
+        let Some(platform) = prepared(engine) else { return };
+        let (mut child, lines) = begin_slowly(&platform, slow(engine));
+        send(signal, &child);
+        hears(&mut child, "ending. nothing new starts");
+        let (exit, rest, said) = finish(child, lines);
+        assert_eq!(exit, 143, "{signal} {rest}\n{said}");
+        let finished: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+        assert_eq!(finished["applied"], 1, "{finished}");
+        assert_eq!(finished["not_run"], 1, "{finished}");
+        let help = finished["help"][0].as_str().unwrap();
+        assert!(help.starts_with("tenantry migrate resume run_"), "{finished}");
+        let resumed = platform.json(0, &["migrate", "resume"]);
+        assert_eq!(resumed["applied"], 1, "{resumed}");
+    }
+}
+
+fn a_hang_up_that_was_to_be_ignored_is_ignored(engine: Engine) {
+    let Some(platform) = prepared(engine) else { return };
+    write_slow(&platform, "001", slow(engine));
+    let plain = platform.command(&RUN);
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .current_dir(platform.folder.path())
+        .env_clear()
+        .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let (child, lines) = begins(command.spawn().unwrap());
+    send("-HUP", &child);
+    let (exit, rest, said) = finish(child, lines);
+    assert_eq!(exit, 0, "{rest}\n{said}");
+    let finished: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!(finished["applied"], 2, "{finished}");
+}
+
 const CREATE: [&str; 4] = ["tenant", "create", "acme", "--product=kira"];
 
 /// Begins to create `acme`, and returns when its slow statement runs on the server.
 fn create_slowly(engine: Engine, slow: &str) -> Option<(Platform, Child)> {
-    prepared(engine)?;
+    if engine == Engine::Sqlite {
+        println!("skipped on SQLite: no server tells what it is at");
+        return None;
+    }
     let platform = Platform::start(engine)?;
     let sql = format!("CREATE TABLE slow (id BIGINT);\n{slow};\n");
     platform.write("migrations/tenant/001_slow.sql", &sql);
