@@ -4,9 +4,6 @@ use tenantry::TrackName;
 use tenantry::engine::StateAfter;
 use tenantry::run::{Failure, TargetReport};
 
-/// How many tenants a printed command names.
-const NAMED_MAX: usize = 10;
-
 /// Returns what to do about a half-way migration that no run goes on with by itself.
 pub(super) fn decision(failure: &Failure, targets: &[&TargetReport]) -> Vec<String> {
     if let StateAfter::SessionLost { done } = failure.state {
@@ -71,7 +68,8 @@ fn version(failure: &Failure) -> &str {
     label.split('_').next().unwrap_or(label)
 }
 
-/// Returns the words that choose those of the targets that share the first one's track.
+/// Returns the words that choose those of the targets that share the first one's track: each by its name, however
+/// many they are, because a decision is about them and nobody else.
 fn whom(targets: &[&TargetReport]) -> String {
     let track = targets.first().map(|target| &target.track);
     let slugs: Vec<&str> = targets
@@ -82,7 +80,6 @@ fn whom(targets: &[&TargetReport]) -> String {
         .collect();
     let several = match slugs.as_slice() {
         [] => "<slug>".to_owned(),
-        many if many.len() > NAMED_MAX => "<slug>,<slug>".to_owned(),
         many => many.join(","),
     };
     match (track, slugs.as_slice()) {
@@ -100,7 +97,7 @@ mod tests {
     use tenantry::Code;
 
     #[test]
-    fn several_targets_are_chosen_by_name_as_long_as_there_are_few() {
+    fn targets_are_chosen_by_name_however_many_they_are() {
         let owned = |slug: &str| TargetReport {
             owner: Some(sample::owner(slug)),
             ..sample::failed(slug, Code(2011))
@@ -109,7 +106,7 @@ mod tests {
         let all: Vec<&TargetReport> = all.iter().collect();
         assert_eq!(whom(&all[..1]), "t0");
         assert_eq!(whom(&all[..3]), "--only t0,t1,t2");
-        assert_eq!(whom(&all), "--only <slug>,<slug>");
+        assert_eq!(whom(&all), "--only t0,t1,t2,t3,t4,t5,t6,t7,t8,t9,t10,t11");
         let kira = TargetReport {
             track: TrackName::Product("kira".parse().unwrap()),
             ..owned("acme")

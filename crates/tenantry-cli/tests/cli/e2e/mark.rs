@@ -377,6 +377,18 @@ fn a_decision_is_said_again_and_never_contradicted() {
 }
 
 #[test]
+fn what_is_printed_for_many_tenants_can_be_typed() {
+    let names: Vec<String> = (1..=12).map(|n| format!("t{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let platform = migrated(Engine::Sqlite, &[THINGS], &names).unwrap();
+    write(&platform, (THINGS.0, &THINGS.1.replace("'b'", "'c'")));
+    let refused = stderr(&platform.ends(40, &["migrate", "all-tenants"]));
+    let command = printed(&refused, "tenantry migrate mark 1 --accept-edit --only");
+    platform.ends(0, &words(&command));
+    assert_eq!(platform.json(0, &["migrate", "all-tenants"])["current"], 12);
+}
+
+#[test]
 fn a_whole_fleet_is_marked_at_once() {
     let platform = migrated(Engine::Sqlite, &[THINGS, MORE], &FIVE).unwrap();
     write(&platform, LAST);
