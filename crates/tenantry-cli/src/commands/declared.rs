@@ -1,6 +1,7 @@
 //! What became of a declaration, for people and programs.
 
 use serde::Serialize;
+use tenantry::Target;
 use tenantry::fleet::Declarations;
 use tenantry::mark::{Decision, Mark};
 use tenantry::run::{Declaration, Declared, Outcome, Says, TargetReport, Unrecorded};
@@ -20,6 +21,8 @@ pub(super) struct Told<'a> {
     pub(super) left_out: &'a [TargetReport],
     /// The command as it can be typed again.
     pub(super) again: String,
+    /// The exit code of the signal that stopped it; `None` if none came.
+    pub(super) asked: Option<Exit>,
 }
 
 #[derive(Serialize)]
@@ -30,6 +33,7 @@ struct Shown<'a> {
     reason: &'a str,
     changed: Vec<Changed>,
     unchanged: Vec<String>,
+    not_begun: Vec<String>,
     failed: Vec<render::Target>,
 }
 
@@ -59,6 +63,10 @@ pub(super) fn tell(context: &Context, done: &Declarations, told: &Told<'_>) -> R
         .collect();
     let mut lines = lines(told, &changed, &unchanged);
     lines.extend(next(&done.targets));
+    if let Some((ended, left)) = cut_short(done, told.asked, &told.again) {
+        exit = ended;
+        lines.push(left);
+    }
     if let Some(unrecorded) = &done.unrecorded {
         let message = not_recorded(unrecorded, told);
         exit = if exit == Exit::Done {
@@ -77,10 +85,27 @@ pub(super) fn tell(context: &Context, done: &Declarations, told: &Told<'_>) -> R
         reason: told.reason,
         changed,
         unchanged,
+        not_begun: done.not_begun.iter().map(Target::label).collect(),
         failed: failed.iter().map(render::Target::of).collect(),
     };
     context.answer(&lines.join("\n"), &shown)?;
     Ok(exit)
+}
+
+/// Returns how a command ends that was stopped, and what it says of those that were not begun; `None` if it did
+/// everything that was asked for.
+pub(super) fn cut_short(done: &Declarations, asked: Option<Exit>, again: &str) -> Option<(Exit, String)> {
+    let was_cancelled = done.targets.iter().any(|d| d.outcome == Some(Outcome::Cancelled));
+    if done.not_begun.is_empty() && !was_cancelled {
+        return None;
+    }
+    let labels: Vec<String> = done.not_begun.iter().map(Target::label).collect();
+    let mut left = format!("The same again finishes it:  {again}");
+    if !labels.is_empty() {
+        let names = text::names(labels.iter().map(String::as_str));
+        left = format!(" Left    not begun in {names}\n{left}");
+    }
+    Some((asked.unwrap_or(Exit::Stopped), left))
 }
 
 fn label(declared: &Declared) -> String {

@@ -6,11 +6,13 @@ use tenantry::fleet::{Declarer, Fleet, Selected};
 use tenantry::mark::{Mark, Older};
 use tenantry::migration::Version;
 use tenantry::plan::Goal;
-use tenantry::run::{Control, Declaration, Declared, Says, TargetReport, new_mark_id};
+use tenantry::run::{Declaration, Declared, Says, TargetReport, new_mark_id};
 
 use super::opened::{self, actor, block_on};
+use super::watched::watched;
 use super::{Context, again, declared, runs, whom};
 use crate::args::MarkArgs;
+use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 
@@ -25,7 +27,9 @@ pub(super) fn run(context: &Context, asked: &MarkArgs) -> Result<Exit, CommandEr
         let fleet = opened::fleet_as_finished(&project, &limits).await?;
         let mark = mark_of(asked);
         let command = typed(asked, mark);
-        let mut selected = whom::choose(&project, &fleet, &asked.whom, &command).await?;
+        let reason = again::quoted(&asked.reason);
+        let typed = |whom: &str| format!("{command} {whom} --reason {reason}");
+        let mut selected = whom::choose(&project, &fleet, &asked.whom, typed).await?;
         if selected.is_settled() {
             return runs::empty(context, &limits);
         }
@@ -38,7 +42,7 @@ pub(super) fn run(context: &Context, asked: &MarkArgs) -> Result<Exit, CommandEr
             reason: asked.reason.clone(),
             command: format!("{command}{}", again::whom(&asked.whom)),
         };
-        carry_out(context, &fleet, selected, wish).await
+        carry_out(context, &project, &fleet, selected, wish).await
     })
 }
 
@@ -60,6 +64,7 @@ pub(super) struct Wish {
 /// What the registry says; TN-1009 if the answer cannot be written.
 pub(super) async fn carry_out(
     context: &Context,
+    project: &Project,
     fleet: &Fleet,
     selected: Selected,
     wish: Wish,
@@ -76,13 +81,18 @@ pub(super) async fn carry_out(
         reason: wish.reason,
     };
     let left_out = selected.left_out.clone();
-    let control = Control::default();
-    let done = fleet.declare(selected, &declaration, &declarer, &control).await?;
+    let reason = again::quoted(&declarer.reason);
+    let again = format!("tenantry {} --reason {reason}", wish.command);
+    let (done, asked) = watched(context, project, &again, |watch| {
+        fleet.declare(selected, &declaration, &declarer, watch)
+    })
+    .await?;
     let told = declared::Told {
         declaration: &declaration,
         reason: &declarer.reason,
         left_out: &left_out,
-        again: format!("tenantry {} --reason \"<why>\"", wish.command),
+        again,
+        asked,
     };
     declared::tell(context, &done, &told)
 }

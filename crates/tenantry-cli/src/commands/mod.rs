@@ -27,6 +27,7 @@ mod server;
 mod status;
 mod tenant;
 mod unparsed;
+mod watched;
 mod whom;
 
 use std::ffi::OsString;

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use tenantry::mark::Decision;
-use tenantry::run::{Control, Declaration, Says, new_mark_id};
+use tenantry::run::{Declaration, Says, new_mark_id};
 
 use super::mark::{Wish, carry_out, failures};
 use super::opened::{self, block_on};
-use super::{Context, again, plans, runs, whom};
+use super::watched::watched;
+use super::{Context, again, declared, plans, runs, whom};
 use crate::args::ResolveArgs;
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -22,13 +23,19 @@ pub(super) fn run(context: &Context, asked: &ResolveArgs) -> Result<Exit, Comman
         let project = context.project()?;
         let limits = asked.at_once.limits();
         let fleet = opened::fleet_as_finished(&project, &limits).await?;
-        let command = format!("migrate resolve{} {}", again::whom(&asked.whom), asked.version);
-        let selected = whom::choose(&project, &fleet, &asked.whom, "migrate resolve").await?;
+        let command = |whom: &str| format!("migrate resolve {whom} {}{}", asked.version, decided(asked));
+        let typed = |whom: &str| {
+            let reason = asked.reason.as_ref();
+            let reason = reason.map_or(String::new(), |why| format!(" --reason {}", again::quoted(why)));
+            format!("{}{reason}", command(whom))
+        };
+        let selected = whom::choose(&project, &fleet, &asked.whom, typed).await?;
         if selected.is_settled() {
             return runs::empty(context, &limits);
         }
-        if let Some(wish) = wish(asked, &command) {
-            return carry_out(context, &fleet, selected, wish).await;
+        let chosen = again::whom(&asked.whom);
+        if let Some(wish) = wish(asked, command(chosen.trim_start())) {
+            return carry_out(context, &project, &fleet, selected, wish).await;
         }
         let declaration = Declaration {
             id: new_mark_id(),
@@ -37,17 +44,27 @@ pub(super) fn run(context: &Context, asked: &ResolveArgs) -> Result<Exit, Comman
             decided: HashSet::new(),
         };
         let left_out = selected.left_out.clone();
-        let control = Control::default();
-        let seen = fleet.undecided(selected, &declaration, &control).await?;
-        let open = failures(&seen, &left_out);
+        let again = format!("tenantry {}", command(chosen.trim_start()));
+        let (seen, signal) = watched(context, &project, &again, |watch| {
+            fleet.undecided(selected, &declaration, watch)
+        })
+        .await?;
+        let open = failures(&seen.targets, &left_out);
         let exit = plans::tell_failed(context, &open, "tenantry migrate resume");
-        let settled = seen.iter().filter(|target| target.ended.is_ok());
+        let (exit, left) = declared::cut_short(&seen, signal, &again).map_or_else(
+            || (exit, String::new()),
+            |(exit, left)| (exit, format!("{left}\n")),
+        );
+        let settled = seen.targets.iter().filter(|target| target.ended.is_ok());
         let labels: Vec<String> = settled.map(|declared| declared.target.label()).collect();
         let human = if labels.is_empty() {
-            format!("exit {} ({})", exit.code(), exit.name())
+            format!("{left}exit {} ({})", exit.code(), exit.name())
         } else {
             let names = text::names(labels.iter().map(String::as_str));
-            format!("Nothing is to be decided about {} in {names}.", asked.version)
+            format!(
+                "{left}Nothing is to be decided about {} in {names}.",
+                asked.version
+            )
         };
         let open: Vec<_> = open.iter().map(crate::render::Target::of).collect();
         context.answer(
@@ -58,25 +75,33 @@ pub(super) fn run(context: &Context, asked: &ResolveArgs) -> Result<Exit, Comman
     })
 }
 
+/// Returns the flags of the decision, each with a space before it; empty if none was given.
+fn decided(asked: &ResolveArgs) -> String {
+    let statement = asked.statement.map(|at| format!(" --statement {at}"));
+    let applied = asked.applied.then(|| " --applied".to_owned());
+    let not_applied = asked.not_applied.then(|| " --not-applied".to_owned());
+    let evidence = asked.evidence.as_deref().map(again::quoted);
+    let evidence = evidence.map(|evidence| format!(" --evidence {evidence}"));
+    [statement, applied, not_applied, evidence]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
 /// Returns the decision; `None` if none was given.
-fn wish(asked: &ResolveArgs, command: &str) -> Option<Wish> {
+fn wish(asked: &ResolveArgs, command: String) -> Option<Wish> {
     let decision = match (asked.applied, asked.not_applied) {
         (true, _) => Decision::Applied,
         (_, true) => Decision::NotApplied,
         (false, false) => return None,
     };
-    let flag = match decision {
-        Decision::Applied => "--applied",
-        Decision::NotApplied => "--not-applied",
-    };
-    let (statement, evidence) = (asked.statement?, asked.evidence.clone()?);
     Some(Wish {
         version: asked.version,
-        command: format!("{command} --statement {statement} {flag} --evidence {evidence}"),
+        command,
         says: Says::Decide {
-            statement,
+            statement: asked.statement?,
             decision,
-            evidence,
+            evidence: asked.evidence.clone()?,
         },
         reason: asked.reason.clone()?,
     })

@@ -35,7 +35,8 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
     block_on(async {
         let project = context.project()?;
         let fleet = opened::fleet_as_finished(&project, &back.limits).await?;
-        let mut selected = whom::choose(&project, &fleet, &back.whom, "migrate rollback").await?;
+        let typed = |whom: &str| format!("migrate rollback {whom}");
+        let mut selected = whom::choose(&project, &fleet, &back.whom, typed).await?;
         if selected.is_settled() {
             return runs::empty(context, &back.limits);
         }

@@ -9,8 +9,8 @@ use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 
-/// Chooses the targets; never the whole fleet unless it was asked for by name. `command` is what was typed, without
-/// the program's name.
+/// Chooses the targets; never the whole fleet unless it was asked for by name. `command` makes what was typed
+/// about other targets, without the program's name.
 ///
 /// # Errors
 /// TN-4004 if nobody was named; TN-6013 for a tenant that is not active; what the registry says.
@@ -18,7 +18,7 @@ pub(super) async fn choose(
     project: &Project,
     fleet: &Fleet,
     whom: &Whom,
-    command: &str,
+    command: impl Fn(&str) -> String,
 ) -> Result<Selected, CommandError> {
     if whom.central {
         let mut selected = Selected::default();
@@ -43,8 +43,8 @@ pub(super) async fn choose(
             CommandError::new(Exit::Refused, "nobody said which tenants are meant")
                 .code(tenantry::Code(4004))
                 .fact("state", "nothing was touched")
-                .help(format!("one tenant:  tenantry {command} <slug>"))
-                .help(format!("all of them:  tenantry {command} --all-tenants")),
+                .help(format!("one tenant:  tenantry {}", command("<slug>")))
+                .help(format!("all of them:  tenantry {}", command("--all-tenants"))),
         );
     }
     let tiers = if selection.products.is_empty() {

@@ -4,6 +4,7 @@ pub(crate) mod advice;
 mod answers;
 mod creation;
 mod decide;
+mod declaring;
 pub(crate) mod failure;
 mod invocation;
 mod lines;
@@ -28,6 +29,7 @@ use serde::Serialize;
 
 pub(crate) use answers::Answers;
 pub(crate) use creation::{CreationView, Shown};
+pub(crate) use declaring::DeclaringView;
 pub(crate) use invocation::Invocation;
 pub(crate) use message::{Canvas, ending};
 pub(crate) use problem::Problem;

@@ -1,9 +1,12 @@
 //! Declarations about the fleet's histories, recorded in the registry with their reason.
 
+use std::collections::HashSet;
+
 use super::{Fleet, FleetError, Selected};
 use crate::mark::Mark;
 use crate::registry::{Known, MarkTarget, NewMark};
-use crate::run::{Control, Declaration, Declared, Job, Says, Unrecorded, declare};
+use crate::run::{Declaration, Declared, Job, Says, Unrecorded, Watch, declare};
+use crate::target::Target;
 
 /// Who declares something, with what, and why.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct Declarer {
 pub struct Declarations {
     /// Each target of the selection that was reached, in its order.
     pub targets: Vec<Declared>,
+    /// Those that a stop kept from being begun.
+    pub not_begun: Vec<Target>,
     /// What the registry does not have of it; `None` if it has all.
     pub unrecorded: Option<Unrecorded>,
 }
@@ -39,7 +44,7 @@ impl Fleet {
         selected: Selected,
         declaration: &Declaration,
         declarer: &Declarer,
-        control: &Control,
+        watch: Watch,
     ) -> Result<Declarations, FleetError> {
         let unknown = selected.unknown_version(declaration.version);
         let jobs = selected.jobs;
@@ -48,7 +53,9 @@ impl Fleet {
             .begin_mark(&new_mark(&jobs, declaration, declarer))
             .await
             .map_err(FleetError::NotBegun)?;
-        let targets = declare(jobs, declaration, &self.options, control).await;
+        let all = targets_of(&jobs);
+        let targets = declare(jobs, declaration, &self.options, &watch).await;
+        let not_begun = not_begun(all, &targets);
         let rows: Vec<MarkTarget> = targets.iter().map(target_of).collect();
         let recorded = self.registry.finish_mark(&declaration.id, &rows).await;
         let unrecorded = recorded.err().map(|error| Unrecorded {
@@ -56,8 +63,12 @@ impl Fleet {
             code: error.code(),
             reason: error.to_string(),
         });
-        refuse_unknown(&targets, unknown)?;
-        Ok(Declarations { targets, unrecorded })
+        refuse_unknown(&targets, &not_begun, unknown)?;
+        Ok(Declarations {
+            targets,
+            not_begun,
+            unrecorded,
+        })
     }
 
     /// Adds who was told the very same decision before.
@@ -87,19 +98,41 @@ impl Fleet {
         &self,
         selected: Selected,
         declaration: &Declaration,
-        control: &Control,
-    ) -> Result<Vec<Declared>, FleetError> {
+        watch: Watch,
+    ) -> Result<Declarations, FleetError> {
         let unknown = selected.unknown_version(declaration.version);
-        let targets = declare(selected.jobs, declaration, &self.options, control).await;
-        refuse_unknown(&targets, unknown)?;
-        Ok(targets)
+        let all = targets_of(&selected.jobs);
+        let targets = declare(selected.jobs, declaration, &self.options, &watch).await;
+        let not_begun = not_begun(all, &targets);
+        refuse_unknown(&targets, &not_begun, unknown)?;
+        Ok(Declarations {
+            targets,
+            not_begun,
+            unrecorded: None,
+        })
     }
 }
 
+fn targets_of(jobs: &[Job]) -> Vec<Target> {
+    jobs.iter().map(|job| job.target.clone()).collect()
+}
+
+fn not_begun(mut all: Vec<Target>, reached: &[Declared]) -> Vec<Target> {
+    let key = |target: &Target| (target.database_id.clone(), target.track.to_string());
+    let reached: HashSet<_> = reached.iter().map(|declared| key(&declared.target)).collect();
+    all.retain(|target| !reached.contains(&key(target)));
+    all
+}
+
 /// Refuses a version that nobody knows; `unknown` is `None` if some could not be asked.
-fn refuse_unknown(targets: &[Declared], unknown: Option<FleetError>) -> Result<(), FleetError> {
+fn refuse_unknown(
+    targets: &[Declared],
+    not_begun: &[Target],
+    unknown: Option<FleetError>,
+) -> Result<(), FleetError> {
+    let is_unknown = not_begun.is_empty() && targets.iter().all(|target| target.unknown);
     match unknown {
-        Some(error) if targets.iter().all(|target| target.unknown) => Err(error),
+        Some(error) if is_unknown => Err(error),
         Some(_) | None => Ok(()),
     }
 }

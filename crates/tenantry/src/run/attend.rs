@@ -47,6 +47,20 @@ pub(super) async fn attend(
     cancel(&canceller, running).await
 }
 
+/// Carries out what is no unit. A request to cancel goes to the server, and its answer is waited for.
+pub(super) async fn until_cancelled<T>(
+    canceller: Canceller,
+    control: &Control,
+    work: impl Future<Output = Result<T, ApplyError>>,
+) -> Result<T, ApplyError> {
+    let mut running = std::pin::pin!(work);
+    tokio::select! {
+        done = &mut running => return done,
+        () = control.reached(Stop::Cancel) => {}
+    }
+    cancel(&canceller, running).await
+}
+
 /// Waits for a deadline; for ever if there is none.
 pub(super) async fn up(deadline: Option<Instant>) {
     match deadline {
@@ -56,9 +70,9 @@ pub(super) async fn up(deadline: Option<Instant>) {
 }
 
 /// A request that comes between two statements stops neither: it is repeated until there is an answer.
-async fn cancel<F>(canceller: &Canceller, mut running: std::pin::Pin<&mut F>) -> F::Output
+async fn cancel<F, T>(canceller: &Canceller, mut running: std::pin::Pin<&mut F>) -> F::Output
 where
-    F: Future<Output = Result<Vec<Recorded>, ApplyError>>,
+    F: Future<Output = Result<T, ApplyError>>,
 {
     let ask = ask_again_and_again(canceller);
     tokio::select! {

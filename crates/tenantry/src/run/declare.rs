@@ -1,11 +1,13 @@
 //! Declarations about histories: each target under its lock, many at once; no migration runs.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::control::Control;
+use super::attend::until_cancelled;
+use super::control::Stop;
+use super::declaration::{Declaration, Declared, Noted, Says, Watch};
 use super::drive::{Ended as Drove, drive};
 use super::ended::{Ended, describe, outcome_of};
+use super::event::RunEvent;
 use super::failure::Failure;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
@@ -16,90 +18,12 @@ use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::{self, Amendment, ApplyError, Session, SessionError, Unit, random};
 use crate::history::{Applied, Entry, History, OpenStatement, Phase};
-use crate::mark::{Decision, Mark, MarkError, agrees, entries, is_known, is_written, settle};
-use crate::migration::{Track, Version};
+use crate::mark::{MarkError, agrees, entries, is_known, is_written, settle};
+use crate::migration::Track;
 use crate::plan::{Goal, Step, plan};
-use crate::target::Target;
 
 /// How often a lost session is replaced.
 const SESSIONS_MAX: usize = 5;
-
-/// What is declared about one migration, on one target or many.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declaration {
-    /// Its id; rows that it adds name it.
-    pub id: String,
-    /// The migration.
-    pub version: Version,
-    /// What is declared.
-    pub says: Says,
-    /// Targets, as database id and track, that were told the very same decision before, as far as the registry
-    /// knows.
-    pub decided: HashSet<(String, String)>,
-}
-
-/// What is declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Says {
-    /// Something about the migration as a whole.
-    Mark(Mark),
-    /// Whether the statement took effect in which it was cut off.
-    Decide {
-        /// The statement, from 1.
-        statement: usize,
-        /// What was decided.
-        decision: Decision,
-        /// What was known of it when that was decided.
-        evidence: String,
-    },
-    /// Nothing: whoever has to decide wants to see what is known.
-    Look,
-}
-
-/// What became of a declaration on one target.
-#[derive(Clone, Debug)]
-pub struct Declared {
-    /// The target.
-    pub target: Target,
-    /// What its history says now, or why nothing was declared there.
-    pub ended: Result<Noted, Failure>,
-    /// What a run would make of it that met the same failure; `None` if there is none.
-    pub outcome: Option<Outcome>,
-    /// Whether neither its history nor its track has the migration.
-    pub unknown: bool,
-}
-
-/// What one history says behind a declaration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Noted {
-    /// `version_name` of each row that was written or removed; empty if it said so already.
-    pub changed: Vec<String>,
-    /// The newest version that is done; `None` if none is.
-    pub version: Option<Version>,
-    /// Whether a migration is half-way there.
-    pub half_way: bool,
-    /// What a run would make of the target: `current` if it had nothing to do, `not_run` if it had.
-    pub outcome: Outcome,
-    /// What would be in that run's way; `None` if nothing is.
-    pub in_the_way: Option<Failure>,
-}
-
-impl Declared {
-    /// Returns the target as a run would report it that met the same failure; `None` if there is none.
-    pub fn report(&self) -> Option<TargetReport> {
-        let failure = self.ended.as_ref().err()?.clone();
-        let outcome = self.outcome.unwrap_or(Outcome::Failed);
-        Some(TargetReport::untried(&self.target, outcome, Some(failure)))
-    }
-
-    /// Returns the target as the next run would report it; `None` if nothing is in that run's way, or nothing was
-    /// declared.
-    pub fn next(&self) -> Option<TargetReport> {
-        let noted = self.ended.as_ref().ok()?;
-        let failure = noted.in_the_way.clone()?;
-        Some(TargetReport::untried(&self.target, noted.outcome, Some(failure)))
-    }
-}
 
 /// Declares something on every job's target. In the order of the jobs; targets that a stop kept from being
 /// reached are missing.
@@ -109,20 +33,22 @@ pub async fn declare(
     jobs: Vec<Job>,
     declaration: &Declaration,
     options: &RunOptions,
-    control: &Control,
+    watch: &Watch,
 ) -> Vec<Declared> {
     let jobs: Vec<Job> = jobs.into_iter().map(|job| Job { after: None, ..job }).collect();
-    let (machine, _) = machine_of(&jobs, options);
+    let (machine, concurrency) = machine_of(&jobs, options);
+    watch.tell(RunEvent::Started {
+        run_id: declaration.id.clone(),
+        targets: jobs.len(),
+        concurrency,
+    });
     let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
     let declaration = Arc::new(declaration.clone());
     let mut found: Vec<(usize, Declared)> = Vec::with_capacity(jobs.len());
     let work = |index: usize| {
-        let (job, declaration, options) = (
-            Arc::clone(&jobs[index]),
-            Arc::clone(&declaration),
-            options.clone(),
-        );
-        async move { Work::new(&job, &declaration, &options).run().await }
+        let (job, declaration) = (Arc::clone(&jobs[index]), Arc::clone(&declaration));
+        let (options, watch) = (options.clone(), watch.clone());
+        async move { Work::new(&job, &declaration, &options, &watch).run().await }
     };
     let settle = |index: usize, ended| {
         let job = &jobs[index];
@@ -137,10 +63,13 @@ pub async fn declare(
             }
             Drove::Skipped => return false,
         };
+        let report = TargetReport::untried(&job.target, Outcome::Current, None);
+        let report = declared.report().unwrap_or(report);
+        watch.tell(RunEvent::TargetFinished(Box::new(report)));
         found.push((index, declared));
         true
     };
-    drive(machine, control, work, settle).await;
+    drive(machine, &watch.control, work, settle).await;
     found.sort_by_key(|(index, _)| *index);
     found.into_iter().map(|(_, declared)| declared).collect()
 }
@@ -178,6 +107,7 @@ struct Work<'a> {
     job: &'a Job,
     declaration: &'a Declaration,
     options: &'a RunOptions,
+    watch: &'a Watch,
     /// What was sent and not heard of.
     in_doubt: Vec<Entry>,
     /// Whether neither the history nor the track has the migration.
@@ -185,11 +115,12 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(job: &'a Job, declaration: &'a Declaration, options: &'a RunOptions) -> Self {
+    fn new(job: &'a Job, declaration: &'a Declaration, options: &'a RunOptions, watch: &'a Watch) -> Self {
         Self {
             job,
             declaration,
             options,
+            watch,
             in_doubt: Vec::new(),
             unknown: false,
         }
@@ -197,6 +128,10 @@ impl<'a> Work<'a> {
 
     /// Returns how it ended, and whether nobody knows the migration.
     async fn run(mut self) -> (Result<Noted, Refused>, bool) {
+        self.watch.tell(RunEvent::TargetStarted {
+            label: self.job.target.label(),
+            track: self.job.track.name.clone(),
+        });
         let ended = self.try_until_settled().await;
         (ended, self.unknown)
     }
@@ -218,7 +153,10 @@ impl<'a> Work<'a> {
             if !again || sessions >= SESSIONS_MAX {
                 return Err(refused);
             }
-            tokio::time::sleep(super::backoff::pause(sessions, random())).await;
+            tokio::select! {
+                () = tokio::time::sleep(super::backoff::pause(sessions, random())) => {}
+                () = self.watch.control.reached(Stop::Cancel) => return Err(refused),
+            }
             sessions += 1;
         }
     }
@@ -227,7 +165,11 @@ impl<'a> Work<'a> {
     async fn session(&mut self) -> Result<Vec<String>, Refused> {
         let target = &self.job.target;
         let options = open_options(target, self.options, &self.declaration.id);
-        let mut session = engine::open(&self.way().to(&target.address), &options).await?;
+        let address = self.way().to(&target.address);
+        let mut session = tokio::select! {
+            opened = engine::open(&address, &options) => opened?,
+            () = self.watch.control.reached(Stop::Cancel) => return Err(Refused::Run(Ended::Stopped)),
+        };
         let (track, history) = (&self.job.track, session.history());
         self.unknown = !is_known(track, history, self.declaration.version);
         let in_doubt = std::mem::take(&mut self.in_doubt);
@@ -245,7 +187,9 @@ impl<'a> Work<'a> {
             mark_id: self.declaration.id.clone(),
             attempt_id: uuid::Uuid::now_v7().to_string(),
         };
-        if let Err(error) = session.amend(&amendment).await {
+        let canceller = session.canceller();
+        let amended = until_cancelled(canceller, &self.watch.control, session.amend(&amendment));
+        if let Err(error) = amended.await {
             if matches!(
                 error,
                 ApplyError::Session {

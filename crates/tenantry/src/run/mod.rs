@@ -5,6 +5,7 @@
 mod attend;
 mod backoff;
 mod control;
+mod declaration;
 mod declare;
 mod drive;
 mod ended;
@@ -22,7 +23,8 @@ mod watch;
 mod way;
 
 pub use control::{Control, Stop};
-pub use declare::{Declaration, Declared, Noted, Says, declare};
+pub use declaration::{Declaration, Declared, Noted, Says, Watch};
+pub use declare::declare;
 pub use event::RunEvent;
 pub use failure::{Failure, Snippet};
 pub use id::{new_mark_id, new_run_id};

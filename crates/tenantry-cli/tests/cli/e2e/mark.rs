@@ -389,6 +389,28 @@ fn what_is_printed_for_many_tenants_can_be_typed() {
 }
 
 #[test]
+fn the_command_for_one_tenant_is_whole_once_it_is_named() {
+    let platform = migrated(Engine::Sqlite, &[THINGS, MORE], &["acme"]).unwrap();
+    let asked = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        stderr(&platform.ends(40, &words))
+    };
+    let named = |said: &str| {
+        let line = said
+            .lines()
+            .find_map(|line| line.split_once("one tenant:  tenantry "));
+        let (_, command) = line.unwrap_or_else(|| panic!("{said}"));
+        command.trim().replace("<slug>", "acme")
+    };
+    let command = named(&asked("migrate resolve 2"));
+    assert_eq!(command, "migrate resolve acme 2");
+    platform.ends(0, &command.split(' ').collect::<Vec<_>>());
+    let command = named(&asked("migrate mark 2 --rolled-back --reason dropped"));
+    assert_eq!(command, "migrate mark 2 --rolled-back acme --reason dropped");
+    platform.ends(0, &command.split(' ').collect::<Vec<_>>());
+}
+
+#[test]
 fn a_whole_fleet_is_marked_at_once() {
     let platform = migrated(Engine::Sqlite, &[THINGS, MORE], &FIVE).unwrap();
     write(&platform, LAST);

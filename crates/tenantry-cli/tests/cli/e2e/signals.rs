@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use tenantry::engine::Engine;
 
 use super::on_each_engine;
+use super::{THINGS, THINGS_BACK};
 use crate::platform::Platform;
 
 on_each_engine!(
     a_termination_and_a_hang_up_leave_a_run_that_can_be_resumed,
     a_hang_up_that_was_to_be_ignored_is_ignored,
+    a_declaration_that_is_interrupted_says_what_is_left,
     the_first_interrupt_waits_for_running_targets,
     the_second_interrupt_cancels_on_the_server,
     a_creation_stops_after_its_step_and_goes_on_with_the_same_command,
@@ -178,6 +180,42 @@ fn a_hang_up_that_was_to_be_ignored_is_ignored(engine: Engine) {
     assert_eq!(exit, 0, "{rest}\n{said}");
     let finished: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
     assert_eq!(finished["applied"], 2, "{finished}");
+}
+
+fn a_declaration_that_is_interrupted_says_what_is_left(engine: Engine) {
+    let Some(platform) = Platform::with_tenants(engine, &[THINGS, THINGS_BACK], &["acme", "globex"]) else {
+        return;
+    };
+    write_slow(&platform, "002", endless(engine));
+    let (mut run, lines) = begins(platform.spawn(&["migrate", "tenant", "acme", "--ndjson"]));
+    let path = format!("migrations/tenant/{}", THINGS.0);
+    platform.write(&path, &THINGS.1.replace("'b'", "'c'"));
+    let accept = "migrate mark 1 --accept-edit --all-tenants --reason x";
+    let accept: Vec<&str> = accept.split(' ').collect();
+    let mut mark = platform.spawn(&[&accept[..], &["-j", "1"]].concat());
+    // It waits for the lock that the run holds, and says so.
+    hears(&mut mark, "acme");
+    interrupt(&mark);
+    hears(&mut mark, "nothing new starts");
+    interrupt_twice(&mut run);
+    drop(finish(run, lines));
+    let ended = mark.wait_with_output().unwrap();
+    let said = crate::stdout(&ended);
+    assert_eq!(ended.status.code(), Some(130), "{ended:?}");
+    assert!(said.contains("Marked  acme: 1_things"), "{said}");
+    assert!(said.contains("not begun in globex"), "{said}");
+    assert!(said.contains(&format!("tenantry {}", accept.join(" "))), "{said}");
+    let central = match &platform.central.address {
+        tenantry::engine::Address::Network(at) => &at.database,
+        tenantry::engine::Address::Sqlite(at) => &at.file,
+    };
+    let open = "SELECT COUNT(*) FROM tenantry_marks WHERE finished_at IS NULL";
+    assert_eq!(platform.one(central, open), "0");
+    let reached = "SELECT label FROM tenantry_mark_targets WHERE changed IS NOT NULL";
+    assert_eq!(platform.query(central, reached), [["acme"]]);
+    let again = platform.json(0, &accept);
+    assert_eq!(again["changed"][0]["target"], "globex", "{again}");
+    assert_eq!(again["unchanged"][0], "acme", "{again}");
 }
 
 const CREATE: [&str; 4] = ["tenant", "create", "acme", "--product=kira"];
