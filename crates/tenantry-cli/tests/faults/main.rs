@@ -14,6 +14,7 @@ mod deployer;
 mod fleet;
 #[path = "../cli/kill/invariants.rs"]
 mod invariants;
+mod marks;
 mod matrix;
 #[expect(
     dead_code,

@@ -122,6 +122,12 @@ named! {
         SqliteLockedAgain = "sqlite.locked_again",
         /// Every row of a unit was read back.
         SqliteReadBack = "sqlite.read_back",
+        /// The lock is taken for rows that somebody has declared; nothing is written.
+        AmendLocked = "amend.locked",
+        /// They are on their way, with the COMMIT; on SQLite they are written and not committed.
+        AmendSent = "amend.sent",
+        /// They are committed; nobody has read them back.
+        AmendCommitted = "amend.committed",
         /// A run and its targets are in the registry.
         RegistryRunBegun = "registry.run_begun",
         /// Outcomes are written and not committed.

@@ -13,10 +13,12 @@ use super::writes::{claim, fence, first_claim, guard, write};
 use super::{MySqlSession, clean};
 use crate::engine::error::{ApplyError, StateAfter};
 use crate::engine::session::Amendment;
+use crate::faults::{self, Point, point};
 use crate::history::{Applied, Entry, Phase};
 
 /// Writes the entries in one transaction.
 pub(super) async fn amend(session: &mut MySqlSession, amendment: &Amendment) -> Result<(), ApplyError> {
+    point(Point::AmendLocked);
     if session.history.meta.is_none() && session.epoch.is_none() {
         session.make_tables().await?;
     }
@@ -38,11 +40,12 @@ pub(super) async fn amend(session: &mut MySqlSession, amendment: &Amendment) -> 
         parts.push(guard());
     }
     parts.push(Part::new(Role::Own, "COMMIT"));
-    let sent = send(&mut session.conn, &parts).await;
+    let sent = faults::sent(Point::AmendSent, send(&mut session.conn, &parts)).await;
     if let Some(error) = &sent.failure {
         let role = parts.get(sent.answers.len()).map(|part| part.role);
         return Err(failed(error, role, session));
     }
+    point(Point::AmendCommitted);
     session.epoch = Some(epoch);
     Ok(())
 }

@@ -8,10 +8,12 @@ use super::unit::new_meta;
 use crate::engine::session::Amendment;
 use crate::engine::text::literal;
 use crate::engine::{ApplyError, StateAfter};
+use crate::faults::{Point, point, sent};
 use crate::history::{Applied, Entry, Phase};
 
 /// Writes the entries in one transaction: the one that took the lock, if it is still open.
 pub(super) async fn amend(session: &mut Locked, amendment: &Amendment) -> Result<(), ApplyError> {
+    point(Point::AmendLocked);
     let mut message = if session.in_transaction {
         vec![DURABLE.to_owned()]
     } else {
@@ -28,10 +30,13 @@ pub(super) async fn amend(session: &mut Locked, amendment: &Amendment) -> Result
     message.extend(entries.map(|entry| sql(epoch, amendment, entry)));
     message.push("COMMIT".to_owned());
     session.in_transaction = false;
-    let answer = session.connection.exchange(&message.join(";\n"), |_, _| {}).await;
+    let message = message.join(";\n");
+    let asked = session.connection.exchange(&message, |_, _| {});
+    let answer = sent(Point::AmendSent, asked).await;
     if let Some(failure) = answer.failure {
         return Err(own(&session.connection, failure, StateAfter::RolledBack));
     }
+    point(Point::AmendCommitted);
     session.epoch = epoch;
     Ok(())
 }

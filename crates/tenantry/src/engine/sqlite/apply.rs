@@ -142,6 +142,7 @@ impl<'a> Work<'a> {
     }
 
     fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError> {
+        point(Point::AmendLocked);
         self.claim()?;
         for entry in &amendment.entries {
             let written = record::amend(&self.database.connection, (amendment, entry), self.epoch);
@@ -149,7 +150,10 @@ impl<'a> Work<'a> {
                 return Err(ApplyError::Fenced);
             }
         }
-        self.commit()
+        point(Point::AmendSent);
+        self.commit()?;
+        point(Point::AmendCommitted);
+        Ok(())
     }
 
     /// Raises the epoch, or makes our tables. Whoever changed the history since we read it raised it too.
