@@ -287,8 +287,10 @@ fn parts(attempt: &Applied) -> (&str, &str) {
 
 /// Returns whether an interrupted attempt was about the statement that the file has now.
 fn is_about(attempt: &Applied, step: &Step) -> bool {
-    let (_, statement) = parts(attempt);
-    statement == digest(step.script())
+    match parts(attempt) {
+        (_, "") => attempt.checksum == step.migration.up.checksum,
+        (_, statement) => statement == digest(step.script()),
+    }
 }
 
 /// Names a statement in a fingerprint; directives around it do not count.
