@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _,
+    ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _,
+    QueryFilter as _, QueryOrder as _,
 };
 
 use super::entities::{database, mark, mark_target};
@@ -153,10 +153,16 @@ impl Registry {
         self.commit(transaction).await
     }
 
-    /// Returns every mark that reached a database, oldest first; empty if there is none.
+    /// Returns every mark that changed a database's history, or may have, oldest first; empty if there is none.
     pub async fn marks_of(&self, database_id: &str) -> Result<Vec<MarkRecord>, RegistryError> {
         let of_database = mark_target::Entity::find()
             .filter(mark_target::Column::DatabaseId.eq(database_id))
+            .filter(mark_target::Column::ErrorCode.is_null())
+            .filter(
+                Condition::any()
+                    .add(mark_target::Column::Changed.ne(0))
+                    .add(mark_target::Column::Changed.is_null()),
+            )
             .all(&self.db)
             .await
             .map_err(|e| self.refused(&e))?;

@@ -106,6 +106,8 @@ fn what_was_made_by_hand_counts_as_applied_and_belongs_to_no_run(engine: Engine)
     let run = platform.one(&acme, "SELECT run_id FROM _tenantry_history WHERE version = 2");
     assert_eq!(run, marked["mark"].as_str().unwrap());
     let status = platform.json(0, &["migrate", "status", "acme"]);
+    // The second time nothing was written.
+    assert_eq!(status["databases"][0]["marks"].as_array().unwrap().len(), 1);
     let shown = &status["databases"][0]["marks"][0];
     assert_eq!(
         (&shown["mark"], &shown["reason"]),
