@@ -1,6 +1,9 @@
 //! The library's one integration test binary: every case on every engine, against real servers.
 
 #[cfg(test)]
+#[path = "../../../../fuzz/checks.rs"]
+mod checks;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod database;
@@ -13,6 +16,8 @@ mod emptied;
 mod examples;
 #[cfg(test)]
 mod fleet;
+#[cfg(test)]
+mod found;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
