@@ -1,5 +1,7 @@
 //! The time of day in UTC, as file names, logs and JSON write it.
 
+use std::time::SystemTime;
+
 use jiff::Timestamp;
 
 /// A moment in UTC.
@@ -7,9 +9,10 @@ use jiff::Timestamp;
 pub(crate) struct Utc(Timestamp);
 
 impl Utc {
-    /// Returns the present moment.
+    /// Returns the present moment; the last one of the year 9999 for a clock that is beyond it.
     pub(crate) fn now() -> Self {
-        Self(Timestamp::now())
+        // What the calendar does not have would be a panic there.
+        Self(Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::MAX))
     }
 
     /// Takes microseconds since 1970-01-01 UTC, as the registry keeps times; 1970 for what is no time.

@@ -17,7 +17,7 @@ pub enum Mark {
     Applied(Older),
     /// Nothing of it is in place any more.
     RolledBack,
-    /// What was applied counts as what its file says now.
+    /// What was applied counts as what its file says now, and goes by the name that it has now.
     AcceptEdit,
     /// Its file is gone for good.
     Forget,
@@ -187,7 +187,10 @@ pub fn agrees(row: Option<&Applied>, statement: usize, decision: Decision) -> bo
 
 /// Returns whether a history says what an entry writes.
 pub fn is_written(track: &Track, history: &History, entry: &Entry) -> bool {
-    let said = |row: &Applied| (row.phase, row.next_stmt, row.checksum, row.pre_fp.clone());
+    let said = |row: &Applied| {
+        let what = (row.name.clone(), row.checksum);
+        (row.phase, row.next_stmt, what, row.pre_fp.clone())
+    };
     match entry {
         Entry::Add(row) | Entry::Change(row) => {
             let found = history.find(&track.name, row.version);
@@ -282,7 +285,7 @@ fn accepted(migration: &Migration, row: &Applied) -> Result<Vec<Entry>, MarkErro
             label: migration.label(),
         });
     }
-    if row.checksum == migration.up.checksum {
+    if row.checksum == migration.up.checksum && row.name == migration.name {
         return Ok(Vec::new());
     }
     let statements = migration.up.statements.len();

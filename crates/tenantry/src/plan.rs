@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::history::{Applied, History, Phase};
-use crate::migration::{Checksum, Migration, Script, Track, Version};
+use crate::migration::{Checksum, Migration, Script, Track, Version, Warning};
 
 /// Where a plan shall lead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,6 +119,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Whether nothing was ever applied to the database.
     pub fresh: bool,
+    /// What the history says otherwise than the files, and what stops nothing.
+    pub warnings: Vec<Warning>,
 }
 
 impl Plan {
@@ -285,6 +287,7 @@ pub fn plan(track: &Track, history: &History, goal: &Goal) -> Result<Plan, PlanE
         current: history.current(&track.name),
         steps,
         fresh: history.meta.is_none(),
+        warnings: renamed(track, history),
     })
 }
 
@@ -335,6 +338,19 @@ fn check_known(track: &Track, history: &History) -> Result<(), PlanError> {
         .map(|row| format!("{}_{}", row.version, row.name))
         .collect();
     Err(PlanError::Missing { labels })
+}
+
+/// Tells of the files that have another name than the one they were applied under: the version and the content
+/// say which migration it is, so they run as before.
+fn renamed(track: &Track, history: &History) -> Vec<Warning> {
+    let done = history
+        .of_track(&track.name)
+        .filter(|row| row.phase == Phase::Done);
+    done.filter_map(|row| {
+        let migration = track.find(row.version)?;
+        (migration.name != row.name).then(|| Warning::renamed(&track.name, migration, &row.name))
+    })
+    .collect()
 }
 
 /// Returns the names of the files without a statement that some versions have for a direction.

@@ -144,7 +144,7 @@ pub(super) async fn show(
     let signals = signals()?;
     let (events, heard) = unbounded_channel();
     let (tell, notices) = unbounded_channel();
-    let warnings = selected.warnings();
+    let mut warnings = selected.warnings();
     context.warn(&warnings);
     let mut view = RunView::new(&context.globals, &context.canvas);
     let stopping = signals.stop(control.clone(), asked.clone(), project.settings.grace, tell);
@@ -161,6 +161,8 @@ pub(super) async fn show(
             return Err(left_at_once(exit).help(asking.again.blind()));
         }
     };
+    context.warn(&report.warnings);
+    warnings.extend(report.warnings.iter().cloned());
     let exit = Exit::of_report(&report, asked.exit());
     let targets: Vec<RunTarget> = report.targets.iter().map(RunTarget::reported).collect();
     let again = if exit == Exit::RegistryDown {

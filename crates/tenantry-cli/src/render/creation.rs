@@ -149,6 +149,7 @@ impl CreationView {
         match event {
             RunEvent::TargetStarted { label, .. } => self.begin(format!("migrate {label}")),
             RunEvent::MigrationStarted { migration, .. } => self.begin(format!("migrate {migration}")),
+            RunEvent::Waiting { reason, .. } => self.line("WAIT", reason),
             RunEvent::Retrying {
                 code, reason, pause, ..
             } => {

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use tenantry::engine::{Recorded, TakenUp};
 use tenantry::run::{Outcome, RunEvent, TargetReport};
 
 use super::failure;
@@ -45,6 +46,7 @@ pub(crate) fn event(event: &RunEvent, tally: &Tally, detail: Detail, at: Utc) ->
         RunEvent::Started {
             targets, concurrency, ..
         } => line("start", &format!("targets={targets} concurrency={concurrency}")),
+        RunEvent::Waiting { label, reason } => line("WAIT", &format!("{label} {reason}")),
         RunEvent::Retrying {
             label,
             code,
@@ -119,9 +121,22 @@ pub(crate) fn became(target: &TargetReport) -> String {
             match (target.migrations.len(), target.to) {
                 (0, None) => "current, nothing to apply".to_owned(),
                 (0, Some(_)) => format!("current at {version}"),
-                (n, _) => format!("{} to {version}", text::count(n, "migration")),
+                (n, _) => format!(
+                    "{} to {version}{}",
+                    text::count(n, "migration"),
+                    taken_up(&target.migrations)
+                ),
             }
         }
         None => target.outcome.as_str().to_owned(),
     }
+}
+
+/// Says how many were taken up that an earlier attempt had left half-way, and how; empty if there was none.
+fn taken_up(migrations: &[Recorded]) -> String {
+    let said = [TakenUp::Adopted, TakenUp::Repaired, TakenUp::Resumed].map(|how| {
+        let many = migrations.iter().filter(|m| m.taken_up == Some(how)).count();
+        (many > 0).then(|| format!(", {many} {}", how.as_str()))
+    });
+    said.into_iter().flatten().collect()
 }

@@ -53,6 +53,11 @@ impl Live {
                 }
                 self.bar.set_position(tally.done as u64);
             }
+            RunEvent::Waiting { label, reason } => {
+                let wait = self.canvas.paint.yellow("WAIT");
+                let text = text::printable(&format!("{label}  {reason}"));
+                self.above(&format!("   {wait}          {text}"));
+            }
             RunEvent::Retrying {
                 label,
                 code,

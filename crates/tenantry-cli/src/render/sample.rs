@@ -44,6 +44,7 @@ pub(crate) fn applied(label: &str) -> TargetReport {
         migrations: vec![Recorded {
             version,
             duration_ms: 1_900,
+            taken_up: None,
         }],
         ..target(label, Outcome::Applied)
     }
@@ -100,6 +101,7 @@ pub(crate) fn report(status: RunStatus, targets: Vec<TargetReport>) -> RunReport
         status,
         targets,
         duration: Duration::from_secs(238),
+        warnings: Vec::new(),
         unrecorded: None,
     }
 }

@@ -83,7 +83,8 @@ impl Tally {
                     self.done -= 1;
                 }
             }
-            RunEvent::MigrationFinished { .. } | RunEvent::Retrying { .. } | _ => {}
+            RunEvent::MigrationFinished { .. } | RunEvent::Waiting { .. } | RunEvent::Retrying { .. } | _ => {
+            }
         }
     }
 

@@ -35,15 +35,15 @@ fn of(warning: &Warning) -> Message {
         title: warning.kind.to_string(),
         at: vec![Location {
             path: warning.path.clone(),
-            place: Some(warning.place),
+            place: (!warning.is_about_the_file()).then_some(warning.place),
         }],
-        snippet: Some(Snippet {
+        snippet: (!warning.is_about_the_file()).then(|| Snippet {
             first_line: warning.place.line,
             lines: vec![warning.snippet.clone()],
             caret: warning.caret.saturating_sub(1),
             width: 1,
         }),
-        help: vec![warning.help().to_owned()],
+        help: vec![warning.help()],
         ..Message::default()
     }
 }
@@ -74,7 +74,7 @@ impl Told {
             line: warning.place.line,
             column: warning.place.column,
             migration: warning.version.to_string(),
-            help: vec![warning.help().to_owned()],
+            help: vec![warning.help()],
         }
     }
 }

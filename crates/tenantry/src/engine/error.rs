@@ -6,6 +6,9 @@ use thiserror::Error;
 
 use crate::code::Code;
 
+/// A statement has waited for somebody's lock for as long as it may.
+pub(crate) const LOCK_TIMEOUT: Code = Code(2005);
+
 /// The database's own words about a failure, untouched but for control characters.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{message} ({code})")]
@@ -126,6 +129,15 @@ pub enum SessionError {
         /// Who holds it, as far as the server tells.
         holders: Vec<Holder>,
     },
+    /// A statement of ours waited in vain for somebody's lock, such as one on our own tables.
+    #[error("another session holds a lock that a statement of ours needs")]
+    LockTimeout {
+        /// Who holds it, as far as the server tells.
+        holders: Vec<Holder>,
+        /// The server's words.
+        #[source]
+        source: DatabaseError,
+    },
     /// Readers were in the way of a COMMIT for as long as one statement may wait (SQLite); nothing was committed.
     #[error("somebody read the file when the COMMIT was due, and delayed it for {:.1} s", waited.as_secs_f32())]
     CommitDelayed {
@@ -176,15 +188,22 @@ impl SessionError {
             Self::Pooled { .. } => Code(5007),
             Self::NoDatabase { .. } => Code(6006),
             Self::Blocked { .. } => Code(4001),
-            Self::CommitDelayed { .. } => Code(2005),
+            Self::CommitDelayed { .. } => LOCK_TIMEOUT,
             Self::IdentityMismatch { .. } | Self::Emptied { .. } => Code(6007),
             Self::HistoryDamaged { .. } => Code(3008),
-            Self::Database(error) => error.class,
+            Self::Database(source) | Self::LockTimeout { source, .. } => source.class,
         }
     }
-}
 
-impl SessionError {
+    /// Returns the error of a server that refused one of our own statements.
+    pub(super) fn of_refused(source: DatabaseError) -> Self {
+        if source.class == LOCK_TIMEOUT {
+            let holders = Vec::new();
+            return Self::LockTimeout { holders, source };
+        }
+        Self::Database(source)
+    }
+
     /// Returns whether nobody answered: a server that refuses us is there.
     pub(super) fn is_silence(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Lost { .. })

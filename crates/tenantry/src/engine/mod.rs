@@ -16,10 +16,11 @@ mod tls;
 
 pub use address::{Address, DirectEndpoint, Login, NetworkAddress, Place, SqliteAddress, Tls};
 pub use create::{CreateError, NewDatabase};
+pub(crate) use error::LOCK_TIMEOUT;
 pub use error::{ApplyError, Certainty, DatabaseError, Holder, SessionError, StateAfter};
 pub(crate) use poll::random;
 pub use session::{
-    Amendment, Canceller, IDLE_TIMEOUT, Look, Onlooker, OpenOptions, Reader, Recorded, Session, Unit,
+    Amendment, Canceller, IDLE_TIMEOUT, Look, Onlooker, OpenOptions, Reader, Recorded, Session, TakenUp, Unit,
 };
 pub(crate) use sqlite::File as SqliteFile;
 

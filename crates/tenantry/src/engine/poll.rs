@@ -1,11 +1,22 @@
-//! Waiting between two tries for a lock.
+//! How long to wait: between two tries for a lock, and for a connection.
 
 use std::time::Duration;
+
+use crate::faults::{Seed, is_seeded};
 
 /// Sleeps a random 0.2 to 2 s, so that many waiters do not come back together; never longer than `left`.
 pub(crate) async fn pause(left: Duration) {
     let millis = 200 + u64::from(random()) * 1800 / u64::from(u16::MAX);
     tokio::time::sleep(Duration::from_millis(millis).min(left)).await;
+}
+
+/// Returns how long dialling and logging in may take together.
+pub(crate) fn opening_limit(timeout: Duration) -> Duration {
+    if is_seeded(Seed::OpeningWithoutEnd) {
+        Duration::from_hours(24)
+    } else {
+        timeout
+    }
 }
 
 /// Returns a random number of the system's; the middle one if it gives none.

@@ -113,6 +113,30 @@ pub struct Recorded {
     pub version: crate::migration::Version,
     /// How long it took on the server, in milliseconds.
     pub duration_ms: u64,
+    /// How it was taken up; `None` if no earlier attempt had left it half-way, or if the answer that told was lost.
+    pub taken_up: Option<TakenUp>,
+}
+
+/// How a migration was brought to its end that an earlier attempt had left half-way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenUp {
+    /// The effect of the statement that was cut off was found there, and recorded.
+    Adopted,
+    /// What that statement had left half made was removed, or brought to its end by another one.
+    Repaired,
+    /// Nothing of that statement was there, or it may run twice: it went on from there.
+    Resumed,
+}
+
+impl TakenUp {
+    /// Returns the word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Adopted => "adopted",
+            Self::Repaired => "repaired",
+            Self::Resumed => "resumed",
+        }
+    }
 }
 
 type Asking<T> = Pin<Box<dyn Future<Output = T> + Send>>;

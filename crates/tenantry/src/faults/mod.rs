@@ -150,6 +150,8 @@ named! {
         PostgresEpochNotChecked = "postgres.epoch_not_checked",
         /// The migration lock is taken for granted.
         PostgresLockNotTaken = "postgres.lock_not_taken",
+        /// The migration lock is waited for inside a statement.
+        PostgresLockWaitedFor = "postgres.lock_waited_for",
         /// A COMMIT whose answer was lost counts as a success that nobody reads back.
         PostgresLostCommitAssumed = "postgres.lost_commit_assumed",
         /// A step outside a transaction leaves no row before it runs.
@@ -178,6 +180,14 @@ named! {
         SqliteFileNotChecked = "sqlite.file_not_checked",
         /// Nobody looks whose database it is.
         IdentityNotChecked = "engine.identity_not_checked",
+        /// Dialling and logging in may take for ever.
+        OpeningWithoutEnd = "engine.opening_without_end",
+        /// What somebody has declared is told as written before it is committed.
+        MarkNotCommitted = "engine.mark_not_committed",
+        /// A server may be silent for ever.
+        SilenceBorne = "run.silence_borne",
+        /// The work on a target may take for ever.
+        TargetTimeIgnored = "run.target_time_ignored",
         /// The registry calls a target applied before anything ran.
         RegistryAppliedInAdvance = "registry.applied_in_advance",
     }

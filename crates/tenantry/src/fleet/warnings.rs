@@ -2,7 +2,7 @@
 
 use super::Selected;
 use crate::direction::Direction;
-use crate::migration::{Version, Warning};
+use crate::migration::{Version, Warning, add};
 use crate::run::Preview;
 
 impl Selected {
@@ -25,7 +25,8 @@ impl Selected {
         found
     }
 
-    /// Returns the warnings of the files that would run by these previews, each once.
+    /// Returns what these previews found otherwise in the histories than in the files, and the warnings of the
+    /// files that would run; each once, however many targets it is about.
     pub fn warnings_of(&self, previews: &[Preview]) -> Vec<Warning> {
         let mut found = Vec::new();
         for preview in previews {
@@ -35,6 +36,9 @@ impl Selected {
             else {
                 continue;
             };
+            for warning in &plan.warnings {
+                add(&mut found, warning);
+            }
             for warning in &track.warnings {
                 let runs = plan.steps.iter().any(|step| {
                     step.migration.version == warning.version && step.direction == warning.direction
@@ -45,11 +49,5 @@ impl Selected {
             }
         }
         found
-    }
-}
-
-fn add(found: &mut Vec<Warning>, warning: &Warning) {
-    if !found.contains(warning) {
-        found.push(warning.clone());
     }
 }

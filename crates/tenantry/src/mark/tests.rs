@@ -207,3 +207,15 @@ fn a_decision_moves_the_row_the_way_the_file_was_going() {
     assert_eq!((row.phase, row.next_stmt), (Phase::Reverting, 1));
     assert_eq!(row.pre_fp.as_deref(), Some("v1:-:1"));
 }
+
+#[test]
+fn a_name_that_only_the_file_has_is_taken_over() {
+    let mut history = history(&[(1, Phase::Done), (2, Phase::Done)]);
+    history.rows[1].name = "old".to_owned();
+    let entries = entries(&track(), &history, version(2), Mark::AcceptEdit).unwrap();
+    let [entry @ Entry::Change(row)] = entries.as_slice() else {
+        panic!("{entries:?}");
+    };
+    assert_eq!((row.name.as_str(), row.checksum), ("b", history.rows[1].checksum));
+    assert!(!is_written(&track(), &history, entry));
+}

@@ -23,6 +23,7 @@ pub use script::{Directives, OnResume, Place, Script, Statement};
 pub(crate) use split::read_differently;
 pub use split::{Opened, SplitError, SplitErrorKind, split};
 pub use version::{Version, VersionError};
+pub(crate) use warning::add;
 pub use warning::{LineEnding, Warning, WarningKind};
 
 use std::path::PathBuf;

@@ -191,3 +191,26 @@ fn an_applied_file_that_was_emptied_is_named_and_not_called_gone() {
         (Code(3005), &PlanError::EmptyWayBack { files })
     );
 }
+
+#[test]
+fn a_file_that_was_renamed_after_it_was_applied_is_told_and_runs_no_second_time() {
+    let mut applied = history(&track(&FILES), &[(1, Phase::Done), (2, Phase::Running)]);
+    for row in &mut applied.rows {
+        row.name = "old".to_owned();
+    }
+    let planned = plan(&track(&FILES), &applied, &Goal::Head).unwrap();
+    let numbers: Vec<i64> = planned
+        .steps
+        .iter()
+        .map(|s| s.migration.version.number())
+        .collect();
+    assert_eq!(numbers, [2, 3]);
+    // What is half-way gets the present name with its next row.
+    let [told] = planned.warnings.as_slice() else {
+        panic!("{:?}", planned.warnings);
+    };
+    assert_eq!((told.code(), told.version.number()), (Code(3107), 1));
+    assert_eq!(told.kind.to_string(), "applied as 1_old, and renamed since");
+    let command = "tenantry migrate mark 1 --accept-edit --all-tenants --reason \"renamed\"";
+    assert!(told.help().ends_with(command), "{}", told.help());
+}

@@ -17,7 +17,7 @@ const CANCEL_AGAIN: Duration = Duration::from_secs(1);
 const CANCEL_AT_MOST: Duration = Duration::from_secs(9);
 
 /// What a unit is attended with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Attendance<'a> {
     /// Who may ask to stop.
     pub(super) control: &'a Control,
@@ -25,6 +25,8 @@ pub(super) struct Attendance<'a> {
     pub(super) watching: Watching,
     /// When its time is up; `None` if it has all the time it needs.
     pub(super) deadline: Option<Instant>,
+    /// Who hears of those that are in its way.
+    pub(super) tell: &'a (dyn Fn(&[Holder]) + Sync),
 }
 
 /// Carries a unit out. A request to cancel, and the deadline, go to the server, and its answer is waited for.
@@ -42,7 +44,7 @@ pub(super) async fn attend(
         done = &mut running => return done,
         () = with.control.reached(Stop::Cancel) => {}
         () = up(with.deadline) => {}
-        silence = watch(onlooker, with.watching, in_the_way) => return Err(lost(silence)),
+        silence = watch(onlooker, with.watching, in_the_way, with.tell) => return Err(lost(silence)),
     }
     cancel(&canceller, running).await
 }

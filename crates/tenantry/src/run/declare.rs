@@ -1,6 +1,7 @@
 //! Declarations about histories: each target under its lock, many at once; no migration runs.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::attend::until_cancelled;
 use super::control::Stop;
@@ -137,7 +138,7 @@ impl<'a> Work<'a> {
     }
 
     async fn try_until_settled(&mut self) -> Result<Noted, Refused> {
-        let mut sessions = 1;
+        let (mut sessions, begun) = (1, Instant::now());
         loop {
             let refused = match self.session().await {
                 Ok(changed) => return self.read_back(changed).await,
@@ -150,14 +151,15 @@ impl<'a> Work<'a> {
                 | Refused::Mark(_)
                 | Refused::Told(_) => false,
             };
-            if !again || sessions >= SESSIONS_MAX {
+            let waits = is_locked_out(&refused) && begun.elapsed() < self.options.lock_window;
+            if !waits && (!again || sessions >= SESSIONS_MAX) {
                 return Err(refused);
             }
             tokio::select! {
                 () = tokio::time::sleep(super::backoff::pause(sessions, random())) => {}
                 () = self.watch.control.reached(Stop::Cancel) => return Err(refused),
             }
-            sessions += 1;
+            sessions += usize::from(!waits);
         }
     }
 
@@ -378,6 +380,14 @@ fn ambiguous(open: &OpenStatement) -> ApplyError {
         reason: open.reason.clone(),
         evidence: open.evidence.clone(),
     }
+}
+
+/// Whether somebody's lock on our tables was in the way.
+fn is_locked_out(refused: &Refused) -> bool {
+    let Refused::Run(ended) = refused else {
+        return false;
+    };
+    matches!(ended.session_error(), Some(SessionError::LockTimeout { .. }))
 }
 
 /// Whether another session may find out what became of a write, or do it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::failure::Failure;
 use super::report::Outcome;
 use crate::code::Code;
-use crate::engine::{ApplyError, SessionError, StateAfter, Unit};
+use crate::engine::{ApplyError, LOCK_TIMEOUT, SessionError, StateAfter, Unit};
 use crate::migration::Track;
 use crate::plan::PlanError;
 
@@ -26,6 +26,16 @@ pub(super) enum Ended {
         /// What was cut off; `None` if nothing was under way.
         cut: Option<(ApplyError, Box<Unit>)>,
     },
+}
+
+impl Ended {
+    /// Returns what was wrong with the session; `None` if it ended otherwise.
+    pub(super) fn session_error(&self) -> Option<&SessionError> {
+        match self {
+            Self::Session(error) | Self::Apply(ApplyError::Session { source: error, .. }, _) => Some(error),
+            Self::Plan(_) | Self::Apply(_, _) | Self::Stopped | Self::OutOfTime { .. } => None,
+        }
+    }
 }
 
 /// Says as facts why a target is not where it should be.
@@ -71,7 +81,9 @@ pub(super) fn outcome_of(ended: &Ended) -> Outcome {
             _,
         ) => Outcome::Ambiguous,
         Ended::Apply(ApplyError::Fenced, _) => Outcome::Blocked,
-        Ended::Apply(ApplyError::Statement { source, .. }, _) if source.class.0 == 2005 => Outcome::Blocked,
+        Ended::Apply(ApplyError::Statement { source, .. }, _) if source.class == LOCK_TIMEOUT => {
+            Outcome::Blocked
+        }
         Ended::Apply(
             ApplyError::Statement {
                 state: StateAfter::HalfWay { .. },
@@ -105,7 +117,9 @@ fn session_outcome(error: &SessionError) -> Outcome {
         }
         SessionError::AuthFailed { .. } => Outcome::AuthFailed,
         SessionError::NoDatabase { .. } => Outcome::TargetGone,
-        SessionError::Blocked { .. } | SessionError::CommitDelayed { .. } => Outcome::Blocked,
+        SessionError::Blocked { .. }
+        | SessionError::LockTimeout { .. }
+        | SessionError::CommitDelayed { .. } => Outcome::Blocked,
         SessionError::IdentityMismatch { .. } | SessionError::Emptied { .. } => Outcome::IdentityMismatch,
         SessionError::Lost { .. } => Outcome::Interrupted,
         SessionError::Unsuitable { .. }

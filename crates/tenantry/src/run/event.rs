@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::report::TargetReport;
 use crate::code::Code;
+use crate::engine::TakenUp;
 use crate::migration::Version;
 use crate::target::TrackName;
 
@@ -46,6 +47,15 @@ pub enum RunEvent {
         version: Version,
         /// How long it took on the server, in milliseconds.
         duration_ms: u64,
+        /// How it was taken up; `None` if no earlier attempt had left it half-way.
+        taken_up: Option<TakenUp>,
+    },
+    /// A statement that waits for its locks without end waits for somebody.
+    Waiting {
+        /// The target's name.
+        label: String,
+        /// For whom, in words.
+        reason: String,
     },
     /// A target is tried again.
     Retrying {

@@ -122,6 +122,15 @@ impl Failure {
         }
     }
 
+    /// Says what happened, and what the database or the system says about it.
+    pub(super) fn in_a_line(&self) -> String {
+        let database = self.database.as_ref().map(|error| &error.message);
+        match database.or(self.causes.first()) {
+            Some(why) if !self.what.contains(why.as_str()) => format!("{}: {why}", self.what),
+            Some(_) | None => self.what.clone(),
+        }
+    }
+
     /// Describes a session that could not be had.
     pub fn of_session(error: &SessionError) -> Self {
         let mut failure = Self::bare(error.code(), error.to_string());
@@ -129,6 +138,10 @@ impl Failure {
             SessionError::AuthFailed { source, .. }
             | SessionError::Exhausted { source, .. }
             | SessionError::Database(source) => failure.database = Some(source.clone()),
+            SessionError::LockTimeout { source, holders } => {
+                failure.database = Some(source.clone());
+                failure.holders.clone_from(holders);
+            }
             SessionError::Blocked { holders, .. } | SessionError::CommitDelayed { holders, .. } => {
                 failure.holders.clone_from(holders);
             }
@@ -347,6 +360,17 @@ mod tests {
             vec!["CREATE TABLE x (", "  id bigint PRIMARY KYE,"]
         );
         assert_eq!((snippet.first_line, snippet.caret, snippet.width), (1, 20, 3));
+    }
+
+    #[test]
+    fn in_a_line_the_outermost_cause_is_told_once() {
+        let mut failure = Failure::bare(Code(5001), "the connection was lost".to_owned());
+        assert_eq!(failure.in_a_line(), "the connection was lost");
+        failure.causes = vec!["the server has been silent for 3 s".to_owned()];
+        let line = "the connection was lost: the server has been silent for 3 s";
+        assert_eq!(failure.in_a_line(), line);
+        failure.what = line.to_owned();
+        assert_eq!(failure.in_a_line(), line);
     }
 
     #[test]

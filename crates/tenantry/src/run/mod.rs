@@ -16,6 +16,7 @@ mod machine;
 mod options;
 mod preview;
 mod report;
+mod retry;
 mod runner;
 mod target;
 mod units;

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::Recorded;
-use crate::migration::Version;
+use crate::migration::{Version, Warning};
 use crate::target::{Owner, TrackName};
 use crate::tenant::ServerName;
 
@@ -168,6 +168,8 @@ pub struct RunReport {
     pub targets: Vec<TargetReport>,
     /// How long it took.
     pub duration: Duration,
+    /// What the histories say otherwise than the files; each once, however many targets it is about.
+    pub warnings: Vec<Warning>,
     /// What the registry does not have of this run; `None` if it has everything, or if it was not told.
     pub unrecorded: Option<Unrecorded>,
 }

@@ -17,7 +17,7 @@ use super::target::{Shared, migrate};
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::Engine;
-use crate::migration::Track;
+use crate::migration::{Track, Warning, add};
 use crate::plan::Goal;
 use crate::target::{Target, TrackName};
 use crate::tenant::ServerName;
@@ -82,13 +82,19 @@ pub async fn run(
     });
     let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
     let mut targets = Vec::with_capacity(jobs.len());
+    let mut warnings = Vec::new();
     let work = |index: usize| {
         let (job, shared) = (Arc::clone(&jobs[index]), Arc::clone(&shared));
         async move { migrate(&job.target, &job.track, &job.goal, &shared).await }
     };
-    let settle = |index: usize, ended| {
+    let settle = |index: usize, ended: Ended<(TargetReport, Vec<Warning>)>| {
         let report = match ended {
-            Ended::Done(report) => report,
+            Ended::Done((report, told)) => {
+                for warning in &told {
+                    add(&mut warnings, warning);
+                }
+                report
+            }
             Ended::Skipped => TargetReport::untried(&jobs[index].target, Outcome::NotRun, None),
             Ended::Panicked => {
                 let what = "an internal error ended the work on this target".to_owned();
@@ -109,6 +115,7 @@ pub async fn run(
         status,
         targets,
         duration: begun.elapsed(),
+        warnings,
         unrecorded: None,
     }
 }

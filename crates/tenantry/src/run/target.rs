@@ -7,24 +7,25 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::attend::{Attendance, attend, up};
-use super::backoff::pause;
 use super::control::{Control, Stop};
 use super::ended::{Ended, describe, outcome_of};
 use super::event::RunEvent;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
+use super::retry::{Tries, pause_before, takes_session_along};
 use super::units::{needs_own_session, units};
 use super::watch::{Watching, words};
 use super::way::Way;
 use crate::direction::Direction;
-use crate::engine::{self, ApplyError, Holder, OpenOptions, Recorded, Session, SessionError, Unit, random};
+use crate::engine::{
+    self, ApplyError, Certainty, Holder, OpenOptions, Recorded, Session, SessionError, Unit,
+};
+use crate::faults::{Seed, is_seeded};
 use crate::history::{History, Phase};
-use crate::migration::{Track, Version};
+use crate::migration::{Track, Version, Warning};
 use crate::plan::{Goal, Step, plan};
 use crate::target::Target;
 
-/// How often a lost session is replaced before the target is given up.
-const SESSIONS_MAX: usize = 5;
 /// What every target of a run shares.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
@@ -60,8 +61,9 @@ struct Work<'a> {
     goal: Goal,
     shared: &'a Shared,
     begun: Instant,
-    /// Since when it tries to get on: since it began, or since a session of its own was left behind.
-    trying_since: Instant,
+    /// Since when something keeps it from going on; `None` if the newest unit met nothing yet. However long the work
+    /// before it took, whoever is in the way is waited for.
+    stuck_since: Option<Instant>,
     /// When its time is up; `None` if it has all the time it needs.
     deadline: Option<Instant>,
     /// Whether nothing was applied before this attempt; what it did since makes no shorter transactions.
@@ -69,6 +71,8 @@ struct Work<'a> {
     /// Where the next session is opened.
     way: Way,
     attempts: usize,
+    /// How many of them ended with their session.
+    lost: usize,
     attempt_ids: HashSet<String>,
     /// The newest version when the history was first read.
     from: Option<Version>,
@@ -82,21 +86,30 @@ struct Work<'a> {
     gave_way: bool,
     /// Who was in the way of the newest unit.
     in_the_way: Vec<Holder>,
+    /// What its history, as it was read last, says otherwise than the files.
+    warnings: Vec<Warning>,
 }
 
-/// Brings one target to the goal. Never fails: what goes wrong is in the report.
-pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared: &Shared) -> TargetReport {
+/// Brings one target to the goal, and tells what its history says otherwise than the files. Never fails: what goes
+/// wrong is in the report.
+pub(super) async fn migrate(
+    target: &Target,
+    track: &Track,
+    goal: &Goal,
+    shared: &Shared,
+) -> (TargetReport, Vec<Warning>) {
     let mut work = Work {
         target,
         track,
         goal: goal.clone(),
         shared,
         begun: Instant::now(),
-        trying_since: Instant::now(),
-        deadline: shared.options.target_timeout.map(|time| Instant::now() + time),
+        stuck_since: None,
+        deadline: deadline(&shared.options),
         fresh: false,
         way: Way::Given,
         attempts: 0,
+        lost: 0,
         attempt_ids: HashSet::new(),
         from: None,
         seen: None,
@@ -104,13 +117,21 @@ pub(super) async fn migrate(target: &Target, track: &Track, goal: &Goal, shared:
         in_doubt: Vec::new(),
         gave_way: false,
         in_the_way: Vec::new(),
+        warnings: Vec::new(),
     };
     shared.tell(RunEvent::TargetStarted {
         label: target.label(),
         track: track.name.clone(),
     });
     let ended = work.try_until_settled().await;
-    work.report(ended)
+    let warnings = std::mem::take(&mut work.warnings);
+    (work.report(ended), warnings)
+}
+
+fn deadline(options: &RunOptions) -> Option<Instant> {
+    let given = options.target_timeout;
+    let time = given.filter(|_| !is_seeded(Seed::TargetTimeIgnored))?;
+    Some(Instant::now() + time)
 }
 
 impl Work<'_> {
@@ -123,7 +144,7 @@ impl Work<'_> {
             if self.is_out_of_time() {
                 return Err(self.out_of_time(ended));
             }
-            self.gave_way |= outcome_of(&ended) == Outcome::Blocked;
+            self.note_failure(&ended);
             let Some(pause) = self.pause_before_retry(&ended) else {
                 return Err(ended);
             };
@@ -135,6 +156,25 @@ impl Work<'_> {
             }
             self.fresh = false;
         }
+    }
+
+    fn note_failure(&mut self, ended: &Ended) {
+        let is_blocked = outcome_of(ended) == Outcome::Blocked;
+        self.gave_way |= is_blocked;
+        self.lost += usize::from(takes_session_along(ended));
+        // The first wait, which ended just now, counts.
+        let waited = if is_blocked {
+            self.shared.options.lock_timeout
+        } else {
+            Duration::ZERO
+        };
+        let now = Instant::now();
+        self.stuck_since
+            .get_or_insert_with(|| now.checked_sub(waited).unwrap_or(now));
+    }
+
+    fn stuck_for(&self) -> Duration {
+        self.stuck_since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     fn is_out_of_time(&self) -> bool {
@@ -160,8 +200,7 @@ impl Work<'_> {
     /// Session after session, as long as nothing fails: mostly one.
     async fn attempt(&mut self) -> Result<(), Ended> {
         while self.session().await? == Reached::NextSession {
-            // However long the work took, whoever takes the lock in between is waited for.
-            self.trying_since = Instant::now();
+            self.stuck_since = None;
         }
         Ok(())
     }
@@ -171,10 +210,7 @@ impl Work<'_> {
     async fn session(&mut self) -> Result<Reached, Ended> {
         let shared = self.shared;
         let options = OpenOptions {
-            lock_window: shared
-                .options
-                .lock_window
-                .saturating_sub(self.trying_since.elapsed()),
+            lock_window: shared.options.lock_window.saturating_sub(self.stuck_for()),
             ..open_options(self.target, &shared.options, &shared.run_id)
         };
         let address = self.way.to(&self.target.address);
@@ -187,6 +223,7 @@ impl Work<'_> {
         self.see(session.history());
         let mut plan = plan(self.track, session.history(), &self.goal).map_err(Ended::Plan)?;
         self.goal = plan.fixed(&self.goal);
+        self.warnings = std::mem::take(&mut plan.warnings);
         plan.fresh |= self.fresh;
         self.fresh = plan.fresh;
         let mut before = None;
@@ -220,14 +257,30 @@ impl Work<'_> {
         session: &mut dyn Session,
         unit: &Unit,
     ) -> Result<Vec<Recorded>, ApplyError> {
-        let options = &self.shared.options;
+        let (shared, target) = (self.shared, self.target);
+        let options = &shared.options;
+        // Every other statement gives way soon, and the retry tells to whom.
+        let waits = unit
+            .steps
+            .iter()
+            .any(|step| step.script().directives.no_transaction);
+        let waiting = |holders: &[Holder]| {
+            // Who only may be in the way does not show that anything waits.
+            if waits && holders.iter().any(|holder| holder.certainty == Certainty::Holds) {
+                shared.tell(RunEvent::Waiting {
+                    label: target.label(),
+                    reason: format!("waits for another session{}", words(holders)),
+                });
+            }
+        };
         let with = Attendance {
-            control: &self.shared.control,
+            control: &shared.control,
             watching: Watching {
                 lock_timeout: self.looks_out().then_some(options.lock_timeout),
                 progress_timeout: options.progress_timeout,
             },
             deadline: self.deadline,
+            tell: &waiting,
         };
         attend(session, unit, with, &mut self.in_the_way).await
     }
@@ -269,6 +322,7 @@ impl Work<'_> {
                 let recorded = Recorded {
                     version: row.version,
                     duration_ms: row.duration_ms,
+                    taken_up: None,
                 };
                 self.recorded.push((Direction::Up, recorded));
             }
@@ -279,6 +333,7 @@ impl Work<'_> {
                 let recorded = Recorded {
                     version,
                     duration_ms: 0,
+                    taken_up: None,
                 };
                 self.recorded.push((Direction::Down, recorded));
             }
@@ -308,12 +363,14 @@ impl Work<'_> {
     }
 
     fn finish_unit(&mut self, direction: Direction, recorded: Vec<Recorded>) {
+        self.stuck_since = None;
         for done in recorded {
             self.shared.tell(RunEvent::MigrationFinished {
                 label: self.target.label(),
                 track: self.track.name.clone(),
                 version: done.version,
                 duration_ms: done.duration_ms,
+                taken_up: done.taken_up,
             });
             self.recorded.push((direction, done));
         }
@@ -324,46 +381,12 @@ impl Work<'_> {
         if self.shared.control.requested() >= Stop::Cancel {
             return None;
         }
-        let in_window = self.is_in_window();
-        let again = match ended {
-            Ended::Session(error) => self.is_worth_another(error),
-            Ended::Apply(ApplyError::Session { source, .. }, _) => self.is_worth_another(source),
-            // What may have stayed is not written again, and what is gone with the session does not come back.
-            Ended::Apply(
-                ApplyError::Statement {
-                    state: engine::StateAfter::Ambiguous | engine::StateAfter::SessionLost { .. },
-                    ..
-                },
-                _,
-            ) => false,
-            Ended::Apply(ApplyError::Statement { source, .. }, _) => source.transient && in_window,
-            Ended::Apply(ApplyError::Fenced, _) => in_window,
-            Ended::Plan(_) | Ended::Apply(_, _) | Ended::Stopped | Ended::OutOfTime { .. } => false,
+        let tries = Tries {
+            attempts: self.attempts,
+            lost: self.lost,
+            in_window: self.stuck_for() < self.shared.options.lock_window,
         };
-        again.then(|| kept_out(ended) + pause(self.attempts, random()))
-    }
-
-    fn is_in_window(&self) -> bool {
-        self.trying_since.elapsed() < self.shared.options.lock_window
-    }
-
-    fn is_worth_another(&self, error: &SessionError) -> bool {
-        match error {
-            SessionError::Lost { .. } | SessionError::Exhausted { .. } | SessionError::Unreachable { .. } => {
-                self.attempts < SESSIONS_MAX
-            }
-            SessionError::Database(error) => error.transient && self.attempts < SESSIONS_MAX,
-            SessionError::CommitDelayed { .. } => self.is_in_window(),
-            SessionError::Tls { .. }
-            | SessionError::AuthFailed { .. }
-            | SessionError::NoDatabase { .. }
-            | SessionError::Unsuitable { .. }
-            | SessionError::Pooled { .. }
-            | SessionError::Blocked { .. }
-            | SessionError::IdentityMismatch { .. }
-            | SessionError::Emptied { .. }
-            | SessionError::HistoryDamaged { .. } => false,
-        }
+        pause_before(ended, tries)
     }
 
     fn tell_retry(&self, ended: &Ended, pause: Duration) {
@@ -376,7 +399,7 @@ impl Work<'_> {
         self.shared.tell(RunEvent::Retrying {
             label: self.target.label(),
             code: failure.code,
-            reason: failure.what + &words(seen),
+            reason: failure.in_a_line() + &words(seen),
             pause,
         });
     }
@@ -414,25 +437,6 @@ impl Work<'_> {
             };
         }
         done.last().copied()
-    }
-}
-
-/// Returns for how long an attempt has refused others instead of letting them wait. They get as much time before the
-/// next one does it again.
-fn kept_out(ended: &Ended) -> Duration {
-    match ended {
-        Ended::Apply(
-            ApplyError::Session {
-                source: SessionError::CommitDelayed { waited, .. },
-                ..
-            },
-            _,
-        ) => *waited,
-        Ended::Session(_)
-        | Ended::Plan(_)
-        | Ended::Apply(_, _)
-        | Ended::Stopped
-        | Ended::OutOfTime { .. } => Duration::ZERO,
     }
 }
 

@@ -1,10 +1,12 @@
 //! Watches a session from another connection while its server works: is it at it, and who is in the way?
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::engine::{Certainty, Holder, Look, Onlooker};
+use crate::faults::{Seed, is_seeded};
 
 /// The shortest time between two looks.
 const PACE_MIN: Duration = Duration::from_millis(50);
@@ -29,9 +31,18 @@ impl Watching {
     }
 }
 
-/// Looks again and again, and keeps in `seen` whom the last look that showed somebody has shown. Ends only when
-/// the server has lost the session or has been silent for too long, and returns which.
-pub(super) async fn watch(onlooker: Onlooker, watching: Watching, seen: &mut Vec<Holder>) -> String {
+/// Looks again and again, and keeps in `seen` whom the last look that showed somebody has shown; `tell` hears of them
+/// when they are others than before. Ends only when the server has lost the session or has been silent for too long,
+/// and returns which.
+pub(super) async fn watch<F>(
+    onlooker: Onlooker,
+    watching: Watching,
+    seen: &mut Vec<Holder>,
+    tell: F,
+) -> String
+where
+    F: Fn(&[Holder]),
+{
     let mut silent_since = None;
     loop {
         tokio::time::sleep(watching.pace()).await;
@@ -40,18 +51,25 @@ pub(super) async fn watch(onlooker: Onlooker, watching: Watching, seen: &mut Vec
             Look::AtIt(holders) => {
                 silent_since = None;
                 if !holders.is_empty() {
+                    if pids(&holders) != pids(seen) {
+                        tell(&holders);
+                    }
                     *seen = holders;
                 }
             }
             Look::Gone => return "the server has no such session any more".to_owned(),
             Look::Silent => {
                 let since = *silent_since.get_or_insert(begun);
-                if since.elapsed() >= watching.progress_timeout {
+                if since.elapsed() >= watching.progress_timeout && !is_seeded(Seed::SilenceBorne) {
                     return format!("the server has been silent for {} s", since.elapsed().as_secs());
                 }
             }
         }
     }
+}
+
+fn pids(holders: &[Holder]) -> BTreeSet<i64> {
+    holders.iter().map(|holder| holder.pid).collect()
 }
 
 /// Says in half a sentence who is in the way; empty if nobody was seen.
@@ -102,18 +120,36 @@ mod tests {
         })
     }
 
-    #[test]
-    fn who_is_in_the_way_is_told_as_far_as_it_is_known() {
-        let mut holder = Holder {
+    fn holder(pid: i64) -> Holder {
+        Holder {
             certainty: Certainty::Holds,
-            pid: 7,
+            pid,
             application: "psql".to_owned(),
             user: "app".to_owned(),
             from: "10.0.0.5:40332".to_owned(),
             state: "idle in transaction".to_owned(),
             since: String::new(),
             statement: String::new(),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_is_in_the_way_is_told_once_and_again_when_it_is_somebody_else() {
+        let changes = onlooker(|number| match number {
+            0 | 1 => Look::AtIt(vec![holder(7)]),
+            2 => Look::AtIt(vec![holder(8), holder(7)]),
+            3 => Look::AtIt(vec![holder(7), holder(8)]),
+            _ => Look::Gone,
+        });
+        let told = std::sync::Mutex::new(Vec::new());
+        let tell = |holders: &[Holder]| told.lock().unwrap().push(holders.len());
+        watch(changes, watching(Some(0)), &mut Vec::new(), tell).await;
+        assert_eq!(told.into_inner().unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn who_is_in_the_way_is_told_as_far_as_it_is_known() {
+        let mut holder = holder(7);
         let all = words(&[holder.clone(), holder.clone()]);
         let expect =
             "; in the way: pid 7, psql, user app, from 10.0.0.5:40332, idle in transaction and 1 more";
@@ -145,7 +181,7 @@ mod tests {
             lock_timeout: None,
             progress_timeout: Duration::from_millis(300),
         };
-        let why = watch(recovers, short, &mut Vec::new()).await;
+        let why = watch(recovers, short, &mut Vec::new(), |_| {}).await;
         assert!(why.contains("silent"), "{why}");
         // The answer in between begins the time anew.
         assert!(LOOKS.load(Ordering::SeqCst) > 4);
@@ -154,7 +190,7 @@ mod tests {
     #[tokio::test]
     async fn a_session_that_is_gone_ends_it_at_once() {
         let soon = watching(Some(0));
-        let why = watch(onlooker(|_| Look::Gone), soon, &mut Vec::new()).await;
+        let why = watch(onlooker(|_| Look::Gone), soon, &mut Vec::new(), |_| {}).await;
         assert!(why.contains("no such session"), "{why}");
     }
 }

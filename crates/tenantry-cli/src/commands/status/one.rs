@@ -3,6 +3,7 @@
 use serde::Serialize;
 use tenantry::fleet::{Fleet, Tiers};
 use tenantry::history::Phase;
+use tenantry::migration::Warning;
 use tenantry::registry::MarkRecord;
 use tenantry::run::Preview;
 use tenantry::{Selection, Tenant, TenantStatus};
@@ -14,7 +15,7 @@ use super::{gather, view};
 use crate::clock::Utc;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::text;
+use crate::render::{Told, text};
 
 #[derive(Serialize)]
 struct ShownOne {
@@ -24,6 +25,8 @@ struct ShownOne {
     databases: Vec<ShownHistory>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unfinished: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Told>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +74,10 @@ pub(super) async fn show(
     let selected = fleet.select(&Selection::of(&tenant), Tiers::Both).await?;
     let previews = look(context, fleet, &selected).await;
     let failed = failed(&selected, &previews);
+    let mut warnings = selected.warnings_of(&previews);
+    // What a file holds is told before it runs; here it is about what the databases have.
+    warnings.retain(Warning::is_about_the_file);
+    context.warn(&warnings);
     let mut databases = Vec::new();
     for preview in &previews {
         let marks = fleet.registry.marks_of(&preview.target.database_id).await?;
@@ -98,6 +105,7 @@ pub(super) async fn show(
         status: tenant.status.as_str(),
         databases,
         unfinished: gather::unfinished(selected.tracks.iter().map(AsRef::as_ref)),
+        warnings: Told::all(&warnings),
     };
     let mut human = human(&shown, context.canvas.width);
     human.extend(view::unfinished(&shown.unfinished));

@@ -1,6 +1,6 @@
 //! What a run looks like at its end, at 80 and at 120 columns, and as JSON.
 
-use tenantry::engine::StateAfter;
+use tenantry::engine::{Recorded, StateAfter, TakenUp};
 use tenantry::run::{Failure, Outcome, RunStatus, TargetReport};
 use tenantry::{Code, TrackName};
 
@@ -171,6 +171,10 @@ fn the_fields_of_a_stream() {
         reason: "another session holds a lock".to_owned(),
         pause: Duration::from_millis(1_200),
     };
+    let waiting = RunEvent::Waiting {
+        label: "globex".to_owned(),
+        reason: "waits for another session; in the way: pid 7, user app".to_owned(),
+    };
     let begun = RunEvent::MigrationStarted {
         label: "globex".to_owned(),
         track: TrackName::Tenant,
@@ -178,7 +182,7 @@ fn the_fields_of_a_stream() {
     };
     let failed = RunEvent::TargetFinished(Box::new(sample::failed("globex", Code(2003))));
     let mut lines = vec![json(&VersionLine::new())];
-    for (seq, event) in (1..).zip([&started, &begun, &retrying, &failed]) {
+    for (seq, event) in (1..).zip([&started, &begun, &waiting, &retrying, &failed]) {
         let event = Event::of(event).unwrap();
         lines.push(json(&Numbered {
             seq,
@@ -265,4 +269,21 @@ fn failures_in_files_of_two_engines_are_two() {
     let groups = failure::groups(&report);
     let names: Vec<Vec<&str>> = groups.iter().map(|group| group.labels().collect()).collect();
     assert_eq!(names, [vec!["acme", "initech"], vec!["globex"]]);
+}
+
+#[test]
+fn what_was_taken_up_is_said() {
+    let mut target = sample::applied("acme");
+    let one = target.migrations[0].clone();
+    let in_a_way = |how| Recorded {
+        taken_up: Some(how),
+        ..one.clone()
+    };
+    target.migrations.push(in_a_way(TakenUp::Adopted));
+    target.migrations.push(in_a_way(TakenUp::Resumed));
+    target.migrations.push(in_a_way(TakenUp::Adopted));
+    assert_eq!(
+        lines::became(&target),
+        "4 migrations to 20260314093000, 2 adopted, 1 resumed"
+    );
 }

@@ -1,6 +1,7 @@
 //! The events of a run as JSON.
 
 use serde::Serialize;
+use tenantry::engine::TakenUp;
 use tenantry::run::RunEvent;
 
 use super::{Target, millis};
@@ -82,6 +83,9 @@ pub(crate) enum Event {
     /// A target begins.
     #[serde(rename = "target.started")]
     TargetStarted { target: String, track: String },
+    /// A statement waits for somebody's lock, as long as it takes.
+    #[serde(rename = "target.waiting")]
+    Waiting { target: String, reason: String },
     /// A target is tried again.
     #[serde(rename = "target.retrying")]
     Retrying {
@@ -107,6 +111,8 @@ pub(crate) enum Event {
         track: String,
         version: String,
         duration_ms: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        taken_up: Option<&'static str>,
     },
 }
 
@@ -141,11 +147,17 @@ impl Event {
                 track,
                 version,
                 duration_ms,
+                taken_up,
             } => Self::MigrationFinished {
                 target: label.clone(),
                 track: track.to_string(),
                 version: version.to_string(),
                 duration_ms: *duration_ms,
+                taken_up: taken_up.map(TakenUp::as_str),
+            },
+            RunEvent::Waiting { label, reason } => Self::Waiting {
+                target: label.clone(),
+                reason: reason.clone(),
             },
             RunEvent::Retrying {
                 label,

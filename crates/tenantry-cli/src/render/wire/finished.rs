@@ -1,7 +1,8 @@
 //! How a run ended, as JSON.
 
 use serde::Serialize;
-use tenantry::run::{Outcome, RunReport};
+use tenantry::engine::Recorded;
+use tenantry::run::{Outcome, RunReport, TargetReport};
 
 use super::{Target, millis};
 use crate::render::failure::groups;
@@ -23,6 +24,9 @@ pub(crate) struct Finished {
     not_run: usize,
     elapsed_ms: u64,
     failures: Vec<Failures>,
+    /// What an earlier attempt had left half-way, and was brought to its end; left out if there was nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    taken_up: Vec<TakenUp>,
     /// What may not do what its author thinks, in the files that were to run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Told>,
@@ -42,6 +46,31 @@ struct Failures {
     title: String,
     count: usize,
     targets: Vec<String>,
+}
+
+/// A migration that was found half-way.
+#[derive(Debug, Serialize)]
+struct TakenUp {
+    target: String,
+    track: String,
+    version: String,
+    how: &'static str,
+}
+
+impl TakenUp {
+    fn all(report: &RunReport) -> Vec<Self> {
+        let of = |target: &TargetReport, recorded: &Recorded| {
+            Some(Self {
+                target: target.label.clone(),
+                track: target.track.to_string(),
+                version: recorded.version.to_string(),
+                how: recorded.taken_up?.as_str(),
+            })
+        };
+        let targets = report.targets.iter();
+        let all = targets.flat_map(|target| target.migrations.iter().filter_map(move |one| of(target, one)));
+        all.collect()
+    }
 }
 
 /// Outcomes that the registry did not take.
@@ -76,6 +105,7 @@ impl Finished {
             not_run: report.not_run().count(),
             elapsed_ms: millis(report.duration),
             failures: failures.collect(),
+            taken_up: TakenUp::all(report),
             warnings: ending.warnings.to_vec(),
             help,
             unrecorded: report.unrecorded.as_ref().map(|unrecorded| Missing {

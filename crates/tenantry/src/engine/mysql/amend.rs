@@ -13,7 +13,7 @@ use super::writes::{claim, fence, first_claim, guard, write};
 use super::{MySqlSession, clean};
 use crate::engine::error::{ApplyError, StateAfter};
 use crate::engine::session::Amendment;
-use crate::faults::{self, Point, point};
+use crate::faults::{self, Point, Seed, is_seeded, point};
 use crate::history::{Applied, Entry, Phase};
 
 /// Writes the entries in one transaction.
@@ -39,7 +39,9 @@ pub(super) async fn amend(session: &mut MySqlSession, amendment: &Amendment) -> 
         parts.push(write(sql(names, epoch, amendment, entry)));
         parts.push(guard());
     }
-    parts.push(Part::new(Role::Own, "COMMIT"));
+    if !is_seeded(Seed::MarkNotCommitted) {
+        parts.push(Part::new(Role::Own, "COMMIT"));
+    }
     let sent = faults::sent(Point::AmendSent, send(&mut session.conn, &parts)).await;
     if let Some(error) = &sent.failure {
         let role = parts.get(sent.answers.len()).map(|part| part.role);

@@ -5,6 +5,7 @@
 //! gone; comparing the objects then tells whether the statement took effect. Where a table cannot roll back,
 //! rows get an intent too, and nothing tells afterwards.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use mysql_async::Conn;
@@ -19,7 +20,7 @@ use super::room::Room;
 use super::wire::{Part, Role, Sent};
 use super::writes::Writer;
 use crate::engine::error::ApplyError;
-use crate::engine::session::Recorded;
+use crate::engine::session::{Recorded, TakenUp};
 use crate::faults::{Point, point};
 use crate::migration::mysql_class::{Class, Cuts, classify};
 use crate::plan::Step;
@@ -78,6 +79,8 @@ pub(super) struct Worker<'a> {
     pub(super) engines: Engines,
     /// The answer to the question for the unit's rows, if it rode with the last statement.
     pub(super) read_back: Option<Sent>,
+    /// How those steps were taken up that were found half-way.
+    pub(super) taken_up: BTreeMap<usize, TakenUp>,
 }
 
 impl<'a> Worker<'a> {
@@ -100,6 +103,7 @@ impl<'a> Worker<'a> {
             finished: None,
             engines: around.engines,
             read_back: None,
+            taken_up: BTreeMap::new(),
         }
     }
 

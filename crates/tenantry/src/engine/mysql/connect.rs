@@ -9,6 +9,7 @@ use secrecy::ExposeSecret as _;
 use super::error::{open_error, tls_error};
 use crate::engine::address::{Login, NetworkAddress, Tls};
 use crate::engine::error::SessionError;
+use crate::engine::poll::opening_limit;
 
 /// The longest packet we send or take: a migration file is at most 64 MiB.
 const PACKET_MAX: usize = (64 << 20) + 4096;
@@ -79,7 +80,7 @@ pub(super) async fn connect(dial: Dial<'_>) -> Result<Conn, SessionError> {
 
 async fn attempt(dial: Dial<'_>, expected: Option<String>) -> Result<Result<Conn, Error>, SessionError> {
     let opts = options(dial, expected)?;
-    tokio::time::timeout(dial.timeout, Conn::new(opts))
+    tokio::time::timeout(opening_limit(dial.timeout), Conn::new(opts))
         .await
         .map_err(|_| SessionError::Unreachable {
             endpoint: dial.endpoint(),

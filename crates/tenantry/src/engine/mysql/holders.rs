@@ -29,6 +29,16 @@ pub(super) async fn of_migration_lock(conn: &mut Conn, names: &Names) -> Vec<Hol
     ask(conn, &question, Certainty::Holds).await.unwrap_or_default()
 }
 
+/// Returns the error of questions about our tables with the sessions that may keep us out of them, if it is that;
+/// every other as it is.
+pub(super) async fn with_holders(conn: &mut Conn, error: SessionError) -> SessionError {
+    let SessionError::LockTimeout { source, .. } = error else {
+        return error;
+    };
+    let holders = in_the_way_of(conn, "CONNECTION_ID()").await;
+    SessionError::LockTimeout { holders, source }
+}
+
 /// Returns what tells who is in the way of the running statement of connection `id`.
 pub(super) fn onlooker(id: u64, address: &NetworkAddress, options: &OpenOptions) -> Onlooker {
     let address = address.clone();
@@ -59,13 +69,13 @@ async fn look(conn: &mut Conn, id: u64) -> Result<Look, SessionError> {
     match &sent.failure {
         Some(error) => Err(session_error(error)),
         None if sent.rows(0).is_empty() => Ok(Look::Gone),
-        None => Ok(Look::AtIt(in_the_way_of(conn, id).await)),
+        None => Ok(Look::AtIt(in_the_way_of(conn, &id.to_string()).await)),
     }
 }
 
 /// Returns who is in the way: for certain where the server lets us see its row locks, or has the plugin
 /// `METADATA_LOCK_INFO`; else the other sessions in the database, the longest in their state first.
-async fn in_the_way_of(conn: &mut Conn, id: u64) -> Vec<Holder> {
+async fn in_the_way_of(conn: &mut Conn, id: &str) -> Vec<Holder> {
     let rows = format!(
         "{COLUMNS} JOIN information_schema.innodb_trx b ON b.trx_mysql_thread_id = p.id \
          JOIN information_schema.innodb_lock_waits w ON w.blocking_trx_id = b.trx_id \

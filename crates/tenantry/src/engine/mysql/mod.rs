@@ -24,6 +24,7 @@ mod room;
 mod rows;
 mod strings;
 mod tables;
+mod triggers;
 mod wire;
 mod writes;
 
@@ -75,7 +76,7 @@ pub(crate) async fn open(
         let polled = lock::poll(&mut conn, &names, &questions, options.lock_window).await?;
         (polled, 0)
     };
-    let history = take_history(&mut conn, &names, sent, at).await?;
+    let history = history_or_holders(&mut conn, &names, sent, at).await?;
     check_identity(&history, options)?;
     server.check_forced_engine(&history, format!("{}:{}", address.host, address.port))?;
     let engines = Engines::unasked(server.default_engine.as_deref(), &history);
@@ -88,6 +89,7 @@ pub(crate) async fn open(
         epoch: None,
         history,
         cancel_asked: Arc::default(),
+        cancel_over: Arc::default(),
         address: address.clone(),
         options: options.clone(),
     }))
@@ -103,6 +105,19 @@ pub(crate) async fn read(
         conn: dial(address, options).await?,
         options: options.clone(),
     }))
+}
+
+/// Reads the answers about our tables; if they are locked, the error names who may hold them.
+async fn history_or_holders(
+    conn: &mut Conn,
+    names: &Names,
+    sent: Sent,
+    at: usize,
+) -> Result<History, SessionError> {
+    match take_history(conn, names, sent, at).await {
+        Err(error) => Err(holders::with_holders(conn, error).await),
+        read => read,
+    }
 }
 
 fn names(address: &NetworkAddress, options: &OpenOptions) -> Result<Names, SessionError> {
@@ -237,7 +252,7 @@ struct MySqlReader {
 impl Reader for MySqlReader {
     async fn history(&mut self) -> Result<History, SessionError> {
         let sent = send(&mut self.conn, &self.names.questions()).await;
-        let history = take_history(&mut self.conn, &self.names, sent, 0).await?;
+        let history = history_or_holders(&mut self.conn, &self.names, sent, 0).await?;
         check_identity(&history, &self.options)?;
         Ok(history)
     }
@@ -255,6 +270,8 @@ struct MySqlSession {
     history: History,
     /// Whether we asked the server to stop a statement; otherwise somebody else did.
     cancel_asked: Arc<AtomicBool>,
+    /// Whether nothing is left to stop: what a unit does at its end is to be done.
+    cancel_over: Arc<AtomicBool>,
     address: NetworkAddress,
     options: OpenOptions,
 }
@@ -337,6 +354,9 @@ impl Session for MySqlSession {
             point(Point::MysqlTablesMade);
         }
         let (epoch, queue) = self.claim();
+        if unit.steps.iter().any(|step| step.interrupted.is_some()) {
+            triggers::read_again(&mut self.conn, &self.names).await;
+        }
         let desk = self.desk();
         let mut worker = desk.worker(self, (unit, epoch), queue);
         let outcome = worker.run().await;
@@ -345,6 +365,10 @@ impl Session for MySqlSession {
         // A unit may fail behind the claim, which then holds all the same.
         if !claims {
             self.epoch = Some(epoch);
+        }
+        if outcome.is_err() && self.cancel_asked.load(Ordering::SeqCst) {
+            self.cancel_over.store(true, Ordering::SeqCst);
+            triggers::read_again(&mut self.conn, &self.names).await;
         }
         outcome
     }
@@ -363,14 +387,16 @@ impl Session for MySqlSession {
 
     fn canceller(&self) -> Canceller {
         let id = self.server.connection;
-        let flag = Arc::clone(&self.cancel_asked);
+        let (flag, over) = (Arc::clone(&self.cancel_asked), Arc::clone(&self.cancel_over));
         let (address, options) = (self.address.clone(), self.options.clone());
         Canceller::new(move || {
-            let (address, options) = (address.clone(), options.clone());
+            let (address, options, over) = (address.clone(), options.clone(), Arc::clone(&over));
             flag.store(true, Ordering::SeqCst);
             async move {
                 // Whoever asks can do nothing about a server that does not answer.
-                if let Ok(mut conn) = dial(&address, &options).await {
+                if let Ok(mut conn) = dial(&address, &options).await
+                    && !over.load(Ordering::SeqCst)
+                {
                     let kill = Part::new(Role::Own, format!("KILL QUERY {id}"));
                     drop(send(&mut conn, &[kill]).await);
                 }

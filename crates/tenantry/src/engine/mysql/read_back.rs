@@ -29,7 +29,7 @@ impl Worker<'_> {
     ) -> Result<Vec<Recorded>, ApplyError> {
         let rows = sent.answers.last().map_or(&[][..], |answer| &answer.rows);
         let mut recorded = Vec::with_capacity(self.steps().len());
-        for step in self.steps() {
+        for (index, step) in self.steps().iter().enumerate() {
             let version = step.migration.version;
             let row = rows
                 .iter()
@@ -51,7 +51,11 @@ impl Worker<'_> {
                 (Direction::Down, Some(_)) if !is_last => 0,
                 (Direction::Up | Direction::Down, _) => return Err(ApplyError::NotReadBack),
             };
-            recorded.push(Recorded { version, duration_ms });
+            recorded.push(Recorded {
+                version,
+                duration_ms,
+                taken_up: self.taken_up.get(&index).copied(),
+            });
         }
         Ok(recorded)
     }

@@ -12,6 +12,7 @@ use super::quote::literal;
 use super::tables::text;
 use super::wire::{ALL, Part, Role, send};
 use crate::engine::error::{ApplyError, StateAfter};
+use crate::engine::session::TakenUp;
 use crate::faults::{Point, Seed, is_seeded, point};
 use crate::history::Applied;
 use crate::migration::OnResume;
@@ -26,6 +27,8 @@ pub(super) struct Found {
     pub(super) next: usize,
     /// Of how many of them the settings were set again.
     replayed: usize,
+    /// How it goes on.
+    taken_up: TakenUp,
 }
 
 /// What the objects of an open statement say.
@@ -60,6 +63,7 @@ impl Worker<'_> {
     /// Returns where an interrupted step goes on; the session is then as the lost one was there.
     async fn stand_behind(&mut self, index: usize, step: &Step, row: &Applied) -> Result<usize, ApplyError> {
         let found = self.find_next(index, step, row).await?;
+        self.taken_up.insert(index, found.taken_up);
         let next = self.go_on(index, step, found.next)?;
         if next < found.replayed {
             self.clean_up(index, step).await?;
@@ -132,14 +136,20 @@ impl Worker<'_> {
                 self.seen(index, step, next, &before).await?
             }
         };
-        let found = |next| Ok(Found { next, replayed });
+        let found = |next, taken_up| {
+            Ok(Found {
+                next,
+                replayed,
+                taken_up,
+            })
+        };
         let unclear = match verdict {
-            Verdict::NotApplied => return found(next),
-            Verdict::Applied => return found(next + 1),
+            Verdict::NotApplied => return found(next, TakenUp::Resumed),
+            Verdict::Applied => return found(next + 1, TakenUp::Adopted),
             Verdict::Unclear(reason) => reason,
         };
         if script.directives.on_resume == OnResume::Rerun {
-            return found(next);
+            return found(next, TakenUp::Resumed);
         }
         Err(self.ambiguous((index, step), row, unclear).await?)
     }

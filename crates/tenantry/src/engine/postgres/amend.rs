@@ -8,7 +8,7 @@ use super::unit::new_meta;
 use crate::engine::session::Amendment;
 use crate::engine::text::literal;
 use crate::engine::{ApplyError, StateAfter};
-use crate::faults::{Point, point, sent};
+use crate::faults::{Point, Seed, is_seeded, point, sent};
 use crate::history::{Applied, Entry, Phase};
 
 /// Writes the entries in one transaction: the one that took the lock, if it is still open.
@@ -28,7 +28,9 @@ pub(super) async fn amend(session: &mut Locked, amendment: &Amendment) -> Result
     }
     let entries = amendment.entries.iter();
     message.extend(entries.map(|entry| sql(epoch, amendment, entry)));
-    message.push("COMMIT".to_owned());
+    if !is_seeded(Seed::MarkNotCommitted) {
+        message.push("COMMIT".to_owned());
+    }
     session.in_transaction = false;
     let message = message.join(";\n");
     let asked = session.connection.exchange(&message, |_, _| {});

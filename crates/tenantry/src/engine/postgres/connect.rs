@@ -15,6 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::auth::{Guarded, GuardedTls, NamedBackend, REFUSED};
 use super::error::{Failure, database_error, root_cause};
+use crate::engine::poll::opening_limit;
 use crate::engine::text::clean;
 use crate::engine::{Canceller, NetworkAddress, OpenOptions, SessionError, Tls, tls};
 
@@ -82,7 +83,7 @@ impl Connection {
             let stream = dial(address).await?;
             log_in(stream, address, options, settings).await
         };
-        match tokio::time::timeout(options.connect_timeout, opening).await {
+        match tokio::time::timeout(opening_limit(options.connect_timeout), opening).await {
             Ok(result) => result,
             Err(_) => Err(silent(address, options.connect_timeout)),
         }

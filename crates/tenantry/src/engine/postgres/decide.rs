@@ -17,6 +17,9 @@ use crate::migration::postgres_class::{Class, classify, is_one_transaction};
 use crate::migration::{OnResume, Script};
 use crate::plan::Step;
 
+/// How an intent says that nothing half made was there before.
+const CLEAR: &str = "-:clear";
+
 /// What to do with a step.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -36,6 +39,8 @@ pub(super) struct Evidence {
     seen: Option<Seen>,
     /// Whether the index that stands there is the one that the statement defines.
     defined: Defined,
+    /// Whether there was nothing half made before our first attempt that this one could leave behind as well.
+    clear: bool,
     /// The answer of the file's own query; `None` if it has none, or nothing was interrupted.
     verified: Option<bool>,
 }
@@ -62,6 +67,11 @@ impl Evidence {
             (Some(_), Some(seen)) => compare(session, &class, &seen.id).await?,
             (_, _) => Defined::Alike,
         };
+        let clear = match (&class, &step.interrupted) {
+            (_, Some(attempt)) => parts(attempt).0 == CLEAR,
+            (Class::Reindex(what), None) => !Leftovers::of(what).are_there(session).await?,
+            (_, None) => false,
+        };
         let verified = match &script.directives.verify {
             Some(query) if step.interrupted.is_some() => Some(verify(session, script, query).await?),
             Some(_) | None => None,
@@ -71,6 +81,7 @@ impl Evidence {
             sight,
             seen,
             defined,
+            clear,
             verified,
         })
     }
@@ -158,6 +169,7 @@ impl Evidence {
     pub(super) fn fingerprint(&self, step: &Step) -> String {
         let seen = self.seen.as_ref();
         let object = match (&self.sight, &step.interrupted) {
+            (None, _) if self.clear => CLEAR.to_owned(),
             (None, _) => "-:-".to_owned(),
             (Some(sight), Some(attempt)) if sight.is_work_of(attempt, seen) => {
                 let (object, _) = parts(attempt);
@@ -168,10 +180,11 @@ impl Evidence {
         format!("{object}:{}", digest(step.script()))
     }
 
-    /// Returns what an interrupted attempt leaves behind that is in nobody's way and must go before it runs again.
+    /// Returns what an interrupted attempt leaves behind that must go before it runs again. Where something of the
+    /// kind was there before, nobody can tell whose the rest is, and it stays: it is in nobody's way.
     pub(super) fn leftovers(&self, step: &Step) -> Option<Leftovers> {
         match (&self.class, &step.interrupted) {
-            (Class::Reindex(what), Some(_)) => Some(Leftovers::of(what)),
+            (Class::Reindex(what), Some(_)) if self.clear => Some(Leftovers::of(what)),
             (_, _) => None,
         }
     }

@@ -81,7 +81,7 @@ impl Failure {
     /// Returns the error of a statement of our own.
     pub(super) fn into_session_error(self) -> SessionError {
         match self {
-            Self::Refused { error, .. } => SessionError::Database(error),
+            Self::Refused { error, .. } => SessionError::of_refused(error),
             Self::Lost(reason) => SessionError::Lost { reason },
         }
     }

@@ -62,9 +62,12 @@ async fn require_one_backend(session: &mut Locked) -> Result<(), SessionError> {
 /// Returns the statement that tries for a lock of the session, if this process of the server runs it: `t`, `f`, or
 /// NULL in any other.
 pub(super) fn try_lock(process: i32, key: i64) -> String {
-    format!(
-        "SELECT CASE WHEN pg_catalog.pg_backend_pid() = {process} THEN pg_catalog.pg_try_advisory_lock({key}) END"
-    )
+    let lock = if is_seeded(Seed::PostgresLockWaitedFor) {
+        format!("pg_catalog.pg_advisory_lock({key}) IS NOT NULL")
+    } else {
+        format!("pg_catalog.pg_try_advisory_lock({key})")
+    };
+    format!("SELECT CASE WHEN pg_catalog.pg_backend_pid() = {process} THEN {lock} END")
 }
 
 /// Returns the statement that fails with an invalid text (SQLSTATE 22P02) unless the session still has the lock, and

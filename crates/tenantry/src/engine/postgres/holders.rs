@@ -27,6 +27,19 @@ pub(super) async fn of_migration_lock(connection: &mut Connection, key: i64) -> 
     ask(connection, &text).await
 }
 
+/// Returns who keeps readers out of our tables, by having them or by waiting for them; empty if nobody does any more.
+pub(super) async fn of_our_tables(connection: &mut Connection) -> Vec<Holder> {
+    let text = format!(
+        "SELECT DISTINCT a.pid, {COLUMNS} \
+         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+         AND l.relation IN (pg_catalog.to_regclass('public._tenantry_history'), \
+         pg_catalog.to_regclass('public._tenantry_meta'))"
+    );
+    ask(connection, &text).await
+}
+
 /// The condition of a row `l` of `pg_locks` that stands for the migration lock.
 fn holds(key: i64) -> String {
     // An advisory lock's 64-bit key stands in pg_locks as two 32-bit halves ("pg_locks").

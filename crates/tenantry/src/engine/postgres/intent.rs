@@ -120,8 +120,9 @@ pub(super) fn own(connection: &Connection, failure: Failure, state: StateAfter) 
             commit_sent: true,
             source: lost.into_session_error(),
         },
+        // What ran before it is there.
         refused @ Failure::Refused { .. } => ApplyError::Session {
-            commit_sent: false,
+            commit_sent: state != StateAfter::RolledBack,
             source: refused.into_session_error(),
         },
     }

@@ -11,7 +11,7 @@ use super::hold::hold;
 use super::intent;
 use super::session::Locked;
 use crate::code::Code;
-use crate::engine::{ApplyError, DatabaseError, Recorded, StateAfter, Unit};
+use crate::engine::{ApplyError, DatabaseError, Recorded, StateAfter, TakenUp, Unit};
 use crate::faults::{Point, Seed, is_seeded, point, sent};
 use crate::history::{OpenStatement, Settled};
 use crate::migration::Script;
@@ -38,27 +38,39 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
     point(Point::PostgresEvidenceRead);
     intent::write(session, unit, step, &before).await?;
     point(Point::PostgresIntentCommitted);
-    match next {
+    let taken_up = match next {
         Next::Adopt => {
             tracing::info!(migration = %step.migration.label(), "an interrupted step had finished");
+            TakenUp::Adopted
         }
-        Next::Finish(statement) => run(session, unit, step, (&evidence, statement)).await?,
+        Next::Finish(statement) => {
+            run(session, unit, step, (&evidence, statement)).await?;
+            TakenUp::Repaired
+        }
         Next::Run { removal } => {
+            let mut taken_up = TakenUp::Resumed;
             if let Some(removal) = removal {
                 remove(session, &removal).await?;
+                taken_up = TakenUp::Repaired;
                 point(Point::PostgresHalfMadeRemoved);
             }
-            if let Some(leftovers) = evidence.leftovers(step) {
-                leftovers.remove(session).await?;
+            if let Some(leftovers) = evidence.leftovers(step)
+                && leftovers.remove(session).await? > 0
+            {
+                taken_up = TakenUp::Repaired;
             }
             let mut text = text_of(script);
             if is_seeded(Seed::PostgresIfNotExists) {
                 text = text.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS");
             }
             run(session, unit, step, (&evidence, text)).await?;
+            taken_up
         }
+    };
+    let mut recorded = intent::close(session, unit, step).await?;
+    for recorded in &mut recorded {
+        recorded.taken_up = step.interrupted.as_ref().map(|_| taken_up);
     }
-    let recorded = intent::close(session, unit, step).await?;
     point(Point::PostgresClosed);
     Ok(recorded)
 }

@@ -161,6 +161,7 @@ pub(super) fn read_row(unit: &Unit, row: &tokio_postgres::SimpleQueryRow) -> Opt
     let recorded = Recorded {
         version: row.get(0)?.parse().ok()?,
         duration_ms: row.get(1)?.parse().ok()?,
+        taken_up: None,
     };
     is_ours.then_some(recorded)
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::clean::local_settings;
 use super::connect::Connection;
 use super::error::Failure;
-use super::holders::{of_migration_lock, onlooker};
+use super::holders::{of_migration_lock, of_our_tables, onlooker};
 use super::{amend, history, outside, unit};
 use crate::engine::identity::{check_identity, lock_key};
 use crate::engine::{
@@ -45,12 +45,12 @@ impl Reader for Reading {
         let mut begin = vec!["BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY".to_owned()];
         begin.extend(local_settings(&self.connection, &self.options));
         let begin = begin.join(";\n");
-        let known = look(&mut self.connection, &begin, None, Look::Known).await?;
+        let known = look_or_name(&mut self.connection, &begin, None, Look::Known).await?;
         let seen = if let Some(seen) = known {
             seen
         } else {
             let again = after_rollback(&begin);
-            let probed = look(&mut self.connection, &again, None, Look::Probe).await?;
+            let probed = look_or_name(&mut self.connection, &again, None, Look::Probe).await?;
             probed.unwrap_or_default()
         };
         roll_back(&mut self.connection).await?;
@@ -88,7 +88,7 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
     let mut opening = begin(&connection, options).join(";\n");
     let mut head = opening.clone();
     loop {
-        match look(&mut connection, &head, Some(key), expect).await? {
+        match look_or_name(&mut connection, &head, Some(key), expect).await? {
             None => {
                 expect = Look::Probe;
                 head = after_rollback(&opening);
@@ -253,6 +253,23 @@ pub(super) async fn look(
                 .sort_by(|a, b| (&a.track, a.version).cmp(&(&b.track, b.version)));
             Ok(Some(seen))
         }
+    }
+}
+
+/// Looks; if our tables are locked, the error names who holds them.
+async fn look_or_name(
+    connection: &mut Connection,
+    begin: &str,
+    key: Option<i64>,
+    expect: Look,
+) -> Result<Option<Seen>, SessionError> {
+    match look(connection, begin, key, expect).await {
+        Err(SessionError::LockTimeout { source, .. }) => {
+            roll_back(connection).await?;
+            let holders = of_our_tables(connection).await;
+            Err(SessionError::LockTimeout { holders, source })
+        }
+        looked => looked,
     }
 }
 

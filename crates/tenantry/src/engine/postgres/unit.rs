@@ -194,6 +194,7 @@ fn assumed(unit: &Unit) -> Vec<Recorded> {
     let recorded = steps.map(|step| Recorded {
         version: step.migration.version,
         duration_ms: 0,
+        taken_up: None,
     });
     recorded.collect()
 }
@@ -237,12 +238,12 @@ fn refused(
         }
         Some(Part::Own | Part::Lock | Part::Claim | Part::Record { .. }) => ApplyError::Session {
             commit_sent: false,
-            source: SessionError::Database(error),
+            source: SessionError::of_refused(error),
         },
         // The read-back failed: the COMMIT before it went through.
         None => ApplyError::Session {
             commit_sent: true,
-            source: SessionError::Database(error),
+            source: SessionError::of_refused(error),
         },
     }
 }

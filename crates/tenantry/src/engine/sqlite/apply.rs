@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use rusqlite::OptionalExtension as _;
 use rusqlite::ffi::ErrorCode;
 use rusqlite::limits::Limit;
+use rusqlite::types::ValueRef;
 
 use super::database::Database;
 use super::error::{database_error, is, offset};
@@ -11,7 +13,7 @@ use super::orphans::Orphans;
 use super::{clean, history, record};
 use crate::direction::Direction;
 use crate::engine::evidence::evidence;
-use crate::engine::{Amendment, ApplyError, Recorded, SessionError, StateAfter, Unit};
+use crate::engine::{Amendment, ApplyError, Recorded, SessionError, StateAfter, TakenUp, Unit};
 use crate::faults::{Point, Seed, is_seeded, point};
 use crate::history::{FORMAT, Meta, OpenStatement, Settled};
 use crate::migration::OnResume;
@@ -47,7 +49,25 @@ fn may_repeat(step: &Step) -> bool {
 
 /// Returns whether nobody can tell if an interrupted step outside a transaction took effect.
 fn is_undecided(step: &Step) -> bool {
-    step.interrupted.is_some() && step.script().directives.no_transaction && !may_repeat(step)
+    let directives = &step.script().directives;
+    let can_tell = directives.verify.is_some() || may_repeat(step);
+    step.interrupted.is_some() && directives.no_transaction && !can_tell
+}
+
+/// Returns whether SQLite takes a value for true ("Boolean Expressions"): a number that is not 0, or a text that
+/// is one.
+fn is_true(value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::Null => false,
+        ValueRef::Integer(number) => number != 0,
+        ValueRef::Real(number) => number != 0.0,
+        ValueRef::Text(text) | ValueRef::Blob(text) => {
+            let number = std::str::from_utf8(text)
+                .ok()
+                .and_then(|text| text.trim().parse().ok());
+            number.is_some_and(|number: f64| number != 0.0)
+        }
+    }
 }
 
 /// Returns the statement that somebody has to decide about; `None` if there is nothing to decide.
@@ -118,17 +138,19 @@ impl<'a> Work<'a> {
         let mut unwritten = 0;
         for (index, step) in unit.steps.iter().enumerate() {
             let start = Instant::now();
-            if step.script().directives.no_transaction {
+            let how = if step.script().directives.no_transaction {
                 // What precedes is committed with it.
                 self.record(unwritten, &recorded)?;
                 unwritten = index;
-                self.outside(index, step)?;
+                self.outside(index, step)?
             } else {
                 self.statements(index, step)?;
-            }
+                TakenUp::Resumed
+            };
             recorded.push(Recorded {
                 version: step.migration.version,
                 duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+                taken_up: step.interrupted.as_ref().map(|_| how),
             });
         }
         if is_seeded(Seed::SqliteHistoryInSecondTransaction) {
@@ -151,7 +173,9 @@ impl<'a> Work<'a> {
             }
         }
         point(Point::AmendSent);
-        self.commit()?;
+        if !is_seeded(Seed::MarkNotCommitted) {
+            self.commit()?;
+        }
         point(Point::AmendCommitted);
         Ok(())
     }
@@ -288,9 +312,10 @@ impl<'a> Work<'a> {
 
     /// Runs a step that SQLite refuses inside a transaction (VACUUM, `PRAGMA journal_mode`).
     ///
-    /// What precedes is committed with an intent row. Statements that only tidy may be repeated, so an
-    /// interrupted one simply runs again; any other needs a decision.
-    fn outside(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
+    /// What precedes is committed with an intent row. Whether an interrupted one took effect says the file's own
+    /// query. Without it, statements that only tidy may be repeated and run again; any other needs a decision.
+    /// Returns how it went on, if it was interrupted.
+    fn outside(&mut self, index: usize, step: &Step) -> Result<TakenUp, ApplyError> {
         if is_undecided(step) {
             return Err(ApplyError::Ambiguous {
                 step: index,
@@ -299,6 +324,10 @@ impl<'a> Work<'a> {
                 reason: UNDECIDED.to_owned(),
                 evidence: evidence(step, 0, &[]),
             });
+        }
+        if self.took_effect(index, step)? {
+            tracing::info!(migration = %step.migration.label(), "an interrupted step had finished");
+            return Ok(TakenUp::Adopted);
         }
         let connection = &self.database.connection;
         let marked = match step.direction {
@@ -320,7 +349,38 @@ impl<'a> Work<'a> {
         point(Point::SqliteOutsideDone);
         self.lock_again()?;
         point(Point::SqliteLockedAgain);
-        Ok(())
+        Ok(TakenUp::Resumed)
+    }
+
+    /// Returns whether an interrupted step outside a transaction took effect, as the file's own query says; `false`
+    /// where there is nothing to ask.
+    fn took_effect(&self, index: usize, step: &Step) -> Result<bool, ApplyError> {
+        let script = step.script();
+        let (Some(_), Some(query)) = (&step.interrupted, &script.directives.verify) else {
+            return Ok(false);
+        };
+        self.database.mode.enter_inside();
+        let asked = self
+            .database
+            .connection
+            .query_row(query, [], |row| row.get_ref(0).map(is_true));
+        self.database.mode.leave();
+        let state = StateAfter::HalfWay { done: 0 };
+        match asked.optional() {
+            Ok(answer) => Ok(answer.unwrap_or(false)),
+            Err(error) if is(&error, ErrorCode::OperationInterrupted) => {
+                Err(ApplyError::Cancelled { step: index, state })
+            }
+            Err(error) => Err(ApplyError::Statement {
+                step: index,
+                statement: 0,
+                statements: script.statements.len(),
+                offset: script.statements.first().map_or(0, |first| first.range().start),
+                exact: false,
+                state,
+                source: database_error(&error),
+            }),
+        }
     }
 
     fn attach_at_most(&self, files: i32) -> Result<(), ApplyError> {

@@ -115,10 +115,14 @@ impl Work<'_> {
             self.check_busy(&error)?;
             let waited = start.elapsed();
             if waited >= database.options.lock_window {
-                return Err(not_committed(SessionError::Blocked {
-                    waited,
-                    holders: holders::others(&database.file),
-                }));
+                return Err(ApplyError::Session {
+                    // The statement has run.
+                    commit_sent: true,
+                    source: SessionError::Blocked {
+                        waited,
+                        holders: holders::others(&database.file),
+                    },
+                });
             }
         }
         if self.own(record::holds(&database.connection, self.epoch))? {

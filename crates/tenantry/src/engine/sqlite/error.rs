@@ -4,6 +4,7 @@ use rusqlite::ffi::{self, ErrorCode};
 
 use crate::code::Code;
 use crate::engine::{DatabaseError, SessionError};
+use crate::history::{HISTORY_TABLE, META_TABLE};
 
 /// Names of the codes that people meet, from the manual's "Result and Error Codes".
 const NAMES: [(i32, &str); 42] = [
@@ -168,6 +169,13 @@ pub(super) fn session_error(endpoint: &str, error: &rusqlite::Error) -> SessionE
     let Some(code) = code_of(error) else {
         return SessionError::Database(database_error(error));
     };
+    if code.code == ErrorCode::AuthorizationForStatementDenied {
+        return SessionError::HistoryDamaged {
+            reason: format!(
+                "a view stands in the place of `{META_TABLE}` or `{HISTORY_TABLE}`, or a trigger on one of them"
+            ),
+        };
+    }
     let reason = if code.extended_code == ffi::SQLITE_CANTOPEN_SYMLINK {
         "it is a symbolic link"
     } else if code.code == ErrorCode::NotADatabase {

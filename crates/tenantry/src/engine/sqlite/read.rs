@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 
 use super::connect::{File, ScriptMode, connect};
 use super::error::{is_busy, session_error};
-use super::{history, in_background};
+use super::{history, holders, in_background};
 use crate::engine::identity::check_identity;
 use crate::engine::{OpenOptions, Reader, SessionError, SqliteAddress};
 use crate::history::History;
@@ -93,7 +93,7 @@ impl Open {
     fn blocked(&self) -> SessionError {
         SessionError::Blocked {
             waited: self.options.lock_timeout,
-            holders: Vec::new(),
+            holders: holders::others(&self.file),
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn code(kind: &Kind) -> Code {
         Kind::Invisible(_) => 3018,
         Kind::FileName => 3019,
         Kind::VersionOutOfRange(_) => 3020,
-        Kind::NameUnprintable => 3021,
+        Kind::NameUnprintable | Kind::NameTooLong(_) => 3021,
         Kind::SameButCase(_) => 3022,
         Kind::DownWithoutUp => 3023,
         Kind::NotForEngine { .. } => 3024,

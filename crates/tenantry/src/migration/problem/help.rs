@@ -41,7 +41,7 @@ fn advice_on_file(kind: &Kind) -> Option<&'static str> {
              .down and .postgres, .mysql or .sqlite"
         }
         Kind::VersionOutOfRange(_) => "begin the name with a number from 1 to 9223372036854775807",
-        Kind::NameUnprintable | Kind::SameButCase(_) => "rename the file",
+        Kind::NameUnprintable | Kind::NameTooLong(_) | Kind::SameButCase(_) => "rename the file",
         Kind::DownWithoutUp => "add the migration it belongs to, with the same name, or remove the file",
         Kind::SymbolicLink => "put the file itself into the folder",
         Kind::NotAFile(_) => "move it out of the folder, or rename it so that it does not end in .sql",

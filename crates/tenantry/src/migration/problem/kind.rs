@@ -59,6 +59,9 @@ pub enum FileProblemKind {
     /// The name is too long or has control characters.
     #[error("the file's name is longer than 200 bytes or has control characters in it")]
     NameUnprintable,
+    /// The name between version and ending has more letters than a history holds.
+    #[error("the migration's name has {0} letters, and a history holds 180 at most")]
+    NameTooLong(usize),
     /// Two names differ in nothing but case.
     #[error("the name differs from {} in nothing but case", .0.display())]
     SameButCase(PathBuf),

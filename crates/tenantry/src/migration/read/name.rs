@@ -8,6 +8,9 @@ use crate::migration::version::{Version, VersionError};
 /// The longest file name in bytes: with room for the endings that backup programs add.
 const LONGEST: usize = 200;
 
+/// The longest name in letters that the histories of all engines hold: PostgreSQL's column has room for 180.
+const LONGEST_NAME: usize = 180;
+
 /// What a file's name says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileName {
@@ -50,6 +53,9 @@ pub(super) fn parse(file: &str) -> Result<FileName, Kind> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     if name.is_empty() || !name.bytes().all(fits) {
         return Err(Kind::FileName);
+    }
+    if name.len() > LONGEST_NAME {
+        return Err(Kind::NameTooLong(name.len()));
     }
     Ok(FileName {
         version: version(number)?,

@@ -182,6 +182,7 @@ fn bytes_that_are_not_utf_8() {
 #[test]
 fn names_that_no_migration_has() {
     let long = format!("1_{}.sql", "a".repeat(240));
+    let too_long = format!("1_{}.down.sql", "a".repeat(181));
     let cases = [
         ("B18", "a.sql", 3019),
         ("B18", "1.sql", 3019),
@@ -196,6 +197,7 @@ fn names_that_no_migration_has() {
         ("B19", "-1_a.sql", 3020),
         ("B19", "9223372036854775808_a.sql", 3020),
         ("B20", &long, 3021),
+        ("B20", &too_long, 3021),
         ("B20", "1_a\u{1b}[31m\n.sql", 3021),
     ];
     for (number, name, code) in cases {
@@ -208,6 +210,20 @@ fn names_that_no_migration_has() {
     }
     let ignored = folder(&[(".1_a.sql", b"x"), ("1_a.sql~", b"x"), ("x.txt", b"x")]);
     assert!(refusals(ignored.path()).is_empty(), "B18");
+}
+
+#[test]
+fn the_longest_name_that_every_history_holds_is_taken() {
+    let name = |letters| format!("1_{}.sql", "a".repeat(letters));
+    for engine in Engine::ALL {
+        assert!(track(engine, &[(&name(180), "SELECT 1")]).is_ok());
+        let refused = track(engine, &[(&name(181), "SELECT 1")]).expect_err("B20");
+        let said = refused.problems().first().expect("a problem").kind.to_string();
+        assert_eq!(
+            said,
+            "the migration's name has 181 letters, and a history holds 180 at most"
+        );
+    }
 }
 
 #[test]

@@ -9,11 +9,13 @@ pub(super) use check::{check, mixed_line_endings};
 
 use std::path::PathBuf;
 
+use super::Migration;
 use super::mysql_class::Kept;
 use super::script::Place;
 use super::version::Version;
 use crate::code::Code;
 use crate::direction::Direction;
+use crate::target::TrackName;
 
 /// Something in a file that runs, and may not do what its author thinks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +87,24 @@ pub enum WarningKind {
     /// A string goes over lines that end in CRLF.
     #[error("this string goes over lines that end in CRLF: the CR is data, and no checksum tells it")]
     CrInString,
+    /// A file has another name than the one it was applied under; nothing else differs.
+    #[error("applied as {applied}, and renamed since")]
+    Renamed {
+        /// `version_name` in the history.
+        applied: String,
+        /// The track.
+        track: TrackName,
+    },
     /// SQLite: foreign keys are turned on, and stay off.
     #[error("PRAGMA foreign_keys has no effect in a migration: foreign keys are not enforced while it runs")]
     ForeignKeysStayOff,
+}
+
+/// Adds a warning to others, unless it is among them already.
+pub(crate) fn add(found: &mut Vec<Warning>, warning: &Warning) {
+    if !found.contains(warning) {
+        found.push(warning.clone());
+    }
 }
 
 /// Writes `80013` as servers name themselves: ` from 8.0.13`.
@@ -98,6 +115,26 @@ fn from_version(from: Option<u32>) -> String {
 }
 
 impl Warning {
+    /// Says that a history has a migration under another name.
+    pub(crate) fn renamed(track: &TrackName, migration: &Migration, name: &str) -> Self {
+        let (version, script) = (migration.version, &migration.up);
+        let (applied, track) = (format!("{version}_{name}"), track.clone());
+        Self {
+            version,
+            direction: Direction::Up,
+            path: script.path.clone(),
+            place: script.place(0),
+            snippet: String::new(),
+            caret: 1,
+            kind: WarningKind::Renamed { applied, track },
+        }
+    }
+
+    /// Returns whether it is about the whole file: its place is the beginning then, and there is no snippet.
+    pub fn is_about_the_file(&self) -> bool {
+        matches!(self.kind, WarningKind::Renamed { .. })
+    }
+
     /// Returns the stable code.
     pub fn code(&self) -> Code {
         Code(match self.kind {
@@ -107,11 +144,25 @@ impl Warning {
             WarningKind::ForeignKeysStayOff => 3104,
             WarningKind::LostWithSession(_) => 3105,
             WarningKind::CrInString => 3106,
+            WarningKind::Renamed { .. } => 3107,
         })
     }
 
     /// Returns the one thing to do.
-    pub fn help(&self) -> &'static str {
+    pub fn help(&self) -> String {
+        let WarningKind::Renamed { track, .. } = &self.kind else {
+            return self.advice().to_owned();
+        };
+        let whom = match track {
+            TrackName::Registry | TrackName::Central => "--central".to_owned(),
+            TrackName::Tenant => "--all-tenants".to_owned(),
+            TrackName::Product(product) => format!("--product {product}"),
+        };
+        let command = format!("tenantry migrate mark {} --accept-edit {whom}", self.version);
+        format!("{}:  {command} --reason \"renamed\"", self.advice())
+    }
+
+    fn advice(&self) -> &'static str {
         match self.kind {
             WarningKind::ConditionalComment { .. } => {
                 "write it as a statement if it is to run, as a plain comment if it is not"
@@ -126,6 +177,9 @@ impl Warning {
             WarningKind::CrInString => {
                 "save the file with LF line endings, its checksum stays the same; write a CR that is meant as the \
                  engine's escape or function"
+            }
+            WarningKind::Renamed { .. } => {
+                "give the file its name back, or let the histories take the new one over"
             }
             WarningKind::ForeignKeysStayOff => {
                 "remove the line, and write down what ON DELETE and ON UPDATE would do: DELETE and UPDATE of the \

@@ -22,6 +22,8 @@ const UPDATE: (&str, &str) = ("2_update.sql", "UPDATE effect SET n = n + 1;\n");
 on_every_engine!(
     whoever_reads_a_table_that_is_to_be_altered_is_named,
     whoever_has_changed_a_row_is_named,
+    whoever_keeps_our_tables_from_being_read_is_named,
+    whoever_keeps_our_tables_from_being_written_is_named,
 );
 
 /// A session of the application in an open transaction.
@@ -153,4 +155,56 @@ async fn whoever_reads_a_table_that_is_to_be_altered_is_named(database: TestData
 
 async fn whoever_has_changed_a_row_is_named(database: TestDatabase) {
     somebody_is_named(database, "UPDATE effect SET n = n", UPDATE, Certainty::Holds).await;
+}
+
+async fn whoever_keeps_our_tables_from_being_read_is_named(database: TestDatabase) {
+    let (statement, certainty) = match database.engine {
+        Engine::MySql => ("LOCK TABLES _tenantry_history WRITE", Certainty::MayHold),
+        Engine::Postgres | Engine::Sqlite => (
+            "LOCK TABLE public._tenantry_history IN ACCESS EXCLUSIVE MODE",
+            Certainty::Holds,
+        ),
+    };
+    somebody_is_named(database, statement, ALTER, certainty).await;
+}
+
+async fn whoever_keeps_our_tables_from_being_written_is_named(database: TestDatabase) {
+    let statement = "SELECT * FROM _tenantry_meta FOR UPDATE";
+    somebody_is_named(database, statement, UPDATE, Certainty::Holds).await;
+}
+
+#[tokio::test]
+async fn an_index_that_waits_without_end_tells_for_whom() {
+    let Some(database) = crate::database::fresh(Engine::Postgres).await else {
+        return;
+    };
+    migrate(&database, &track(database.engine, &[FIRST]), &Goal::Head)
+        .await
+        .unwrap();
+    let reads = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT * FROM effect";
+    let (application, id) = Application::begin(&database, reads).await;
+    let index = "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY effect_n ON effect (n);\n";
+    let files = track(database.engine, &[FIRST, ("2_index.sql", index)]);
+    let options = RunOptions {
+        // A look is due four times in it.
+        progress_timeout: Duration::from_secs(4),
+        ..RunOptions::default()
+    };
+    let (events, mut told) = unbounded_channel();
+    let jobs = vec![job(&database, "acme", &Arc::new(files))];
+    let mut running = JoinSet::new();
+    running.spawn(run("run_test", jobs, options, Control::default(), events));
+    let reason = loop {
+        let event = told.recv().await.unwrap();
+        if let RunEvent::Waiting { label, reason } = event {
+            assert_eq!(label, "acme");
+            break reason;
+        }
+        assert!(!matches!(event, RunEvent::TargetFinished(_)), "{event:?}");
+    };
+    let expect = format!("waits for another session; in the way: pid {}", id.unwrap());
+    assert!(reason.starts_with(&expect), "{reason}");
+    application.end().await;
+    let report = running.join_next().await.unwrap().unwrap();
+    assert_eq!(report.targets[0].outcome, Outcome::Applied, "{report:?}");
 }

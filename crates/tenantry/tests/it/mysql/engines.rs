@@ -139,7 +139,7 @@ async fn a_default_of_another_engine_is_noticed() {
 }
 
 /// How many messages it takes to open a session and to carry a track out.
-async fn messages(db: &Database, files: &[(&str, Option<&str>)]) -> usize {
+async fn messages(db: &mut Database, files: &[(&str, Option<&str>)]) -> usize {
     let took = db.migrate_cut(&track(files), &Goal::Head, Cut::Never).await;
     took.unwrap()
 }
@@ -148,14 +148,14 @@ async fn messages(db: &Database, files: &[(&str, Option<&str>)]) -> usize {
 async fn where_everything_is_innodb_the_question_costs_no_message() {
     for (engine, expected) in [("InnoDB", MESSAGES), ("MyISAM", MESSAGES + 4)] {
         // A database that nobody has had: a lock that is not free yet costs a message too.
-        let Some(db) = Database::create().await else {
+        let Some(mut db) = Database::create().await else {
             return;
         };
         let make = format!("CREATE TABLE a (n INT) ENGINE={engine};\nCREATE TABLE b (n INT);\n");
         let rows = "INSERT INTO a VALUES (1);\nINSERT INTO b VALUES (1);\nALTER TABLE b ADD m INT;\n\
                     UPDATE b SET m = 1;\nINSERT INTO a VALUES (2);\n";
         assert_eq!(
-            messages(&db, &[(&make, None), (rows, None)]).await,
+            messages(&mut db, &[(&make, None), (rows, None)]).await,
             expected,
             "{engine}"
         );

@@ -155,7 +155,9 @@ impl Database {
     }
 
     /// Migrates over a connection that is cut; returns how many messages it took, or `None` if it broke.
-    pub(super) async fn migrate_cut(&self, files: &Track, goal: &Goal, cut: Cut) -> Option<usize> {
+    pub(super) async fn migrate_cut(&mut self, files: &Track, goal: &Goal, cut: Cut) -> Option<usize> {
+        // A lock that is not free yet costs more messages.
+        self.alone().await;
         let server = (self.server.host.clone(), self.server.port);
         let proxy = Proxy::start("127.0.0.1:0", server, cut).await;
         let mut address = self.network();

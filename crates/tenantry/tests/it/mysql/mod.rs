@@ -14,4 +14,5 @@ mod proxy;
 mod resumed;
 mod session;
 mod strings;
+mod triggers;
 mod values;

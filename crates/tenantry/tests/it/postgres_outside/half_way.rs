@@ -130,6 +130,26 @@ async fn what_a_reindex_left_half_made_is_removed() {
 }
 
 #[tokio::test]
+async fn what_somebody_elses_reindex_left_behind_stays() {
+    let Some(database) = fresh_with_table().await else {
+        return;
+    };
+    let reindex = format!("{OUTSIDE}REINDEX SCHEMA CONCURRENTLY public;\n");
+    let track = Arc::new(track(&[TABLE, INDEX, ("3_reindex.sql", &reindex)]));
+    to_head(&database, &super::track(&[TABLE, INDEX])).await.unwrap();
+    database.query("CREATE TABLE theirs (n int)").await;
+    database.query("CREATE INDEX theirs_n ON theirs (n)").await;
+    database.query("CREATE INDEX theirs_n_ccnew ON theirs (n)").await;
+    let invalid = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'theirs_n_ccnew'::regclass";
+    database.query(invalid).await;
+    kill_in(&database, &track, OLD_SNAPSHOT, "REINDEX").await;
+    to_head(&database, &track).await.unwrap();
+    let theirs = "SELECT count(*) FROM pg_class WHERE relname = 'theirs_n_ccnew'";
+    assert_eq!(database.one(theirs).await, "1");
+    assert_eq!(database.one(PHASES).await, "1 done, 2 done, 3 done");
+}
+
+#[tokio::test]
 async fn a_refused_statement_of_one_transaction_leaves_nothing_to_decide() {
     let Some(database) = fresh_with_table().await else {
         return;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tenantry::engine::{ApplyError, StateAfter};
+use tenantry::engine::{ApplyError, StateAfter, TakenUp};
 use tenantry::history::Phase;
 use tenantry::migration::{Directives, OnResume, Script, Track};
 use tenantry::plan::Goal;
@@ -87,13 +87,14 @@ async fn killed_in_the_second_file(bench: &Bench, files: &Track) {
     assert_eq!(phases, [Phase::Done, Phase::Running]);
 }
 
+/// Would insert rows without end.
+const ENDLESS: &str = "INSERT INTO customers (name) \
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 'x' FROM n";
+
 #[tokio::test]
 async fn what_may_not_be_repeated_is_ambiguous_after_a_kill() {
     let bench = Bench::new();
-    let endless =
-        "INSERT INTO customers (name) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-        SELECT 'x' FROM n";
-    let files = track_with(vec![(script(CUSTOMERS), None), (outside(endless), None)]);
+    let files = track_with(vec![(script(CUSTOMERS), None), (outside(ENDLESS), None)]);
     killed_in_the_second_file(&bench, &files).await;
     let short = || outside("INSERT INTO customers (name) VALUES ('x')");
     let files = track_with(vec![(script(CUSTOMERS), None), (short(), None)]);
@@ -117,6 +118,66 @@ async fn what_may_not_be_repeated_is_ambiguous_after_a_kill() {
     let files = track_with(vec![(script(CUSTOMERS), None), (again, None)]);
     bench.apply(&files).await.unwrap();
     assert_eq!(bench.number("SELECT count(*) FROM customers"), 1);
+}
+
+#[tokio::test]
+async fn what_was_cut_off_is_settled_by_the_files_own_query() {
+    let has_rows = "SELECT count(*) FROM customers";
+    for (query, before, after) in [
+        // Not there: it runs again. There: it does not.
+        (has_rows, 0, 1),
+        (has_rows, 1, 1),
+        // No row, NULL and a text that is no number are not true.
+        ("SELECT 1 FROM customers WHERE name = 'nobody'", 1, 2),
+        ("SELECT max(name) FROM customers", 1, 2),
+        ("SELECT NULL", 0, 1),
+        ("SELECT '1'", 0, 0),
+        ("SELECT 0.5", 0, 0),
+    ] {
+        let bench = Bench::new();
+        let files = |text: &str| {
+            let mut second = outside(text);
+            second.directives.verify = Some(query.to_owned());
+            track_with(vec![(script(CUSTOMERS), None), (second, None)])
+        };
+        killed_in_the_second_file(&bench, &files(ENDLESS)).await;
+        for _ in 0..before {
+            bench.execute("INSERT INTO customers (name) VALUES ('x')");
+        }
+        let files = files("INSERT INTO customers (name) VALUES ('x')");
+        let next = unit(&files, &bench.history().await, &Goal::Head);
+        let mut session = bench.open().await;
+        let open = session.open_statement(&next).await.unwrap();
+        assert!(open.is_none(), "{query}: nobody has to decide");
+        drop(session);
+        let recorded = bench.apply(&files).await.unwrap();
+        let how = if before == after {
+            TakenUp::Adopted
+        } else {
+            TakenUp::Resumed
+        };
+        assert_eq!(recorded[0].taken_up, Some(how), "{query}");
+        assert_eq!(bench.number(has_rows), after, "{query}");
+        let history = bench.history().await;
+        assert!(history.rows.iter().all(|row| row.phase == Phase::Done), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_fails_leaves_the_step_half_way_and_the_file_as_it_is() {
+    let bench = Bench::new();
+    let mut second = outside(ENDLESS);
+    second.directives.verify = Some("SELECT count(*) FROM nowhere".to_owned());
+    let files = track_with(vec![(script(CUSTOMERS), None), (second, None)]);
+    killed_in_the_second_file(&bench, &files).await;
+    let before = std::fs::read(bench.path()).unwrap();
+    let error = bench.apply(&files).await.unwrap_err();
+    let ApplyError::Statement { state, source, .. } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(state, StateAfter::HalfWay { done: 0 });
+    assert!(source.message.contains("nowhere"), "{source:?}");
+    assert_eq!(std::fs::read(bench.path()).unwrap(), before);
 }
 
 /// Counts for a while without needing a lock that a reader has.

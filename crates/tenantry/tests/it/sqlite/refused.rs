@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use tenantry::engine::{self, Address, ApplyError, SessionError, SqliteAddress};
 
-use super::{Bench, CUSTOMERS, reason, track};
+use super::{Bench, CUSTOMERS, VAT, reason, track};
 
 #[tokio::test]
 async fn a_missing_file_is_no_database() {
@@ -108,6 +108,66 @@ async fn a_newer_layout_of_our_tables_is_refused() {
     bench.execute("UPDATE _tenantry_meta SET format = 99");
     let error = bench.try_open().await.err().unwrap();
     assert!(reason(&error).contains("format 99"), "{error:?}");
+}
+
+/// Rows without end, in the columns that are given.
+fn endless(columns: &str) -> String {
+    format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT {columns} FROM n WHERE i < 0"
+    )
+}
+
+/// Opens the file to change and to read it; both must refuse the history, and leave the file as it is.
+async fn is_damaged(bench: &Bench, says: &str) {
+    let before = std::fs::read(bench.path()).unwrap();
+    let opened = bench.try_open().await.err();
+    let read = engine::read(&bench.address(), &bench.options).await.err();
+    for error in [opened, read] {
+        let Some(SessionError::HistoryDamaged { reason }) = error else {
+            panic!("{error:?}");
+        };
+        assert!(reason.contains(says), "{reason}");
+    }
+    assert_eq!(std::fs::read(bench.path()).unwrap(), before);
+}
+
+#[tokio::test]
+async fn an_endless_view_in_the_place_of_one_of_our_tables_is_not_asked() {
+    for table in ["_tenantry_meta", "_tenantry_history"] {
+        let bench = Bench::new();
+        bench.apply(&track(&[CUSTOMERS])).await.unwrap();
+        let columns: Vec<String> = {
+            let connection = rusqlite::Connection::open(bench.path()).unwrap();
+            let statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            let names = statement.column_names();
+            names.iter().map(|name| format!("i AS {name}")).collect()
+        };
+        let view = endless(&columns.join(", "));
+        bench.execute(&format!("DROP TABLE {table}; CREATE VIEW {table} AS {view}"));
+        is_damaged(&bench, "a view stands in the place of").await;
+    }
+}
+
+#[tokio::test]
+async fn a_trigger_on_our_tables_does_not_fire() {
+    for table in ["_tenantry_meta", "_tenantry_history"] {
+        let bench = Bench::new();
+        bench.apply(&track(&[CUSTOMERS])).await.unwrap();
+        for event in ["INSERT", "UPDATE"] {
+            let body = endless("i");
+            bench.execute(&format!(
+                "CREATE TRIGGER of_{event} BEFORE {event} ON {table} BEGIN SELECT i FROM ({body}); END"
+            ));
+        }
+        let before = std::fs::read(bench.path()).unwrap();
+        let error = bench.apply(&track(&[CUSTOMERS, VAT])).await.unwrap_err();
+        let ApplyError::Session { commit_sent, source } = &error else {
+            panic!("{error:?}");
+        };
+        assert!(!commit_sent);
+        assert!(matches!(source, SessionError::HistoryDamaged { .. }), "{error:?}");
+        assert_eq!(std::fs::read(bench.path()).unwrap(), before);
+    }
 }
 
 #[tokio::test]
