@@ -5,7 +5,7 @@ use std::time::Instant;
 use tenantry::engine::Engine;
 use tenantry::faults::Point;
 
-use crate::fleet::{DEPLOY, Fleet, KINDS, LARGE, NO_SERVER, SHARE, SMALL, TENANTS, points_of};
+use crate::fleet::{Fleet, KINDS, LARGE, NO_SERVER, SHARE, SMALL, TENANTS, points_of};
 use crate::row::Row;
 use crate::say;
 use crate::track::Kind;
@@ -53,14 +53,15 @@ fn die_on_the_way_back(row: &mut Row, engine: Engine, kinds: &'static [Kind], po
     let begin = Instant::now();
     for point in points {
         let begin = Instant::now();
-        fleet.platform.ends(0, &DEPLOY);
+        fleet.deploys();
         for kill in 0..row.wanted() {
-            dies_at(&fleet, *point, kill);
+            dies_at(&mut fleet, *point, kill);
             row.count(1, 1);
         }
         fleet.finishes(*point, begin);
     }
     fleet.nothing_is_left_to_do();
+    row.took_up(fleet.taken_up);
     say(&format!(
         "{engine}: {} steps back in {:?}",
         points.len(),
@@ -69,9 +70,9 @@ fn die_on_the_way_back(row: &mut Row, engine: Engine, kinds: &'static [Kind], po
 }
 
 /// Lets a deployer die at a point of the way back; each goes on where the one before it died.
-fn dies_at(fleet: &Fleet, point: Point, kill: usize) {
+fn dies_at(fleet: &mut Fleet, point: Point, kill: usize) {
     if point == Point::MysqlTakenUp {
-        fleet.platform.ends(0, &DEPLOY);
+        fleet.deploys();
         dies(fleet, Point::MysqlObjectsAnswered, 1);
         dies(fleet, point, 1);
     } else {
@@ -79,7 +80,7 @@ fn dies_at(fleet: &Fleet, point: Point, kill: usize) {
     }
 }
 
-fn dies(fleet: &Fleet, point: Point, passing: usize) {
+fn dies(fleet: &mut Fleet, point: Point, passing: usize) {
     let confirm = format!("{} tenants", TENANTS.len());
     let whom = ["migrate", "rollback", "--all-tenants", "-j", "3"];
     let back = [&whom[..], &["--to", "1", "--confirm", &confirm]].concat();
@@ -89,7 +90,7 @@ fn dies(fleet: &Fleet, point: Point, passing: usize) {
     }
     // Everything had been taken back before, or that of one tenant: the confirmation counts the others.
     assert!(matches!(end.code, Some(0 | 40)), "{}: {}", point.name(), end.said);
-    fleet.platform.ends(0, &DEPLOY);
+    fleet.deploys();
     let end = fleet.killed_at(point, 1, &back);
     assert!(end.killed, "nobody came to {}: {}", point.name(), end.said);
 }

@@ -1,11 +1,14 @@
 //! Deployers that carry faults: how they are started, frozen and woken up, and how they ended.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Output};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use crate::platform::Platform;
+use crate::taken_up::TakenUp;
 
 /// How long a deployer may take to come to the place where it freezes.
 const FROZEN_WITHIN: Duration = Duration::from_secs(30);
@@ -19,6 +22,8 @@ pub(crate) struct End {
     pub(crate) killed: bool,
     /// What it said on stderr.
     pub(crate) said: String,
+    /// What it took up, if it was told to tell each migration.
+    pub(crate) taken_up: TakenUp,
 }
 
 impl From<Output> for End {
@@ -27,6 +32,7 @@ impl From<Output> for End {
             code: output.status.code(),
             killed: output.status.signal() == Some(9),
             said: String::from_utf8_lossy(&output.stderr).into_owned(),
+            taken_up: TakenUp::in_stream(&output.stdout),
         }
     }
 }
@@ -70,11 +76,39 @@ fn is_stopped(child: &Child) -> bool {
     state.is_some_and(|rest| rest.starts_with('T'))
 }
 
-/// Wakes a frozen deployer up and waits for its end.
-pub(crate) fn thaw(child: Child) -> End {
+/// Wakes a frozen deployer up.
+pub(crate) fn wake(child: &Child) {
     let status = Command::new("kill")
         .args(["-CONT", &child.id().to_string()])
         .status();
     assert!(status.unwrap().success());
+}
+
+/// Wakes a frozen deployer up and waits for its end.
+pub(crate) fn thaw(child: Child) -> End {
+    wake(&child);
     end(child)
+}
+
+/// Waits until a deployer says something on stderr, and kills it then; fails if it does not in time.
+pub(crate) fn says_within(mut child: Child, what: &str, limit: Duration) {
+    let told = BufReader::new(child.stderr.take().unwrap());
+    let (line, lines) = channel();
+    let reading = std::thread::spawn(move || {
+        told.lines()
+            .map_while(Result::ok)
+            .take_while(|said| line.send(said.clone()).is_ok())
+            .count()
+    });
+    let begin = Instant::now();
+    let mut is_said = false;
+    let mut said = Vec::new();
+    while !is_said && let Ok(line) = lines.recv_timeout(limit.saturating_sub(begin.elapsed())) {
+        is_said = line.contains(what);
+        said.push(line);
+    }
+    child.kill().unwrap();
+    drop(child.wait_with_output().unwrap());
+    reading.join().unwrap();
+    assert!(is_said, "nobody said `{what}` in {limit:?}: {said:?}");
 }

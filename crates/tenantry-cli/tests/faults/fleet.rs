@@ -8,6 +8,7 @@ use tenantry::faults::Point;
 use crate::deployer::{End, run};
 use crate::platform::Platform;
 use crate::row::Share;
+use crate::taken_up::TakenUp;
 use crate::track::{Kind, Tracks};
 use crate::{invariants, say};
 
@@ -55,6 +56,8 @@ pub(crate) struct Fleet {
     pub(crate) tracks: Tracks,
     /// How many kinds of migrations take turns.
     pub(crate) kinds: usize,
+    /// What was taken up so far.
+    pub(crate) taken_up: TakenUp,
 }
 
 impl Fleet {
@@ -66,17 +69,31 @@ impl Fleet {
             databases: TENANTS.iter().map(|tenant| platform.database(tenant)).collect(),
             tracks: Tracks::of(engine, kinds),
             kinds: kinds.len(),
+            taken_up: TakenUp::default(),
             platform,
         })
     }
 
-    pub(crate) fn killed_at(&self, point: Point, passing: usize, words: &[&str]) -> End {
-        run(&self.platform, words, &format!("kill={}:{passing}", point.name()))
+    pub(crate) fn killed_at(&mut self, point: Point, passing: usize, words: &[&str]) -> End {
+        let words = [words, &["--ndjson"]].concat();
+        let end = run(
+            &self.platform,
+            &words,
+            &format!("kill={}:{passing}", point.name()),
+        );
+        self.taken_up += end.taken_up;
+        end
+    }
+
+    /// A plain run comes to its end.
+    pub(crate) fn deploys(&mut self) {
+        let answer = self.platform.json(0, &DEPLOY);
+        self.taken_up += TakenUp::in_answer(&answer);
     }
 
     /// One plain run, and everything must be there once. Prints how long it took since a moment.
-    pub(crate) fn finishes(&self, point: Point, since: Instant) {
-        self.platform.ends(0, &DEPLOY);
+    pub(crate) fn finishes(&mut self, point: Point, since: Instant) {
+        self.deploys();
         invariants::hold(&self.platform, &self.databases, &self.tracks);
         say(&format!(
             "{}: {:<28} {:>5.1} s",

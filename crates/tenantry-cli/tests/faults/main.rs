@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod back;
+mod clocks;
 #[expect(dead_code, reason = "the library's tests need more of it than we do")]
 #[cfg(test)]
 #[path = "../../../tenantry/tests/it/database.rs"]
@@ -24,6 +25,13 @@ mod matrix;
 mod output;
 #[expect(
     dead_code,
+    clippy::print_stdout,
+    reason = "the other tests of the command need more of it than we do, and a skip is printed"
+)]
+#[path = "../cli/own_server.rs"]
+mod own_server;
+#[expect(
+    dead_code,
     reason = "the other tests of the command need more of it than we do"
 )]
 #[path = "../cli/platform.rs"]
@@ -37,9 +45,14 @@ mod platform;
 mod row;
 mod scenes;
 mod seeds;
+mod servers;
+#[path = "../cli/kill/taken_up.rs"]
+mod taken_up;
+mod told;
 #[expect(dead_code, reason = "the kill loop needs more of it than we do")]
 #[path = "../cli/kill/track.rs"]
 mod track;
+mod wire;
 mod words;
 
 use std::io::Write as _;

@@ -65,6 +65,7 @@ fn die_at_points(row: &mut Row, engine: Engine, kinds: &'static [Kind], points: 
         fleet.finishes(*point, begin);
     }
     fleet.nothing_is_left_to_do();
+    row.took_up(fleet.taken_up);
     say(&format!(
         "{engine}: {} steps in {:?}",
         points.len(),
@@ -121,7 +122,7 @@ fn needs_one_target(point: Point) -> bool {
 }
 
 /// Leaves behind what a point is about.
-fn prepare(fleet: &Fleet, point: Point) {
+fn prepare(fleet: &mut Fleet, point: Point) {
     if point == Point::SqliteTablesMade {
         // A file of ours is made with both tables in it, one of somebody else is not.
         for table in ["_tenantry_meta", "_tenantry_history"] {

@@ -10,22 +10,26 @@ use tenantry::engine::{Address, Engine, NetworkAddress};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::deployer::{End, end, frozen, run, thaw, with_faults};
+use crate::deployer::{End, end, frozen, run, thaw, wake, with_faults};
 use crate::fleet::leave_half_made;
+use crate::own_server::OwnServer;
 use crate::platform::Platform;
 use crate::track::{Kind, Tracks};
+use crate::wire::Wire;
 use crate::{database, invariants};
 
-const DEPLOY: [&str; 4] = ["migrate", "all-tenants", "-j", "1"];
+pub(crate) const DEPLOY: [&str; 4] = ["migrate", "all-tenants", "-j", "1"];
 const ACME: [&str; 3] = ["migrate", "tenant", "acme"];
 /// How long to wait for something that the other side does at once.
 const SOON: Duration = Duration::from_secs(20);
 
 /// One platform on which a scene is played, first without the defect and then with it.
 pub(crate) struct Stage {
-    platform: Platform,
-    databases: Vec<String>,
-    tracks: Tracks,
+    pub(crate) platform: Platform,
+    pub(crate) databases: Vec<String>,
+    pub(crate) tracks: Tracks,
+    /// Between us and a tenant's server, where a scene has asked for it.
+    pub(crate) wire: Option<Wire>,
 }
 
 impl Stage {
@@ -41,14 +45,39 @@ impl Stage {
             databases: tenants.iter().map(|tenant| platform.database(tenant)).collect(),
             tracks: Tracks::of(engine, kinds),
             platform,
+            wire: None,
         })
     }
 
-    fn grow(&mut self, count: u32) {
+    /// The same with the tenant on a server of its own, apart from the registry.
+    pub(crate) fn set_on(server: &OwnServer, kinds: &'static [Kind]) -> Option<Self> {
+        let mut platform = Platform::initialised(server.engine())?;
+        platform.ends(0, &["migrate", "central"]);
+        platform.server = Some(server.place());
+        platform.add_server();
+        platform.write("migrations/tenant/001_base.sql", &Tracks::base());
+        platform.ends(0, &["tenant", "create", "acme"]);
+        Some(Self {
+            databases: vec![platform.database("acme")],
+            tracks: Tracks::of(platform.engine, kinds),
+            platform,
+            wire: None,
+        })
+    }
+
+    /// Adds a second tenant, unless there are two.
+    pub(crate) fn add_second(&mut self) {
+        if self.databases.len() < 2 {
+            self.platform.ends(0, &["tenant", "create", "globex"]);
+            self.databases.push(self.platform.database("globex"));
+        }
+    }
+
+    pub(crate) fn grow(&mut self, count: u32) {
         self.tracks.grow(&self.platform, count);
     }
 
-    fn acme(&self) -> &str {
+    pub(crate) fn acme(&self) -> &str {
         &self.databases[0]
     }
 
@@ -60,26 +89,26 @@ impl Stage {
     }
 
     /// One plain run, and everything must be there once.
-    fn finishes(&self, seed: &str) {
+    pub(crate) fn finishes(&self, seed: &str) {
         let end = run(&self.platform, &DEPLOY, seed);
         assert_eq!(end.code, Some(0), "the plain run failed: {}", end.said);
         invariants::hold(&self.platform, &self.databases, &self.tracks);
     }
 
     /// Green means green: who ends well has done everything that it was asked for.
-    fn is_right(&self, end: &End, databases: &[String]) {
+    pub(crate) fn is_right(&self, end: &End, databases: &[String]) {
         if end.code == Some(0) {
             invariants::hold(&self.platform, databases, &self.tracks);
         }
     }
 
-    fn dies(&self, seed: &str, point: &str) {
+    pub(crate) fn dies(&self, seed: &str, point: &str) {
         let end = run(&self.platform, &DEPLOY, &both(seed, "kill", point));
         assert!(end.killed, "nobody came to {point}: {}", end.said);
     }
 }
 
-fn both(seed: &str, act: &str, point: &str) -> String {
+pub(crate) fn both(seed: &str, act: &str, point: &str) -> String {
     format!("{seed};{act}={point}")
 }
 
@@ -147,6 +176,52 @@ pub(crate) fn two_deployers(stage: &mut Stage, seed: &str) {
     let first = thaw(first);
     assert_eq!(first.code, Some(0), "the first deployer failed: {}", first.said);
     stage.is_right(&second, &stage.databases);
+    stage.finishes(seed);
+}
+
+/// A second deployer comes to the lock while the first one makes an index and waits for a writer; what the second
+/// one asks for the lock with must not be older than the index is.
+pub(crate) fn waits_beside_an_index(stage: &mut Stage, seed: &str) {
+    stage.grow(1);
+    let second = frozen(&mut with_faults(
+        &stage.platform,
+        &DEPLOY,
+        &both(seed, "freeze", "postgres.lock_given_up"),
+    ));
+    let held = Held::postgres(stage, "BEGIN; LOCK TABLE effects IN ROW EXCLUSIVE MODE");
+    let first = with_faults(&stage.platform, &DEPLOY, seed).spawn().unwrap();
+    let sessions = |what: &str| {
+        let count = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND {what}",
+            stage.acme()
+        );
+        stage.platform.one("postgres", &count)
+    };
+    until(|| sessions("wait_event = 'virtualxid'") == "1");
+    wake(&second);
+    let asked = "query LIKE '%advisory_lock%' AND query NOT LIKE '%xact%'";
+    until(|| {
+        sessions(&format!(
+            "{asked} AND (state = 'idle' OR wait_event = 'advisory')"
+        )) == "1"
+    });
+    drop(held);
+    let ended = [end(first), end(second)];
+    stage
+        .platform
+        .has_no_session_within(SOON, std::slice::from_ref(&stage.databases[0]));
+    let deadlocks = format!(
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = '{}'",
+        stage.acme()
+    );
+    assert_eq!(
+        stage.platform.one("postgres", &deadlocks),
+        "0",
+        "deadlocks: {ended:?}"
+    );
+    for ended in ended {
+        assert_eq!(ended.code, Some(0), "a deployer failed: {}", ended.said);
+    }
     stage.finishes(seed);
 }
 
@@ -279,7 +354,7 @@ pub(crate) fn another_goes_on(stage: &mut Stage, seed: &str) {
 }
 
 /// Looks again and again until something is so.
-fn until(mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < SOON, "it did not come to that");
@@ -288,13 +363,13 @@ fn until(mut is_so: impl FnMut() -> bool) {
 }
 
 /// What somebody else holds in acme's database, until this is dropped.
-struct Held {
+pub(crate) struct Held {
     _connection: Box<dyn Any>,
     _runtime: Runtime,
 }
 
 impl Held {
-    fn postgres(stage: &Stage, sql: &str) -> Self {
+    pub(crate) fn postgres(stage: &Stage, sql: &str) -> Self {
         let (runtime, address) = (runtime(), stage.network());
         let mut tasks = JoinSet::new();
         let client = runtime.block_on(async {

@@ -6,9 +6,9 @@ use std::time::Instant;
 use tenantry::engine::Engine;
 use tenantry::faults::Seed;
 
-use crate::say;
 use crate::scenes::{self, Stage};
 use crate::track::Kind;
+use crate::{clocks, marks, say};
 
 #[test]
 fn on_postgres_every_defect_is_caught() {
@@ -27,7 +27,8 @@ fn on_sqlite_every_defect_is_caught() {
 
 /// How a defect is caught.
 struct Case {
-    engine: Engine,
+    /// Where it is played.
+    engines: Vec<Engine>,
     /// The migrations that it is about.
     kinds: &'static [Kind],
     scene: fn(&mut Stage, &str),
@@ -42,10 +43,24 @@ fn case(
     caught_by: &'static str,
 ) -> Case {
     Case {
-        engine,
+        engines: vec![engine],
         kinds,
         scene,
         caught_by,
+    }
+}
+
+/// A defect of a clock, which is the same for every server.
+fn clock(scene: fn(&mut Stage, &str), caught_by: &'static str) -> Case {
+    case(Engine::Postgres, &[Kind::Rows], scene, caught_by)
+}
+
+impl Case {
+    fn on(self, engines: &[Engine]) -> Self {
+        Self {
+            engines: engines.to_vec(),
+            ..self
+        }
     }
 }
 
@@ -66,6 +81,7 @@ fn case_of(seed: Seed) -> Case {
             scenes::two_deployers,
             "the first deployer failed",
         ),
+        Seed::PostgresLockWaitedFor => case(Postgres, INDEX, scenes::waits_beside_an_index, "deadlocks"),
         Seed::PostgresLostCommitAssumed => case(Postgres, ROWS, scenes::its_session_is_killed, ": effects"),
         Seed::PostgresNoIntent => case(
             Postgres,
@@ -97,6 +113,14 @@ fn case_of(seed: Seed) -> Case {
         Seed::SqliteBusyCommitIgnored => case(Sqlite, ROWS, scenes::a_reader_delays_the_commit, ": effects"),
         Seed::SqliteFileNotChecked => case(Sqlite, ROWS, scenes::the_file_is_replaced, ": effects"),
         Seed::IdentityNotChecked => case(Sqlite, ROWS, scenes::two_databases_are_swapped, ": effects"),
+        Seed::OpeningWithoutEnd => {
+            clock(clocks::nobody_answers, "nobody said `RETRY`").on(&[Postgres, MySql])
+        }
+        Seed::SilenceBorne => clock(clocks::its_server_falls_silent, "nobody said `RETRY`"),
+        Seed::TargetTimeIgnored => clock(clocks::its_time_is_up, "nobody said `target_timeout`"),
+        Seed::MarkNotCommitted => {
+            case(Sqlite, ROWS, marks::dies_behind_its_commit, "amend.committed").on(&Engine::ALL)
+        }
         Seed::RegistryAppliedInAdvance => case(Sqlite, ROWS, scenes::another_goes_on, ": effects"),
     }
 }
@@ -105,7 +129,7 @@ fn catch_every_defect(engine: Engine) {
     let mut wrong = Vec::new();
     for seed in Seed::ALL {
         let case = case_of(*seed);
-        if case.engine != engine {
+        if !case.engines.contains(&engine) {
             continue;
         }
         let begin = Instant::now();
@@ -131,7 +155,7 @@ fn catch_every_defect(engine: Engine) {
 }
 
 /// Returns what a check says that fails; `None` if all hold.
-fn violation(check: impl FnOnce()) -> Option<String> {
+pub(crate) fn violation(check: impl FnOnce()) -> Option<String> {
     let caught = catch_unwind(AssertUnwindSafe(check)).err()?;
     let text = caught.downcast_ref::<String>().cloned();
     text.or_else(|| caught.downcast_ref::<&str>().map(|text| (*text).to_owned()))

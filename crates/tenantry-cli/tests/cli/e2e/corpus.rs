@@ -3,6 +3,9 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::Value;
 use tenantry::engine::Engine;
@@ -10,6 +13,7 @@ use tenantry::engine::Engine::{MySql, Postgres, Sqlite};
 
 use super::histories::snapshot;
 use super::{THINGS, on_each_engine};
+use crate::only_json;
 use crate::platform::Platform;
 
 on_each_engine!(
@@ -172,6 +176,7 @@ fn a_file_whose_name_or_kind_is_wrong_is_refused(engine: Engine) {
     let Some(platform) = acme(engine) else { return };
     let folder = platform.path("migrations/tenant");
     let long = format!("002_{}.sql", "x".repeat(240));
+    let too_long = format!("002_{}.sql", "x".repeat(181));
     for (row, name, code) in [
         ("B15", "001_other.sql", "TN-3004"),
         ("B16", "1_things.sql", "TN-3004"),
@@ -183,6 +188,7 @@ fn a_file_whose_name_or_kind_is_wrong_is_refused(engine: Engine) {
         ("B19", "9223372036854775808_a.sql", "TN-3020"),
         ("B20", "002_a\u{1b}[31m.sql", "TN-3021"),
         ("B20", &long, "TN-3021"),
+        ("B20", &too_long, "TN-3021"),
     ] {
         fs::write(folder.join(name), "SELECT 1").unwrap();
         let refused = is_refused(&platform, row, code);
@@ -236,9 +242,73 @@ fn what_looks_wrong_and_is_right_runs(engine: Engine) {
              UPDATE things SET name = CASE WHEN id = 1 THEN 'x;' ELSE name END; SELECT 1; END;\n"
         }
     };
-    platform.write("migrations/tenant/002_inside.sql", inside);
+    // B20: the longest name that is taken is stored as it is.
+    let name = "x".repeat(180);
+    platform.write(&format!("migrations/tenant/002_{name}.sql"), inside);
     assert_eq!(platform.json(0, &["migrate", "all-tenants"])["applied"], 1);
     let acme = platform.database("acme");
+    let stored = "SELECT name FROM _tenantry_history WHERE version = 2";
+    assert_eq!(platform.one(&acme, stored), name);
     let third = "SELECT name FROM things WHERE name = 'a;b'";
     assert_eq!(platform.one(&acme, third), "a;b");
+}
+
+/// B26: a million statements, in memory that does not grow with what they are.
+#[test]
+fn a_million_statements_run_in_bounded_memory() {
+    let platform = acme(Sqlite).unwrap();
+    let many = "SELECT 1;\n".repeat(999_999) + "INSERT INTO things VALUES (3, 'c');\n";
+    platform.write("migrations/tenant/002_many.sql", &many);
+    let run = platform.command(&["migrate", "all-tenants", "--json"]);
+    let mut command = Command::new("sh");
+    // In KiB, of address space: the stacks of threads count as a whole.
+    command.args(["-c", "ulimit -v 786432; exec \"$0\" \"$@\""]);
+    command.arg(run.get_program()).args(run.get_args());
+    command
+        .current_dir(platform.path(""))
+        .env_clear()
+        .env("MALLOC_ARENA_MAX", "2");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(only_json(&output)["applied"], 1);
+    let acme = platform.database("acme");
+    let row =
+        "SELECT h.name || ' ' || total_stmts FROM _tenantry_history h, things WHERE version = 2 AND id = 3";
+    assert_eq!(platform.one(&acme, row), "many 1000000");
+}
+
+/// Ends a thread that writes, when a check failed too.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// B27: a file of 40 MB to which somebody adds and takes away all the time.
+#[test]
+fn a_file_that_changes_while_it_is_read_is_refused() {
+    let platform = acme(Sqlite).unwrap();
+    let text = format!("SELECT 1; -- {}", "x".repeat(40 << 20));
+    platform.write("migrations/tenant/002_growing.sql", &text);
+    let file = platform.path("migrations/tenant/002_growing.sql");
+    let file = fs::OpenOptions::new().write(true).open(file).unwrap();
+    let length = text.len() as u64;
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _over = Over(&is_over);
+        scope.spawn(|| {
+            for more in (0..100).cycle() {
+                file.set_len(length + more).unwrap();
+                if is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+        });
+        let refused = is_refused(&platform, "B27", "TN-3029");
+        assert_eq!(refused["file"], "migrations/tenant/002_growing.sql", "{refused}");
+    });
+    file.set_len(length).unwrap();
+    assert_eq!(platform.json(0, &["migrate", "all-tenants"])["applied"], 1);
 }

@@ -1,6 +1,6 @@
 //! A COMMIT that a reader delays gives way: other readers are served, and the migration comes later (SQLite).
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,37 +14,79 @@ use crate::platform::Platform;
 
 const NEXT: (&str, &str) = ("002_next.sql", "INSERT INTO things VALUES (3, 'c');\n");
 
-/// Another program that is in the middle of a read transaction.
+/// Names the file to a process of ours that is to be the reader; unset in the tests themselves.
+const TO_READ: &str = "TENANTRY_TEST_TO_READ";
+
+/// Another process that is in the middle of a read transaction. One of this process would lose its lock to the next
+/// connection that is closed here.
 struct Reader(Child);
 
 impl Reader {
-    /// Begins; `None`, printed, without the `sqlite3` program. Readers of this process would share its lock.
-    fn begin(file: &Path) -> Option<Self> {
-        let program = Command::new("sqlite3")
-            .arg(file)
+    /// Begins: this test program once more, as [`a_reader_keeps_every_commit_waiting`].
+    fn begin(file: &Path) -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "e2e::delayed::a_reader_keeps_every_commit_waiting"])
+            .arg("--nocapture")
+            .env(TO_READ, file)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(mut program) = program else {
-            println!("skipped: there is no sqlite3 program");
-            return None;
-        };
-        let begin = b"BEGIN; SELECT count(*) FROM things;\n";
-        program.stdin.as_mut().unwrap().write_all(begin).unwrap();
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut answer = String::new();
-        let mut told = BufReader::new(program.stdout.as_mut().unwrap());
+        let mut told = BufReader::new(process.stderr.as_mut().unwrap());
         told.read_line(&mut answer).unwrap();
         assert_eq!(answer, "2\n");
-        Some(Self(program))
+        Self(process)
+    }
+
+    /// Reads in this process, tells what it saw, and stays so until its input ends.
+    fn be(file: &Path) {
+        let mut connection = rusqlite::Connection::open(file).unwrap();
+        let reading = connection.transaction().unwrap();
+        let count = "SELECT count(*) FROM things";
+        let things: i64 = reading.query_row(count, [], |row| row.get(0)).unwrap();
+        eprintln!("{things}");
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
+    }
+
+    /// Returns the name that Linux has for its program.
+    fn name(&self) -> String {
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", self.0.id()));
+        name.unwrap().trim().to_owned()
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        // The end of its input is the end of the program.
+        // The end of its input is the end of the process.
         drop(self.0.stdin.take());
         self.0.wait().unwrap();
     }
+}
+
+/// Also what a process of ours runs that is to be the reader.
+#[test]
+fn a_reader_keeps_every_commit_waiting() {
+    if let Some(file) = std::env::var_os(TO_READ) {
+        return Reader::be(Path::new(&file));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("things");
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection.busy_timeout(Duration::ZERO).unwrap();
+    connection
+        .execute_batch("CREATE TABLE things (id); INSERT INTO things VALUES (1), (2)")
+        .unwrap();
+    let insert = || connection.execute("INSERT INTO things VALUES (3)", []);
+    let reader = Reader::begin(&file);
+    let refused = insert().unwrap_err();
+    assert_eq!(
+        refused.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy)
+    );
+    drop(reader);
+    assert_eq!(insert(), Ok(1));
 }
 
 /// A platform with `acme`'s file, on which version 2 is pending.
@@ -90,9 +132,7 @@ fn ended(child: Child, exit: i32) -> Value {
 #[test]
 fn while_one_reader_delays_a_commit_the_others_are_served() {
     let (platform, file) = platform();
-    let Some(reader) = Reader::begin(&file) else {
-        return;
-    };
+    let reader = Reader::begin(&file);
     let mut run = start(&platform, &["migrate", "all-tenants", "--json"]);
     let (served, refused) = read_during(&mut run, &file);
     let report = ended(run, 20);
@@ -111,8 +151,9 @@ fn while_one_reader_delays_a_commit_the_others_are_served() {
     if cfg!(target_os = "linux") {
         assert_eq!(error["blocked_by"][0]["pid"], reader.0.id(), "{report}");
         let holder = &error["blocked_by"][0];
-        assert_eq!(holder["application"], "sqlite3", "{report}");
-        assert!(holder["from"].as_str().unwrap().ends_with("/sqlite3"), "{report}");
+        assert_eq!(holder["application"], reader.name(), "{report}");
+        let program = std::env::current_exe().unwrap();
+        assert_eq!(holder["from"], program.to_str().unwrap(), "{report}");
         assert_eq!(holder["state"], "sleeping", "{report}");
     }
     drop(reader);
@@ -126,9 +167,7 @@ fn while_one_reader_delays_a_commit_the_others_are_served() {
 #[test]
 fn a_declaration_that_a_reader_delays_lets_the_others_in() {
     let (platform, file) = platform();
-    let Some(reader) = Reader::begin(&file) else {
-        return;
-    };
+    let reader = Reader::begin(&file);
     let mark = ["migrate", "mark", "2", "--applied", "acme", "--reason", "by hand"];
     let mut declares = start(&platform, &mark);
     let (served, refused) = read_during(&mut declares, &file);

@@ -5,6 +5,7 @@ use tenantry::engine::Engine;
 
 use super::{THINGS, on_each_engine};
 use crate::platform::{Platform, wait};
+use crate::stderr;
 
 on_each_engine!(
     files_that_do_not_fit_the_history_are_refused,
@@ -107,12 +108,42 @@ fn a_file_that_only_has_another_name_is_the_same(engine: Engine) {
     let Some(platform) = migrated(engine) else {
         return;
     };
+    platform.ends(0, &["tenant", "create", "globex"]);
+    write(
+        &platform,
+        ("005_more.sql", "INSERT INTO things VALUES (5, 'e');\n"),
+    );
     remove(&platform, THINGS.0);
     write(&platform, ("001_objects.sql", THINGS.1));
-    assert_eq!(platform.json(0, &["migrate", "all-tenants"])["applied"], 1);
+    // It is told once, whatever the number of tenants, by whatever looks at their histories.
+    let warned = |document: &Value| {
+        let all = document["warnings"].as_array().unwrap();
+        let codes: Vec<_> = all.iter().map(|w| w["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, ["TN-3107"], "{document}");
+        let (title, file) = (&all[0]["title"], &all[0]["file"]);
+        assert_eq!(title, "applied as 1_things, and renamed since", "{document}");
+        assert_eq!(file, "migrations/tenant/001_objects.sql", "{document}");
+    };
+    warned(&platform.json(0, &["migrate", "plan"]));
+    warned(&platform.json(0, &["migrate", "status", "acme"]));
+    let run = platform.json(0, &["migrate", "all-tenants"]);
+    assert_eq!(run["applied"], 2);
+    warned(&run);
+    let said = stderr(&platform.ends(0, &["migrate", "all-tenants"]));
+    assert_eq!(said.matches("warning[TN-3107]").count(), 1, "{said}");
     let acme = platform.database("acme");
-    assert_eq!(platform.one(&acme, "SELECT count(*) FROM _tenantry_history"), "3");
-    assert_eq!(platform.one(&acme, "SELECT count(*) FROM things"), "4");
+    assert_eq!(platform.one(&acme, "SELECT count(*) FROM _tenantry_history"), "4");
+    assert_eq!(platform.one(&acme, "SELECT count(*) FROM things"), "5");
+    // The histories may take the new name over, and then nothing is told any more.
+    let help = run["warnings"][0]["help"][0].as_str().unwrap();
+    let mark = "migrate mark 1 --accept-edit --all-tenants --reason";
+    assert!(help.contains(mark), "{help}");
+    let words: Vec<&str> = mark.split(' ').chain(["renamed"]).collect();
+    platform.ends(0, &words);
+    let name = "SELECT name FROM _tenantry_history WHERE version = 1";
+    assert_eq!(platform.one(&acme, name), "objects");
+    let said = stderr(&platform.ends(0, &["migrate", "all-tenants"]));
+    assert!(!said.contains("TN-3107"), "{said}");
 }
 
 fn databases_whose_history_is_not_ours_or_damaged_are_refused(engine: Engine) {

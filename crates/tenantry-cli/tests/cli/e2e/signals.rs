@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use tenantry::engine::Engine;
@@ -12,6 +13,7 @@ use crate::platform::Platform;
 
 on_each_engine!(
     a_termination_and_a_hang_up_leave_a_run_that_can_be_resumed,
+    a_termination_whose_grace_is_over_cancels_on_the_server,
     a_hang_up_that_was_to_be_ignored_is_ignored,
     a_declaration_that_is_interrupted_says_what_is_left,
     the_first_interrupt_waits_for_running_targets,
@@ -157,6 +159,33 @@ fn a_termination_and_a_hang_up_leave_a_run_that_can_be_resumed(engine: Engine) {
         let resumed = platform.json(0, &["migrate", "resume"]);
         assert_eq!(resumed["applied"], 1, "{resumed}");
     }
+}
+
+fn a_termination_whose_grace_is_over_cancels_on_the_server(engine: Engine) {
+    let Some(platform) = prepared(engine) else { return };
+    let databases = ["acme", "globex"].map(|tenant| platform.database(tenant));
+    write_slow(&platform, "001", endless(engine));
+    let mut command = platform.command(&RUN);
+    let (child, lines) = begins(command.env("TENANTRY_RUN__GRACE", "1s").spawn().unwrap());
+    let _in_time = killed_after(Duration::from_secs(20), &child);
+    send("-TERM", &child);
+    let (exit, rest, said) = finish(child, lines);
+    assert_eq!(exit, 143, "{rest}\n{said}");
+    platform.has_no_session_within(Duration::from_secs(5), &databases);
+    let finished: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!(finished["applied"], 0, "{finished}");
+}
+
+/// Kills a child that does not end in time, unless the sender is dropped before: it would hang for ever.
+fn killed_after(limit: Duration, child: &Child) -> Sender<()> {
+    let (ended, waiting) = channel();
+    let pid = child.id().to_string();
+    std::thread::spawn(move || {
+        if waiting.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+            Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+        }
+    });
+    ended
 }
 
 fn a_hang_up_that_was_to_be_ignored_is_ignored(engine: Engine) {

@@ -66,6 +66,76 @@ fn whoever_reads_no_further_changes_nothing_but_the_answer() {
     platform.ends(0, &["migrate", "status", "--exit-code", "--live"]);
 }
 
+/// The command with some of its streams closed by a shell, as `<&-` does it.
+fn closed(platform: &Platform, streams: &str, words: &[&str]) -> Command {
+    let given = platform.command(words);
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("exec \"$0\" \"$@\" {streams}"));
+    command.arg(given.get_program()).args(given.get_args());
+    command.current_dir(platform.path("")).env_clear();
+    command
+}
+
+#[test]
+fn closed_streams_reach_no_database() {
+    let platform = platform();
+    for (number, streams) in ["<&-", "<&- 2>&-", "<&- >&- 2>&-"].into_iter().enumerate() {
+        let file = format!("migrations/tenant/{:03}_more.sql", number + 10);
+        platform.write(&file, &format!("CREATE TABLE more_{number} (id INTEGER);\n"));
+        let status = closed(&platform, streams, &["migrate", "all-tenants"]).status();
+        // What cannot be told is an error; the work is done all the same.
+        let code = status.unwrap().code();
+        assert!(matches!(code, Some(0 | 1)), "{streams} {code:?}");
+        for tenant in ["acme", "globex"] {
+            let database = platform.database(tenant);
+            assert_eq!(
+                platform.one(&database, "PRAGMA integrity_check"),
+                "ok",
+                "{streams}"
+            );
+        }
+        platform.ends(0, &["migrate", "status", "--exit-code", "--live"]);
+    }
+}
+
+#[test]
+fn a_confirmation_that_nobody_can_type_is_a_refusal() {
+    let platform = platform();
+    let rows = || platform.query(&platform.database("acme"), "SELECT id, name FROM things");
+    let before = rows();
+    let back = ["migrate", "rollback", "acme", "--step", "1"];
+    let said = ends_orderly(closed(&platform, "<&-", &back), &[40]);
+    assert!(said.contains("TN-") && said.contains("--confirm"), "{said}");
+    assert_eq!(rows(), before);
+}
+
+#[test]
+fn a_password_that_nobody_can_type_adds_no_server() {
+    let platform = platform();
+    let add = [
+        "server",
+        "add",
+        "away",
+        "--engine",
+        "postgres",
+        "--jurisdiction",
+        "uk",
+    ];
+    let place = [
+        "--host",
+        "127.0.0.1",
+        "--admin-user",
+        "a",
+        "--admin-password-stdin",
+    ];
+    let said = ends_orderly(
+        closed(&platform, "<&-", &[&add[..], &place].concat()),
+        &[2, 3, 20],
+    );
+    assert!(said.contains("nothing was added"), "{said}");
+    platform.ends(4, &["server", "check", "away"]);
+}
+
 #[test]
 fn a_file_that_is_no_database_fails_alone_and_is_left_as_it_is() {
     for (bytes, what) in [

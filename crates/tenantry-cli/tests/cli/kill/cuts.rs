@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use tenantry::TrackName;
-use tenantry::engine::{self, Address, Engine, NetworkAddress, OpenOptions, Unit};
+use tenantry::engine::{self, Address, Engine, NetworkAddress, OpenOptions, Recorded, Unit};
 use tenantry::migration::Track;
 use tenantry::plan::{Goal, plan};
 
 use super::observer::Observer;
 use super::proxy::{Cut, Proxy, Way};
 use super::row::{Row, Share};
+use super::taken_up::TakenUp;
 use crate::database::{self, TestDatabase};
 use crate::platform::wait;
 
@@ -158,8 +159,9 @@ async fn cut_everywhere(subject: &'static str, case: &'static Case) {
     for (way, length) in [(Way::ToServer, lengths.0), (Way::ToClient, lengths.1)] {
         let first = usize::try_from(row.random.below(step as u64)).unwrap();
         for after in (first..=length).step_by(step) {
-            let half_way = field.cut(Cut { way, after }).await;
+            let (half_way, taken_up) = field.cut(Cut { way, after }).await;
             row.found_half_way(half_way);
+            row.took_up(taken_up);
             row.count(1, 1);
         }
     }
@@ -191,8 +193,9 @@ impl Field {
         (proxy.carried(Way::ToServer), proxy.carried(Way::ToClient))
     }
 
-    /// Cuts one session, and lets a plain one finish; returns how many migrations were half-way in between.
-    async fn cut(&mut self, cut: Cut) -> usize {
+    /// Cuts one session, and lets a plain one finish; returns how many migrations were half-way in between, and
+    /// how they were taken up.
+    async fn cut(&mut self, cut: Cut) -> (usize, TakenUp) {
         self.reset().await;
         let proxy = Proxy::start(self.server(), Some(cut)).await;
         let ended = self.through(&proxy).await;
@@ -204,10 +207,11 @@ impl Field {
         let unfinished = "SELECT version FROM _tenantry_history WHERE phase <> 'done'";
         let half_way = self.observer.list(unfinished).await.len();
         let plain = migrate(network(&self.database), &self.database.options(), &self.track).await;
-        assert_eq!(plain, Ok(()), "{cut:?}, which ended with {ended:?}");
+        let plain = plain.unwrap_or_else(|error| panic!("{error}: {cut:?}, which ended with {ended:?}"));
         self.is_whole(&format!("{cut:?}, which ended with {ended:?}"))
             .await;
-        half_way
+        let ways = plain.iter().filter_map(|recorded| recorded.taken_up);
+        (half_way, TakenUp::of(ways.map(engine::TakenUp::as_str)))
     }
 
     fn server(&self) -> (String, u16) {
@@ -215,7 +219,7 @@ impl Field {
         (at.host.clone(), at.port)
     }
 
-    async fn through(&self, proxy: &Proxy) -> Result<(), String> {
+    async fn through(&self, proxy: &Proxy) -> Result<Vec<Recorded>, String> {
         let address = NetworkAddress {
             host: proxy.address.ip().to_string(),
             port: proxy.address.port(),
@@ -250,12 +254,17 @@ fn network(database: &TestDatabase) -> &NetworkAddress {
 }
 
 /// Opens a session, plans under its lock and carries every migration out by itself, as a run does.
-async fn migrate(address: &NetworkAddress, options: &OpenOptions, track: &Track) -> Result<(), String> {
+async fn migrate(
+    address: &NetworkAddress,
+    options: &OpenOptions,
+    track: &Track,
+) -> Result<Vec<Recorded>, String> {
     let address = Address::Network(address.clone());
     let mut session = engine::open(&address, options)
         .await
         .map_err(|error| format!("{error:?}"))?;
     let plan = plan(track, session.history(), &Goal::Head).map_err(|error| format!("{error:?}"))?;
+    let mut recorded = Vec::new();
     for step in plan.steps {
         let unit = Unit {
             track: TrackName::Tenant,
@@ -264,10 +273,8 @@ async fn migrate(address: &NetworkAddress, options: &OpenOptions, track: &Track)
             run_id: "run_test".to_owned(),
             attempt_id: uuid::Uuid::now_v7().to_string(),
         };
-        session
-            .carry_out(&unit)
-            .await
-            .map_err(|error| format!("{error:?}"))?;
+        let done = session.carry_out(&unit).await;
+        recorded.extend(done.map_err(|error| format!("{error:?}"))?);
     }
-    Ok(())
+    Ok(recorded)
 }

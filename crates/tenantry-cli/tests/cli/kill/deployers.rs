@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tenantry::engine::Engine;
 
-use super::ground::{DEPLOY, Ground};
+use super::ground::{DEPLOY_TELLING, Ground};
 use super::row::{Row, Share};
+use super::taken_up::TakenUp;
 use super::track::Tracks;
 
 const SHARE: Share = Share {
@@ -71,7 +72,7 @@ fn kill_then_finish(ground: &mut Ground, (starts, deployers): (usize, usize), ro
     }
     let half_way = ground.half_way();
     row.found_half_way(half_way);
-    let finished = ground.finish();
+    let finished = ground.finish(row);
     println!(
         "{kills} kills, {half_way} half-way, then {} applied, {} current",
         finished["applied"], finished["current"]
@@ -82,7 +83,12 @@ fn kill_then_finish(ground: &mut Ground, (starts, deployers): (usize, usize), ro
 fn start_and_kill(ground: &Ground, deployers: usize, row: &mut Row) -> usize {
     let begin = Instant::now();
     let started: Vec<(Child, Duration)> = (0..deployers)
-        .map(|_| (ground.platform.spawn(&DEPLOY), row.random.moment(ground.usual)))
+        .map(|_| {
+            (
+                ground.platform.spawn(&DEPLOY_TELLING),
+                row.random.moment(ground.usual),
+            )
+        })
         .collect();
     let mut kills = 0;
     for (mut child, moment) in started {
@@ -90,6 +96,7 @@ fn start_and_kill(ground: &Ground, deployers: usize, row: &mut Row) -> usize {
         std::thread::sleep(moment.saturating_sub(begin.elapsed()));
         child.kill().unwrap();
         let output = child.wait_with_output().unwrap();
+        row.took_up(TakenUp::in_stream(&output.stdout));
         if output.status.signal() == Some(9) {
             kills += 1;
         } else {

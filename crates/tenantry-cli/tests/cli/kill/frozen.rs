@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tenantry::engine::Engine;
 
-use super::ground::{DEPLOY, Ground};
+use super::ground::{DEPLOY_TELLING, Ground};
 use super::row::{Row, Share};
+use super::taken_up::TakenUp;
 use super::track::Tracks;
 
 const SHARE: Share = Share {
@@ -54,7 +55,7 @@ fn freeze_again_and_again(subject: &'static str, engine: Engine) {
 
 /// Starts a deployer and stops its process at a random moment; `None` if it had come to its end by then.
 fn freeze(ground: &Ground, row: &mut Row) -> Option<Child> {
-    let mut command = ground.platform.command(&DEPLOY);
+    let mut command = ground.platform.command(&DEPLOY_TELLING);
     let mut child = command.env("TENANTRY_RUN__IDLE_TIMEOUT", IDLE).spawn().unwrap();
     std::thread::sleep(row.random.moment(ground.usual));
     if child.try_wait().unwrap().is_some() {
@@ -72,21 +73,23 @@ fn another_finishes(ground: &Ground, frozen: Child, row: &mut Row) {
         platform.has_no_session_within(FREED_WITHIN, &ground.databases);
     }
     row.found_half_way(ground.half_way());
-    let mut another = platform.command(&DEPLOY);
+    let mut another = platform.command(&DEPLOY_TELLING);
     let ended = another.env("TENANTRY_RUN__LOCK_WINDOW", WINDOW).output().unwrap();
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(0), "{said}");
+    row.took_up(TakenUp::in_stream(&ended.stdout));
     ground.is_whole();
-    thaw(frozen);
+    row.took_up(thaw(frozen));
     ground.is_whole();
 }
 
-/// Wakes the deployer up; it finds everything done, by whomever, and ends well.
-fn thaw(child: Child) {
+/// Wakes the deployer up; it finds everything done, by whomever, and ends well. Returns what it had taken up.
+fn thaw(child: Child) -> TakenUp {
     signal(&child, "-CONT");
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
+    TakenUp::in_stream(&output.stdout)
 }
 
 fn signal(child: &Child, which: &str) {

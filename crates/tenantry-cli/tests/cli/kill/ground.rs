@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use tenantry::engine::{Address, Engine};
 
 use super::invariants;
+use super::row::Row;
+use super::taken_up::TakenUp;
 use super::track::Tracks;
 use crate::database::TestServer;
 use crate::platform::Platform;
@@ -13,6 +15,8 @@ use crate::platform::Platform;
 const NEW_MIGRATIONS: u32 = 4;
 const TENANTS: [&str; 6] = ["acme", "globex", "hooli", "initech", "umbrella", "wonka"];
 pub(super) const DEPLOY: [&str; 4] = ["migrate", "all-tenants", "-j", "3"];
+/// The same, which tells each migration as it comes.
+pub(super) const DEPLOY_TELLING: [&str; 5] = ["migrate", "all-tenants", "-j", "3", "--ndjson"];
 
 pub(super) struct Ground {
     pub(super) platform: Platform,
@@ -72,8 +76,9 @@ impl Ground {
 
     /// A plain run comes to its end, and then everything is there once, and no session of ours and no lock is left;
     /// returns what the run said.
-    pub(super) fn finish(&self) -> serde_json::Value {
+    pub(super) fn finish(&self, row: &mut Row) -> serde_json::Value {
         let finished = self.platform.json(0, &DEPLOY);
+        row.took_up(TakenUp::in_answer(&finished));
         self.is_whole();
         self.is_left_alone();
         finished

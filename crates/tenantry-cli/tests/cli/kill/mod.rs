@@ -15,5 +15,6 @@ mod queue;
 mod row;
 mod servers;
 mod sessions;
+mod taken_up;
 #[expect(dead_code, reason = "the tests of faults need more of it")]
 mod track;

@@ -7,6 +7,8 @@
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::taken_up::TakenUp;
+
 /// How much a row does, and how long it may take.
 #[derive(Debug)]
 pub(super) struct Share {
@@ -32,7 +34,8 @@ pub(super) struct Row {
     wanted: usize,
     done: usize,
     tried: usize,
-    taken_up: usize,
+    half_way: usize,
+    taken_up: TakenUp,
     skipped: Option<&'static str>,
     seed: u64,
     begun: Instant,
@@ -63,7 +66,8 @@ impl Row {
             wanted,
             done: 0,
             tried: 0,
-            taken_up: 0,
+            half_way: 0,
+            taken_up: TakenUp::default(),
             skipped: None,
             seed,
             begun: Instant::now(),
@@ -90,9 +94,14 @@ impl Row {
         self.done += done;
     }
 
-    /// Counts migrations that were found half-way, and are to be taken up by the next run.
+    /// Counts migrations that were half-way when everybody had died or ended.
     pub(super) fn found_half_way(&mut self, migrations: usize) {
-        self.taken_up += migrations;
+        self.half_way += migrations;
+    }
+
+    /// Counts migrations that deployers took up, those that died later included.
+    pub(super) fn took_up(&mut self, taken_up: TakenUp) {
+        self.taken_up += taken_up;
     }
 
     /// Notes that it cannot be done here, and why.
@@ -109,10 +118,15 @@ impl Drop for Row {
             return;
         }
         let violations = u8::from(std::thread::panicking());
+        let TakenUp {
+            adopted,
+            repaired,
+            resumed,
+        } = self.taken_up;
         println!(
-            "torture\t{name}\t{subject}\t{}\t{}\t{violations}\t{}\t{:.1}",
+            "torture\t{name}\t{subject}\t{}\t{}\t{adopted}\t{repaired}\t{resumed}\t{violations}\t{}\t{:.1}",
             self.done,
-            self.taken_up,
+            self.half_way,
             self.seed,
             self.begun.elapsed().as_secs_f64()
         );

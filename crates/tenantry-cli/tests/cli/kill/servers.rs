@@ -2,9 +2,10 @@
 
 use tenantry::engine::Engine;
 
-use super::ground::{DEPLOY, Ground};
+use super::ground::{DEPLOY_TELLING, Ground};
 use super::row::{Row, Share};
 use super::sessions::goes_on_or_says_so;
+use super::taken_up::TakenUp;
 use super::track::Tracks;
 use crate::own_server::OwnServer;
 
@@ -42,7 +43,7 @@ fn kill_again_and_again(subject: &'static str, tracks: fn() -> Tracks) {
             let killed = deploy_and_kill(&ground, &mut server, &mut row);
             row.count(1, usize::from(killed));
             row.found_half_way(ground.half_way());
-            ground.finish();
+            ground.finish(&mut row);
         }
         ground.close();
     }
@@ -51,13 +52,14 @@ fn kill_again_and_again(subject: &'static str, tracks: fn() -> Tracks) {
 /// Starts a deployer, kills the server at a random moment, and starts it again; returns whether the deployer was
 /// still at work.
 fn deploy_and_kill(ground: &Ground, server: &mut OwnServer, row: &mut Row) -> bool {
-    let mut child = ground.platform.spawn(&DEPLOY);
+    let mut child = ground.platform.spawn(&DEPLOY_TELLING);
     // The moment of death is what is tried out here.
     std::thread::sleep(row.random.moment(ground.usual));
     let is_at_work = child.try_wait().unwrap().is_none();
     server.kill();
     server.start_again();
     let output = goes_on_or_says_so(child);
+    row.took_up(TakenUp::in_stream(&output.stdout));
     println!("the server died, then exit {:?}", output.status.code());
     is_at_work
 }

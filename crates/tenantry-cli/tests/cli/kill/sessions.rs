@@ -5,9 +5,10 @@ use std::process::{Child, Output};
 
 use tenantry::engine::Engine;
 
-use super::ground::{DEPLOY, Ground};
+use super::ground::{DEPLOY_TELLING, Ground};
 use super::observer::Observer;
 use super::row::{Random, Row, Share};
+use super::taken_up::TakenUp;
 use super::track::Tracks;
 use crate::platform::wait;
 
@@ -46,7 +47,7 @@ fn end_again_and_again(subject: &'static str, tracks: fn() -> Tracks) {
             let ended = deploy_and_end_sessions(&ground, &mut row);
             row.count(1, ended);
             row.found_half_way(ground.half_way());
-            ground.finish();
+            ground.finish(&mut row);
         }
         ground.close();
     }
@@ -54,7 +55,7 @@ fn end_again_and_again(subject: &'static str, tracks: fn() -> Tracks) {
 
 /// Starts a deployer and ends a session of its now and then; returns how many.
 fn deploy_and_end_sessions(ground: &Ground, row: &mut Row) -> usize {
-    let mut child = ground.platform.spawn(&DEPLOY);
+    let mut child = ground.platform.spawn(&DEPLOY_TELLING);
     let mut ended = 0;
     while ended < OF_ONE_DEPLOYER {
         // The moment is what is tried out here.
@@ -65,6 +66,7 @@ fn deploy_and_end_sessions(ground: &Ground, row: &mut Row) -> usize {
         ended += usize::from(wait(end_one(ground, &mut row.random)));
     }
     let output = goes_on_or_says_so(child);
+    row.took_up(TakenUp::in_stream(&output.stdout));
     println!("{ended} sessions ended, then exit {:?}", output.status.code());
     ended
 }
