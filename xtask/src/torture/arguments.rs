@@ -15,6 +15,8 @@ pub(crate) struct Row {
     pub(crate) program: Program,
     /// What the names of its tests have in common, each with some of them.
     pub(crate) filters: &'static [&'static str],
+    /// How many of its tests run at once. They wait more than they work; what is measured runs alone.
+    pub(crate) at_once: &'static str,
 }
 
 /// A program of tests.
@@ -38,48 +40,56 @@ const ROWS: [Row; 9] = [
         what: "deployers are killed at random, often two at once",
         program: Program::Cli,
         filters: &["kill::deployers::"],
+        at_once: "4",
     },
     Row {
         name: "points",
         what: "a deployer dies at every named step",
         program: Program::Faults,
         filters: &["a_deployer_may_die"],
+        at_once: "4",
     },
     Row {
         name: "sessions",
         what: "the server ends sessions of ours at random",
         program: Program::Cli,
         filters: &["kill::sessions::"],
+        at_once: "4",
     },
     Row {
         name: "servers",
         what: "the server is killed and started again",
         program: Program::Cli,
         filters: &["kill::servers::"],
+        at_once: "4",
     },
     Row {
         name: "cuts",
         what: "the connection is cut behind each byte",
         program: Program::Cli,
         filters: &["kill::cuts::"],
+        at_once: "4",
     },
     Row {
         name: "frozen",
         what: "a deployer is frozen and wakes up later",
         program: Program::Cli,
         filters: &["kill::frozen::"],
+        at_once: "2",
     },
     Row {
         name: "queue",
         what: "readers while an ALTER waits for a long SELECT",
         program: Program::Cli,
         filters: &["kill::queue::"],
+        at_once: "1",
     },
     Row {
         name: "disk",
         what: "the disk is full",
         program: Program::Cli,
         filters: &["kill::disk::"],
+        at_once: "1",
     },
     Row {
         name: "input",
@@ -93,6 +103,7 @@ const ROWS: [Row; 9] = [
             "e2e::surroundings::",
             "e2e::unsuitable::",
         ],
+        at_once: "2",
     },
 ];
 

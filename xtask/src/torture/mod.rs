@@ -71,7 +71,7 @@ fn carry_out(
     let said = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = test(row.program);
     command
-        .args(["--", "--nocapture"])
+        .args(["--", "--nocapture", "--test-threads", row.at_once])
         .args(row.filters)
         .env("TENANTRY_TORTURE", arguments.how_often())
         .envs(environment::of(servers))

@@ -8,10 +8,17 @@ const MARK: &str = "torture\t";
 /// What became of a row on one engine.
 #[derive(Debug, PartialEq, Eq)]
 enum Ending {
-    /// How often, how many migrations were half-way and taken up, violations, seed and seconds.
+    /// How often it was done, and what came of it.
     Done {
         count: String,
-        taken_up: String,
+        /// How many migrations were half-way when everybody had died or ended.
+        half_way: String,
+        /// How many were found there and recorded, by whoever took them up.
+        adopted: String,
+        /// How many were taken up behind what was half made and removed or finished.
+        repaired: String,
+        /// How many went on where they stood.
+        resumed: String,
         violations: u64,
         seed: String,
         seconds: String,
@@ -50,7 +57,10 @@ impl Table {
                 subject: "all".to_owned(),
                 ending: Ending::Done {
                     count: passed(said).to_string(),
-                    taken_up: "-".to_owned(),
+                    half_way: "-".to_owned(),
+                    adopted: "-".to_owned(),
+                    repaired: "-".to_owned(),
+                    resumed: "-".to_owned(),
                     violations: u64::from(failed),
                     seed: "-".to_owned(),
                     seconds: seconds(said),
@@ -83,10 +93,24 @@ fn parse(line: &str) -> Option<Line> {
     let fields: Vec<&str> = line.split('\t').collect();
     let (row, subject, ending) = match *fields.as_slice() {
         [row, subject, "skipped", why] => (row, subject, Ending::Skipped(why.to_owned())),
-        [row, subject, count, taken_up, violations, seed, seconds] => {
+        [
+            row,
+            subject,
+            count,
+            half_way,
+            adopted,
+            repaired,
+            resumed,
+            violations,
+            seed,
+            seconds,
+        ] => {
             let ending = Ending::Done {
                 count: count.to_owned(),
-                taken_up: taken_up.to_owned(),
+                half_way: half_way.to_owned(),
+                adopted: adopted.to_owned(),
+                repaired: repaired.to_owned(),
+                resumed: resumed.to_owned(),
                 violations: violations.parse().ok()?,
                 seed: seed.to_owned(),
                 seconds: seconds.to_owned(),
@@ -123,21 +147,34 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<10} {:<32} {:>6} {:>9} {:>10} {:>15} {:>8}",
-            "row", "engine", "times", "taken up", "violations", "seed", "seconds"
+            "{:<10} {:<32} {:>6} {:>8} {:>8} {:>8} {:>8} {:>10} {:>15} {:>8}",
+            "row",
+            "engine",
+            "times",
+            "half-way",
+            "adopted",
+            "repaired",
+            "resumed",
+            "violations",
+            "seed",
+            "seconds"
         )?;
         for Line { row, subject, ending } in &self.lines {
             match ending {
                 Ending::Skipped(why) => writeln!(f, "{row:<10} {subject:<32} SKIPPED: {why}")?,
                 Ending::Done {
                     count,
-                    taken_up,
+                    half_way,
+                    adopted,
+                    repaired,
+                    resumed,
                     violations,
                     seed,
                     seconds,
                 } => writeln!(
                     f,
-                    "{row:<10} {subject:<32} {count:>6} {taken_up:>9} {violations:>10} {seed:>15} {seconds:>8}"
+                    "{row:<10} {subject:<32} {count:>6} {half_way:>8} {adopted:>8} {repaired:>8} {resumed:>8} \
+                     {violations:>10} {seed:>15} {seconds:>8}"
                 )?,
             }
         }
@@ -157,19 +194,24 @@ mod tests {
 
     #[test]
     fn each_engine_has_its_line() {
-        let said = "noise\ntorture\tkills\tSQLite\t60\t0\t0\t17\t3.1\n\
-                    half a line torture\tkills\tMariaDB\t60\t12\t0\t18\t9.0\n";
+        let said = "noise\ntorture\tkills\tSQLite\t60\t0\t0\t0\t0\t0\t17\t3.1\n\
+                    half a line torture\tkills\tMariaDB\t60\t12\t5\t3\t7\t0\t18\t9.0\n";
         let table = table(said);
         assert_eq!(table.lines.len(), 2);
         assert!(!table.has_violations() && !table.has_skips());
-        assert!(table.to_string().contains("MariaDB"), "{table}");
+        let told = table.to_string();
+        let row = told.lines().find(|line| line.contains("MariaDB")).unwrap();
+        let numbers: Vec<&str> = row.split_whitespace().skip(2).collect();
+        assert_eq!(numbers, ["60", "12", "5", "3", "7", "0", "18", "9.0"], "{table}");
     }
 
     #[test]
     fn a_failure_is_a_violation_whether_it_has_a_line_or_not() {
-        assert!(table("torture\tkills\tSQLite\t3\t0\t1\t17\t3.1\ntorture failed\n").has_violations());
+        assert!(
+            table("torture\tkills\tSQLite\t3\t0\t0\t0\t0\t1\t17\t3.1\ntorture failed\n").has_violations()
+        );
         assert!(table("error: it did not build\ntorture failed\n").has_violations());
-        let silent = table("torture\tkills\tSQLite\t60\t0\t0\t17\t3.1\ntorture failed\n");
+        let silent = table("torture\tkills\tSQLite\t60\t0\t0\t0\t0\t0\t17\t3.1\ntorture failed\n");
         assert!(silent.has_violations());
         assert_eq!(silent.lines.len(), 2);
     }
