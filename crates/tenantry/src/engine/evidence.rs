@@ -1,7 +1,8 @@
-//! What is known of a statement whose effect cannot be seen, as a short hash that a decision is bound to.
+//! Short hashes: of a statement whose effect cannot be seen, which a decision is bound to, and of what an intent is about.
 
 use sha2::{Digest as _, Sha256};
 
+use crate::migration::Script;
 use crate::plan::Step;
 
 /// How many bytes of the hash are shown: enough that no two cases of one fleet are taken for one another.
@@ -23,4 +24,17 @@ pub(super) fn evidence(step: &Step, statement: usize, known: &[&str]) -> String 
         hasher.update(part);
     }
     hex::encode(hasher.finalize().get(..BYTES).unwrap_or_default())
+}
+
+/// Names the whole SQL of a file in an intent, as 16 hexadecimal digits; directives around it do not count.
+pub(super) fn digest(script: &Script) -> String {
+    let digest = hex::encode(Sha256::digest(whole(script)));
+    digest.get(..16).unwrap_or_default().to_owned()
+}
+
+/// Returns the text from a file's first statement to its last.
+pub(super) fn whole(script: &Script) -> &str {
+    let start = script.statements.first().map_or(0, |s| s.range().start);
+    let end = script.statements.last().map_or(0, |s| s.range().end);
+    script.text.get(start..end).unwrap_or_default()
 }

@@ -1,15 +1,13 @@
 //! What is known about a step outside a transaction before it runs, and what to do about it.
 
-use sha2::{Digest as _, Sha256};
-
 use super::definition::{Defined, compare};
 use super::error::Failure;
 use super::intent;
 use super::leftovers::Leftovers;
-use super::outside::{HALF_WAY, refused, text_of, unproved};
+use super::outside::{HALF_WAY, refused, unproved};
 use super::session::{Locked, roll_back};
 use super::sight::{Seen, Sight, Wanted};
-use crate::engine::evidence::evidence;
+use crate::engine::evidence::{digest, evidence, whole};
 use crate::engine::{ApplyError, StateAfter, Unit};
 use crate::faults::{Seed, is_seeded};
 use crate::history::Applied;
@@ -54,7 +52,7 @@ impl Evidence {
         } else {
             StateAfter::RolledBack
         };
-        let class = classify(&text_of(script));
+        let class = classify(whole(script));
         let sight = Sight::of(&class);
         let seen = match &sight {
             Some(sight) => {
@@ -200,7 +198,7 @@ impl Evidence {
     ) -> ApplyError {
         let is_undone = match &failure {
             Failure::Refused { .. } => {
-                failure.proves_nothing_done() || is_one_transaction(&text_of(step.script()))
+                failure.proves_nothing_done() || is_one_transaction(whole(step.script()))
             }
             Failure::Lost(_) => false,
         };
@@ -304,12 +302,6 @@ fn is_about(attempt: &Applied, step: &Step) -> bool {
         (_, "") => attempt.checksum == step.migration.up.checksum,
         (_, statement) => statement == digest(step.script()),
     }
-}
-
-/// Names a statement in a fingerprint; directives around it do not count.
-fn digest(script: &Script) -> String {
-    let digest = hex::encode(Sha256::digest(text_of(script)));
-    digest.get(..16).unwrap_or_default().to_owned()
 }
 
 /// Asks the file's own query, in a transaction that can write nothing.

@@ -11,6 +11,7 @@ use super::hold::hold;
 use super::intent;
 use super::session::Locked;
 use crate::code::Code;
+use crate::engine::evidence::whole;
 use crate::engine::{ApplyError, DatabaseError, Recorded, StateAfter, TakenUp, Unit};
 use crate::faults::{Point, Seed, is_seeded, point, sent};
 use crate::history::{OpenStatement, Settled};
@@ -59,7 +60,8 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
             {
                 taken_up = TakenUp::Repaired;
             }
-            let mut text = text_of(script);
+            // All of it, so that a second statement, which the reader refuses, could not be lost here.
+            let mut text = whole(script).to_owned();
             if is_seeded(Seed::PostgresIfNotExists) {
                 text = text.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS");
             }
@@ -142,13 +144,6 @@ async fn clean(session: &mut Locked) -> Result<(), ApplyError> {
     answer.failure.map(own).map_or(Ok(()), Err)
 }
 
-/// Returns the whole SQL, so that a second statement, which the reader refuses, could not be lost here.
-pub(super) fn text_of(script: &Script) -> String {
-    let start = script.statements.first().map_or(0, |s| s.range().start);
-    let end = script.statements.last().map_or(0, |s| s.range().end);
-    script.text.get(start..end).unwrap_or_default().to_owned()
-}
-
 /// Sends one statement as a message of its own.
 ///
 /// One that works beside others waits for its locks without end: its place in the queue keeps nobody from
@@ -189,7 +184,7 @@ fn failed(
     position: Option<usize>,
     source: DatabaseError,
 ) -> ApplyError {
-    let text = text_of(script);
+    let text = whole(script);
     let start = script.statements.first().map_or(0, |s| s.range().start);
     let at = position.and_then(|at| at.checked_sub(1));
     let inside = at.map(|at| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte));

@@ -2,21 +2,16 @@
 
 use std::time::Instant;
 
-use rusqlite::OptionalExtension as _;
 use rusqlite::ffi::ErrorCode;
-use rusqlite::limits::Limit;
-use rusqlite::types::ValueRef;
 
 use super::database::Database;
 use super::error::{database_error, is, offset};
 use super::orphans::Orphans;
 use super::{clean, history, record};
 use crate::direction::Direction;
-use crate::engine::evidence::evidence;
 use crate::engine::{Amendment, ApplyError, Recorded, SessionError, StateAfter, TakenUp, Unit};
 use crate::faults::{Point, Seed, is_seeded, point};
-use crate::history::{FORMAT, Meta, OpenStatement, Settled};
-use crate::migration::OnResume;
+use crate::history::{FORMAT, Meta};
 use crate::plan::Step;
 
 /// Carries a unit out under the lock that the database holds; afterwards the lock is free.
@@ -27,60 +22,6 @@ pub(super) fn carry_out(database: &mut Database, unit: &Unit) -> Result<Vec<Reco
     let mut work = Work::begin(database, unit);
     let result = work.run();
     work.end(result)
-}
-
-/// Why nobody can tell what became of a step.
-const UNDECIDED: &str = "it ran outside a transaction and may not run twice";
-
-/// Returns whether a step outside a transaction may run again: statements that only tidy the file, or
-/// what its author allows with `-- tenantry: resume rerun`.
-fn may_repeat(step: &Step) -> bool {
-    const TIDYING: [&str; 4] = ["VACUUM", "PRAGMA", "ANALYZE", "REINDEX"];
-    let script = step.script();
-    let tidies = |number| {
-        let first = script
-            .statement(number)
-            .split(|c: char| !c.is_ascii_alphabetic())
-            .next();
-        first.is_some_and(|word| TIDYING.iter().any(|tidy| word.eq_ignore_ascii_case(tidy)))
-    };
-    script.directives.on_resume == OnResume::Rerun || (0..script.statements.len()).all(tidies)
-}
-
-/// Returns whether nobody can tell if an interrupted step outside a transaction took effect.
-fn is_undecided(step: &Step) -> bool {
-    let directives = &step.script().directives;
-    let can_tell = directives.verify.is_some() || may_repeat(step);
-    step.interrupted.is_some() && directives.no_transaction && !can_tell
-}
-
-/// Returns whether SQLite takes a value for true ("Boolean Expressions"): a number that is not 0, or a text that
-/// is one.
-fn is_true(value: ValueRef<'_>) -> bool {
-    match value {
-        ValueRef::Null => false,
-        ValueRef::Integer(number) => number != 0,
-        ValueRef::Real(number) => number != 0.0,
-        ValueRef::Text(text) | ValueRef::Blob(text) => {
-            let number = std::str::from_utf8(text)
-                .ok()
-                .and_then(|text| text.trim().parse().ok());
-            number.is_some_and(|number: f64| number != 0.0)
-        }
-    }
-}
-
-/// Returns the statement that somebody has to decide about; `None` if there is nothing to decide.
-pub(super) fn open_statement(unit: &Unit) -> Option<OpenStatement> {
-    let step = unit.steps.first().filter(|step| is_undecided(step))?;
-    Some(OpenStatement {
-        statement: 0,
-        statements: step.script().statements.len(),
-        reason: UNDECIDED.to_owned(),
-        evidence: evidence(step, 0, &[]),
-        if_applied: Settled::Whole,
-        if_not_applied: Settled::Untouched,
-    })
 }
 
 /// Writes rows that somebody has declared, in one transaction under the lock that the database holds; afterwards
@@ -107,7 +48,7 @@ pub(super) struct Work<'a> {
     /// Whether a part of it is committed already: what precedes a step outside a transaction.
     pub(super) committed: bool,
     /// What the last count found; `None` if rows may have changed since.
-    orphans: Option<Orphans>,
+    pub(super) orphans: Option<Orphans>,
 }
 
 impl<'a> Work<'a> {
@@ -138,7 +79,8 @@ impl<'a> Work<'a> {
         let mut unwritten = 0;
         for (index, step) in unit.steps.iter().enumerate() {
             let start = Instant::now();
-            let how = if step.script().directives.no_transaction {
+            // An intent was of a statement outside a transaction, whatever the file says by now.
+            let how = if step.script().directives.no_transaction || step.interrupted.is_some() {
                 // What precedes is committed with it.
                 self.record(unwritten, &recorded)?;
                 unwritten = index;
@@ -209,7 +151,7 @@ impl<'a> Work<'a> {
     }
 
     /// Runs the statements of a step, one by one and each to its end.
-    fn statements(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
+    pub(super) fn statements(&mut self, index: usize, step: &Step) -> Result<(), ApplyError> {
         let inside = self.database.is_locked();
         let count = step.script().statements.len();
         let mut before = None;
@@ -308,85 +250,6 @@ impl<'a> Work<'a> {
             state: self.state(done),
             source: database_error(error),
         }
-    }
-
-    /// Runs a step that SQLite refuses inside a transaction (VACUUM, `PRAGMA journal_mode`).
-    ///
-    /// What precedes is committed with an intent row. Whether an interrupted one took effect says the file's own
-    /// query. Without it, statements that only tidy may be repeated and run again; any other needs a decision.
-    /// Returns how it went on, if it was interrupted.
-    fn outside(&mut self, index: usize, step: &Step) -> Result<TakenUp, ApplyError> {
-        if is_undecided(step) {
-            return Err(ApplyError::Ambiguous {
-                step: index,
-                statement: 0,
-                statements: step.script().statements.len(),
-                reason: UNDECIDED.to_owned(),
-                evidence: evidence(step, 0, &[]),
-            });
-        }
-        if self.took_effect(index, step)? {
-            tracing::info!(migration = %step.migration.label(), "an interrupted step had finished");
-            return Ok(TakenUp::Adopted);
-        }
-        let connection = &self.database.connection;
-        let marked = match step.direction {
-            Direction::Up => record::intend(connection, self.unit, step, self.epoch),
-            Direction::Down => record::mark_reverting(connection, self.unit, step),
-        };
-        if !self.own(marked)? {
-            return Err(ApplyError::Fenced);
-        }
-        self.commit()?;
-        point(Point::SqliteIntentCommitted);
-        self.committed = true;
-        self.orphans = None;
-        // VACUUM attaches a temporary file itself.
-        self.attach_at_most(1)?;
-        let run = self.statements(index, step);
-        self.attach_at_most(0)?;
-        run?;
-        point(Point::SqliteOutsideDone);
-        self.lock_again()?;
-        point(Point::SqliteLockedAgain);
-        Ok(TakenUp::Resumed)
-    }
-
-    /// Returns whether an interrupted step outside a transaction took effect, as the file's own query says; `false`
-    /// where there is nothing to ask.
-    fn took_effect(&self, index: usize, step: &Step) -> Result<bool, ApplyError> {
-        let script = step.script();
-        let (Some(_), Some(query)) = (&step.interrupted, &script.directives.verify) else {
-            return Ok(false);
-        };
-        self.database.mode.enter_inside();
-        let asked = self
-            .database
-            .connection
-            .query_row(query, [], |row| row.get_ref(0).map(is_true));
-        self.database.mode.leave();
-        let state = StateAfter::HalfWay { done: 0 };
-        match asked.optional() {
-            Ok(answer) => Ok(answer.unwrap_or(false)),
-            Err(error) if is(&error, ErrorCode::OperationInterrupted) => {
-                Err(ApplyError::Cancelled { step: index, state })
-            }
-            Err(error) => Err(ApplyError::Statement {
-                step: index,
-                statement: 0,
-                statements: script.statements.len(),
-                offset: script.statements.first().map_or(0, |first| first.range().start),
-                exact: false,
-                state,
-                source: database_error(&error),
-            }),
-        }
-    }
-
-    fn attach_at_most(&self, files: i32) -> Result<(), ApplyError> {
-        let limit = Limit::SQLITE_LIMIT_ATTACHED;
-        self.own(self.database.connection.set_limit(limit, files))?;
-        Ok(())
     }
 
     pub(super) fn stop_if_asked(&self, index: usize) -> Result<(), ApplyError> {

@@ -11,6 +11,7 @@ use super::{holders, pause, record};
 use crate::direction::Direction;
 use crate::engine::{ApplyError, Recorded, SessionError};
 use crate::faults::{Point, Seed, is_seeded, point};
+use crate::plan::Step;
 
 /// How often somebody who rests looks whether he shall stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -38,7 +39,8 @@ impl Work<'_> {
     /// Returns whether the transaction holds nothing but the row of a step that ran outside it.
     fn is_only_rows(&self) -> bool {
         let last = self.unit.steps.last();
-        self.committed && last.is_some_and(|step| step.script().directives.no_transaction)
+        let is_outside = |step: &Step| step.script().directives.no_transaction || step.interrupted.is_some();
+        self.committed && last.is_some_and(is_outside)
     }
 
     /// Lets readers in for longer than they were kept out, then takes the lock again.

@@ -10,6 +10,7 @@ mod error;
 mod history;
 mod holders;
 mod orphans;
+mod outside;
 mod read;
 mod record;
 
@@ -198,7 +199,7 @@ impl Session for SqliteSession {
     }
 
     async fn open_statement(&mut self, unit: &Unit) -> Result<Option<OpenStatement>, ApplyError> {
-        Ok(apply::open_statement(unit))
+        outside::open_statement(unit)
     }
 
     async fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError> {

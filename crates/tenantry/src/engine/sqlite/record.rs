@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::direction::Direction;
+use crate::engine::evidence::digest;
 use crate::engine::{Amendment, OpenOptions, Unit};
 use crate::history::{Entry, Meta, Phase};
 use crate::plan::Step;
@@ -54,18 +55,18 @@ const DONE_AFTER_INTENT: &str = "INSERT INTO main._tenantry_history (track, vers
         phase = excluded.phase, attempt_id = excluded.attempt_id, run_id = excluded.run_id,
         epoch = excluded.epoch, next_stmt = excluded.next_stmt, total_stmts = excluded.total_stmts,
         started_at = excluded.started_at, done_at = excluded.done_at,
-        duration_ms = excluded.duration_ms, tool_version = excluded.tool_version
+        duration_ms = excluded.duration_ms, tool_version = excluded.tool_version, pre_fp = NULL
     WHERE phase = 'running'";
 
 /// Writes the row of what is about to run outside a transaction.
 const INTENT: &str = "INSERT INTO main._tenantry_history (track, version, name, checksum, phase, attempt_id,
-    run_id, epoch, next_stmt, total_stmts, duration_ms, tool_version, started_at)
+    run_id, epoch, next_stmt, total_stmts, duration_ms, tool_version, started_at, pre_fp)
     VALUES (?1, ?2, ?3, ?4, 'running', ?5, ?6, ?7, 0, ?8, ?9, ?10,
-        strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?11))
+        strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?11), ?12)
     ON CONFLICT (track, version) DO UPDATE SET name = excluded.name, checksum = excluded.checksum,
         attempt_id = excluded.attempt_id, run_id = excluded.run_id, epoch = excluded.epoch, next_stmt = 0,
         total_stmts = excluded.total_stmts, started_at = excluded.started_at,
-        tool_version = excluded.tool_version
+        tool_version = excluded.tool_version, pre_fp = excluded.pre_fp
     WHERE phase = 'running'";
 
 /// Makes both tables, with the one row that says whose database it is.
@@ -111,7 +112,8 @@ pub(super) fn intend(
     step: &Step,
     epoch: i64,
 ) -> rusqlite::Result<bool> {
-    write(connection, INTENT, (unit, step), (epoch, 0))
+    let statement = digest(step.script());
+    write(connection, INTENT, (unit, step), (epoch, 0), Some(&statement))
 }
 
 /// Writes the row of what is done; returns `false` if it was done before.
@@ -123,7 +125,7 @@ pub(super) fn finish(
 ) -> rusqlite::Result<bool> {
     let has_intent = step.interrupted.is_some() || step.script().directives.no_transaction;
     let sql = if has_intent { DONE_AFTER_INTENT } else { DONE };
-    write(connection, sql, (unit, step), (epoch, duration_ms))
+    write(connection, sql, (unit, step), (epoch, duration_ms), None)
 }
 
 fn write(
@@ -131,10 +133,12 @@ fn write(
     sql: &str,
     (unit, step): (&Unit, &Step),
     (epoch, duration_ms): (i64, u64),
+    intent: Option<&str>,
 ) -> rusqlite::Result<bool> {
     let migration = &step.migration;
     let statements = i64::try_from(migration.up.statements.len()).unwrap_or(i64::MAX);
-    let changed = connection.prepare_cached(sql)?.execute(params![
+    let mut statement = connection.prepare_cached(sql)?;
+    let common = params![
         unit.track.to_string(),
         migration.version.number(),
         migration.name,
@@ -146,22 +150,46 @@ fn write(
         i64::try_from(duration_ms).unwrap_or(i64::MAX),
         env!("CARGO_PKG_VERSION"),
         format!("-{}.{:03} seconds", duration_ms / 1000, duration_ms % 1000),
-    ])?;
-    Ok(changed == 1)
+    ];
+    for (at, value) in (1..).zip(common) {
+        statement.raw_bind_parameter(at, value)?;
+    }
+    if let Some(intent) = intent {
+        statement.raw_bind_parameter(common.len() + 1, intent)?;
+    }
+    Ok(statement.raw_execute()? == 1)
 }
 
-/// Marks the row of a migration whose way back runs outside a transaction; `false` if there is no row.
+/// Marks the row of a migration whose way back runs outside a transaction; `false` if there is no row. Its run stays:
+/// going back by run looks for the one that applied.
 pub(super) fn mark_reverting(connection: &Connection, unit: &Unit, step: &Step) -> rusqlite::Result<bool> {
     let changed = connection.execute(
-        "UPDATE main._tenantry_history SET phase = 'reverting', attempt_id = ?3, run_id = ?4
+        "UPDATE main._tenantry_history SET phase = 'reverting', attempt_id = ?3, pre_fp = ?4
         WHERE track = ?1 AND version = ?2",
         params![
             unit.track.to_string(),
             step.migration.version.number(),
             unit.attempt_id,
-            unit.run_id
+            digest(step.script()),
         ],
     )?;
+    Ok(changed == 1)
+}
+
+/// Takes back the intent of an attempt that did nothing; returns `false` if there is none of this attempt.
+pub(super) fn withdraw(connection: &Connection, unit: &Unit, step: &Step) -> rusqlite::Result<bool> {
+    let sql = match step.direction {
+        Direction::Up => {
+            "DELETE FROM main._tenantry_history
+            WHERE track = ?1 AND version = ?2 AND attempt_id = ?3 AND phase = 'running'"
+        }
+        Direction::Down => {
+            "UPDATE main._tenantry_history SET phase = 'done', pre_fp = NULL
+            WHERE track = ?1 AND version = ?2 AND attempt_id = ?3 AND phase = 'reverting'"
+        }
+    };
+    let version = step.migration.version.number();
+    let changed = connection.execute(sql, params![unit.track.to_string(), version, unit.attempt_id])?;
     Ok(changed == 1)
 }
 

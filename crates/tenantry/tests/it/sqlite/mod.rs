@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tenantry::TrackName;
 use tenantry::engine::{self, Address, ApplyError, OpenOptions, Recorded, Session, SqliteAddress, Unit};
 use tenantry::engine::{Engine, SessionError};
-use tenantry::history::History;
+use tenantry::history::{History, Phase};
 use tenantry::migration::{Checksum, Directives, Migration, Script, Track, Version, split};
 use tenantry::plan::{Goal, plan};
 
@@ -77,6 +77,10 @@ impl Bench {
     async fn history(&self) -> History {
         let mut reader = engine::read(&self.address(), &self.options).await.unwrap();
         reader.history().await.unwrap()
+    }
+
+    async fn phases(&self) -> Vec<Phase> {
+        self.history().await.rows.iter().map(|row| row.phase).collect()
     }
 
     /// Applies what is pending of a track, as one unit.
