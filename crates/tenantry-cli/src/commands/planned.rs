@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tenantry::engine::Engine;
 use tenantry::fleet::Selected;
-use tenantry::migration::{Script, Warning};
+use tenantry::migration::Script;
 use tenantry::plan::Step;
 use tenantry::run::{Preview, TargetReport};
 use tenantry::{Direction, TrackName};
@@ -67,7 +67,7 @@ type ByVersion = BTreeMap<(i64, String, bool, usize), MigrationPlan>;
 
 impl Planned {
     /// Sums up what every target answered.
-    pub(super) fn new(selected: &Selected, previews: &[Preview], warnings: &[Warning]) -> Self {
+    pub(super) fn new(selected: &Selected, previews: &[Preview], warnings: Vec<Told>) -> Self {
         let mut tracks: BTreeMap<String, (TrackPlan, ByVersion)> = BTreeMap::new();
         let mut current = 0;
         for preview in previews {
@@ -99,7 +99,7 @@ impl Planned {
             current,
             refused: failed.iter().filter_map(refused).collect(),
             left_out: left_out(selected),
-            warnings: Told::all(warnings),
+            warnings,
             loss: None,
             failed,
         }
@@ -330,7 +330,7 @@ mod tests {
             on(Engine::Postgres, "CREATE TABLE a (id INTEGER);\n"),
             on(Engine::MySql, two),
         ];
-        let planned = Planned::new(&Selected::default(), &previews, &[]);
+        let planned = Planned::new(&Selected::default(), &previews, Vec::new());
         let told: Vec<_> = planned.tracks[0]
             .migrations
             .iter()

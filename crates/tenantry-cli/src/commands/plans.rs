@@ -16,7 +16,7 @@ use crate::args::{Chosen, Limits};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::failure::groups_of;
-use crate::render::{draw_groups, out};
+use crate::render::{Told, draw_groups, out};
 
 /// What is asked of `migrate plan`.
 pub(super) struct Question<'a> {
@@ -103,7 +103,8 @@ async fn show_with(
 fn planned_of(context: &Context, selected: &Selected, previews: &[Preview]) -> Planned {
     let warnings = selected.warnings_of(previews);
     context.warn(&warnings);
-    Planned::new(selected, previews, &warnings)
+    let told = Told::all(&warnings, &context.canvas.invocation);
+    Planned::new(selected, previews, told)
 }
 
 /// Prints a plan; `again` is the command that asks once more those that did not answer.

@@ -172,7 +172,7 @@ pub(super) async fn show(
     };
     Ok(Ended {
         view,
-        warnings: Told::all(&warnings),
+        warnings: Told::all(&warnings, &context.canvas.invocation),
         exit,
         report,
         again,

@@ -133,7 +133,7 @@ impl CreationView {
                 if let Some(drawn) = warnings(&found, &self.canvas).filter(|_| !self.quiet) {
                     self.say(&format!("{}\n", self.canvas.invocation.fill(&drawn)));
                 }
-                self.warned.extend(Told::all(&found));
+                self.warned.extend(Told::all(&found, &self.canvas.invocation));
             }
             ProvisionEvent::Run(event) => {
                 self.run(&event);

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tenantry::migration::Warning;
 use tenantry::run::Snippet;
 
+use super::invocation::Invocation;
 use super::message::{Canvas, message};
 use super::text;
 use crate::failure::{Location, Message, Severity};
@@ -61,12 +62,15 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Converts warnings.
-    pub(crate) fn all(warnings: &[Warning]) -> Vec<Self> {
-        warnings.iter().map(Self::of).collect()
+    /// Converts warnings; the commands in them get the flags of the present one.
+    pub(crate) fn all(warnings: &[Warning], invocation: &Invocation) -> Vec<Self> {
+        warnings
+            .iter()
+            .map(|warning| Self::of(warning, invocation))
+            .collect()
     }
 
-    fn of(warning: &Warning) -> Self {
+    fn of(warning: &Warning, invocation: &Invocation) -> Self {
         Self {
             code: warning.code().to_string(),
             title: warning.kind.to_string(),
@@ -74,7 +78,7 @@ impl Told {
             line: warning.place.line,
             column: warning.place.column,
             migration: warning.version.to_string(),
-            help: vec![warning.help()],
+            help: vec![invocation.fill(&warning.help())],
         }
     }
 }

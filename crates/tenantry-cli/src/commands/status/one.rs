@@ -105,7 +105,7 @@ pub(super) async fn show(
         status: tenant.status.as_str(),
         databases,
         unfinished: gather::unfinished(selected.tracks.iter().map(AsRef::as_ref)),
-        warnings: Told::all(&warnings),
+        warnings: Told::all(&warnings, &context.canvas.invocation),
     };
     let mut human = human(&shown, context.canvas.width);
     human.extend(view::unfinished(&shown.unfinished));

@@ -138,6 +138,13 @@ fn a_file_that_only_has_another_name_is_the_same(engine: Engine) {
     let help = run["warnings"][0]["help"][0].as_str().unwrap();
     let mark = "migrate mark 1 --accept-edit --all-tenants --reason";
     assert!(help.contains(mark), "{help}");
+    // Somewhere else the command names the project.
+    let outside = tempfile::tempdir().unwrap();
+    let folder = platform.path(".").display().to_string();
+    let elsewhere = crate::tenantry(outside.path(), &["-C", &folder, "migrate", "plan", "--json"]);
+    let elsewhere: Value = serde_json::from_slice(&elsewhere.stdout).unwrap();
+    let help = elsewhere["warnings"][0]["help"][0].as_str().unwrap();
+    assert!(help.contains("tenantry -C "), "{help}");
     let words: Vec<&str> = mark.split(' ').chain(["renamed"]).collect();
     platform.ends(0, &words);
     let name = "SELECT name FROM _tenantry_history WHERE version = 1";
