@@ -55,7 +55,7 @@ impl DeclaringView {
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(event) => self.tally.count(&event, Instant::now()),
+                    Some(event) => self.take(&event),
                     None => break,
                 },
                 notice = notices.recv(), if listening => match notice {
@@ -66,6 +66,17 @@ impl DeclaringView {
             }
         }
         self.bar.finish_and_clear();
+    }
+
+    /// Counts an event, and says for whom somebody waits.
+    fn take(&mut self, event: &RunEvent) {
+        self.tally.count(event, Instant::now());
+        if let RunEvent::Waiting { label, reason } = event
+            && self.surface != Surface::Silent
+        {
+            let line = format!("{} WAIT {label} {reason}", Utc::now().time_of_day());
+            self.say(&text::printable(&line));
+        }
     }
 
     fn tick(&mut self, now: Instant) {

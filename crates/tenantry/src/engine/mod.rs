@@ -32,15 +32,27 @@ use crate::history::History;
 /// How long our own few statements may take in all once a connection is there and nothing is in the way.
 const ANSWERS_AT_MOST: Duration = Duration::from_secs(15);
 
+/// Who hears of those that have the migration lock, as far as they are known.
+pub type Hears<'a> = &'a (dyn Fn(&[Holder]) + Send + Sync);
+
 /// Opens a connection to a database and takes its migration lock, polling until the window ends. Writes
 /// nothing yet. A server that accepts and then says nothing counts as lost.
 pub async fn open(address: &Address, options: &OpenOptions) -> Result<Box<dyn Session>, SessionError> {
+    open_and_tell(address, options, &|_| {}).await
+}
+
+/// Opens as [`open`] does, and tells once who has the lock if it has to be waited for.
+pub async fn open_and_tell(
+    address: &Address,
+    options: &OpenOptions,
+    hears: Hears<'_>,
+) -> Result<Box<dyn Session>, SessionError> {
     let opening = async {
         match address {
-            Address::Sqlite(sqlite) => sqlite::open(sqlite, options).await,
+            Address::Sqlite(sqlite) => sqlite::open(sqlite, options, hears).await,
             Address::Network(network) => match network.engine {
-                Engine::Postgres => postgres::open(network, options).await,
-                Engine::MySql => mysql::open(network, options).await,
+                Engine::Postgres => postgres::open(network, options, hears).await,
+                Engine::MySql => mysql::open(network, options, hears).await,
                 Engine::Sqlite => Err(unsupported(network)),
             },
         }

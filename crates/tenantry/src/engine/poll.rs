@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::faults::{Seed, is_seeded};
 
+/// At which refusal it is told who has the lock: the first is mostly over with the first pause.
+pub(crate) const TOLD_AT: usize = 2;
+
 /// Sleeps a random 0.2 to 2 s, so that many waiters do not come back together; never longer than `left`.
 pub(crate) async fn pause(left: Duration) {
     let millis = 200 + u64::from(random()) * 1800 / u64::from(u16::MAX);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::control::{Control, Stop};
 use super::watch::{Watching, watch};
-use crate::engine::{ApplyError, Canceller, Holder, Recorded, Session, SessionError, Unit};
+use crate::engine::{ApplyError, Canceller, Holder, Onlooker, Recorded, Session, SessionError, Unit};
 
 /// After how long a request to cancel that was not answered is repeated.
 const CANCEL_AGAIN: Duration = Duration::from_secs(1);
@@ -37,28 +37,24 @@ pub(super) async fn attend(
     with: Attendance<'_>,
     in_the_way: &mut Vec<Holder>,
 ) -> Result<Vec<Recorded>, ApplyError> {
-    let (canceller, onlooker) = (session.canceller(), session.onlooker());
+    let sides = (session.canceller(), session.onlooker());
+    attend_to(session.carry_out(unit), sides, with, in_the_way).await
+}
+
+/// Waits for work of a session that its canceller stops and its onlooker sees, as [`attend`] does for a unit.
+pub(super) async fn attend_to<T>(
+    work: impl Future<Output = Result<T, ApplyError>>,
+    (canceller, onlooker): (Canceller, Onlooker),
+    with: Attendance<'_>,
+    in_the_way: &mut Vec<Holder>,
+) -> Result<T, ApplyError> {
     in_the_way.clear();
-    let mut running = std::pin::pin!(session.carry_out(unit));
+    let mut running = std::pin::pin!(work);
     tokio::select! {
         done = &mut running => return done,
         () = with.control.reached(Stop::Cancel) => {}
         () = up(with.deadline) => {}
         silence = watch(onlooker, with.watching, in_the_way, with.tell) => return Err(lost(silence)),
-    }
-    cancel(&canceller, running).await
-}
-
-/// Carries out what is no unit. A request to cancel goes to the server, and its answer is waited for.
-pub(super) async fn until_cancelled<T>(
-    canceller: Canceller,
-    control: &Control,
-    work: impl Future<Output = Result<T, ApplyError>>,
-) -> Result<T, ApplyError> {
-    let mut running = std::pin::pin!(work);
-    tokio::select! {
-        done = &mut running => return done,
-        () = control.reached(Stop::Cancel) => {}
     }
     cancel(&canceller, running).await
 }

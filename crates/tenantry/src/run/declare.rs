@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::attend::until_cancelled;
+use super::attend::{Attendance, attend_to};
 use super::control::Stop;
 use super::declaration::{Declaration, Declared, Noted, Says, Watch};
 use super::drive::{Ended as Drove, drive};
@@ -13,11 +13,12 @@ use super::failure::Failure;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::runner::{Job, machine_of};
-use super::target::open_options;
+use super::target::{open_options, waits_for_lock};
+use super::watch::{Watching, words};
 use super::way::Way;
 use crate::code::Code;
 use crate::direction::Direction;
-use crate::engine::{self, Amendment, ApplyError, Session, SessionError, Unit, random};
+use crate::engine::{self, Amendment, ApplyError, Holder, Session, SessionError, Unit, random};
 use crate::history::{Applied, Entry, History, OpenStatement, Phase};
 use crate::mark::{MarkError, agrees, entries, is_known, is_written, settle};
 use crate::migration::Track;
@@ -168,8 +169,9 @@ impl<'a> Work<'a> {
         let target = &self.job.target;
         let options = open_options(target, self.options, &self.declaration.id);
         let address = self.way().to(&target.address);
+        let hears = |holders: &[Holder]| self.watch.tell(waits_for_lock(target, holders));
         let mut session = tokio::select! {
-            opened = engine::open(&address, &options) => opened?,
+            opened = engine::open_and_tell(&address, &options, &hears) => opened?,
             () = self.watch.control.reached(Stop::Cancel) => return Err(Refused::Run(Ended::Stopped)),
         };
         let (track, history) = (&self.job.track, session.history());
@@ -189,9 +191,7 @@ impl<'a> Work<'a> {
             mark_id: self.declaration.id.clone(),
             attempt_id: uuid::Uuid::now_v7().to_string(),
         };
-        let canceller = session.canceller();
-        let amended = until_cancelled(canceller, &self.watch.control, session.amend(&amendment));
-        if let Err(error) = amended.await {
+        if let Err(error) = self.amend(session.as_mut(), &amendment).await {
             if matches!(
                 error,
                 ApplyError::Session {
@@ -204,6 +204,38 @@ impl<'a> Work<'a> {
             return Err(Refused::Run(Ended::Apply(error, Box::new(self.unit(None)))));
         }
         Ok(names)
+    }
+
+    /// Writes; whoever keeps our tables locked is told, and named by the error.
+    async fn amend(&self, session: &mut dyn Session, amendment: &Amendment) -> Result<(), ApplyError> {
+        let (watch, target) = (self.watch, &self.job.target);
+        let waiting = |holders: &[Holder]| {
+            watch.tell(RunEvent::Waiting {
+                label: target.label(),
+                reason: format!("waits for another session{}", words(holders)),
+            });
+        };
+        let with = Attendance {
+            control: &watch.control,
+            watching: Watching {
+                lock_timeout: Some(self.options.lock_timeout),
+                progress_timeout: self.options.progress_timeout,
+            },
+            deadline: None,
+            tell: &waiting,
+        };
+        let sides = (session.canceller(), session.onlooker());
+        let mut in_the_way = Vec::new();
+        let mut amended = attend_to(session.amend(amendment), sides, with, &mut in_the_way).await;
+        if let Err(ApplyError::Session {
+            source: SessionError::LockTimeout { holders, .. },
+            ..
+        }) = &mut amended
+            && holders.is_empty()
+        {
+            *holders = in_the_way;
+        }
+        amended
     }
 
     /// A statement outside a transaction is looked at under the lock of a session.

@@ -36,6 +36,25 @@ impl Ended {
             Self::Plan(_) | Self::Apply(_, _) | Self::Stopped | Self::OutOfTime { .. } => None,
         }
     }
+
+    /// What it is where a stop keeps the next attempt from being made: nothing was done, unless something is there or may
+    /// be.
+    pub(super) fn or_stopped(self) -> Self {
+        match self {
+            Self::Session(_)
+            | Self::Apply(
+                ApplyError::Session {
+                    commit_sent: false, ..
+                }
+                | ApplyError::Statement {
+                    state: StateAfter::RolledBack,
+                    ..
+                },
+                _,
+            ) => Self::Stopped,
+            Self::Plan(_) | Self::Apply(_, _) | Self::Stopped | Self::OutOfTime { .. } => self,
+        }
+    }
 }
 
 /// Says as facts why a target is not where it should be.

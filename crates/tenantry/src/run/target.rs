@@ -148,10 +148,13 @@ impl Work<'_> {
             let Some(pause) = self.pause_before_retry(&ended) else {
                 return Err(ended);
             };
+            if self.shared.control.requested() >= Stop::Cancel {
+                return Err(ended.or_stopped());
+            }
             self.tell_retry(&ended, pause);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.shared.control.reached(Stop::Cancel) => return Err(ended),
+                () = self.shared.control.reached(Stop::Cancel) => return Err(ended.or_stopped()),
                 () = up(self.deadline) => return Err(self.out_of_time(ended)),
             }
             self.fresh = false;
@@ -214,8 +217,9 @@ impl Work<'_> {
             ..open_options(self.target, &shared.options, &shared.run_id)
         };
         let address = self.way.to(&self.target.address);
+        let hears = |holders: &[Holder]| shared.tell(waits_for_lock(self.target, holders));
         let mut session = tokio::select! {
-            opened = engine::open(&address, &options) => opened.map_err(Ended::Session)?,
+            opened = engine::open_and_tell(&address, &options, &hears) => opened.map_err(Ended::Session)?,
             () = self.shared.control.reached(Stop::Cancel) => return Err(Ended::Stopped),
             () = up(self.deadline) => return Err(Ended::Stopped),
         };
@@ -378,9 +382,6 @@ impl Work<'_> {
 
     /// Returns how long to wait before the next attempt; `None` if there is none.
     fn pause_before_retry(&self, ended: &Ended) -> Option<Duration> {
-        if self.shared.control.requested() >= Stop::Cancel {
-            return None;
-        }
         let tries = Tries {
             attempts: self.attempts,
             lost: self.lost,
@@ -437,6 +438,14 @@ impl Work<'_> {
             };
         }
         done.last().copied()
+    }
+}
+
+/// Returns what is told of a target whose migration lock somebody else has.
+pub(super) fn waits_for_lock(target: &Target, holders: &[Holder]) -> RunEvent {
+    RunEvent::Waiting {
+        label: target.label(),
+        reason: format!("waits for the migration lock{}", words(holders)),
     }
 }
 

@@ -52,6 +52,11 @@ fn hint(error: &ServerError) -> Option<&'static str> {
     )
 }
 
+/// Returns whether a `KILL QUERY` was the answer to a question of ours.
+pub(super) fn is_interruption(error: &DatabaseError) -> bool {
+    error.code.starts_with(&format!("errno {INTERRUPTED},"))
+}
+
 /// Returns the code of the 2xxx block.
 ///
 /// Numbers: "Server Error Message Reference" of MySQL 8.0, "MariaDB Error Codes".

@@ -8,9 +8,10 @@ use super::error::session_error;
 use super::holders::of_migration_lock;
 use super::tables::{Names, text};
 use super::wire::{Part, Role, Sent, send};
+use crate::engine::Hears;
 use crate::engine::error::SessionError;
 use crate::engine::identity::lock_key;
-use crate::engine::poll::pause;
+use crate::engine::poll::{TOLD_AT, pause};
 use crate::faults::{Seed, is_seeded};
 
 /// Returns the lock's name: server-wide, so it is made from the database's id and not from its name.
@@ -51,14 +52,14 @@ pub(super) fn is_taken(sent: &Sent, at: usize) -> Result<bool, SessionError> {
 
 /// Tries again until the lock is ours; returns the answers to `after`, asked in the same message.
 ///
-/// The window counts from `began`. Nothing is open between two attempts.
+/// The window counts from here. Nothing is open between two attempts.
 pub(super) async fn poll(
     conn: &mut Conn,
     names: &Names,
     after: &[Part],
-    window: Duration,
+    (window, hears): (Duration, Hears<'_>),
 ) -> Result<Sent, SessionError> {
-    let began = Instant::now();
+    let (began, mut refusals) = (Instant::now(), 1);
     let mut parts = vec![attempt(names)];
     parts.extend_from_slice(after);
     loop {
@@ -74,6 +75,10 @@ pub(super) async fn poll(
         if is_taken(&sent, 0)? {
             sent.answers.remove(0);
             return Ok(sent);
+        }
+        refusals += 1;
+        if refusals == TOLD_AT {
+            hears(&of_migration_lock(conn, names).await);
         }
     }
 }

@@ -13,6 +13,7 @@ mod failure;
 mod fingerprint;
 mod foresee;
 mod holders;
+mod left;
 mod lock;
 mod objects;
 mod place;
@@ -45,6 +46,7 @@ use self::strings::Strings;
 use self::tables::{Names, take_history, text};
 use self::wire::{Part, Role, Sent, send};
 use self::writes::Writer;
+use super::Hears;
 use super::address::NetworkAddress;
 use super::error::{ApplyError, SessionError};
 use super::identity::check_identity;
@@ -58,6 +60,7 @@ use crate::history::{History, OpenStatement};
 pub(crate) async fn open(
     address: &NetworkAddress,
     options: &OpenOptions,
+    hears: Hears<'_>,
 ) -> Result<Box<dyn Session>, SessionError> {
     let names = names(address, options)?;
     let mut conn = dial(address, options).await?;
@@ -73,7 +76,7 @@ pub(crate) async fn open(
     let (sent, at) = if lock::is_taken(&sent, facts + 1)? {
         (sent, facts + 2)
     } else {
-        let polled = lock::poll(&mut conn, &names, &questions, options.lock_window).await?;
+        let polled = lock::poll(&mut conn, &names, &questions, (options.lock_window, hears)).await?;
         (polled, 0)
     };
     let history = history_or_holders(&mut conn, &names, sent, at).await?;
@@ -286,6 +289,29 @@ impl MySqlSession {
         }
     }
 
+    /// Carries a unit out; a request to cancel ends it as the server says.
+    async fn work(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
+        self.server.strings.check(unit)?;
+        if self.history.meta.is_none() && self.epoch.is_none() {
+            self.make_tables().await?;
+            point(Point::MysqlTablesMade);
+        }
+        let (epoch, queue) = self.claim();
+        if unit.steps.iter().any(|step| step.interrupted.is_some()) {
+            triggers::read_again(&mut self.conn, &self.names).await;
+        }
+        let desk = self.desk();
+        let mut worker = desk.worker(self, (unit, epoch), queue);
+        let outcome = worker.run().await;
+        let (engines, claims) = (worker.engines, worker.queue.claims());
+        self.engines = engines;
+        // A unit may fail behind the claim, which then holds all the same.
+        if !claims {
+            self.epoch = Some(epoch);
+        }
+        outcome
+    }
+
     fn desk(&self) -> Desk {
         Desk {
             reset: clean::common(&self.names, &self.options),
@@ -348,29 +374,15 @@ impl Session for MySqlSession {
     }
 
     async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
-        self.server.strings.check(unit)?;
-        if self.history.meta.is_none() && self.epoch.is_none() {
-            self.make_tables().await?;
-            point(Point::MysqlTablesMade);
+        match self.work(unit).await {
+            Err(error) if self.cancel_asked.load(Ordering::SeqCst) => {
+                self.cancel_over.store(true, Ordering::SeqCst);
+                triggers::read_again(&mut self.conn, &self.names).await;
+                Err(left::of_stopped(&mut self.conn, &self.names, unit, error).await)
+            }
+            Err(error) => Err(left::of_locked_out(&mut self.conn, &self.names, unit, error).await),
+            done => done,
         }
-        let (epoch, queue) = self.claim();
-        if unit.steps.iter().any(|step| step.interrupted.is_some()) {
-            triggers::read_again(&mut self.conn, &self.names).await;
-        }
-        let desk = self.desk();
-        let mut worker = desk.worker(self, (unit, epoch), queue);
-        let outcome = worker.run().await;
-        let (engines, claims) = (worker.engines, worker.queue.claims());
-        self.engines = engines;
-        // A unit may fail behind the claim, which then holds all the same.
-        if !claims {
-            self.epoch = Some(epoch);
-        }
-        if outcome.is_err() && self.cancel_asked.load(Ordering::SeqCst) {
-            self.cancel_over.store(true, Ordering::SeqCst);
-            triggers::read_again(&mut self.conn, &self.names).await;
-        }
-        outcome
     }
 
     async fn open_statement(&mut self, unit: &Unit) -> Result<Option<OpenStatement>, ApplyError> {

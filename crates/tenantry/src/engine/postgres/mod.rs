@@ -27,14 +27,15 @@ mod unit;
 
 pub(super) use create::{create_database, describe};
 
-use super::{NetworkAddress, OpenOptions, Reader, Session, SessionError};
+use super::{Hears, NetworkAddress, OpenOptions, Reader, Session, SessionError};
 
 /// Opens a connection and takes the migration lock, polling for it. Writes nothing.
 pub(super) async fn open(
     address: &NetworkAddress,
     options: &OpenOptions,
+    hears: Hears<'_>,
 ) -> Result<Box<dyn Session>, SessionError> {
-    Ok(Box::new(session::open(address, options).await?))
+    Ok(Box::new(session::open(address, options, hears).await?))
 }
 
 /// Opens a connection for reading. Takes no lock, writes nothing.

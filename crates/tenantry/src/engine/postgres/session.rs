@@ -10,8 +10,8 @@ use super::holders::{of_migration_lock, of_our_tables, onlooker};
 use super::{amend, history, outside, unit};
 use crate::engine::identity::{check_identity, lock_key};
 use crate::engine::{
-    Amendment, ApplyError, Canceller, NetworkAddress, Onlooker, OpenOptions, Reader, Recorded, Session,
-    SessionError, Unit, poll,
+    Amendment, ApplyError, Canceller, Hears, NetworkAddress, Onlooker, OpenOptions, Reader, Recorded,
+    Session, SessionError, Unit, poll,
 };
 use crate::faults::{Point, Seed, is_seeded, point};
 use crate::history::{History, OpenStatement};
@@ -79,11 +79,15 @@ pub(super) struct Locked {
 }
 
 /// Connects and takes the lock, trying until the window ends.
-pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Result<Locked, SessionError> {
+pub(super) async fn open(
+    address: &NetworkAddress,
+    options: &OpenOptions,
+    hears: Hears<'_>,
+) -> Result<Locked, SessionError> {
     let mut connection = Connection::open(address, options).await?;
     point(Point::PostgresConnected);
     let key = lock_key(&options.database_id);
-    let begun = Instant::now();
+    let (begun, mut refusals) = (Instant::now(), 0);
     let mut expect = Look::first(options);
     let mut opening = begin(&connection, options).join(";\n");
     let mut head = opening.clone();
@@ -129,6 +133,10 @@ pub(super) async fn open(address: &NetworkAddress, options: &OpenOptions) -> Res
                         waited: begun.elapsed(),
                         holders,
                     });
+                }
+                refusals += 1;
+                if refusals == poll::TOLD_AT {
+                    hears(&of_migration_lock(&mut connection, key).await);
                 }
                 poll::pause(options.lock_window.saturating_sub(begun.elapsed())).await;
             }

@@ -27,7 +27,7 @@ pub(crate) async fn create_database(folder: &Path, new: &NewDatabase) -> Result<
     };
     let (place, wanted) = (address.clone(), new.clone());
     let mut made = None;
-    let found = poll(PATIENCE, move || {
+    let found = poll((PATIENCE, &|| {}), move || {
         if made.is_none() {
             made = Some(make_file(&place));
         }

@@ -27,8 +27,8 @@ pub(crate) use read::read;
 use database::{Database, Stop};
 
 use super::{
-    Amendment, ApplyError, Canceller, Onlooker, OpenOptions, Recorded, Session, SessionError, SqliteAddress,
-    Unit,
+    Amendment, ApplyError, Canceller, Hears, Holder, Onlooker, OpenOptions, Recorded, Session, SessionError,
+    SqliteAddress, Unit,
 };
 use crate::faults::{Point, point};
 use crate::history::{History, OpenStatement};
@@ -39,11 +39,13 @@ use crate::history::{History, OpenStatement};
 pub(crate) async fn open(
     address: &SqliteAddress,
     options: &OpenOptions,
+    hears: Hears<'_>,
 ) -> Result<Box<dyn Session>, SessionError> {
     let (address, wanted) = (address.clone(), options.clone());
     let mut opened = None;
     let place = address.clone();
-    let polled = poll(options.lock_window, move || {
+    let told = || hears(&writers(&place));
+    let polled = poll((options.lock_window, &told), move || {
         let mut database = match opened.take() {
             Some(database) => database,
             None => Database::open(&address, &wanted)?,
@@ -71,13 +73,18 @@ pub(crate) async fn open(
 
 /// Adds who has the file locked to the error of a lock that was not free in time.
 fn name_writers(mut error: SessionError, address: &SqliteAddress) -> SessionError {
-    if let SessionError::Blocked { holders, .. } = &mut error
-        && let Ok(file) = File::find(address)
-    {
-        *holders = holders::writers(&file);
+    if let SessionError::Blocked { holders, .. } = &mut error {
+        *holders = writers(address);
     }
     error
 }
+
+fn writers(address: &SqliteAddress) -> Vec<Holder> {
+    File::find(address).map_or_else(|_| Vec::new(), |file| holders::writers(&file))
+}
+
+/// At which refusal it is told who has the file locked: the pauses are short.
+const TOLD_AT: usize = 10;
 
 /// Runs blocking work on tokio's threads for it.
 async fn in_background<T, W>(work: W) -> Result<T, SessionError>
@@ -92,13 +99,17 @@ where
         })
 }
 
-/// Repeats an attempt until it returns something, with pauses of 50 to 250 ms, for as long as the window.
-async fn poll<T, A>(window: Duration, mut attempt: A) -> Result<T, SessionError>
+/// Repeats an attempt until it returns something, with pauses of 50 to 250 ms, for as long as the window; says once that
+/// it has to wait.
+async fn poll<T, A>(
+    (window, waits): (Duration, &(dyn Fn() + Sync)),
+    mut attempt: A,
+) -> Result<T, SessionError>
 where
     T: Send + 'static,
     A: FnMut() -> Result<Option<T>, SessionError> + Send + 'static,
 {
-    let start = Instant::now();
+    let (start, mut refusals) = (Instant::now(), 0);
     loop {
         let (result, back) = in_background(move || (attempt(), attempt)).await?;
         attempt = back;
@@ -111,6 +122,10 @@ where
                 waited,
                 holders: Vec::new(),
             });
+        }
+        refusals += 1;
+        if refusals == TOLD_AT {
+            waits();
         }
         tokio::time::sleep(pause().min(window.saturating_sub(waited))).await;
     }
@@ -163,7 +178,7 @@ impl SqliteSession {
         self.stop.forget();
         let mut guard = StopOnDrop(Some(Arc::clone(&self.stop)));
         let mut held = Some((database, work));
-        let attempt = poll(self.lock_window, move || {
+        let attempt = poll((self.lock_window, &|| {}), move || {
             let Some((mut database, work)) = held.take() else {
                 return Ok(None);
             };

@@ -1,13 +1,18 @@
 //! A statement that waits for somebody's lock gives way, tries again, and at last names who is in its way.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use tenantry::engine::{Address, Certainty, Engine, NetworkAddress};
+use tenantry::mark::Mark;
 use tenantry::migration::Track;
 use tenantry::plan::Goal;
-use tenantry::run::{Control, Outcome, RunEvent, RunOptions, RunReport, run};
+use tenantry::run::{
+    Control, Declaration, Declared, Outcome, RunEvent, RunOptions, RunReport, RunStatus, Says, Stop, Watch,
+    declare, run,
+};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 
@@ -24,6 +29,9 @@ on_every_engine!(
     whoever_has_changed_a_row_is_named,
     whoever_keeps_our_tables_from_being_read_is_named,
     whoever_keeps_our_tables_from_being_written_is_named,
+    whoever_keeps_a_mark_from_being_written_is_named,
+    whoever_has_the_migration_lock_is_told_while_it_is_waited_for,
+    a_stop_between_two_attempts_is_a_stop,
 );
 
 /// A session of the application in an open transaction.
@@ -171,6 +179,128 @@ async fn whoever_keeps_our_tables_from_being_read_is_named(database: TestDatabas
 async fn whoever_keeps_our_tables_from_being_written_is_named(database: TestDatabase) {
     let statement = "SELECT * FROM _tenantry_meta FOR UPDATE";
     somebody_is_named(database, statement, UPDATE, Certainty::Holds).await;
+}
+
+/// Takes the first migration out of the history, or gives up after a wait; also returns what was told of waits.
+async fn take_out_for_a_short_time(database: &TestDatabase) -> (Declared, Vec<String>) {
+    let options = RunOptions {
+        lock_timeout: Duration::from_secs(5),
+        lock_window: Duration::from_secs(5),
+        ..RunOptions::default()
+    };
+    let declaration = Declaration {
+        id: "mark_test".to_owned(),
+        version: "1".parse().unwrap(),
+        says: Says::Mark(Mark::RolledBack),
+        decided: HashSet::new(),
+    };
+    let (events, mut told) = unbounded_channel();
+    let watch = Watch {
+        control: Control::default(),
+        events,
+    };
+    let files = Arc::new(track(database.engine, &[FIRST]));
+    let jobs = vec![job(database, "acme", &files)];
+    let mut declared = declare(jobs, &declaration, &options, &watch).await;
+    let mut said = Vec::new();
+    while let Ok(event) = told.try_recv() {
+        if let RunEvent::Waiting { reason, .. } = event {
+            said.push(reason);
+        }
+    }
+    (declared.remove(0), said)
+}
+
+async fn whoever_keeps_a_mark_from_being_written_is_named(database: TestDatabase) {
+    migrate(&database, &track(database.engine, &[FIRST]), &Goal::Head)
+        .await
+        .unwrap();
+    let statement = "SELECT * FROM _tenantry_meta FOR UPDATE";
+    let (application, id) = Application::begin(&database, statement).await;
+    let (declared, said) = take_out_for_a_short_time(&database).await;
+    let failure = declared.ended.unwrap_err();
+    assert_eq!(declared.outcome, Some(Outcome::Blocked), "{failure:?}");
+    let seen: Vec<i64> = failure.holders.iter().map(|holder| holder.pid).collect();
+    assert_eq!(seen, id.into_iter().collect::<Vec<_>>(), "{failure:?} {said:?}");
+    if let Some(id) = id {
+        assert!(
+            said.iter().any(|said| said.contains(&format!("pid {id}"))),
+            "{said:?}"
+        );
+    }
+    assert_eq!(database.one("SELECT count(*) FROM _tenantry_history").await, "1");
+    application.end().await;
+    let (declared, _) = take_out_for_a_short_time(&database).await;
+    assert_eq!(declared.ended.unwrap().changed, ["1_first"]);
+    assert_eq!(database.one("SELECT count(*) FROM _tenantry_history").await, "0");
+}
+
+async fn whoever_has_the_migration_lock_is_told_while_it_is_waited_for(database: TestDatabase) {
+    let holder = tenantry::engine::open(&database.address, &database.options())
+        .await
+        .unwrap();
+    let files = Arc::new(track(database.engine, &[FIRST]));
+    let (events, mut told) = unbounded_channel();
+    let mut running = JoinSet::new();
+    running.spawn(run(
+        "run_test",
+        vec![job(&database, "acme", &files)],
+        RunOptions::default(),
+        Control::default(),
+        events,
+    ));
+    let reason = loop {
+        let event = told.recv().await.unwrap();
+        if let RunEvent::Waiting { label, reason } = event {
+            assert_eq!(label, "acme");
+            break reason;
+        }
+        assert!(!matches!(event, RunEvent::TargetFinished(_)), "{event:?}");
+    };
+    assert!(
+        reason.starts_with("waits for the migration lock; in the way: pid "),
+        "{reason}"
+    );
+    drop(holder);
+    let report = running.join_next().await.unwrap().unwrap();
+    assert_eq!(report.targets[0].outcome, Outcome::Applied, "{report:?}");
+    let mut again = 0;
+    while let Ok(event) = told.try_recv() {
+        again += usize::from(matches!(event, RunEvent::Waiting { .. }));
+    }
+    assert_eq!(again, 0, "it is told once");
+}
+
+/// What had gone wrong before it was to be tried again does not hide that somebody stopped it.
+async fn a_stop_between_two_attempts_is_a_stop(database: TestDatabase) {
+    migrate(&database, &track(database.engine, &[FIRST]), &Goal::Head)
+        .await
+        .unwrap();
+    let (application, _) = Application::begin(&database, "SELECT * FROM _tenantry_meta FOR UPDATE").await;
+    let files = Arc::new(track(database.engine, &[FIRST, UPDATE]));
+    let options = RunOptions {
+        lock_timeout: Duration::from_millis(300),
+        ..RunOptions::default()
+    };
+    let (events, mut told) = unbounded_channel();
+    let control = Control::default();
+    let jobs = vec![job(&database, "acme", &files)];
+    let stopping = async {
+        // An SQLite file is waited for before anything begins.
+        loop {
+            let event = told.recv().await.unwrap();
+            if matches!(event, RunEvent::Retrying { .. } | RunEvent::Waiting { .. }) {
+                break;
+            }
+            assert!(!matches!(event, RunEvent::TargetFinished(_)), "{event:?}");
+        }
+        control.stop(Stop::Cancel);
+    };
+    let (report, ()) = tokio::join!(run("run_test", jobs, options, control.clone(), events), stopping);
+    assert_eq!(report.status, RunStatus::Interrupted);
+    assert_eq!(report.targets[0].outcome, Outcome::Cancelled, "{report:?}");
+    application.end().await;
+    assert_eq!(database.one("SELECT count(*) FROM _tenantry_history").await, "1");
 }
 
 #[tokio::test]
