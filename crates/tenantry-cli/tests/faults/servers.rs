@@ -53,6 +53,36 @@ fn dies_at_every_step(engine: Engine, kinds: &'static [Kind]) {
     }
 }
 
+#[test]
+fn what_a_server_may_have_done_that_stays_away_is_not_told_as_untouched() {
+    for (engine, kinds, point) in [
+        (Engine::Postgres, &[Kind::Index][..], "postgres.statement_done"),
+        (Engine::MySql, &[Kind::Column], "mysql.objects_answered"),
+    ] {
+        let Some((mut server, mut stage)) = prepare(engine, kinds) else {
+            return;
+        };
+        stage.grow(2);
+        let words = ["migrate", "tenant", "acme"];
+        let deployer = frozen(&mut with_faults(
+            &stage.platform,
+            &words,
+            &both("", "freeze", point),
+        ));
+        server.kill();
+        let ended = thaw(deployer);
+        let said = &ended.said;
+        assert_eq!(ended.code, Some(20), "{said}");
+        assert!(said.contains("what is in place is not known"), "{said}");
+        assert!(
+            !said.contains("untouched") && !said.contains("Nothing is half-way"),
+            "{said}"
+        );
+        server.start_again();
+        stage.finishes("");
+    }
+}
+
 fn prepare(engine: Engine, kinds: &'static [Kind]) -> Option<(OwnServer, Stage)> {
     let server = OwnServer::start(engine)?;
     let stage = Stage::set_on(&server, kinds)?;

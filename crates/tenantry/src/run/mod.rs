@@ -2,6 +2,7 @@
 //!
 //! One tenant's failure is data in the report, never the run's error.
 
+mod account;
 mod attend;
 mod backoff;
 mod control;

@@ -1,28 +1,27 @@
 //! One target: open, plan under the lock, carry out unit after unit, and say what became of it.
 
-use std::collections::{BTreeSet, HashSet};
-use std::time::Duration;
-
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
+use super::account::Account;
 use super::attend::{Attendance, attend, up};
 use super::control::{Control, Stop};
 use super::ended::{Ended, describe, outcome_of};
 use super::event::RunEvent;
+use super::failure::Failure;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
-use super::retry::{Tries, pause_before, takes_session_along};
+use super::retry::Tries;
 use super::units::{needs_own_session, units};
 use super::watch::{Watching, words};
 use super::way::Way;
 use crate::direction::Direction;
 use crate::engine::{
-    self, ApplyError, Certainty, Holder, OpenOptions, Recorded, Session, SessionError, Unit,
+    self, ApplyError, Certainty, Holder, OpenOptions, Recorded, Session, SessionError, StateAfter, Unit,
 };
 use crate::faults::{Seed, is_seeded};
-use crate::history::{History, Phase};
-use crate::migration::{Track, Version, Warning};
+use crate::history::History;
+use crate::migration::{Track, Warning};
 use crate::plan::{Goal, Step, plan};
 use crate::target::Target;
 
@@ -61,27 +60,16 @@ struct Work<'a> {
     goal: Goal,
     shared: &'a Shared,
     begun: Instant,
-    /// Since when something keeps it from going on; `None` if the newest unit met nothing yet. However long the work
-    /// before it took, whoever is in the way is waited for.
-    stuck_since: Option<Instant>,
     /// When its time is up; `None` if it has all the time it needs.
     deadline: Option<Instant>,
     /// Whether nothing was applied before this attempt; what it did since makes no shorter transactions.
     fresh: bool,
     /// Where the next session is opened.
     way: Way,
-    attempts: usize,
-    /// How many of them ended with their session.
-    lost: usize,
-    attempt_ids: HashSet<String>,
-    /// The newest version when the history was first read.
-    from: Option<Version>,
-    /// What was done when the history was last read; `None` before it was.
-    seen: Option<BTreeSet<Version>>,
-    /// What was carried out, in order, and which way it led.
-    recorded: Vec<(Direction, Recorded)>,
-    /// What was taken back with a COMMIT whose answer was lost: its rows tell by being gone.
-    in_doubt: Vec<Version>,
+    /// What was tried, and what was waited for.
+    tries: Tries,
+    /// What is known of it.
+    account: Account,
     /// Whether a statement had to give way to somebody's lock.
     gave_way: bool,
     /// Who was in the way of the newest unit.
@@ -104,17 +92,11 @@ pub(super) async fn migrate(
         goal: goal.clone(),
         shared,
         begun: Instant::now(),
-        stuck_since: None,
         deadline: deadline(&shared.options),
         fresh: false,
         way: Way::Given,
-        attempts: 0,
-        lost: 0,
-        attempt_ids: HashSet::new(),
-        from: None,
-        seen: None,
-        recorded: Vec::new(),
-        in_doubt: Vec::new(),
+        tries: Tries::default(),
+        account: Account::default(),
         gave_way: false,
         in_the_way: Vec::new(),
         warnings: Vec::new(),
@@ -137,15 +119,17 @@ fn deadline(options: &RunOptions) -> Option<Instant> {
 impl Work<'_> {
     async fn try_until_settled(&mut self) -> Result<(), Ended> {
         loop {
-            self.attempts += 1;
+            self.tries.begin();
             let Err(ended) = self.attempt().await else {
                 return Ok(());
             };
             if self.is_out_of_time() {
                 return Err(self.out_of_time(ended));
             }
-            self.note_failure(&ended);
-            let Some(pause) = self.pause_before_retry(&ended) else {
+            self.gave_way |= outcome_of(&ended) == Outcome::Blocked;
+            let window = self.shared.options.lock_window;
+            self.tries.note(&ended, self.shared.options.lock_timeout);
+            let Some(pause) = self.tries.pause_before_next(&ended, window) else {
                 return Err(ended);
             };
             if self.shared.control.requested() >= Stop::Cancel {
@@ -159,25 +143,6 @@ impl Work<'_> {
             }
             self.fresh = false;
         }
-    }
-
-    fn note_failure(&mut self, ended: &Ended) {
-        let is_blocked = outcome_of(ended) == Outcome::Blocked;
-        self.gave_way |= is_blocked;
-        self.lost += usize::from(takes_session_along(ended));
-        // The first wait, which ended just now, counts.
-        let waited = if is_blocked {
-            self.shared.options.lock_timeout
-        } else {
-            Duration::ZERO
-        };
-        let now = Instant::now();
-        self.stuck_since
-            .get_or_insert_with(|| now.checked_sub(waited).unwrap_or(now));
-    }
-
-    fn stuck_for(&self) -> Duration {
-        self.stuck_since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     fn is_out_of_time(&self) -> bool {
@@ -203,7 +168,7 @@ impl Work<'_> {
     /// Session after session, as long as nothing fails: mostly one.
     async fn attempt(&mut self) -> Result<(), Ended> {
         while self.session().await? == Reached::NextSession {
-            self.stuck_since = None;
+            self.tries.go_on();
         }
         Ok(())
     }
@@ -213,7 +178,7 @@ impl Work<'_> {
     async fn session(&mut self) -> Result<Reached, Ended> {
         let shared = self.shared;
         let options = OpenOptions {
-            lock_window: shared.options.lock_window.saturating_sub(self.stuck_for()),
+            lock_window: self.tries.left_of(&shared.options),
             ..open_options(self.target, &shared.options, &shared.run_id)
         };
         let address = self.way.to(&self.target.address);
@@ -224,7 +189,7 @@ impl Work<'_> {
             () = up(self.deadline) => return Err(Ended::Stopped),
         };
         check_not_emptied(self.target, session.history()).map_err(Ended::Session)?;
-        self.see(session.history());
+        self.account.see(&self.track.name, session.history());
         let mut plan = plan(self.track, session.history(), &self.goal).map_err(Ended::Plan)?;
         self.goal = plan.fixed(&self.goal);
         self.warnings = std::mem::take(&mut plan.warnings);
@@ -248,7 +213,7 @@ impl Work<'_> {
             match self.carry_out(session.as_mut(), &unit).await {
                 Ok(recorded) => self.finish_unit(unit.direction, recorded),
                 Err(error) => {
-                    self.doubt(&error, &unit);
+                    self.account.fail(&error, &unit);
                     return Err(Ended::Apply(error, Box::new(unit)));
                 }
             }
@@ -298,7 +263,7 @@ impl Work<'_> {
 
     fn unit(&mut self, steps: Vec<Step>) -> Unit {
         let attempt_id = uuid::Uuid::now_v7().to_string();
-        self.attempt_ids.insert(attempt_id.clone());
+        self.account.begin(&attempt_id);
         if let Some(first) = steps.first() {
             self.shared.tell(RunEvent::MigrationStarted {
                 label: self.target.label(),
@@ -315,60 +280,9 @@ impl Work<'_> {
         }
     }
 
-    /// Takes a history in; what an attempt of ours wrote and never heard of counts as done by us.
-    fn see(&mut self, history: &History) {
-        for row in history.of_track(&self.track.name) {
-            let ours = row.phase == Phase::Done && self.attempt_ids.contains(&row.attempt_id);
-            let up = |(direction, r): &(Direction, Recorded)| {
-                *direction == Direction::Up && r.version == row.version
-            };
-            if ours && !self.recorded.iter().any(up) {
-                let recorded = Recorded {
-                    version: row.version,
-                    duration_ms: row.duration_ms,
-                    taken_up: None,
-                };
-                self.recorded.push((Direction::Up, recorded));
-            }
-        }
-        for version in std::mem::take(&mut self.in_doubt) {
-            if history.find(&self.track.name, version).is_none() {
-                // How long it took stood in the answer.
-                let recorded = Recorded {
-                    version,
-                    duration_ms: 0,
-                    taken_up: None,
-                };
-                self.recorded.push((Direction::Down, recorded));
-            }
-        }
-        let done = history
-            .of_track(&self.track.name)
-            .filter(|row| row.phase == Phase::Done);
-        let done: BTreeSet<Version> = done.map(|row| row.version).collect();
-        if self.seen.is_none() {
-            self.from = done.last().copied();
-        }
-        self.seen = Some(done);
-    }
-
-    /// Remembers what may have been taken back: a revert leaves no row that could carry our attempt.
-    fn doubt(&mut self, error: &ApplyError, unit: &Unit) {
-        let commit_sent = matches!(
-            error,
-            ApplyError::Session {
-                commit_sent: true,
-                ..
-            }
-        );
-        if commit_sent && unit.direction == Direction::Down {
-            self.in_doubt = unit.steps.iter().map(|step| step.migration.version).collect();
-        }
-    }
-
     fn finish_unit(&mut self, direction: Direction, recorded: Vec<Recorded>) {
-        self.stuck_since = None;
-        for done in recorded {
+        self.tries.go_on();
+        for done in &recorded {
             self.shared.tell(RunEvent::MigrationFinished {
                 label: self.target.label(),
                 track: self.track.name.clone(),
@@ -376,21 +290,11 @@ impl Work<'_> {
                 duration_ms: done.duration_ms,
                 taken_up: done.taken_up,
             });
-            self.recorded.push((direction, done));
         }
+        self.account.finish(direction, recorded);
     }
 
-    /// Returns how long to wait before the next attempt; `None` if there is none.
-    fn pause_before_retry(&self, ended: &Ended) -> Option<Duration> {
-        let tries = Tries {
-            attempts: self.attempts,
-            lost: self.lost,
-            in_window: self.stuck_for() < self.shared.options.lock_window,
-        };
-        pause_before(ended, tries)
-    }
-
-    fn tell_retry(&self, ended: &Ended, pause: Duration) {
+    fn tell_retry(&self, ended: &Ended, pause: std::time::Duration) {
         let failure = describe(ended, self.track);
         let seen = if failure.holders.is_empty() {
             &self.in_the_way
@@ -407,37 +311,36 @@ impl Work<'_> {
 
     fn report(self, ended: Result<(), Ended>) -> TargetReport {
         let outcome = match &ended {
-            Ok(()) if self.recorded.is_empty() => Outcome::Current,
+            Ok(()) if self.account.is_empty() => Outcome::Current,
             Ok(()) => Outcome::Applied,
             Err(ended) => outcome_of(ended),
         };
         let target = self.target;
-        let mut failure = ended.err().map(|ended| describe(&ended, self.track));
-        if let Some(failure) = &mut failure
-            && outcome == Outcome::Blocked
-            && failure.holders.is_empty()
-        {
-            failure.holders.clone_from(&self.in_the_way);
-        }
+        let failure = ended.err().map(|ended| self.failure(&ended, outcome));
         TargetReport {
-            from: self.from,
-            to: self.version_now(),
-            attempts: self.attempts,
+            from: self.account.from(),
+            to: self.account.to(),
+            attempts: self.tries.attempts,
             duration: self.begun.elapsed(),
-            migrations: self.recorded.into_iter().map(|(_, recorded)| recorded).collect(),
+            migrations: self.account.into_recorded(),
             ..TargetReport::untried(target, outcome, failure)
         }
     }
 
-    fn version_now(&self) -> Option<Version> {
-        let mut done = self.seen.clone()?;
-        for (direction, recorded) in &self.recorded {
-            match direction {
-                Direction::Up => done.insert(recorded.version),
-                Direction::Down => done.remove(&recorded.version),
-            };
+    /// Says why the last attempt failed, and what an earlier one may have left.
+    fn failure(&self, ended: &Ended, outcome: Outcome) -> Failure {
+        let mut failure = describe(ended, self.track);
+        if outcome == Outcome::Blocked && failure.holders.is_empty() {
+            failure.holders.clone_from(&self.in_the_way);
         }
-        done.last().copied()
+        if !matches!(ended, Ended::Plan(_))
+            && failure.state == StateAfter::RolledBack
+            && let Some(left) = self.account.left()
+        {
+            failure.state = left.state;
+            failure.migration.get_or_insert_with(|| left.migration.clone());
+        }
+        failure
     }
 }
 
