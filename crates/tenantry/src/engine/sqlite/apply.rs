@@ -271,14 +271,15 @@ impl<'a> Work<'a> {
                     state: self.state(0),
                 };
             }
-            not_committed(self.database.error(&error))
+            self.unfinished(self.database.error(&error))
         })
     }
-}
 
-pub(super) fn not_committed(source: SessionError) -> ApplyError {
-    ApplyError::Session {
-        commit_sent: false,
-        source,
+    /// Returns the error of a unit that did not come to its end; what ran outside a transaction is there.
+    pub(super) fn unfinished(&self, source: SessionError) -> ApplyError {
+        ApplyError::Session {
+            commit_sent: self.committed,
+            source,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::ffi::ErrorCode;
 
-use super::apply::{Work, not_committed};
+use super::apply::Work;
 use super::error::{is, is_busy};
 use super::{holders, pause, record};
 use crate::direction::Direction;
@@ -83,7 +83,7 @@ impl Work<'_> {
                 .database
                 .file
                 .unsuitable("the file was replaced during the migration");
-            return Err(not_committed(source));
+            return Err(self.unfinished(source));
         }
         let start = Instant::now();
         while let Err(error) = self.database.connection.execute_batch("COMMIT") {
@@ -147,7 +147,7 @@ impl Work<'_> {
             return Err(ApplyError::Session {
                 // Every other failure rolls back for certain; after a failed write or sync only the file
                 // itself can tell.
-                commit_sent: is(error, ErrorCode::SystemIoFailure),
+                commit_sent: self.committed || is(error, ErrorCode::SystemIoFailure),
                 source: self.database.error(error),
             });
         }

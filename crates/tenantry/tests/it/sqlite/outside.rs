@@ -278,6 +278,31 @@ const LONG: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM
     SELECT count(*) FROM n";
 
 #[tokio::test]
+async fn what_ran_outside_is_there_whatever_becomes_of_its_row() {
+    let bench = Bench::new();
+    let files = track_with(vec![(script(CUSTOMERS), None), (outside(LONG), None)]);
+    let mut session = bench.open().await;
+    let unit = unit(&files, session.history(), &Goal::Head);
+    let mut task = JoinSet::new();
+    task.spawn(async move { session.carry_out(&unit).await });
+    while bench.history().await.rows.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    bench.execute("ALTER TABLE _tenantry_history RENAME TO elsewhere");
+    let ended = task.join_next().await.unwrap().unwrap();
+    assert!(
+        matches!(
+            ended,
+            Err(ApplyError::Session {
+                commit_sent: true,
+                ..
+            })
+        ),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
 async fn the_row_of_what_ran_outside_waits_for_a_reader_and_nothing_runs_twice() {
     let mut bench = Bench::new();
     bench.options.lock_timeout = Duration::from_millis(50);
