@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use mysql_async::Conn;
 
@@ -42,6 +43,8 @@ pub(super) struct Around<'a> {
     pub(super) ddl: Ddl,
     /// How long a message it takes.
     pub(super) room: Room,
+    /// How long to go on trying to write to our tables.
+    pub(super) lock_window: Duration,
     /// What sets the session back to how we opened it.
     pub(super) reset: &'a [Part],
     /// Whether we asked the server to stop a statement.

@@ -60,7 +60,7 @@ pub(super) fn is_interruption(error: &DatabaseError) -> bool {
 /// Returns the code of the 2xxx block.
 ///
 /// Numbers: "Server Error Message Reference" of MySQL 8.0, "MariaDB Error Codes".
-fn class_of(errno: u16) -> Code {
+pub(super) fn class_of(errno: u16) -> Code {
     Code(match errno {
         1064 | 1149 | 4161 => 2001,
         1049 | 1051 | 1054 | 1072 | 1091 | 1109 | 1146 | 1176 | 1305 | 1360 | 1412 | 1539 => 2002,

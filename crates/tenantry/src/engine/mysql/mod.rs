@@ -16,6 +16,7 @@ mod holders;
 mod left;
 mod lock;
 mod objects;
+mod patience;
 mod place;
 mod queue;
 mod quote;
@@ -359,6 +360,7 @@ impl Desk {
         let around = Around {
             ddl: session.server.ddl,
             room: session.server.room,
+            lock_window: session.options.lock_window,
             reset: &self.reset,
             cancel_asked: &session.cancel_asked,
             engines: session.engines,

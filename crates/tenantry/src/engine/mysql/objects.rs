@@ -6,7 +6,7 @@ use super::apply::Worker;
 use super::checkpoint::Open;
 use super::fingerprint::ABSENT;
 use super::queue::{Progress, Queue, Queued};
-use super::wire::{Part, Role, send, send_alone};
+use super::wire::{Part, Role, send_alone};
 use crate::engine::error::ApplyError;
 use crate::faults::{self, Point, Seed, is_seeded, point};
 use crate::migration::mysql_class::{Object, ObjectKind, Parts, starts};
@@ -91,7 +91,7 @@ impl Worker<'_> {
         } else {
             parts.extend(self.foresee(index, at + 1));
         }
-        let sent = faults::sent(Point::MysqlObjectsSent, send(self.conn, &parts)).await;
+        let sent = faults::sent(Point::MysqlObjectsSent, self.exchange(&parts)).await;
         if sent.failure.is_some() {
             return Err(self.failed(sent, &parts, index, at).await);
         }
@@ -127,7 +127,7 @@ impl Worker<'_> {
         }
         let parts = self.prelude();
         if !parts.is_empty() {
-            let sent = send(self.conn, &parts).await;
+            let sent = self.exchange(&parts).await;
             self.accept(&sent, &parts, index).await?;
             point(Point::MysqlIntentCommitted);
         }

@@ -46,6 +46,11 @@ impl Part {
             role,
         }
     }
+
+    /// Returns whether it commits what stands before it.
+    pub(super) fn is_commit(&self) -> bool {
+        self.sql == "COMMIT"
+    }
 }
 
 /// What the server says to one statement.

@@ -1,18 +1,20 @@
 //! The history row of a step outside a transaction: written before it as an intent, closed after it.
 
+use tokio::time::Instant;
+
 use super::clean::{OWN_RIGHTS, local_settings};
 use super::connect::Connection;
 use super::error::Failure;
 use super::history;
 use super::hold::still_held;
 use super::record::{DURABLE, confirm, read_back, read_row};
-use super::session::{BEGIN, Locked};
+use super::session::{BEGIN, Locked, roll_back};
 use super::unit::{
     DIVISION_BY_ZERO, DUPLICATE_TABLE, INVALID_TEXT, LOCK_RELEASED, UNIQUE_VIOLATION, new_meta,
 };
 use crate::direction::Direction;
 use crate::engine::text::literal;
-use crate::engine::{ApplyError, Recorded, StateAfter, Unit};
+use crate::engine::{ApplyError, Recorded, SessionError, StateAfter, Unit, poll};
 use crate::faults::{Seed, is_seeded};
 use crate::history::Phase;
 use crate::plan::Step;
@@ -52,11 +54,39 @@ pub(super) async fn write(
 
 /// Closes the intent, in a transaction of its own, and reads it back: the row becomes done, or goes with
 /// a revert.
+///
+/// Somebody's lock on our tables is waited for until the window ends: this session alone has seen that the statement went
+/// through.
 pub(super) async fn close(
     session: &mut Locked,
     unit: &Unit,
     step: &Step,
 ) -> Result<Vec<Recorded>, ApplyError> {
+    let (begun, window) = (Instant::now(), session.options.lock_window);
+    loop {
+        let closed = try_to_close(session, unit, step).await;
+        let is_locked_out = matches!(
+            &closed,
+            Err(ApplyError::Session {
+                source: SessionError::LockTimeout { .. },
+                ..
+            })
+        );
+        let left = window.saturating_sub(begun.elapsed());
+        if !is_locked_out || left.is_zero() {
+            return closed;
+        }
+        roll_back(&mut session.connection)
+            .await
+            .map_err(|source| ApplyError::Session {
+                commit_sent: true,
+                source,
+            })?;
+        poll::pause(left).await;
+    }
+}
+
+async fn try_to_close(session: &mut Locked, unit: &Unit, step: &Step) -> Result<Vec<Recorded>, ApplyError> {
     let mut message = opening(session);
     if is_seeded(Seed::PostgresNoIntent) {
         message.push(insert(unit, step, session.epoch, "NULL"));

@@ -303,6 +303,54 @@ async fn a_stop_between_two_attempts_is_a_stop(database: TestDatabase) {
     assert_eq!(database.one("SELECT count(*) FROM _tenantry_history").await, "1");
 }
 
+/// A statement that leaves nothing to look at has run, and only this session knows it.
+#[tokio::test]
+async fn what_was_seen_to_succeed_is_recorded_although_our_tables_are_locked() {
+    let postgres = (
+        "CREATE PROCEDURE slow() LANGUAGE plpgsql AS $$ BEGIN \
+         INSERT INTO effect VALUES (2); PERFORM pg_sleep(1.5); END $$;\n",
+        "-- tenantry: no-transaction\nCALL slow();\n",
+        "LOCK TABLE public._tenantry_history IN ACCESS EXCLUSIVE MODE",
+    );
+    let mariadb = (
+        "CREATE PROCEDURE slow() BEGIN INSERT INTO effect VALUES (2); DO SLEEP(1.5); END;\n",
+        "CALL slow();\n",
+        "SELECT * FROM _tenantry_history FOR UPDATE",
+    );
+    for (engine, (procedure, call, lock)) in [(Engine::Postgres, postgres), (Engine::MySql, mariadb)] {
+        let Some(database) = crate::database::fresh(engine).await else {
+            return;
+        };
+        let before = [FIRST, ("2_procedure.sql", procedure)];
+        migrate(&database, &track(engine, &before), &Goal::Head)
+            .await
+            .unwrap();
+        let files = Arc::new(track(engine, &[before[0], before[1], ("3_call.sql", call)]));
+        let options = RunOptions {
+            lock_timeout: Duration::from_secs(1),
+            ..RunOptions::default()
+        };
+        let (events, _unheard) = unbounded_channel();
+        let jobs = vec![job(&database, "acme", &files)];
+        let mut running = JoinSet::new();
+        running.spawn(run("run_test", jobs, options, Control::default(), events));
+        let begun = "SELECT count(*) FROM _tenantry_history WHERE version = 3";
+        while database.one(begun).await != "1" {}
+        let (application, _) = Application::begin(&database, lock).await;
+        // The statement ends, and its row is tried at least twice.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        application.end().await;
+        let report = running.join_next().await.unwrap().unwrap();
+        let target = &report.targets[0];
+        assert_eq!(
+            (target.outcome, target.attempts),
+            (Outcome::Applied, 1),
+            "{target:?}"
+        );
+        assert_eq!(database.one("SELECT count(*) FROM effect").await, "2");
+    }
+}
+
 #[tokio::test]
 async fn an_index_that_waits_without_end_tells_for_whom() {
     let Some(database) = crate::database::fresh(Engine::Postgres).await else {
