@@ -172,6 +172,8 @@ fn a_termination_whose_grace_is_over_cancels_on_the_server(engine: Engine) {
     let (exit, rest, said) = finish(child, lines);
     assert_eq!(exit, 143, "{rest}\n{said}");
     platform.has_no_session_within(Duration::from_secs(5), &databases);
+    // Where the server was not asked, the connection is cut at last.
+    assert!(!rest.contains("did not answer the request to cancel"), "{rest}");
     let finished: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
     assert_eq!(finished["applied"], 0, "{finished}");
 }
