@@ -28,7 +28,7 @@ const CONNECTIONS: u32 = 5;
 const SQLITE_CONNECTIONS: u32 = 4;
 /// How long a statement waits for another process that writes to the same SQLite file: shorter than what
 /// a command waits for the registry, so that it can say what it waited for.
-const SQLITE_BUSY: Duration = Duration::from_secs(7);
+const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
 impl Registry {
     /// Opens the registry in the central database at `address`; nothing is written.
