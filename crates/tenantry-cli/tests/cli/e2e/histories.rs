@@ -141,7 +141,8 @@ fn a_file_that_only_has_another_name_is_the_same(engine: Engine) {
     // Somewhere else the command names the project.
     let outside = tempfile::tempdir().unwrap();
     let folder = platform.path(".").display().to_string();
-    let elsewhere = crate::tenantry(outside.path(), &["-C", &folder, "migrate", "plan", "--json"]);
+    let mut elsewhere = platform.command(&["-C", &folder, "migrate", "plan", "--json"]);
+    let elsewhere = elsewhere.current_dir(outside.path()).output().unwrap();
     let elsewhere: Value = serde_json::from_slice(&elsewhere.stdout).unwrap();
     let help = elsewhere["warnings"][0]["help"][0].as_str().unwrap();
     assert!(help.contains("tenantry -C "), "{help}");

@@ -323,8 +323,9 @@ fn a_mark_beside_an_open_statement_does_not_say_that_a_resume_goes_on() {
 
 /// Makes statement 1 of migration 2 of a tenant one that somebody has to decide about, on SQLite.
 fn cut_off(platform: &Platform, tenant: &str) -> String {
+    // Behind the counts stands what the statement was: the beginning of its SHA-256.
     let row = "INSERT INTO _tenantry_history VALUES ('tenant', 2, 'out', hex(zeroblob(32)), 'running', \
-               '00000000-0000-7000-8000-000000000000', 'run_dead', 1, 0, 1, NULL, '2026-03-01T09:00:00Z', NULL, 0, '0')";
+               '00000000-0000-7000-8000-000000000000', 'run_dead', 1, 0, 1, 'c40c5e563d2a0584', '2026-03-01T09:00:00Z', NULL, 0, '0')";
     platform.query(&platform.database(tenant), row);
     let shown = platform.json(20, &["migrate", "resolve", tenant, "2"]);
     shown["open"][0]["error"]["evidence"].as_str().unwrap().to_owned()
