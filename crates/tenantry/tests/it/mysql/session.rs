@@ -227,44 +227,56 @@ async fn a_cancelled_statement_is_told_from_a_failed_one() {
     db.drop().await;
 }
 
-/// Somebody is making the table that is to be altered, so that already the look at it waits.
+/// Somebody is making the table that is to be changed, so that already the look at it waits.
 #[tokio::test]
-async fn a_cancel_that_meets_a_question_of_ours_is_a_cancel() {
-    let Some(mut db) = Database::create().await else {
-        return;
-    };
-    let first = "CREATE TABLE a (n INT);\n";
-    db.migrate(&track(&[(first, None)]), &Goal::Head).await.unwrap();
-    let mut other = db.server.admin().await;
-    let used = format!("USE `{}`", db.name.replace('`', "``"));
-    other.query_drop(used).await.unwrap();
-    let id = other.id();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move { drop(other.query_drop("CREATE TABLE late SELECT SLEEP(60) AS n").await) });
-    let state = |state: &str| {
-        let of = format!("db = '{}' AND state = '{state}'", db.name);
-        format!("SELECT COUNT(*) FROM information_schema.processlist WHERE {of}")
-    };
-    let (sleeping, waiting) = (state("User sleep"), state("Waiting for table metadata lock"));
-    while db.one(&sleeping).await == "0" {}
-    let both = track(&[(first, None), ("ALTER TABLE late ADD c INT;\n", None)]);
-    let mut session = db.open().await.unwrap();
-    let canceller = session.canceller();
-    let running = migrate_on(session.as_mut(), &both, &Goal::Head);
-    let stop = async {
-        while db.one(&waiting).await == "0" {}
-        canceller.cancel().await;
-    };
-    let (result, ()) = tokio::join!(running, stop);
-    let error = result.unwrap_err();
-    let ApplyError::Cancelled { state, .. } = error else {
-        panic!("{error:?}");
-    };
-    assert_eq!(state, StateAfter::RolledBack);
-    drop(session);
-    db.run(&format!("KILL {id}")).await;
-    tasks.join_all().await;
-    db.drop().await;
+async fn a_cancel_that_meets_a_question_of_ours_takes_back_what_was_not_committed() {
+    let first = "CREATE TABLE a (n INT);\nCREATE TABLE seen (n INT);\n\
+                 CREATE TRIGGER counts BEFORE INSERT ON a FOR EACH ROW INSERT INTO seen VALUES (NEW.n);\n";
+    for second in [
+        "ALTER TABLE late ADD c INT;\n",
+        "INSERT INTO a VALUES (1);\nRENAME TABLE late TO later;\n",
+    ] {
+        let Some(mut db) = Database::create().await else {
+            return;
+        };
+        db.migrate(&track(&[(first, None)]), &Goal::Head).await.unwrap();
+        let mut other = db.server.admin().await;
+        let used = format!("USE `{}`", db.name.replace('`', "``"));
+        other.query_drop(used).await.unwrap();
+        let id = other.id();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { drop(other.query_drop("CREATE TABLE late SELECT SLEEP(60) AS n").await) });
+        let state = |state: &str| {
+            let of = format!("db = '{}' AND state = '{state}'", db.name);
+            format!("SELECT COUNT(*) FROM information_schema.processlist WHERE {of}")
+        };
+        let (sleeping, waiting) = (state("User sleep"), state("Waiting for table metadata lock"));
+        while db.one(&sleeping).await == "0" {}
+        let both = track(&[(first, None), (second, None)]);
+        let mut session = db.open().await.unwrap();
+        let canceller = session.canceller();
+        let running = migrate_on(session.as_mut(), &both, &Goal::Head);
+        let stop = async {
+            while db.one(&waiting).await == "0" {}
+            canceller.cancel().await;
+        };
+        let (result, ()) = tokio::join!(running, stop);
+        let error = result.unwrap_err();
+        let ApplyError::Cancelled { state, .. } = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(state, StateAfter::RolledBack, "{second}");
+        drop(session);
+        assert_eq!(db.one("SELECT COUNT(*) FROM a").await, "0", "{second}");
+        assert_eq!(
+            db.one("SELECT COUNT(*) FROM _tenantry_history").await,
+            "1",
+            "{second}"
+        );
+        db.run(&format!("KILL {id}")).await;
+        tasks.join_all().await;
+        db.drop().await;
+    }
 }
 
 #[tokio::test]
