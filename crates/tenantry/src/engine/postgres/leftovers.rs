@@ -30,19 +30,23 @@ const HALF_MADE: &str = "SELECT pg_catalog.format('DROP INDEX CONCURRENTLY %I.%I
 impl Leftovers {
     /// Returns where to look after what was to be made anew.
     pub(super) fn of(what: &Reindexed) -> Self {
-        let query = match what {
+        let table = match what {
             Reindexed::Index(index) => format!(
-                "{HALF_MADE} AND i.indrelid = (SELECT x.indrelid FROM pg_catalog.pg_index x \
-                 WHERE x.indexrelid = pg_catalog.to_regclass({})) LIMIT 1",
+                "(SELECT x.indrelid FROM pg_catalog.pg_index x WHERE x.indexrelid = pg_catalog.to_regclass({}))",
                 literal(index)
             ),
-            Reindexed::Table(table) => format!(
-                "{HALF_MADE} AND (i.indrelid = pg_catalog.to_regclass({table}) OR i.indrelid IN \
-                 (SELECT relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass({table})))) LIMIT 1",
-                table = literal(table)
-            ),
-            Reindexed::Many => format!("{HALF_MADE} LIMIT 1"),
+            Reindexed::Table(table) => format!("pg_catalog.to_regclass({})", literal(table)),
+            Reindexed::Many => {
+                return Self {
+                    query: format!("{HALF_MADE} LIMIT 1"),
+                };
+            }
         };
+        // What is partitioned is made anew partition by partition.
+        let query = format!(
+            "{HALF_MADE} AND (i.indrelid = {table} \
+             OR i.indrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree({table}))) LIMIT 1"
+        );
         Self { query }
     }
 

@@ -130,6 +130,30 @@ async fn what_a_reindex_left_half_made_is_removed() {
 }
 
 #[tokio::test]
+async fn what_a_reindex_of_a_partitioned_index_left_half_made_is_removed() {
+    let Some(database) = fresh(Engine::Postgres).await.map(Arc::new) else {
+        return;
+    };
+    let parted = (
+        "1_parted.sql",
+        "CREATE TABLE t (n int) PARTITION BY LIST (n);\nCREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);\n\
+         CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2) PARTITION BY LIST (n);\n\
+         CREATE TABLE t3 PARTITION OF t2 FOR VALUES IN (2);\nCREATE INDEX t_n ON t (n);\n",
+    );
+    let reindex = format!("{OUTSIDE}REINDEX INDEX CONCURRENTLY t_n;\n");
+    let track = Arc::new(track(&[parted, ("2_reindex.sql", &reindex)]));
+    to_head(&database, &super::track(&[parted])).await.unwrap();
+    let whole = "SELECT count(*) FILTER (WHERE indisvalid) || ' of ' || count(*) FROM pg_index i \
+                 JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname LIKE 't%\\_n%'";
+    assert_eq!(database.one(whole).await, "4 of 4");
+    kill_in(&database, &track, OLD_SNAPSHOT, "REINDEX").await;
+    assert_ne!(database.one(whole).await, "4 of 4");
+    to_head(&database, &track).await.unwrap();
+    assert_eq!(database.one(whole).await, "4 of 4");
+    assert_eq!(database.one(PHASES).await, "1 done, 2 done");
+}
+
+#[tokio::test]
 async fn what_somebody_elses_reindex_left_behind_stays() {
     let Some(database) = fresh_with_table().await else {
         return;
