@@ -1,12 +1,12 @@
 //! Failed targets as messages: equal failures once, with the names of all that have it.
 
 use tenantry::Code;
-use tenantry::engine::{Certainty, DatabaseError, Holder, StateAfter};
+use tenantry::engine::{DatabaseError, StateAfter};
 use tenantry::migration::Version;
 use tenantry::run::{Failure, RunReport, TargetReport};
 
 use super::advice::{self, Advice};
-use super::text;
+use super::{holders, text};
 use crate::failure::{Location, Message, Severity};
 
 /// Targets that failed in the same way.
@@ -21,7 +21,7 @@ pub(crate) struct Group<'a> {
 /// Returns the failures of a run, equal ones together, the commonest first.
 ///
 /// Equal means: the same code, file, statement and state afterwards. Engines with files of their own fail in
-/// their own words.
+/// their own words. Without a file it is the words that tell, and the database's own code.
 pub(crate) fn groups(report: &RunReport) -> Vec<Group<'_>> {
     groups_of(&report.targets)
 }
@@ -45,9 +45,13 @@ pub(crate) fn groups_of(targets: &[TargetReport]) -> Vec<Group<'_>> {
 
 fn is_same(a: &Failure, b: &Failure) -> bool {
     let key = |f: &Failure| (f.code, f.statement, f.state, f.evidence.clone());
-    let same_words = a.what == b.what || a.code == GONE;
     let same_file = a.migration == b.migration && a.file == b.file;
-    key(a) == key(b) && same_file && (a.migration.is_some() || same_words)
+    key(a) == key(b) && same_file && (a.migration.is_some() || says_the_same(a, b))
+}
+
+fn says_the_same(a: &Failure, b: &Failure) -> bool {
+    let of_database = |f: &Failure| f.database.as_ref().map(|error| error.code.clone());
+    (a.what == b.what || a.code == GONE) && of_database(a) == of_database(b)
 }
 
 /// There is no such database: the words name it, so that no two of them are equal.
@@ -122,12 +126,7 @@ impl Group<'_> {
         message
             .facts
             .extend(failure.causes.iter().map(|cause| ("cause", cause.clone())));
-        message.facts.extend(
-            failure
-                .holders
-                .iter()
-                .map(|holder| (in_the_way(holder), holder_text(holder))),
-        );
+        message.facts.extend(holders::facts(&self.targets));
         message.facts.extend(
             failure
                 .evidence
@@ -268,36 +267,6 @@ fn words_of(error: &DatabaseError) -> String {
     words
 }
 
-fn in_the_way(holder: &Holder) -> &'static str {
-    match holder.certainty {
-        Certainty::Holds => "blocked by",
-        Certainty::MayHold => "perhaps by",
-    }
-}
-
-/// Writes what the server shows of a session: of another role's it may be no more than the name.
-fn holder_text(holder: &Holder) -> String {
-    let named = |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name}{value}"));
-    let who = [
-        Some(format!("pid {}", holder.pid)),
-        named("", &holder.application),
-        Some(format!("user {}", holder.user)),
-        named("from ", &holder.from),
-    ];
-    let does = [named("", &holder.state), named("since ", &holder.since)];
-    let mut text = who.into_iter().flatten().collect::<Vec<_>>().join(" · ");
-    let does = does.into_iter().flatten().collect::<Vec<_>>().join(" · ");
-    if !does.is_empty() {
-        text.push('\n');
-        text.push_str(&does);
-    }
-    if !holder.statement.is_empty() {
-        text.push('\n');
-        text.push_str(&holder.statement);
-    }
-    text
-}
-
 /// Writes a version, or that there is none.
 pub(crate) fn version(version: Option<Version>) -> String {
     version.map_or_else(|| "empty".to_owned(), |version| version.to_string())
@@ -306,34 +275,31 @@ pub(crate) fn version(version: Option<Version>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::sample;
+    use tenantry::run::RunStatus;
+
+    /// Waited for a lock of ours, without a file, and the server answered with this code.
+    fn waited(label: &str, code: &str) -> TargetReport {
+        let mut target = sample::failed(label, Code(2005));
+        let failure = target.failure.as_mut().unwrap();
+        failure.what = "another session holds a lock that a statement of ours needs".to_owned();
+        failure.migration = None;
+        failure.file = None;
+        failure.statement = None;
+        failure.database.as_mut().unwrap().code = code.to_owned();
+        target
+    }
 
     #[test]
-    fn who_is_in_the_way_is_told_in_short_lines() {
-        let mut holder = Holder {
-            certainty: Certainty::Holds,
-            pid: 7,
-            application: "psql".to_owned(),
-            user: "app".to_owned(),
-            from: "10.0.0.5:40332".to_owned(),
-            state: "idle in transaction".to_owned(),
-            since: "2026-03-14T09:30:00Z".to_owned(),
-            statement: "SELECT 1".to_owned(),
-        };
-        assert_eq!(
-            holder_text(&holder),
-            "pid 7 · psql · user app · from 10.0.0.5:40332\n\
-             idle in transaction · since 2026-03-14T09:30:00Z\n\
-             SELECT 1"
-        );
-        for unknown in [
-            &mut holder.application,
-            &mut holder.from,
-            &mut holder.state,
-            &mut holder.since,
-            &mut holder.statement,
-        ] {
-            unknown.clear();
-        }
-        assert_eq!(holder_text(&holder), "pid 7 · user app");
+    fn what_two_engines_say_without_a_file_is_two_failures() {
+        let targets = vec![
+            waited("acme", "SQLSTATE 55P03"),
+            waited("globex", "errno 1205"),
+            waited("initech", "SQLSTATE 55P03"),
+        ];
+        let report = sample::report(RunStatus::Completed, targets);
+        let groups = groups(&report);
+        let names: Vec<Vec<&str>> = groups.iter().map(|group| group.labels().collect()).collect();
+        assert_eq!(names, [vec!["acme", "initech"], vec!["globex"]]);
     }
 }

@@ -6,6 +6,7 @@ mod creation;
 mod decide;
 mod declaring;
 pub(crate) mod failure;
+mod holders;
 mod invocation;
 mod lines;
 mod live;

@@ -3,6 +3,7 @@
 mod again;
 mod apart;
 mod bad_input;
+mod blocked;
 mod central;
 mod clock;
 mod corpus;
