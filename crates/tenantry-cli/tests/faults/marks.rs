@@ -27,6 +27,9 @@ const STEPS: [(Point, Option<usize>); 3] = [
     (Point::AmendCommitted, Some(1)),
 ];
 
+/// What a check says if a history is not as its mark has left it.
+pub(crate) const WRITTEN: &str = "histories that have the new text";
+
 #[test]
 fn on_postgres_a_mark_may_die_at_every_step() {
     on(Engine::Postgres);
@@ -60,12 +63,31 @@ pub(crate) fn dies_behind_its_commit(stage: &mut Stage, seed: &str) {
     dies_at(stage, seed, Point::AmendCommitted, Some(1));
 }
 
+fn checksums(stage: &Stage) -> Vec<String> {
+    let of = |database: &String| {
+        stage.platform.one(
+            database,
+            "SELECT checksum FROM _tenantry_history WHERE version = 1",
+        )
+    };
+    stage.databases.iter().map(of).collect()
+}
+
 /// The one that dies may have a defect; whoever comes after it has none.
 fn dies_at(stage: &Stage, seed: &str, point: Point, left: Option<usize>) {
     let (platform, name) = (&stage.platform, point.name());
     platform.write(FILE, &format!("-- {name} {seed}\n{}", Tracks::base()));
+    let before = checksums(stage);
     let end = run(platform, &ACCEPT, &format!("{seed};kill={name}"));
     assert!(end.killed, "{name}: {}", end.said);
+    if let Some(left) = left {
+        let changed = checksums(stage)
+            .iter()
+            .zip(&before)
+            .filter(|(now, old)| now != old)
+            .count();
+        assert_eq!(changed, stage.databases.len() - left, "{name}: {WRITTEN}");
+    }
     let again = platform.json(0, &ACCEPT);
     let count = |what: &str| again[what].as_array().unwrap().len();
     let (changed, unchanged) = (count("changed"), count("unchanged"));

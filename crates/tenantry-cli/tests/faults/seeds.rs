@@ -119,7 +119,7 @@ fn case_of(seed: Seed) -> Case {
         Seed::SilenceBorne => clock(clocks::its_server_falls_silent, "nobody said `RETRY`"),
         Seed::TargetTimeIgnored => clock(clocks::its_time_is_up, "nobody said `target_timeout`"),
         Seed::MarkNotCommitted => {
-            case(Sqlite, ROWS, marks::dies_behind_its_commit, "amend.committed").on(&Engine::ALL)
+            case(Sqlite, ROWS, marks::dies_behind_its_commit, marks::WRITTEN).on(&Engine::ALL)
         }
         Seed::RegistryAppliedInAdvance => case(Sqlite, ROWS, scenes::another_goes_on, ": effects"),
     }
