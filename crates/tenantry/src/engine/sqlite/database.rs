@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, InterruptHandle};
 
 use super::connect::{File, ScriptMode, connect};
-use super::error::{is_busy, session_error};
+use super::error::{is_busy, statement_error};
 use super::history;
 use crate::engine::identity::check_identity;
 use crate::engine::{OpenOptions, SessionError, SqliteAddress};
@@ -115,6 +115,6 @@ impl Database {
 
     /// Returns one of our own statements' error.
     pub(super) fn error(&self, error: &rusqlite::Error) -> SessionError {
-        session_error(&self.file.endpoint(), error)
+        statement_error(&self.connection, &self.file.endpoint(), error)
     }
 }

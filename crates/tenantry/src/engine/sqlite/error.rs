@@ -1,6 +1,7 @@
 //! SQLite's result codes as our errors.
 
 use rusqlite::ffi::{self, ErrorCode};
+use rusqlite::{Connection, Row};
 
 use crate::code::Code;
 use crate::engine::{DatabaseError, SessionError};
@@ -164,18 +165,51 @@ fn class(code: ffi::Error, message: &str) -> Code {
     }
 }
 
-/// Returns the error of one of our own statements on the file at `endpoint`.
+/// Finds views in the place of our tables and triggers on them. A trigger keeps the name of its table as it was typed.
+const FOREIGN: &str = "SELECT type, name, tbl_name FROM main.sqlite_schema
+    WHERE (type = 'view' OR type = 'trigger')
+    AND tbl_name COLLATE NOCASE IN ('_tenantry_meta', '_tenantry_history') ORDER BY name LIMIT 3";
+
+/// Returns the damage that somebody else's program does in the place of our tables, or on them: at most three views
+/// and triggers by their names.
+pub(super) fn foreign_program(connection: &Connection) -> SessionError {
+    let named = |row: &Row<'_>| {
+        let (kind, name, table): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(match kind.as_str() {
+            "view" => format!("a view stands in the place of `{name}`"),
+            _ => format!("the trigger `{name}` stands on `{table}`"),
+        })
+    };
+    let found = connection.prepare(FOREIGN).and_then(|mut statement| {
+        let rows = statement.query_map([], named)?;
+        rows.collect::<rusqlite::Result<Vec<String>>>()
+    });
+    let reason = match found {
+        Ok(found) if !found.is_empty() => found.join(", "),
+        Ok(_) | Err(_) => format!(
+            "a view stands in the place of `{META_TABLE}` or `{HISTORY_TABLE}`, or a trigger on one of them"
+        ),
+    };
+    SessionError::HistoryDamaged { reason }
+}
+
+/// Returns the error of one of our own statements on the file at `endpoint`; what it was refused for is looked up.
+pub(super) fn statement_error(
+    connection: &Connection,
+    endpoint: &str,
+    error: &rusqlite::Error,
+) -> SessionError {
+    if is(error, ErrorCode::AuthorizationForStatementDenied) {
+        return foreign_program(connection);
+    }
+    session_error(endpoint, error)
+}
+
+/// Returns the error of opening the file at `endpoint`, or of using it at all.
 pub(super) fn session_error(endpoint: &str, error: &rusqlite::Error) -> SessionError {
     let Some(code) = code_of(error) else {
         return SessionError::Database(database_error(error));
     };
-    if code.code == ErrorCode::AuthorizationForStatementDenied {
-        return SessionError::HistoryDamaged {
-            reason: format!(
-                "a view stands in the place of `{META_TABLE}` or `{HISTORY_TABLE}`, or a trigger on one of them"
-            ),
-        };
-    }
     let reason = if code.extended_code == ffi::SQLITE_CANTOPEN_SYMLINK {
         "it is a symbolic link"
     } else if code.code == ErrorCode::NotADatabase {

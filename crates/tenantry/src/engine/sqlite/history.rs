@@ -3,7 +3,7 @@
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row, Statement};
 
-use super::error::session_error;
+use super::error::{foreign_program, statement_error};
 use crate::engine::SessionError;
 use crate::history::{Applied, FORMAT, HISTORY_TABLE, History, META_TABLE, Meta, Phase};
 use crate::migration::{Checksum, Version};
@@ -15,7 +15,9 @@ const LOOK: &str = "SELECT
     coalesce(max(name NOT IN ('_tenantry_meta', '_tenantry_history')), 0)
     FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'";
 
-const META: &str = "SELECT * FROM main._tenantry_meta";
+/// Its last value is whether there is a trigger on one of our tables: asked here, it is no statement of its own.
+const META: &str = "SELECT *, EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger'
+    AND tbl_name COLLATE NOCASE IN ('_tenantry_meta', '_tenantry_history')) FROM main._tenantry_meta";
 
 /// All columns in the order of the table, as the format that the meta row names has them: looking names up
 /// is a large part of planning this, which every file has to do anew. Columns behind them are somebody else's.
@@ -81,28 +83,11 @@ pub(super) fn read(connection: &Connection, endpoint: &str) -> Result<History, S
 
 /// The same; `None` if the tables came while it looked.
 fn read_once(connection: &Connection, endpoint: &str) -> Result<Option<History>, SessionError> {
-    let refused = |error: &rusqlite::Error| session_error(endpoint, error);
+    let refused = |error: &rusqlite::Error| statement_error(connection, endpoint, error);
     let meta = match connection.prepare(META) {
-        Ok(mut statement) => {
-            check_columns(&statement, META_TABLE, &META_COLUMNS)?;
-            let mut rows = statement.query([]).map_err(|e| refused(&e))?;
-            let row = rows.next().map_err(|e| refused(&e))?;
-            row.map(meta).transpose()?
-        }
+        Ok(statement) => read_meta(connection, endpoint, statement)?,
         Err(error) => return absent(connection, endpoint, &error),
     };
-    let Some(meta) = meta else {
-        return Err(damaged("`_tenantry_meta` is empty"));
-    };
-    if meta.format > FORMAT {
-        return Err(SessionError::Unsuitable {
-            endpoint: endpoint.to_owned(),
-            reason: format!(
-                "its tables have format {}, newer than this program's {FORMAT}",
-                meta.format
-            ),
-        });
-    }
     let mut statement = match connection.prepare(ROWS) {
         Ok(statement) => statement,
         Err(error) => return absent(connection, endpoint, &error),
@@ -121,13 +106,42 @@ fn read_once(connection: &Connection, endpoint: &str) -> Result<Option<History>,
     }))
 }
 
+/// Reads the meta row; refuses a newer format, and triggers on our tables.
+fn read_meta(
+    connection: &Connection,
+    endpoint: &str,
+    mut statement: Statement<'_>,
+) -> Result<Meta, SessionError> {
+    let refused = |error: &rusqlite::Error| statement_error(connection, endpoint, error);
+    check_columns(&statement, META_TABLE, &META_COLUMNS)?;
+    let last = statement.column_count().saturating_sub(1);
+    let mut rows = statement.query([]).map_err(|e| refused(&e))?;
+    let Some(row) = rows.next().map_err(|e| refused(&e))? else {
+        return Err(damaged("`_tenantry_meta` is empty"));
+    };
+    let meta = meta(row)?;
+    if meta.format > FORMAT {
+        return Err(SessionError::Unsuitable {
+            endpoint: endpoint.to_owned(),
+            reason: format!(
+                "its tables have format {}, newer than this program's {FORMAT}",
+                meta.format
+            ),
+        });
+    }
+    if row.get(last).map_err(|e| refused(&e))? {
+        return Err(foreign_program(connection));
+    }
+    Ok(meta)
+}
+
 /// Says why our tables could not be read: they are not there, or one of them, or something else.
 fn absent(
     connection: &Connection,
     endpoint: &str,
     error: &rusqlite::Error,
 ) -> Result<Option<History>, SessionError> {
-    let found = look(connection).map_err(|e| session_error(endpoint, &e))?;
+    let found = look(connection).map_err(|e| statement_error(connection, endpoint, &e))?;
     match (found.meta, found.history) {
         (false, false) => Ok(Some(History {
             occupied: found.others,
@@ -136,7 +150,7 @@ fn absent(
         (true, false) => Err(damaged("`_tenantry_history` is missing")),
         (false, true) => Err(damaged("`_tenantry_meta` is missing")),
         (true, true) if error.to_string().contains("no such table") => Ok(None),
-        (true, true) => Err(session_error(endpoint, error)),
+        (true, true) => Err(statement_error(connection, endpoint, error)),
     }
 }
 

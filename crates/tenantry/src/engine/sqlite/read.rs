@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::connect::{File, ScriptMode, connect};
-use super::error::{is_busy, session_error};
+use super::error::{is_busy, session_error, statement_error};
 use super::{history, holders, in_background};
 use crate::engine::identity::check_identity;
 use crate::engine::{OpenOptions, Reader, SessionError, SqliteAddress};
@@ -79,7 +79,7 @@ impl Open {
         if is_busy(error) {
             return self.blocked();
         }
-        session_error(&self.file.endpoint(), error)
+        statement_error(&self.connection, &self.file.endpoint(), error)
     }
 
     /// A writer that commits keeps readers out for a moment; for longer than `lock_timeout` is a block.

@@ -144,7 +144,7 @@ async fn an_endless_view_in_the_place_of_one_of_our_tables_is_not_asked() {
         };
         let view = endless(&columns.join(", "));
         bench.execute(&format!("DROP TABLE {table}; CREATE VIEW {table} AS {view}"));
-        is_damaged(&bench, "a view stands in the place of").await;
+        is_damaged(&bench, &format!("a view stands in the place of `{table}`")).await;
     }
 }
 
@@ -159,15 +159,33 @@ async fn a_trigger_on_our_tables_does_not_fire() {
                 "CREATE TRIGGER of_{event} BEFORE {event} ON {table} BEGIN SELECT i FROM ({body}); END"
             ));
         }
-        let before = std::fs::read(bench.path()).unwrap();
-        let error = bench.apply(&track(&[CUSTOMERS, VAT])).await.unwrap_err();
-        let ApplyError::Session { commit_sent, source } = &error else {
-            panic!("{error:?}");
-        };
-        assert!(!commit_sent);
-        assert!(matches!(source, SessionError::HistoryDamaged { .. }), "{error:?}");
-        assert_eq!(std::fs::read(bench.path()).unwrap(), before);
+        let says = format!(
+            "the trigger `of_INSERT` stands on `{table}`, the trigger `of_UPDATE` stands on `{table}`"
+        );
+        is_damaged(&bench, &says).await;
     }
+}
+
+#[tokio::test]
+async fn a_trigger_that_a_migration_puts_on_our_tables_does_not_fire() {
+    let bench = Bench::new();
+    bench.apply(&track(&[CUSTOMERS])).await.unwrap();
+    let body = endless("i");
+    let trigger = format!(
+        "CREATE TRIGGER theirs BEFORE INSERT ON _Tenantry_History BEGIN SELECT i FROM ({body}); END;\n"
+    );
+    let before = std::fs::read(bench.path()).unwrap();
+    let files = track(&[CUSTOMERS, VAT, &trigger]);
+    let error = bench.apply(&files).await.unwrap_err();
+    let ApplyError::Session { commit_sent, source } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(!commit_sent);
+    let SessionError::HistoryDamaged { reason } = source else {
+        panic!("{error:?}");
+    };
+    assert_eq!(reason, "the trigger `theirs` stands on `_Tenantry_History`");
+    assert_eq!(std::fs::read(bench.path()).unwrap(), before);
 }
 
 #[tokio::test]
