@@ -200,7 +200,7 @@ fn phrase(declaration: &Declaration) -> String {
     match &declaration.says {
         Says::Mark(Mark::Applied(_)) => "as applied".to_owned(),
         Says::Mark(Mark::RolledBack) => "as rolled back".to_owned(),
-        Says::Mark(Mark::AcceptEdit) => "as applied in its present text".to_owned(),
+        Says::Mark(Mark::AcceptEdit) => "as applied, with its present name and text".to_owned(),
         Says::Mark(Mark::Forget) => "as forgotten".to_owned(),
         Says::Decide {
             statement,

@@ -5,7 +5,7 @@ use tenantry::engine::Engine;
 
 use super::{THINGS, on_each_engine};
 use crate::platform::{Platform, wait};
-use crate::stderr;
+use crate::{stderr, stdout};
 
 on_each_engine!(
     files_that_do_not_fit_the_history_are_refused,
@@ -147,7 +147,11 @@ fn a_file_that_only_has_another_name_is_the_same(engine: Engine) {
     let help = elsewhere["warnings"][0]["help"][0].as_str().unwrap();
     assert!(help.contains("tenantry -C "), "{help}");
     let words: Vec<&str> = mark.split(' ').chain(["renamed"]).collect();
-    platform.ends(0, &words);
+    let said = stdout(&platform.ends(0, &words));
+    assert!(
+        said.contains("Marked  1 as applied, with its present name and text in 2 databases"),
+        "{said}"
+    );
     let name = "SELECT name FROM _tenantry_history WHERE version = 1";
     assert_eq!(platform.one(&acme, name), "objects");
     let said = stderr(&platform.ends(0, &["migrate", "all-tenants"]));
