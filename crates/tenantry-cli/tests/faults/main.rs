@@ -7,6 +7,7 @@
 
 mod back;
 mod clocks;
+mod commits;
 #[expect(dead_code, reason = "the library's tests need more of it than we do")]
 #[cfg(test)]
 #[path = "../../../tenantry/tests/it/database.rs"]

@@ -383,7 +383,7 @@ impl Held {
         }
     }
 
-    fn mysql(stage: &Stage, statements: &[&str]) -> Self {
+    pub(crate) fn mysql(stage: &Stage, statements: &[&str]) -> Self {
         use mysql_async::prelude::Queryable as _;
         let (runtime, address) = (runtime(), stage.network());
         let connection = runtime.block_on(async {

@@ -232,7 +232,7 @@ impl Worker<'_> {
         });
         let parts = self.prelude();
         if !parts.is_empty() {
-            let sent = self.exchange(&parts).await;
+            let sent = send(self.conn, &parts).await;
             self.accept(&sent, &parts, index).await?;
         }
         Ok(StateAfter::Ambiguous)
@@ -255,7 +255,7 @@ impl Worker<'_> {
         }
         let parts = self.prelude();
         if !parts.is_empty() {
-            let sent = self.exchange(&parts).await;
+            let sent = send(self.conn, &parts).await;
             self.accept(&sent, &parts, index).await?;
         }
         Ok(if nothing {

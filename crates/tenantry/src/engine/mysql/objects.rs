@@ -118,6 +118,7 @@ impl Worker<'_> {
         at: usize,
         open: Option<Open>,
     ) -> Result<usize, ApplyError> {
+        let is_unseen = open == Some(Open::Unseen);
         if let Some(open) = open {
             self.queue.note(Progress {
                 step: index,
@@ -138,6 +139,7 @@ impl Worker<'_> {
         if sent.failure.is_some() {
             return Err(self.failed(sent, &parts, index, at).await);
         }
+        self.unheard = is_unseen;
         point(Point::MysqlAloneAnswered);
         self.after(index, step, at + 1);
         Ok(at + 1)

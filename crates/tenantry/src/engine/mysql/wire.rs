@@ -47,8 +47,13 @@ impl Part {
         }
     }
 
+    /// Returns whether it begins a transaction of ours.
+    pub(super) fn begins(&self) -> bool {
+        self.sql == "START TRANSACTION"
+    }
+
     /// Returns whether it commits what stands before it.
-    pub(super) fn is_commit(&self) -> bool {
+    pub(super) fn commits(&self) -> bool {
         self.sql == "COMMIT"
     }
 }

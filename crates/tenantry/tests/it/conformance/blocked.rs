@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable as _;
 use tenantry::engine::{Address, Certainty, Engine, NetworkAddress};
@@ -21,6 +21,8 @@ use crate::database::{TestDatabase, mysql, postgres};
 
 /// Waits for every transaction that has looked at the table.
 const ALTER: (&str, &str) = ("2_alter.sql", "ALTER TABLE effect ADD COLUMN m int;\n");
+/// Waits for nobody.
+const MORE: (&str, &str) = ("2_more.sql", "CREATE TABLE more (n int);\n");
 /// Waits for every transaction that has changed the row.
 const UPDATE: (&str, &str) = ("2_update.sql", "UPDATE effect SET n = n + 1;\n");
 
@@ -29,6 +31,7 @@ on_every_engine!(
     whoever_has_changed_a_row_is_named,
     whoever_keeps_our_tables_from_being_read_is_named,
     whoever_keeps_our_tables_from_being_written_is_named,
+    whoever_keeps_an_intent_from_being_written_is_named,
     whoever_keeps_a_mark_from_being_written_is_named,
     whoever_has_the_migration_lock_is_told_while_it_is_waited_for,
     a_stop_between_two_attempts_is_a_stop,
@@ -179,6 +182,14 @@ async fn whoever_keeps_our_tables_from_being_read_is_named(database: TestDatabas
 async fn whoever_keeps_our_tables_from_being_written_is_named(database: TestDatabase) {
     let statement = "SELECT * FROM _tenantry_meta FOR UPDATE";
     somebody_is_named(database, statement, UPDATE, Certainty::Holds).await;
+}
+
+/// Where a statement cannot be taken back, its intent is written first; that gives way as any other statement does.
+async fn whoever_keeps_an_intent_from_being_written_is_named(database: TestDatabase) {
+    let statement = "SELECT * FROM _tenantry_meta FOR UPDATE";
+    let begun = Instant::now();
+    somebody_is_named(database, statement, MORE, Certainty::Holds).await;
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
 }
 
 /// Takes the first migration out of the history, or gives up after a wait; also returns what was told of waits.
