@@ -12,7 +12,7 @@ use crate::own_server::OwnServer;
 use crate::say;
 use crate::scenes::{DEPLOY, Held, Stage, both, until};
 use crate::seeds::violation;
-use crate::track::Kind;
+use crate::track::{Kind, Tracks};
 
 /// What makes work for every step.
 const KINDS: &[Kind] = &[Kind::Column, Kind::Index, Kind::Own, Kind::Rows];
@@ -80,6 +80,35 @@ fn what_a_server_may_have_done_that_stays_away_is_not_told_as_untouched() {
         );
         server.start_again();
         stage.finishes("");
+    }
+}
+
+#[test]
+fn a_mark_that_may_be_written_is_not_told_as_untouched() {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        let Some((mut server, stage)) = prepare(engine, &[Kind::Rows]) else {
+            return;
+        };
+        let text = format!("-- edited\n{}", Tracks::base());
+        stage.platform.write("migrations/tenant/001_base.sql", &text);
+        let words = [
+            "migrate",
+            "mark",
+            "1",
+            "--accept-edit",
+            "--all-tenants",
+            "--reason",
+            "so",
+        ];
+        let faults = both("", "freeze", "amend.committed");
+        let marking = frozen(&mut with_faults(&stage.platform, &words, &faults));
+        server.kill();
+        let said = thaw(marking).said;
+        assert!(said.contains("what is in place is not known"), "{said}");
+        assert!(!said.contains("untouched"), "{said}");
+        server.start_again();
+        let again = stage.platform.json(0, &words);
+        assert_eq!(again["unchanged"].as_array().unwrap().len(), 1, "{again}");
     }
 }
 

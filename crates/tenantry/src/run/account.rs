@@ -11,6 +11,7 @@ use crate::target::TrackName;
 /// What is known of a target.
 #[derive(Debug, Default)]
 pub(super) struct Account {
+    /// The attempts that led forwards: the row of a way back that was given up carries its attempt too.
     attempt_ids: HashSet<String>,
     /// The newest version when the history was first read.
     from: Option<Version>,
@@ -34,9 +35,11 @@ pub(super) struct Left {
 }
 
 impl Account {
-    /// Notes an attempt of ours, whose rows count as done by us.
-    pub(super) fn begin(&mut self, attempt_id: &str) {
-        self.attempt_ids.insert(attempt_id.to_owned());
+    /// Notes an attempt of ours; the rows of one that leads forwards count as done by us.
+    pub(super) fn begin(&mut self, attempt_id: &str, direction: Direction) {
+        if direction == Direction::Up {
+            self.attempt_ids.insert(attempt_id.to_owned());
+        }
     }
 
     /// Takes a history in; what an attempt of ours wrote and never heard of counts as done by us.
@@ -209,5 +212,37 @@ mod tests {
         assert_eq!(account.left(), Some(&left));
         account.see(&track.name, &History::default());
         assert_eq!(account.left(), None);
+    }
+
+    #[test]
+    fn the_row_of_a_way_back_that_was_given_up_is_nothing_we_applied() {
+        let track = track();
+        let migration = track.migrations.first().unwrap();
+        let done = |attempt_id: &str| History {
+            rows: vec![Applied {
+                track: track.name.clone(),
+                version: migration.version,
+                name: migration.name.clone(),
+                checksum: migration.up.checksum,
+                phase: Phase::Done,
+                attempt_id: attempt_id.to_owned(),
+                run_id: "run".to_owned(),
+                epoch: 1,
+                next_stmt: 1,
+                total_stmts: 1,
+                pre_fp: None,
+                started_at: String::new(),
+                done_at: None,
+                duration_ms: 0,
+            }],
+            ..History::default()
+        };
+        for (direction, applied) in [(Direction::Down, 0), (Direction::Up, 1)] {
+            let mut account = Account::default();
+            account.see(&track.name, &done("another"));
+            account.begin("ours", direction);
+            account.see(&track.name, &done("ours"));
+            assert_eq!(account.into_recorded().len(), applied, "{direction}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::watch::{Watching, words};
 use super::way::Way;
 use crate::code::Code;
 use crate::direction::Direction;
-use crate::engine::{self, Amendment, ApplyError, Holder, Session, SessionError, Unit, random};
+use crate::engine::{self, Amendment, ApplyError, Holder, Session, SessionError, StateAfter, Unit, random};
 use crate::history::{Applied, Entry, History, OpenStatement, Phase};
 use crate::mark::{MarkError, agrees, entries, is_known, is_written, settle};
 use crate::migration::Track;
@@ -55,10 +55,7 @@ pub async fn declare(
     let settle = |index: usize, ended| {
         let job = &jobs[index];
         let declared = match ended {
-            Drove::Done((ended, unknown)) => Declared {
-                unknown,
-                ..declared(job, ended)
-            },
+            Drove::Done(declared) => declared,
             Drove::Panicked => {
                 let what = "an internal error ended the work on this target".to_owned();
                 declared(job, Err(Refused::Told(Box::new(Failure::bare(Code(1008), what)))))
@@ -110,7 +107,7 @@ struct Work<'a> {
     declaration: &'a Declaration,
     options: &'a RunOptions,
     watch: &'a Watch,
-    /// What was sent and not heard of.
+    /// What was sent and not read back.
     in_doubt: Vec<Entry>,
     /// Whether neither the history nor the track has the migration.
     unknown: bool,
@@ -128,21 +125,30 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Returns how it ended, and whether nobody knows the migration.
-    async fn run(mut self) -> (Result<Noted, Refused>, bool) {
+    /// Returns how it ended.
+    async fn run(mut self) -> Declared {
         self.watch.tell(RunEvent::TargetStarted {
             label: self.job.target.label(),
             track: self.job.track.name.clone(),
         });
         let ended = self.try_until_settled().await;
-        (ended, self.unknown)
+        let mut declared = Declared {
+            unknown: self.unknown,
+            ..declared(self.job, ended)
+        };
+        if let Err(failure) = &mut declared.ended
+            && !self.in_doubt.is_empty()
+        {
+            failure.state = StateAfter::Unknown;
+        }
+        declared
     }
 
     async fn try_until_settled(&mut self) -> Result<Noted, Refused> {
         let (mut sessions, begun) = (1, Instant::now());
         loop {
-            let refused = match self.session().await {
-                Ok(changed) => return self.read_back(changed).await,
+            let refused = match self.declare_and_read_back().await {
+                Ok(noted) => return Ok(noted),
                 Err(refused) => refused,
             };
             let again = match &refused {
@@ -164,6 +170,11 @@ impl<'a> Work<'a> {
         }
     }
 
+    async fn declare_and_read_back(&mut self) -> Result<Noted, Refused> {
+        let changed = self.session().await?;
+        self.read_back(changed).await
+    }
+
     /// One session: the history is read under its lock and changed. Returns the names of the rows that were.
     async fn session(&mut self) -> Result<Vec<String>, Refused> {
         let target = &self.job.target;
@@ -176,10 +187,11 @@ impl<'a> Work<'a> {
         };
         let (track, history) = (&self.job.track, session.history());
         self.unknown = !is_known(track, history, self.declaration.version);
-        let in_doubt = std::mem::take(&mut self.in_doubt);
-        if !in_doubt.is_empty() && in_doubt.iter().all(|entry| is_written(track, history, entry)) {
-            return Ok(labels(&in_doubt, history, track));
+        let is_there = |entry: &Entry| is_written(track, history, entry);
+        if !self.in_doubt.is_empty() && self.in_doubt.iter().all(is_there) {
+            return Ok(labels(&self.in_doubt, history, track));
         }
+        self.in_doubt.clear();
         let wanted = self.entries(session.as_mut()).await?;
         if wanted.is_empty() {
             return Ok(Vec::new());
@@ -191,16 +203,22 @@ impl<'a> Work<'a> {
             mark_id: self.declaration.id.clone(),
             attempt_id: uuid::Uuid::now_v7().to_string(),
         };
-        if let Err(error) = self.amend(session.as_mut(), &amendment).await {
-            if matches!(
-                error,
-                ApplyError::Session {
+        let amended = self.amend(session.as_mut(), &amendment).await;
+        let may_be_there = matches!(
+            &amended,
+            Ok(())
+                | Err(ApplyError::Session {
                     commit_sent: true,
                     ..
-                }
-            ) {
-                self.in_doubt = amendment.entries;
-            }
+                } | ApplyError::Cancelled {
+                    state: StateAfter::Unknown,
+                    ..
+                })
+        );
+        if may_be_there {
+            self.in_doubt = amendment.entries;
+        }
+        if let Err(error) = amended {
             return Err(Refused::Run(Ended::Apply(error, Box::new(self.unit(None)))));
         }
         Ok(names)

@@ -85,11 +85,7 @@ pub(super) fn outcome_of(ended: &Ended) -> Outcome {
         Ended::Session(error) | Ended::Apply(ApplyError::Session { source: error, .. }, _) => {
             session_outcome(error)
         }
-        Ended::Apply(ApplyError::Cancelled { state, .. }, _) => match state {
-            StateAfter::HalfWay { .. } => Outcome::Interrupted,
-            StateAfter::Ambiguous | StateAfter::SessionLost { .. } => Outcome::Ambiguous,
-            StateAfter::RolledBack | StateAfter::Unknown => Outcome::Cancelled,
-        },
+        Ended::Apply(ApplyError::Cancelled { state, .. }, _) => outcome_of_cancelled(*state),
         Ended::Apply(
             ApplyError::Ambiguous { .. }
             | ApplyError::SessionLost { .. }
@@ -111,6 +107,15 @@ pub(super) fn outcome_of(ended: &Ended) -> Outcome {
             _,
         ) => Outcome::Interrupted,
         Ended::Plan(_) | Ended::Apply(_, _) => Outcome::Failed,
+    }
+}
+
+/// Returns the word for a target that was cancelled, by what is there of its migration.
+pub(super) fn outcome_of_cancelled(state: StateAfter) -> Outcome {
+    match state {
+        StateAfter::HalfWay { .. } => Outcome::Interrupted,
+        StateAfter::Ambiguous | StateAfter::SessionLost { .. } => Outcome::Ambiguous,
+        StateAfter::RolledBack | StateAfter::Unknown => Outcome::Cancelled,
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::attend::{Attendance, attend, up};
 use super::control::{Control, Stop};
-use super::ended::{Ended, describe, outcome_of};
+use super::ended::{Ended, describe, outcome_of, outcome_of_cancelled};
 use super::event::RunEvent;
 use super::failure::Failure;
 use super::options::RunOptions;
@@ -228,11 +228,9 @@ impl Work<'_> {
     ) -> Result<Vec<Recorded>, ApplyError> {
         let (shared, target) = (self.shared, self.target);
         let options = &shared.options;
-        // Every other statement gives way soon, and the retry tells to whom.
-        let waits = unit
-            .steps
-            .iter()
-            .any(|step| step.script().directives.no_transaction);
+        // Every other statement gives way soon, and the retry tells to whom; the first look is late where it does not.
+        let outside = |step: &Step| step.script().directives.no_transaction;
+        let waits = !self.looks_out() || unit.steps.iter().any(outside);
         let waiting = |holders: &[Holder]| {
             // Who only may be in the way does not show that anything waits.
             if waits && holders.iter().any(|holder| holder.certainty == Certainty::Holds) {
@@ -263,7 +261,8 @@ impl Work<'_> {
 
     fn unit(&mut self, steps: Vec<Step>) -> Unit {
         let attempt_id = uuid::Uuid::now_v7().to_string();
-        self.account.begin(&attempt_id);
+        let direction = steps.first().map_or(self.goal.direction(), |s| s.direction);
+        self.account.begin(&attempt_id, direction);
         if let Some(first) = steps.first() {
             self.shared.tell(RunEvent::MigrationStarted {
                 label: self.target.label(),
@@ -273,7 +272,7 @@ impl Work<'_> {
         }
         Unit {
             track: self.track.name.clone(),
-            direction: steps.first().map_or(self.goal.direction(), |s| s.direction),
+            direction,
             steps,
             run_id: self.shared.run_id.clone(),
             attempt_id,
@@ -313,6 +312,11 @@ impl Work<'_> {
         let outcome = match &ended {
             Ok(()) if self.account.is_empty() => Outcome::Current,
             Ok(()) => Outcome::Applied,
+            // What an earlier attempt left is as half-way as what is cancelled now.
+            Err(Ended::Stopped) => self
+                .account
+                .left()
+                .map_or(Outcome::Cancelled, |left| outcome_of_cancelled(left.state)),
             Err(ended) => outcome_of(ended),
         };
         let target = self.target;

@@ -63,7 +63,11 @@ fn failed(error: &Error, role: Option<Role>, session: &MySqlSession) -> ApplyErr
             state: StateAfter::Unknown,
         },
         (GUARD_SAYS_NO, Some(Role::Guard)) | (DUPLICATE, Some(Role::Write)) => ApplyError::Fenced,
-        _ => lost_or_refused(session_error(error)),
+        // What the server has refused is rolled back, a COMMIT too.
+        _ => ApplyError::Session {
+            commit_sent: false,
+            source: session_error(error),
+        },
     }
 }
 
