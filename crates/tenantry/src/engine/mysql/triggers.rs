@@ -62,10 +62,16 @@ enum Refused {
 
 /// Opens a table anew unless somebody is using it.
 async fn open_anew(conn: &mut Conn, names: &Names, quoted: &str) -> Result<(), Refused> {
-    let database = &names.quoted;
-    let repair = format!(
-        "SET STATEMENT lock_wait_timeout = 0 FOR REPAIR NO_WRITE_TO_BINLOG TABLE {database}.{quoted}"
-    );
+    let table = format!("{}.{quoted}", names.quoted);
+    let at_once = "SET STATEMENT lock_wait_timeout = 0 FOR";
+    // A table of an older server's format would be copied.
+    let check = format!("{at_once} CHECK TABLE {table} FOR UPGRADE");
+    let checked = once(conn, &check).await;
+    let is_plain = |row: &Row| text(row, 3).as_deref() == Some("OK");
+    if checked.failure.is_none() && !checked.rows(0).iter().all(is_plain) {
+        return Err(Refused::Told("it is in use, or of an older format".to_owned()));
+    }
+    let repair = format!("{at_once} REPAIR NO_WRITE_TO_BINLOG TABLE {table}");
     let mut told = String::new();
     for _ in 0..TRIES {
         let sent = once(conn, &repair).await;

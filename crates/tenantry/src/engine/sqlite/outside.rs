@@ -3,7 +3,7 @@
 use rusqlite::OptionalExtension as _;
 use rusqlite::ffi::ErrorCode;
 use rusqlite::limits::Limit;
-use rusqlite::types::ValueRef;
+use rusqlite::types::Value;
 
 use super::apply::Work;
 use super::error::{database_error, is};
@@ -81,22 +81,6 @@ fn is_about(attempt: &Applied, step: &Step) -> bool {
     match attempt.pre_fp.as_deref() {
         Some(statement) => statement == digest(step.script()),
         None => attempt.checksum == step.migration.up.checksum,
-    }
-}
-
-/// Returns whether SQLite takes a value for true ("Boolean Expressions"): a number that is not 0, or a text that
-/// is one.
-fn is_true(value: ValueRef<'_>) -> bool {
-    match value {
-        ValueRef::Null => false,
-        ValueRef::Integer(number) => number != 0,
-        ValueRef::Real(number) => number != 0.0,
-        ValueRef::Text(text) | ValueRef::Blob(text) => {
-            let number = std::str::from_utf8(text)
-                .ok()
-                .and_then(|text| text.trim().parse().ok());
-            number.is_some_and(|number: f64| number != 0.0)
-        }
     }
 }
 
@@ -179,14 +163,17 @@ impl Work<'_> {
         let Some(query) = &step.script().directives.verify else {
             return Ok(None);
         };
+        let connection = &self.database.connection;
         self.database.mode.enter_inside();
-        let asked = self
-            .database
-            .connection
-            .query_row(query, [], |row| row.get_ref(0).map(is_true));
+        let asked = connection.query_row(query, [], |row| row.get::<_, Value>(0));
         self.database.mode.leave();
-        match asked.optional() {
-            Ok(answer) => Ok(Some(answer.unwrap_or(false))),
+        // What is true is SQLite's to say ("Boolean Expressions"): of a text it is the number that it begins with.
+        let answer = asked.optional().and_then(|value| {
+            let value = value.unwrap_or(Value::Null);
+            connection.query_row("SELECT iif(?1, 1, 0)", [value], |row| row.get(0))
+        });
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
             Err(error) if is(&error, ErrorCode::OperationInterrupted) => Err(ApplyError::Cancelled {
                 step: index,
                 state: HALF_WAY,

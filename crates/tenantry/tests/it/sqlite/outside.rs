@@ -211,6 +211,8 @@ async fn what_was_cut_off_is_settled_by_the_files_own_query() {
         (has_rows, 1, TakenUp::Adopted),
         ("SELECT '1'", 0, TakenUp::Adopted),
         ("SELECT 0.5", 0, TakenUp::Adopted),
+        // A text is the number that it begins with.
+        ("SELECT '2026-03-14'", 0, TakenUp::Adopted),
     ] {
         let bench = cut_off(Some(query)).await;
         for _ in 0..before {
@@ -237,6 +239,7 @@ async fn a_query_that_is_not_true_behind_the_statement_is_a_failure() {
         "SELECT 1 FROM customers WHERE name = 'nobody'",
         "SELECT NULL",
         "SELECT max(name) FROM customers",
+        "SELECT 'nan'",
         "SELECT 0",
     ] {
         let bench = cut_off(Some(query)).await;
