@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use mysql_async::consts::ColumnType;
+use mysql_async::{Column, Row, Value};
+
 use super::apply::{Ddl, Worker, lost_or_refused};
 use super::checkpoint::{self, Open};
 use super::fingerprint::{ABSENT, Fingerprints, Lasting, of_objects};
@@ -169,13 +172,30 @@ impl Worker<'_> {
         if let Some(error) = &sent.failure {
             return Err(lost_or_refused(super::error::session_error(error)));
         }
-        let answer = sent.rows(0).first().and_then(|row| text(row, 0));
-        Ok(match answer.as_deref() {
-            None | Some("") => Verdict::NotApplied,
-            // A sum of decimals is 0.00.
-            Some(answer) if answer.parse().is_ok_and(|number: f64| number == 0.0) => Verdict::NotApplied,
-            Some(_) => Verdict::Applied,
+        Ok(if self.is_true(sent.rows(0).first()).await? {
+            Verdict::Applied
+        } else {
+            Verdict::NotApplied
         })
+    }
+
+    /// Returns whether the server takes the first value of a row for true; not if there is no row, or NULL in it.
+    async fn is_true(&mut self, row: Option<&Row>) -> Result<bool, ApplyError> {
+        let Some(Value::Bytes(bytes)) = row.and_then(|row| row.as_ref(0)) else {
+            return Ok(false);
+        };
+        let columns = row.map(Row::columns_ref).unwrap_or_default();
+        if columns.first().map(Column::column_type) == Some(ColumnType::MYSQL_TYPE_BIT) {
+            return Ok(bytes.iter().any(|byte| *byte != 0));
+        }
+        // As a string of the server: `0.00` and `no` are false ("Type Conversion in Expression Evaluation").
+        let question = format!("SELECT IF(CAST(X'{}' AS CHAR), 1, 0)", hex::encode(bytes));
+        let sent = send(self.conn, &[Part::new(Role::Question, question)]).await;
+        if let Some(error) = &sent.failure {
+            return Err(lost_or_refused(super::error::session_error(error)));
+        }
+        let answer = sent.rows(0).first().and_then(|row| text(row, 0));
+        Ok(answer.as_deref() == Some("1"))
     }
 
     async fn seen(

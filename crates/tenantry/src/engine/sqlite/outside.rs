@@ -3,7 +3,7 @@
 use rusqlite::OptionalExtension as _;
 use rusqlite::ffi::ErrorCode;
 use rusqlite::limits::Limit;
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 
 use super::apply::Work;
 use super::error::{database_error, is};
@@ -165,7 +165,7 @@ impl Work<'_> {
         };
         let connection = &self.database.connection;
         self.database.mode.enter_inside();
-        let asked = connection.query_row(query, [], |row| row.get::<_, Value>(0));
+        let asked = connection.query_row(query, [], |row| row.get_ref(0).map(raw));
         self.database.mode.leave();
         // What is true is SQLite's to say ("Boolean Expressions"): of a text it is the number that it begins with.
         let answer = asked.optional().and_then(|value| {
@@ -186,6 +186,16 @@ impl Work<'_> {
         let limit = Limit::SQLITE_LIMIT_ATTACHED;
         self.own(self.database.connection.set_limit(limit, files))?;
         Ok(())
+    }
+}
+
+/// A text as its bytes, which count the same and need not be UTF-8.
+fn raw(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
     }
 }
 

@@ -158,27 +158,41 @@ async fn a_table_that_was_replaced_is_not_replaced_again() {
     is_done_once(make, text, "SELECT GROUP_CONCAT(n) FROM cache", "8").await;
 }
 
+/// What is true is the server's to say: zeros, texts that begin with no number, and a BIT that is not set are not.
 #[tokio::test]
-async fn a_sum_of_nothing_says_that_a_statement_was_not_applied() {
-    let Some(mut db) = Database::create().await else {
-        return;
-    };
-    let make = "CREATE TABLE acct (paid DECIMAL(9,2) NOT NULL);\nINSERT INTO acct VALUES (0);\n\
-                CREATE PROCEDURE pay() DO SLEEP(60);\n";
-    let text = "-- tenantry: verify SELECT SUM(paid) FROM acct\nCALL pay();\n";
-    let files = [(make, None), (text, None)];
-    let tracked = track(&files);
-    let mut session = db.open().await.unwrap();
-    let running = migrate_on(session.as_mut(), &tracked, &Goal::Head);
-    let (result, ()) = tokio::join!(running, db.kill_sleeping("KILL CONNECTION"));
-    assert!(matches!(result, Err(ApplyError::Session { .. })), "{result:?}");
-    drop(session);
-    db.alone().await;
-    db.run("CREATE OR REPLACE PROCEDURE pay() UPDATE acct SET paid = 1")
-        .await;
-    db.migrate(&tracked, &Goal::Head).await.unwrap();
-    assert_eq!(db.one("SELECT SUM(paid) FROM acct").await, "1.00");
-    db.drop().await;
+async fn a_query_that_is_not_true_says_that_a_statement_was_not_applied() {
+    for (query, is_applied) in [
+        ("SUM(paid)", false),
+        ("'no'", false),
+        ("unset", false),
+        ("'0 of 5'", false),
+        ("''", false),
+        ("NULL", false),
+        ("is_set", true),
+        ("'1 of 5'", true),
+        ("0.5", true),
+    ] {
+        let Some(mut db) = Database::create().await else {
+            return;
+        };
+        let make = "CREATE TABLE acct (paid DECIMAL(9,2), unset BIT(1), is_set BIT(1));\n\
+                    INSERT INTO acct VALUES (0, b'0', b'1');\nCREATE PROCEDURE pay() DO SLEEP(60);\n";
+        let text = format!("-- tenantry: verify SELECT {query} FROM acct\nCALL pay();\n");
+        let files = [(make, None), (text.as_str(), None)];
+        let tracked = track(&files);
+        let mut session = db.open().await.unwrap();
+        let running = migrate_on(session.as_mut(), &tracked, &Goal::Head);
+        let (result, ()) = tokio::join!(running, db.kill_sleeping("KILL CONNECTION"));
+        assert!(matches!(result, Err(ApplyError::Session { .. })), "{result:?}");
+        drop(session);
+        db.alone().await;
+        db.run("CREATE OR REPLACE PROCEDURE pay() UPDATE acct SET paid = 1")
+            .await;
+        db.migrate(&tracked, &Goal::Head).await.unwrap();
+        let ran = if is_applied { "0.00" } else { "1.00" };
+        assert_eq!(db.one("SELECT SUM(paid) FROM acct").await, ran, "{query}");
+        db.drop().await;
+    }
 }
 
 #[tokio::test]
