@@ -68,9 +68,6 @@ pub(super) struct Worker<'a> {
     pub(super) in_transaction: bool,
     /// Whether a statement ran that may have left a transaction open or changed `autocommit`.
     pub(super) unsettled: bool,
-    /// Whether a statement has run whose effect leaves nothing to look at, and its checkpoint is not written: this session
-    /// alone knows that it has ended.
-    pub(super) unheard: bool,
     /// The classes of every step's statements.
     pub(super) classes: Vec<Vec<Class>>,
     /// How the objects of the newest statement looked before it.
@@ -102,7 +99,6 @@ impl<'a> Worker<'a> {
             queue,
             in_transaction: false,
             unsettled: false,
-            unheard: false,
             classes,
             before: None,
             cuts,
@@ -208,8 +204,6 @@ impl<'a> Worker<'a> {
 
     /// Notes that the prelude was committed.
     pub(super) fn committed(&mut self) {
-        // Where nothing waited, nothing was said of the statement either.
-        self.unheard &= self.queue.is_empty();
         self.queue.committed();
         self.in_transaction = false;
         self.unsettled = false;

@@ -118,7 +118,7 @@ impl Worker<'_> {
         let mut parts = self.prelude();
         parts.extend_from_slice(self.around.reset);
         parts.extend(named(step.script()));
-        let sent = self.exchange(&parts).await;
+        let sent = send(self.conn, &parts).await;
         self.accept(&sent, &parts, index).await?;
         self.set_back(index, step).await?;
         point(Point::MysqlCleaned);

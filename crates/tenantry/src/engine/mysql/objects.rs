@@ -6,7 +6,7 @@ use super::apply::Worker;
 use super::checkpoint::Open;
 use super::fingerprint::ABSENT;
 use super::queue::{Progress, Queue, Queued};
-use super::wire::{Part, Role, send_alone};
+use super::wire::{Part, Role, send, send_alone};
 use crate::engine::error::ApplyError;
 use crate::faults::{self, Point, Seed, is_seeded, point};
 use crate::migration::mysql_class::{Object, ObjectKind, Parts, starts};
@@ -75,6 +75,7 @@ impl Worker<'_> {
             Open::Unseen
         };
         self.before = Some(before);
+        let keeps = self.is_ours_to_tell(step, at, &open);
         self.queue.note(Progress {
             step: index,
             next: at,
@@ -82,7 +83,7 @@ impl Worker<'_> {
         });
         let mut parts = self.prelude();
         parts.push(Part::new(Role::Work(at), step.script().statement(at)));
-        let closing = self.closes(index, at);
+        let closing = !keeps && self.closes(index, at);
         if closing {
             let mut last = Queue::default();
             last.push(Queued::Finish(index));
@@ -91,7 +92,7 @@ impl Worker<'_> {
         } else {
             parts.extend(self.foresee(index, at + 1));
         }
-        let sent = faults::sent(Point::MysqlObjectsSent, self.exchange(&parts)).await;
+        let sent = faults::sent(Point::MysqlObjectsSent, send(self.conn, &parts)).await;
         if sent.failure.is_some() {
             return Err(self.failed(sent, &parts, index, at).await);
         }
@@ -106,6 +107,9 @@ impl Worker<'_> {
         } else {
             self.remember(index, at + 1, &sent, parts.len());
             self.after(index, step, at + 1);
+        }
+        if keeps {
+            self.keep(index, at + 1).await?;
         }
         Ok(at + 1)
     }
@@ -128,7 +132,7 @@ impl Worker<'_> {
         }
         let parts = self.prelude();
         if !parts.is_empty() {
-            let sent = self.exchange(&parts).await;
+            let sent = send(self.conn, &parts).await;
             self.accept(&sent, &parts, index).await?;
             point(Point::MysqlIntentCommitted);
         }
@@ -139,9 +143,12 @@ impl Worker<'_> {
         if sent.failure.is_some() {
             return Err(self.failed(sent, &parts, index, at).await);
         }
-        self.unheard = is_unseen;
         point(Point::MysqlAloneAnswered);
-        self.after(index, step, at + 1);
+        if is_unseen {
+            self.keep(index, at + 1).await?;
+        } else {
+            self.after(index, step, at + 1);
+        }
         Ok(at + 1)
     }
 

@@ -1,20 +1,41 @@
-//! Messages that meet somebody's lock on our tables while a statement has run that only their session knows of.
+//! The checkpoint behind a statement of which another session could not tell that it has ended.
 
 use std::time::{Duration, Instant};
 
 use mysql_async::Error;
 
-use super::apply::Worker;
+use super::apply::{Ddl, Worker};
+use super::checkpoint::Open;
 use super::error::class_of;
+use super::queue::Progress;
 use super::wire::{Part, Role, Sent, send};
-use crate::engine::error::LOCK_TIMEOUT;
+use crate::engine::error::{ApplyError, LOCK_TIMEOUT};
 use crate::engine::poll::pause;
+use crate::migration::mysql_class::missing;
+use crate::plan::Step;
 
 impl Worker<'_> {
-    /// Sends a message. Behind a statement whose effect leaves nothing to look at, its writes to our tables are sent again
-    /// until the window ends if they meet a lock: another session could not tell that the statement has ended. Everything
-    /// else fails at once, and is tried again by whoever plans anew.
-    pub(super) async fn exchange(&mut self, parts: &[Part]) -> Sent {
+    /// Returns whether nobody but this session could go on behind a statement that changes objects: its effect leaves
+    /// nothing to look at, or what the file kept in the session goes with it.
+    pub(super) fn is_ours_to_tell(&self, step: &Step, at: usize, open: &Open) -> bool {
+        *open == Open::Unseen || self.around.ddl == Ddl::Divisible || missing(step.script(), at + 1).is_some()
+    }
+
+    /// Writes at once that the first `next` statements of a step are in place. Somebody's lock on our tables is waited for
+    /// until the window ends: whoever came after us would have to ask a person.
+    pub(super) async fn keep(&mut self, index: usize, next: usize) -> Result<(), ApplyError> {
+        self.queue.note(Progress {
+            step: index,
+            next,
+            open: Open::Nothing,
+        });
+        let parts = self.prelude();
+        let sent = self.patiently(&parts).await;
+        self.accept(&sent, &parts, index).await
+    }
+
+    /// Sends a message of our own writes, and sends it again where they meet a lock.
+    async fn patiently(&mut self, parts: &[Part]) -> Sent {
         let (begun, window) = (Instant::now(), self.around.lock_window);
         let mut sent = send(self.conn, parts).await;
         while let Some(from) = self.goes_on_at(&sent, parts)
@@ -39,24 +60,17 @@ impl Worker<'_> {
         sent
     }
 
-    /// Returns the part that a message is sent again from: never one in the middle of a transaction, and none of the
-    /// migration's own, nor the COMMIT of what a statement of it left open. `None` if it is not sent again.
+    /// Returns the part that a message is sent again from: never one in the middle of a transaction, nor the COMMIT of what
+    /// a statement left open. `None` if it is not sent again.
     fn goes_on_at(&self, sent: &Sent, parts: &[Part]) -> Option<usize> {
         let Some(Error::Server(error)) = &sent.failure else {
             return None;
         };
         let at = sent.answers.len();
-        let before = parts.get(..at)?;
-        let is_work = |part: &Part| matches!(part.role, Role::Work(_));
-        // Rows that wait for their COMMIT would go with the rest.
-        if !self.unheard
-            || self.in_transaction
-            || class_of(error.code) != LOCK_TIMEOUT
-            || at < self.settling().len()
-            || before.iter().chain(parts.get(at)).any(is_work)
-        {
+        if class_of(error.code) != LOCK_TIMEOUT || at < self.settling().len() {
             return None;
         }
+        let before = parts.get(..at)?;
         let edge = before.iter().rposition(|part| part.begins() || part.commits());
         match edge {
             Some(edge) if before.get(edge).is_some_and(Part::begins) => Some(edge),

@@ -75,11 +75,6 @@ impl Queue {
         }
     }
 
-    /// Returns whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Returns whether the claim still waits.
     pub(super) fn claims(&self) -> bool {
         self.waiting.iter().any(|write| matches!(write, Queued::Claim(_)))

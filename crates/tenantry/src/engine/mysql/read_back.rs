@@ -2,7 +2,7 @@
 
 use super::apply::Worker;
 use super::tables::text;
-use super::wire::Sent;
+use super::wire::{Sent, send};
 use crate::direction::Direction;
 use crate::engine::error::ApplyError;
 use crate::engine::session::Recorded;
@@ -14,7 +14,7 @@ impl Worker<'_> {
     pub(super) async fn close(&mut self) -> Result<Sent, ApplyError> {
         let mut parts = self.prelude();
         parts.push(self.writer.read_back());
-        let sent = self.exchange(&parts).await;
+        let sent = send(self.conn, &parts).await;
         let last = self.steps().len().saturating_sub(1);
         self.accept(&sent, &parts, last).await?;
         point(Point::MysqlUnitClosed);

@@ -52,7 +52,7 @@ impl Worker<'_> {
         parts.extend(after.parts(self.writer, self.steps()));
         let checkpoint = parts.len().saturating_sub(2);
         parts.extend(self.foresee(index, until));
-        let sent = faults::sent(Point::MysqlRowsSent, self.exchange(&parts)).await;
+        let sent = faults::sent(Point::MysqlRowsSent, send(self.conn, &parts)).await;
         if sent.failure.is_some() {
             return Err(self.failed(sent, &parts, index, from).await);
         }
@@ -113,7 +113,7 @@ impl Worker<'_> {
         });
         parts.extend(after.parts(self.writer, self.steps()));
         parts.push(Part::new(Role::Own, "COMMIT"));
-        let sent = self.exchange(&parts).await;
+        let sent = send(self.conn, &parts).await;
         if sent.failure.is_some() {
             return Err(self.failed(sent, &parts, index, at).await);
         }

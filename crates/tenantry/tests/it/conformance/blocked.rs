@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use tenantry::engine::{Address, Certainty, Engine, NetworkAddress};
@@ -31,7 +31,7 @@ on_every_engine!(
     whoever_has_changed_a_row_is_named,
     whoever_keeps_our_tables_from_being_read_is_named,
     whoever_keeps_our_tables_from_being_written_is_named,
-    whoever_keeps_an_intent_from_being_written_is_named,
+    an_intent_that_waits_gives_way_and_is_told,
     whoever_keeps_a_mark_from_being_written_is_named,
     whoever_has_the_migration_lock_is_told_while_it_is_waited_for,
     a_stop_between_two_attempts_is_a_stop,
@@ -185,11 +185,33 @@ async fn whoever_keeps_our_tables_from_being_written_is_named(database: TestData
 }
 
 /// Where a statement cannot be taken back, its intent is written first; that gives way as any other statement does.
-async fn whoever_keeps_an_intent_from_being_written_is_named(database: TestDatabase) {
+async fn an_intent_that_waits_gives_way_and_is_told(database: TestDatabase) {
+    migrate(&database, &track(database.engine, &[FIRST]), &Goal::Head)
+        .await
+        .unwrap();
     let statement = "SELECT * FROM _tenantry_meta FOR UPDATE";
-    let begun = Instant::now();
-    somebody_is_named(database, statement, MORE, Certainty::Holds).await;
-    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+    let (application, _) = Application::begin(&database, statement).await;
+    let options = RunOptions {
+        lock_timeout: Duration::from_secs(1),
+        lock_window: Duration::from_secs(6),
+        ..RunOptions::default()
+    };
+    let files = Arc::new(track(database.engine, &[FIRST, MORE]));
+    let (events, mut told) = unbounded_channel();
+    let jobs = vec![job(&database, "acme", &files)];
+    let report = run("run_test", jobs, options, Control::default(), events).await;
+    let target = &report.targets[0];
+    assert_eq!(target.outcome, Outcome::Blocked, "{target:?}");
+    assert!(target.duration < Duration::from_secs(20), "{target:?}");
+    let mut said = 0;
+    while let Ok(event) = told.try_recv() {
+        said += usize::from(matches!(
+            event,
+            RunEvent::Retrying { .. } | RunEvent::Waiting { .. }
+        ));
+    }
+    assert!(said > 0, "{target:?}");
+    application.end().await;
 }
 
 /// Takes the first migration out of the history, or gives up after a wait; also returns what was told of waits.
@@ -323,12 +345,22 @@ async fn what_was_seen_to_succeed_is_recorded_although_our_tables_are_locked() {
         "-- tenantry: no-transaction\nCALL slow();\n",
         "LOCK TABLE public._tenantry_history IN ACCESS EXCLUSIVE MODE",
     );
-    let mariadb = (
-        "CREATE PROCEDURE slow() BEGIN INSERT INTO effect VALUES (2); DO SLEEP(1.5); END;\n",
-        "CALL slow();\n",
-        "SELECT * FROM _tenantry_history FOR UPDATE",
-    );
-    for (engine, (procedure, call, lock)) in [(Engine::Postgres, postgres), (Engine::MySql, mariadb)] {
+    let mariadb = |call| {
+        let procedure = "CREATE PROCEDURE slow() BEGIN INSERT INTO effect VALUES (2); DO SLEEP(1.5); END;\n";
+        (procedure, call, "SELECT * FROM _tenantry_history FOR UPDATE")
+    };
+    let replaces =
+        "CREATE OR REPLACE TABLE slow AS SELECT SLEEP(1.5) AS n;\nINSERT INTO effect VALUES (2);\n";
+    let keeps = "CREATE TEMPORARY TABLE kept AS SELECT 2 AS n;\nCREATE TABLE slow AS SELECT SLEEP(1.5) AS n;\n\
+                 INSERT INTO effect SELECT n FROM kept;\n";
+    for (engine, (procedure, call, lock)) in [
+        (Engine::Postgres, postgres),
+        (Engine::MySql, mariadb("CALL slow();\n")),
+        // Leaves nothing to look at.
+        (Engine::MySql, mariadb(replaces)),
+        // What another session could not go on without.
+        (Engine::MySql, mariadb(keeps)),
+    ] {
         let Some(database) = crate::database::fresh(engine).await else {
             return;
         };
@@ -356,9 +388,9 @@ async fn what_was_seen_to_succeed_is_recorded_although_our_tables_are_locked() {
         assert_eq!(
             (target.outcome, target.attempts),
             (Outcome::Applied, 1),
-            "{target:?}"
+            "{call} {target:?}"
         );
-        assert_eq!(database.one("SELECT count(*) FROM effect").await, "2");
+        assert_eq!(database.one("SELECT count(*) FROM effect").await, "2", "{call}");
     }
 }
 
