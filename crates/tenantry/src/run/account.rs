@@ -79,9 +79,16 @@ impl Account {
             self.from = done.last().copied();
         }
         self.seen = Some(done);
-        self.left = history.of_track(track).find(|row| !is_done(row)).map(|row| Left {
-            migration: format!("{}_{}", row.version, row.name),
-            state: StateAfter::Unknown,
+        let open = history.of_track(track).find(|row| !is_done(row));
+        let known = self.left.take();
+        self.left = open.map(|row| {
+            let migration = format!("{}_{}", row.version, row.name);
+            // Whoever left it knows more than its row tells here.
+            let state = known.filter(|left| left.migration == migration);
+            Left {
+                state: state.map_or(StateAfter::Unknown, |left| left.state),
+                migration,
+            }
         });
     }
 

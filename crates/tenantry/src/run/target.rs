@@ -312,12 +312,7 @@ impl Work<'_> {
         let outcome = match &ended {
             Ok(()) if self.account.is_empty() => Outcome::Current,
             Ok(()) => Outcome::Applied,
-            // What an earlier attempt left is as half-way as what is cancelled now.
-            Err(Ended::Stopped) => self
-                .account
-                .left()
-                .map_or(Outcome::Cancelled, |left| outcome_of_cancelled(left.state)),
-            Err(ended) => outcome_of(ended),
+            Err(ended) => self.outcome(ended),
         };
         let target = self.target;
         let failure = ended.err().map(|ended| self.failure(&ended, outcome));
@@ -328,6 +323,15 @@ impl Work<'_> {
             duration: self.begun.elapsed(),
             migrations: self.account.into_recorded(),
             ..TargetReport::untried(target, outcome, failure)
+        }
+    }
+
+    /// What an earlier attempt left is as half-way as what is cut off now.
+    fn outcome(&self, ended: &Ended) -> Outcome {
+        let is_cut_off = matches!(ended, Ended::Stopped | Ended::OutOfTime { cut: None, .. });
+        match self.account.left().map(|left| outcome_of_cancelled(left.state)) {
+            Some(left @ (Outcome::Interrupted | Outcome::Ambiguous)) if is_cut_off => left,
+            Some(_) | None => outcome_of(ended),
         }
     }
 

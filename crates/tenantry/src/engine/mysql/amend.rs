@@ -20,7 +20,8 @@ use crate::history::{Applied, Entry, Phase};
 pub(super) async fn amend(session: &mut MySqlSession, amendment: &Amendment) -> Result<(), ApplyError> {
     point(Point::AmendLocked);
     if session.history.meta.is_none() && session.epoch.is_none() {
-        session.make_tables().await?;
+        // No row was sent.
+        session.make_tables().await.map_err(nothing_written)?;
     }
     let names = &session.names;
     let known = session
@@ -50,6 +51,25 @@ pub(super) async fn amend(session: &mut MySqlSession, amendment: &Amendment) -> 
     point(Point::AmendCommitted);
     session.epoch = Some(epoch);
     Ok(())
+}
+
+fn nothing_written(error: ApplyError) -> ApplyError {
+    match error {
+        ApplyError::Session { source, .. } => ApplyError::Session {
+            commit_sent: false,
+            source,
+        },
+        error @ (ApplyError::Statement { .. }
+        | ApplyError::Cancelled { .. }
+        | ApplyError::Ambiguous { .. }
+        | ApplyError::SessionLost { .. }
+        | ApplyError::TooLong { .. }
+        | ApplyError::StringRules { .. }
+        | ApplyError::Edited { .. }
+        | ApplyError::Fenced
+        | ApplyError::SessionChanged { .. }
+        | ApplyError::NotReadBack) => error,
+    }
 }
 
 fn failed(error: &Error, role: Option<Role>, session: &MySqlSession) -> ApplyError {

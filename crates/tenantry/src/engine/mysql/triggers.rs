@@ -66,32 +66,37 @@ async fn open_anew(conn: &mut Conn, names: &Names, quoted: &str) -> Result<(), R
     let at_once = "SET STATEMENT lock_wait_timeout = 0 FOR";
     // A table of an older server's format would be copied.
     let check = format!("{at_once} CHECK TABLE {table} FOR UPGRADE");
-    let checked = once(conn, &check).await;
-    let is_plain = |row: &Row| text(row, 3).as_deref() == Some("OK");
-    if checked.failure.is_none() && !checked.rows(0).iter().all(is_plain) {
-        return Err(Refused::Told("it is in use, or of an older format".to_owned()));
-    }
     let repair = format!("{at_once} REPAIR NO_WRITE_TO_BINLOG TABLE {table}");
-    let mut told = String::new();
+    let mut told = Ok(());
     for _ in 0..TRIES {
-        let sent = once(conn, &repair).await;
-        match &sent.failure {
-            Some(Error::Server(error)) if error.code == CANNOT_BE_READ => return Err(Refused::Unknown),
-            Some(Error::Server(error)) => told.clone_from(&error.message),
-            Some(error) => return Err(Refused::Told(error.to_string())),
-            // What hinders a repair is told in its result.
-            None => match sent.rows(0).iter().find(|row| is_error(row)) {
-                Some(row) => told = text(row, 3).unwrap_or_default(),
-                None => return Ok(()),
-            },
+        told = match is_done(conn, &check).await {
+            Ok(()) => is_done(conn, &repair).await,
+            refused => refused,
+        };
+        match &told {
+            Err(Refused::Told(_)) => tokio::time::sleep(PAUSE).await,
+            Ok(()) | Err(Refused::Unknown) => return told,
         }
-        tokio::time::sleep(PAUSE).await;
     }
-    Err(Refused::Told(told))
+    told
 }
 
-fn is_error(row: &Row) -> bool {
-    text(row, 2).is_some_and(|kind| kind.eq_ignore_ascii_case("error"))
+/// Sends a statement whose result tells what hinders it: it is done where that says OK or gives no more than a note.
+async fn is_done(conn: &mut Conn, sql: &str) -> Result<(), Refused> {
+    let sent = once(conn, sql).await;
+    match &sent.failure {
+        Some(Error::Server(error)) if error.code == CANNOT_BE_READ => Err(Refused::Unknown),
+        Some(error) => Err(Refused::Told(error.to_string())),
+        None => match sent.rows(0).iter().find(|row| !is_fine(row)) {
+            Some(row) => Err(Refused::Told(text(row, 3).unwrap_or_default())),
+            None => Ok(()),
+        },
+    }
+}
+
+fn is_fine(row: &Row) -> bool {
+    let (kind, said) = (text(row, 2).unwrap_or_default(), text(row, 3));
+    kind.eq_ignore_ascii_case("note") || said.as_deref() == Some("OK")
 }
 
 /// Returns whether nothing is open in the session any more. A late request to cancel may meet the first try.
