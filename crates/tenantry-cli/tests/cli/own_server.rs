@@ -148,6 +148,9 @@ impl OwnServer {
              ALTER USER IF EXISTS root@127.0.0.1 IDENTIFIED BY '{PASSWORD}';\n"
         );
         self.write("first.sql", &first);
+        let temporary = self.folder.path().join("temporary");
+        fs::create_dir(&temporary).unwrap();
+        self.give(&temporary);
         let install =
             ["mariadb-install-db", "../bin/mariadb-install-db"].map(|name| self.programs.join(name));
         let packaged = PathBuf::from("/usr/bin/mariadb-install-db");
@@ -228,6 +231,8 @@ impl OwnServer {
                 "--bind-address=127.0.0.1".to_owned(),
                 format!("--socket={folder}/socket"),
                 format!("--pid-file={folder}/pid"),
+                // One that starts removes what it finds there, though another server be using it.
+                format!("--tmpdir={folder}/temporary"),
                 format!("--init-file={folder}/first.sql"),
             ]),
             Engine::Postgres | Engine::Sqlite => command.arg("-D").arg(&data).args([

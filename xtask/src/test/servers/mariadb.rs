@@ -47,6 +47,7 @@ pub(crate) fn start(
 ) -> anyhow::Result<Server> {
     let account = Account::for_server("mysql")?;
     let home = setting.folder.private("mariadb", account)?;
+    setting.folder.private("mariadb/temporary", account)?;
     let (data, log, password_file) = (home.join("data"), home.join("log"), home.join("password"));
     let password = random_password()?;
     write_private(&password_file, &password, account)?;
@@ -115,10 +116,12 @@ fn only_root(password: &str) -> String {
     )
 }
 
+/// Each server has its own folder for temporary tables: one that starts removes what it finds there, though another
+/// server be using it.
 fn place(home: &Path, port: u16) -> String {
     let home = home.display();
     format!(
-        "port = {port}\ndatadir = {home}/data\nsocket = {home}/socket\npid-file = {home}/pid\n\
+        "port = {port}\ndatadir = {home}/data\ntmpdir = {home}/temporary\nsocket = {home}/socket\npid-file = {home}/pid\n\
          general-log-file = {home}/log\n"
     )
 }
