@@ -6,6 +6,7 @@
 //! rows get an intent too, and nothing tells afterwards.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use super::writes::Writer;
 use crate::engine::error::ApplyError;
 use crate::engine::session::{Recorded, TakenUp};
 use crate::faults::{Point, point};
-use crate::migration::mysql_class::{Class, Cuts, classify};
+use crate::migration::mysql_class::{Class, Cuts, Reading, classify};
 use crate::plan::Step;
 
 /// What a server that dies inside one DDL statement leaves behind.
@@ -74,6 +75,8 @@ pub(super) struct Worker<'a> {
     pub(super) before: Option<Fingerprints>,
     /// Where the rows of every step can be cut.
     pub(super) cuts: Vec<Cuts>,
+    /// What every step keeps in its session, where it was asked for.
+    pub(super) readings: Vec<OnceLock<Reading>>,
     /// The fingerprint that was asked for ahead.
     pub(super) foreseen: Option<Foreseen>,
     /// The step whose end already waits in the queue.
@@ -91,7 +94,8 @@ impl<'a> Worker<'a> {
     pub(super) fn new(conn: &'a mut Conn, writer: Writer<'a>, around: Around<'a>, queue: Queue) -> Self {
         let steps = writer.unit.steps.iter();
         let classes = steps.clone().map(classes_of).collect();
-        let cuts = steps.map(|step| Cuts::of(step.script())).collect();
+        let cuts = steps.clone().map(|step| Cuts::of(step.script())).collect();
+        let readings = steps.map(|_| OnceLock::new()).collect();
         Self {
             conn,
             writer,
@@ -102,6 +106,7 @@ impl<'a> Worker<'a> {
             classes,
             before: None,
             cuts,
+            readings,
             foreseen: None,
             finished: None,
             engines: around.engines,

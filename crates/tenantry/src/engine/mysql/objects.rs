@@ -75,7 +75,7 @@ impl Worker<'_> {
             Open::Unseen
         };
         self.before = Some(before);
-        let keeps = self.is_ours_to_tell(step, at, &open);
+        let keeps = self.is_ours_to_tell(index, at, &open);
         self.queue.note(Progress {
             step: index,
             next: at,

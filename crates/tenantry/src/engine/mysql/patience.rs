@@ -11,14 +11,24 @@ use super::queue::Progress;
 use super::wire::{Part, Role, Sent, send};
 use crate::engine::error::{ApplyError, LOCK_TIMEOUT};
 use crate::engine::poll::pause;
-use crate::migration::mysql_class::missing;
-use crate::plan::Step;
+use crate::migration::mysql_class::Reading;
 
 impl Worker<'_> {
     /// Returns whether nobody but this session could go on behind a statement that changes objects: its effect leaves
     /// nothing to look at, or what the file kept in the session goes with it.
-    pub(super) fn is_ours_to_tell(&self, step: &Step, at: usize, open: &Open) -> bool {
-        *open == Open::Unseen || self.around.ddl == Ddl::Divisible || missing(step.script(), at + 1).is_some()
+    pub(super) fn is_ours_to_tell(&self, index: usize, at: usize, open: &Open) -> bool {
+        let misses = || {
+            self.reading(index)
+                .is_some_and(|reading| reading.misses_anything(at + 1))
+        };
+        *open == Open::Unseen || self.around.ddl == Ddl::Divisible || misses()
+    }
+
+    /// Returns what a step keeps in its session, read the first time that somebody asks.
+    fn reading(&self, index: usize) -> Option<&Reading> {
+        let step = self.steps().get(index)?;
+        let kept = self.readings.get(index)?;
+        Some(kept.get_or_init(|| Reading::of(step.script())))
     }
 
     /// Writes at once that the first `next` statements of a step are in place. Somebody's lock on our tables is waited for

@@ -42,6 +42,9 @@ pub(crate) fn missing(script: &Script, done: usize) -> Option<(usize, Kept)> {
 }
 
 fn missing_of(reading: &Reading, done: usize) -> Option<(usize, Kept)> {
+    if !reading.keeps_anything {
+        return None;
+    }
     let facts = reading.facts.as_slice();
     let done = past_drops_of(facts, done);
     if done >= facts.len() {
@@ -127,11 +130,10 @@ pub(crate) fn sets_user_variables(statement: &str) -> bool {
 /// what it keeps; `None` if there is none.
 pub(crate) fn cannot_go_on(script: &Script) -> Option<(usize, Kept)> {
     let reading = Reading::of(script);
-    let facts = reading.facts.as_slice();
-    let asks = facts.iter().any(|fact| !fact.results.asks.is_empty());
-    if !asks && reading.risks.is_empty() && kept_before(facts, facts.len()).is_empty() {
+    if !reading.keeps_anything {
         return None;
     }
+    let facts = reading.facts.as_slice();
     let (mut rows, mut lasting) = (None, false);
     for (at, fact) in facts.iter().enumerate() {
         // Rows that stand together are rolled back together.
@@ -155,6 +157,7 @@ pub(crate) fn cannot_go_on(script: &Script) -> Option<(usize, Kept)> {
 }
 
 /// What matters of one statement.
+#[derive(Debug)]
 struct Facts {
     class: Class,
     makes: Option<String>,
@@ -171,15 +174,30 @@ struct Facts {
     unnamed: Unnamed,
 }
 
-/// A whole script.
-struct Reading {
+impl Facts {
+    /// Returns whether it may keep something, or ask for what was kept.
+    fn keeps_anything(&self) -> bool {
+        self.makes.is_some() || self.is_computed || self.is_for_the_next || !self.results.asks.is_empty()
+    }
+}
+
+/// What a whole script keeps in its session. Reading it takes longer than asking it: read it once.
+#[derive(Debug)]
+pub(crate) struct Reading {
     facts: Vec<Facts>,
     cuts: Cuts,
     risks: Vec<Risk>,
+    keeps_anything: bool,
 }
 
 impl Reading {
-    fn of(script: &Script) -> Self {
+    /// Returns whether the rest of a script cannot run in a new session behind its first `done` statements.
+    pub(crate) fn misses_anything(&self, done: usize) -> bool {
+        missing_of(self, done).is_some()
+    }
+
+    /// Reads a script.
+    pub(crate) fn of(script: &Script) -> Self {
         let facts = facts(script);
         let results: Vec<&Results> = facts.iter().map(|fact| &fact.results).collect();
         let uses = facts.iter().map(|fact| Use {
@@ -187,9 +205,11 @@ impl Reading {
             unnamed: fact.unnamed,
             is_replayed: fact.is_replayed,
         });
+        let risks = risks(&uses.collect::<Vec<_>>());
         Self {
             cuts: Cuts::between(&results),
-            risks: risks(&uses.collect::<Vec<_>>()),
+            keeps_anything: !risks.is_empty() || facts.iter().any(Facts::keeps_anything),
+            risks,
             facts,
         }
     }

@@ -19,7 +19,8 @@ pub(crate) use apart::{makes_session_code, may_fire, needs_own_session};
 pub(super) use conditional::is_executed_by_all;
 pub use kept::Kept;
 pub(crate) use kept::{
-    cannot_go_on, is_about_temporary_table, missing, past_drops, sets_user_variables, temporary_tables,
+    Reading, cannot_go_on, is_about_temporary_table, missing, past_drops, sets_user_variables,
+    temporary_tables,
 };
 pub(crate) use object::starts;
 pub use object::{Object, ObjectKind};

@@ -243,6 +243,9 @@ fn what_stands_before_a_statement_that_lasts_is_missing_behind_it() {
     let behind = "CREATE TABLE a (n INT); CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); \
                   CREATE TABLE b (n INT);";
     assert_eq!(on(behind, cannot_go_on), Some((1, Kept::TemporaryTable)));
+    let dropped = "CREATE TABLE a (n INT); CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); \
+                   CREATE TABLE b (n INT); INSERT INTO a SELECT n FROM t; DROP TEMPORARY TABLE t;";
+    assert_eq!(on(dropped, cannot_go_on), Some((1, Kept::TemporaryTable)));
 }
 
 #[test]
