@@ -109,6 +109,8 @@ struct Work<'a> {
     watch: &'a Watch,
     /// What was sent and not read back.
     in_doubt: Vec<Entry>,
+    /// The names of the rows that the server said it has changed.
+    written: Option<Vec<String>>,
     /// Whether neither the history nor the track has the migration.
     unknown: bool,
 }
@@ -121,6 +123,7 @@ impl<'a> Work<'a> {
             options,
             watch,
             in_doubt: Vec::new(),
+            written: None,
             unknown: false,
         }
     }
@@ -171,7 +174,11 @@ impl<'a> Work<'a> {
     }
 
     async fn declare_and_read_back(&mut self) -> Result<Noted, Refused> {
-        let changed = self.session().await?;
+        // What others did since then says nothing about it.
+        let changed = match self.written.clone() {
+            Some(changed) => changed,
+            None => self.session().await?,
+        };
         self.read_back(changed).await
     }
 
@@ -221,6 +228,7 @@ impl<'a> Work<'a> {
         if let Err(error) = amended {
             return Err(Refused::Run(Ended::Apply(error, Box::new(self.unit(None)))));
         }
+        self.written = Some(names.clone());
         Ok(names)
     }
 
