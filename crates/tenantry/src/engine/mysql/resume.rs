@@ -172,30 +172,7 @@ impl Worker<'_> {
         if let Some(error) = &sent.failure {
             return Err(lost_or_refused(super::error::session_error(error)));
         }
-        Ok(if self.is_true(sent.rows(0).first()).await? {
-            Verdict::Applied
-        } else {
-            Verdict::NotApplied
-        })
-    }
-
-    /// Returns whether the server takes the first value of a row for true; not if there is no row, or NULL in it.
-    async fn is_true(&mut self, row: Option<&Row>) -> Result<bool, ApplyError> {
-        let Some(Value::Bytes(bytes)) = row.and_then(|row| row.as_ref(0)) else {
-            return Ok(false);
-        };
-        let columns = row.map(Row::columns_ref).unwrap_or_default();
-        if columns.first().map(Column::column_type) == Some(ColumnType::MYSQL_TYPE_BIT) {
-            return Ok(bytes.iter().any(|byte| *byte != 0));
-        }
-        // As a string of the server: `0.00` and `no` are false ("Type Conversion in Expression Evaluation").
-        let question = format!("SELECT IF(CAST(X'{}' AS CHAR), 1, 0)", hex::encode(bytes));
-        let sent = send(self.conn, &[Part::new(Role::Question, question)]).await;
-        if let Some(error) = &sent.failure {
-            return Err(lost_or_refused(super::error::session_error(error)));
-        }
-        let answer = sent.rows(0).first().and_then(|row| text(row, 0));
-        Ok(answer.as_deref() == Some("1"))
+        Ok(verified(sent.rows(0).first()))
     }
 
     async fn seen(
@@ -285,6 +262,33 @@ impl Worker<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns what the first value of a `verify` query says: no row, NULL and zero are no.
+///
+/// Whether a text, a date or a time is true, its author and the server may see differently: an ENUM is, the same text is not
+/// ("Type Conversion in Expression Evaluation"). So a person is asked.
+fn verified(row: Option<&Row>) -> Verdict {
+    let Some(Value::Bytes(bytes)) = row.and_then(|row| row.as_ref(0)) else {
+        return Verdict::NotApplied;
+    };
+    let columns = row.map(Row::columns_ref).unwrap_or_default();
+    let is_bits = columns.first().map(Column::column_type) == Some(ColumnType::MYSQL_TYPE_BIT);
+    let number = std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| text.parse::<f64>().ok())
+        .filter(|number| number.is_finite());
+    let is_true = match number {
+        _ if is_bits => bytes.iter().any(|byte| *byte != 0),
+        Some(number) => number != 0.0,
+        None if bytes.is_empty() => false,
+        None => return Verdict::Unclear("its verify query gives neither a number nor a truth value"),
+    };
+    if is_true {
+        Verdict::Applied
+    } else {
+        Verdict::NotApplied
     }
 }
 
