@@ -230,11 +230,7 @@ impl Worker<'_> {
             next: at,
             open: Open::Unseen,
         });
-        let parts = self.prelude();
-        if !parts.is_empty() {
-            let sent = send(self.conn, &parts).await;
-            self.accept(&sent, &parts, index).await?;
-        }
+        self.commit_waiting(index).await?;
         Ok(StateAfter::Ambiguous)
     }
 
@@ -253,11 +249,7 @@ impl Worker<'_> {
                 open: Open::Nothing,
             });
         }
-        let parts = self.prelude();
-        if !parts.is_empty() {
-            let sent = send(self.conn, &parts).await;
-            self.accept(&sent, &parts, index).await?;
-        }
+        self.commit_waiting(index).await?;
         Ok(if nothing {
             StateAfter::RolledBack
         } else if missing(step.script(), done).is_some() {

@@ -81,6 +81,7 @@ impl Worker<'_> {
             next: at,
             open,
         });
+        self.commit_ahead(index, at).await?;
         let mut parts = self.prelude();
         parts.push(Part::new(Role::Work(at), step.script().statement(at)));
         let closing = !keeps && self.closes(index, at);
@@ -89,7 +90,7 @@ impl Worker<'_> {
             last.push(Queued::Finish(index));
             parts.extend(last.transaction(self.writer, self.steps()));
             parts.push(self.writer.read_back());
-        } else {
+        } else if !keeps {
             parts.extend(self.foresee(index, at + 1));
         }
         let sent = faults::sent(Point::MysqlObjectsSent, send(self.conn, &parts)).await;
@@ -102,14 +103,13 @@ impl Worker<'_> {
         } else {
             Point::MysqlObjectsAnswered
         });
-        if closing {
+        if keeps {
+            self.keep(index, at + 1).await?;
+        } else if closing {
             self.read_back = Some(sent);
         } else {
             self.remember(index, at + 1, &sent, parts.len());
             self.after(index, step, at + 1);
-        }
-        if keeps {
-            self.keep(index, at + 1).await?;
         }
         Ok(at + 1)
     }
@@ -130,6 +130,7 @@ impl Worker<'_> {
                 open,
             });
         }
+        self.commit_ahead(index, at).await?;
         let parts = self.prelude();
         if !parts.is_empty() {
             let sent = send(self.conn, &parts).await;

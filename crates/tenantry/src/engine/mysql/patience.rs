@@ -1,4 +1,4 @@
-//! The checkpoint behind a statement of which another session could not tell that it has ended.
+//! Our own writes that wait for whoever keeps our tables locked: without them somebody would have to ask a person.
 
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,13 @@ impl Worker<'_> {
     /// Returns whether nobody but this session could go on behind a statement that changes objects: its effect leaves
     /// nothing to look at, or what the file kept in the session goes with it.
     pub(super) fn is_ours_to_tell(&self, index: usize, at: usize, open: &Open) -> bool {
-        let misses = || {
-            self.reading(index)
-                .is_some_and(|reading| reading.misses_anything(at + 1))
-        };
-        *open == Open::Unseen || self.around.ddl == Ddl::Divisible || misses()
+        *open == Open::Unseen || self.around.ddl == Ddl::Divisible || self.misses_anything(index, at + 1)
+    }
+
+    /// Returns whether a new session could not go on behind the first `done` statements.
+    fn misses_anything(&self, index: usize, done: usize) -> bool {
+        let misses = |reading: &Reading| reading.misses_anything(done);
+        done > 0 && self.reading(index).is_some_and(misses)
     }
 
     /// Returns what a step keeps in its session, read the first time that somebody asks.
@@ -31,15 +33,32 @@ impl Worker<'_> {
         Some(kept.get_or_init(|| Reading::of(step.script())))
     }
 
-    /// Writes at once that the first `next` statements of a step are in place. Somebody's lock on our tables is waited for
-    /// until the window ends: whoever came after us would have to ask a person.
+    /// Writes at once that the first `next` statements of a step are in place.
     pub(super) async fn keep(&mut self, index: usize, next: usize) -> Result<(), ApplyError> {
         self.queue.note(Progress {
             step: index,
             next,
             open: Open::Nothing,
         });
+        self.commit_waiting(index).await
+    }
+
+    /// Commits what waits before a statement that only this session can go on with: a lock that the statement's own
+    /// message met would end the session.
+    pub(super) async fn commit_ahead(&mut self, index: usize, at: usize) -> Result<(), ApplyError> {
+        if self.in_transaction || !self.misses_anything(index, at) {
+            return Ok(());
+        }
+        self.commit_waiting(index).await
+    }
+
+    /// Commits what waits. Somebody's lock on our tables is waited for until the window ends; not where rows of the
+    /// migration would have to be kept locked for so long.
+    pub(super) async fn commit_waiting(&mut self, index: usize) -> Result<(), ApplyError> {
         let parts = self.prelude();
+        if parts.is_empty() {
+            return Ok(());
+        }
         let sent = self.patiently(&parts).await;
         self.accept(&sent, &parts, index).await
     }
@@ -77,7 +96,7 @@ impl Worker<'_> {
             return None;
         };
         let at = sent.answers.len();
-        if class_of(error.code) != LOCK_TIMEOUT || at < self.settling().len() {
+        if self.in_transaction || class_of(error.code) != LOCK_TIMEOUT || at < self.settling().len() {
             return None;
         }
         let before = parts.get(..at)?;

@@ -70,7 +70,8 @@ impl Worker<'_> {
         let next = self.go_on(index, step, found.next)?;
         if next < found.replayed {
             self.clean_up(index, step).await?;
-        } else {
+        } else if next < step.script().statements.len() {
+            // Nothing is left that could need it, and it may not be possible any more.
             self.replay((index, step), row, found.replayed..next).await?;
         }
         Ok(next)

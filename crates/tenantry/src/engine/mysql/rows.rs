@@ -26,6 +26,7 @@ impl Worker<'_> {
             let sent = send(self.conn, &parts).await;
             self.accept(&sent, &parts, index).await?;
         }
+        self.commit_ahead(index, from).await?;
         let until = self.end_of_rows(index, step, from);
         let mut parts = self.settling();
         parts.push(Part::new(Role::Own, "START TRANSACTION"));
@@ -101,6 +102,7 @@ impl Worker<'_> {
             next: at,
             open: Open::Unseen,
         });
+        self.commit_ahead(index, at).await?;
         let mut parts = self.prelude();
         parts.push(Part::new(Role::Own, "START TRANSACTION"));
         parts.push(Part::new(Role::Work(at), step.script().statement(at)));

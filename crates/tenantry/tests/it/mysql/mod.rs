@@ -10,6 +10,7 @@ mod interrupted;
 mod left_open;
 mod looks;
 mod lost;
+mod patience;
 mod proxy;
 mod resumed;
 mod session;
