@@ -8,7 +8,11 @@ use crate::plan::Step;
 /// How many bytes of the hash are shown: enough that no two cases of one fleet are taken for one another.
 const BYTES: usize = 6;
 
-/// Returns the hash over a step's statement and what is known beside it, as 12 hexadecimal digits.
+/// How much of an attempt's id all attempts of a run have in common, `xxxxxxxx-xxxx`.
+const OF_RUN: usize = 13;
+
+/// Returns the hash over a step's statement, the run that left it open, and what is known beside it, as 12 hexadecimal
+/// digits. What one run left on many targets looks alike; what the next one leaves does not.
 pub(super) fn evidence(step: &Step, statement: usize, known: &[&str]) -> String {
     let mut hasher = Sha256::new();
     let number = step.migration.version.to_string();
@@ -19,7 +23,9 @@ pub(super) fn evidence(step: &Step, statement: usize, known: &[&str]) -> String 
         &index,
         step.script().statement(statement),
     ];
-    for part in own.into_iter().chain(known.iter().copied()) {
+    let attempt = step.interrupted.as_ref().map(|row| row.attempt_id.as_str());
+    let run = attempt.map(|id| id.get(..OF_RUN).unwrap_or(id));
+    for part in own.into_iter().chain(run).chain(known.iter().copied()) {
         hasher.update(part.len().to_be_bytes());
         hasher.update(part);
     }

@@ -10,6 +10,7 @@ use super::drive::{Ended as Drove, drive};
 use super::ended::{Ended, describe, outcome_of};
 use super::event::RunEvent;
 use super::failure::Failure;
+use super::id::new_attempt_id;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::runner::{Job, machine_of};
@@ -208,7 +209,7 @@ impl<'a> Work<'a> {
             track: track.name.clone(),
             entries: wanted,
             mark_id: self.declaration.id.clone(),
-            attempt_id: uuid::Uuid::now_v7().to_string(),
+            attempt_id: new_attempt_id(&self.declaration.id),
         };
         let amended = self.amend(session.as_mut(), &amendment).await;
         let may_be_there = matches!(
@@ -363,7 +364,7 @@ impl<'a> Work<'a> {
             direction: step.as_ref().map_or(Direction::Up, |step| step.direction),
             steps: step.into_iter().collect(),
             run_id: self.declaration.id.clone(),
-            attempt_id: uuid::Uuid::now_v7().to_string(),
+            attempt_id: new_attempt_id(&self.declaration.id),
         }
     }
 

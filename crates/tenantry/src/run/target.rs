@@ -9,6 +9,7 @@ use super::control::{Control, Stop};
 use super::ended::{Ended, describe, outcome_of, outcome_of_cancelled};
 use super::event::RunEvent;
 use super::failure::Failure;
+use super::id::new_attempt_id;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::retry::Tries;
@@ -260,7 +261,7 @@ impl Work<'_> {
     }
 
     fn unit(&mut self, steps: Vec<Step>) -> Unit {
-        let attempt_id = uuid::Uuid::now_v7().to_string();
+        let attempt_id = new_attempt_id(&self.shared.run_id);
         let direction = steps.first().map_or(self.goal.direction(), |s| s.direction);
         self.account.begin(&attempt_id, direction);
         if let Some(first) = steps.first() {

@@ -323,10 +323,16 @@ fn a_mark_beside_an_open_statement_does_not_say_that_a_resume_goes_on() {
 
 /// Makes statement 1 of migration 2 of a tenant one that somebody has to decide about, on SQLite.
 fn cut_off(platform: &Platform, tenant: &str) -> String {
+    cut_off_by(platform, tenant, "00000000-0000-8000-8000-000000000000")
+}
+
+fn cut_off_by(platform: &Platform, tenant: &str, attempt: &str) -> String {
     // Behind the counts stands what the statement was: the beginning of its SHA-256.
-    let row = "INSERT INTO _tenantry_history VALUES ('tenant', 2, 'out', hex(zeroblob(32)), 'running', \
-               '00000000-0000-7000-8000-000000000000', 'run_dead', 1, 0, 1, 'c40c5e563d2a0584', '2026-03-01T09:00:00Z', NULL, 0, '0')";
-    platform.query(&platform.database(tenant), row);
+    let row = format!(
+        "INSERT INTO _tenantry_history VALUES ('tenant', 2, 'out', hex(zeroblob(32)), 'running', '{attempt}', \
+         'run_dead', 1, 0, 1, 'c40c5e563d2a0584', '2026-03-01T09:00:00Z', NULL, 0, '0')"
+    );
+    platform.query(&platform.database(tenant), &row);
     let shown = platform.json(20, &["migrate", "resolve", tenant, "2"]);
     shown["open"][0]["error"]["evidence"].as_str().unwrap().to_owned()
 }
@@ -377,6 +383,31 @@ fn a_decision_is_said_again_and_never_contradicted() {
     refused("wonka 2 --statement 1 --applied", &evidence);
     platform.ends(0, &["migrate", "tenant", "wonka"]);
     refused("wonka 2 --statement 1 --not-applied", &evidence);
+}
+
+/// Two attempts of a run look alike, those of two runs do not: what was decided about the one left open something else.
+#[test]
+fn a_decision_is_about_what_one_run_left_open() {
+    let platform = migrated(Engine::Sqlite, &[THINGS], &["acme", "globex"]).unwrap();
+    write(
+        &platform,
+        (
+            "002_out.sql",
+            "-- tenantry: no-transaction\nCREATE TABLE out_of_it (id INTEGER);\n",
+        ),
+    );
+    let first = cut_off_by(&platform, "acme", "11111111-1111-8000-8000-000000000000");
+    let beside = cut_off_by(&platform, "globex", "11111111-1111-8000-8000-999999999999");
+    assert_eq!(first, beside);
+    let not_applied = "acme 2 --statement 1 --not-applied";
+    decides(&platform, 0, not_applied, &first);
+    let second = cut_off_by(&platform, "acme", "11111111-2222-8000-8000-000000000000");
+    assert_ne!(first, second);
+    let before = history(&platform, "acme");
+    let said = decides(&platform, 40, not_applied, &first);
+    assert!(said.contains("TN-4012"), "{said}");
+    assert_eq!(history(&platform, "acme"), before);
+    decides(&platform, 0, not_applied, &second);
 }
 
 #[test]
