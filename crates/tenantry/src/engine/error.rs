@@ -359,6 +359,8 @@ pub enum ApplyError {
         step: usize,
         /// What it changed.
         reason: String,
+        /// What is true of the step now.
+        state: StateAfter,
     },
     /// The history does not hold what was committed.
     #[error("the history row could not be read back")]

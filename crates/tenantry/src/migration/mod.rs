@@ -6,6 +6,7 @@ mod destroys;
 mod directive;
 pub mod mysql_class;
 pub(crate) mod postgres_class;
+pub(crate) mod postgres_session;
 mod problem;
 mod read;
 mod refuse;

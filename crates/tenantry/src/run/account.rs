@@ -160,11 +160,11 @@ fn left_by(error: &ApplyError) -> (usize, StateAfter) {
         ApplyError::Statement { step, state, .. }
         | ApplyError::Cancelled { step, state }
         | ApplyError::Edited { step, state, .. }
+        | ApplyError::SessionChanged { step, state, .. }
         | ApplyError::TooLong { step, state, .. }
         | ApplyError::StringRules { step, state, .. } => (*step, *state),
         ApplyError::Ambiguous { step, .. } => (*step, StateAfter::Ambiguous),
         ApplyError::SessionLost { step, done, .. } => (*step, StateAfter::SessionLost { done: *done }),
-        ApplyError::SessionChanged { step, .. } => (*step, StateAfter::Unknown),
         ApplyError::Session {
             commit_sent: true, ..
         }

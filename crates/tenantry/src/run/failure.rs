@@ -248,13 +248,10 @@ impl Failure {
                 self.state = StateAfter::SessionLost { done: *done };
                 (*step, Some(*statement), None)
             }
-            ApplyError::Cancelled { step, state } | ApplyError::Edited { step, state, .. } => {
+            ApplyError::Cancelled { step, state }
+            | ApplyError::Edited { step, state, .. }
+            | ApplyError::SessionChanged { step, state, .. } => {
                 self.state = *state;
-                (*step, None, None)
-            }
-            // Whatever ended the transaction or let go of the lock may have committed first.
-            ApplyError::SessionChanged { step, .. } => {
-                self.state = StateAfter::Unknown;
                 (*step, None, None)
             }
             ApplyError::Session {

@@ -1,7 +1,7 @@
 //! Two files behave as if each ran in a session of its own: together in one transaction, and one by one.
 
 use tenantry::TrackName;
-use tenantry::engine::{self, ApplyError, Engine, Unit};
+use tenantry::engine::{self, ApplyError, Engine, StateAfter, Unit};
 use tenantry::migration::Track;
 use tenantry::plan::{Goal, Step, plan};
 
@@ -91,6 +91,36 @@ INSERT INTO found SELECT 'prepared ' || name FROM pg_prepared_statements;
 INSERT INTO found SELECT 'cursor ' || name FROM pg_cursors WHERE is_holdable;
 ";
     the_next_file_finds_what_a_first_one_finds(Engine::Postgres, dirty, find).await;
+}
+
+/// What stands behind it in the file would mean other objects, or have other rights, and nobody would see why.
+#[tokio::test]
+async fn on_postgres_a_function_that_changes_the_session_is_refused() {
+    let function = "CREATE SCHEMA other;\nCREATE FUNCTION helper() RETURNS text LANGUAGE sql \
+                    AS $$ SELECT set_config('search_path', 'other', false) $$;\n";
+    for (change, word) in [
+        ("SELECT helper()", "search_path"),
+        (
+            "DO $$ BEGIN PERFORM set_config('search_path', 'pg_temp', false); END $$",
+            "search_path",
+        ),
+        ("DO $$ BEGIN EXECUTE 'SET ROLE pg_database_owner'; END $$", "role"),
+    ] {
+        let Some(database) = fresh(Engine::Postgres).await else {
+            return;
+        };
+        let text = format!("{change};\nCREATE TABLE t (n int);\n");
+        let files = [("1_function.sql", function), ("2_change.sql", text.as_str())];
+        let refused = in_one_session(&database, &files, Units::OneByOne).await;
+        let Err(ApplyError::SessionChanged { reason, state, .. }) = &refused else {
+            panic!("{change}: {refused:?}")
+        };
+        assert!(reason.contains(word), "{reason}");
+        assert_eq!(*state, StateAfter::RolledBack);
+        let left = "SELECT (SELECT count(*) FROM pg_class WHERE relname = 't') || '/' || \
+                    (SELECT count(*) FROM _tenantry_history)";
+        assert_eq!(database.one(left).await, "0/1", "{change}");
+    }
 }
 
 #[tokio::test]

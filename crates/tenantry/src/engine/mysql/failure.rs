@@ -101,6 +101,7 @@ impl Worker<'_> {
             (None, _) => ApplyError::SessionChanged {
                 step: index,
                 reason: "the migration lock was released".to_owned(),
+                state: StateAfter::Unknown,
             },
         }
     }

@@ -8,7 +8,7 @@ use super::apply::Worker;
 use super::checkpoint::Open;
 use super::queue::{Progress, Queue, Queued};
 use super::wire::{Part, Role, Sent, send};
-use crate::engine::error::ApplyError;
+use crate::engine::error::{ApplyError, StateAfter};
 use crate::faults::{self, Point, Seed, is_seeded, point};
 use crate::migration::mysql_class::{Class, sets_user_variables};
 use crate::plan::Step;
@@ -178,5 +178,6 @@ fn still_open(sent: &Sent, checkpoint: usize, index: usize) -> Result<(), ApplyE
     Err(ApplyError::SessionChanged {
         step: index,
         reason: "a statement that changes rows closed the transaction around it".to_owned(),
+        state: StateAfter::Unknown,
     })
 }

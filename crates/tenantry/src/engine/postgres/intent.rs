@@ -9,9 +9,8 @@ use super::history;
 use super::hold::still_held;
 use super::record::{DURABLE, confirm, read_back, read_row};
 use super::session::{BEGIN, Locked, roll_back};
-use super::unit::{
-    DIVISION_BY_ZERO, DUPLICATE_TABLE, INVALID_TEXT, LOCK_RELEASED, UNIQUE_VIOLATION, new_meta,
-};
+use super::unchanged::{DIVISION_BY_ZERO, INVALID_TEXT, changed};
+use super::unit::{DUPLICATE_TABLE, UNIQUE_VIOLATION, new_meta};
 use crate::direction::Direction;
 use crate::engine::text::literal;
 use crate::engine::{ApplyError, Recorded, SessionError, StateAfter, Unit, poll};
@@ -134,10 +133,9 @@ pub(super) fn opening(session: &Locked) -> Vec<String> {
 pub(super) fn own(connection: &Connection, failure: Failure, state: StateAfter) -> ApplyError {
     match failure {
         _ if connection.stopped_on_request(&failure) => ApplyError::Cancelled { step: 0, state },
-        Failure::Refused { sqlstate, .. } if sqlstate == INVALID_TEXT => ApplyError::SessionChanged {
-            step: 0,
-            reason: LOCK_RELEASED.to_owned(),
-        },
+        Failure::Refused { sqlstate, error, .. } if sqlstate == INVALID_TEXT => {
+            changed(0, &sqlstate, &error.message).unwrap_or(ApplyError::Fenced)
+        }
         Failure::Refused { sqlstate, .. }
             if matches!(
                 sqlstate.as_str(),

@@ -23,6 +23,7 @@ mod outside;
 mod record;
 mod session;
 mod sight;
+mod unchanged;
 mod unit;
 
 pub(super) use create::{create_database, describe};

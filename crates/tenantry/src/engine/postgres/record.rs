@@ -3,6 +3,7 @@
 use super::clean::OWN_RIGHTS;
 use super::message::LARGEST;
 use super::session::Locked;
+use super::unchanged::{NOTE, unchanged};
 use crate::direction::Direction;
 use crate::engine::text::literal;
 use crate::engine::{ApplyError, Recorded, Unit};
@@ -47,14 +48,6 @@ pub(super) fn mark(unit: &Unit, begun: Begun) -> Vec<String> {
     statements
 }
 
-/// One if the transaction is still the marked one; a division by zero otherwise.
-fn still_marked(unit: &Unit) -> String {
-    format!(
-        "(pg_catalog.current_setting('tenantry.mark', true) OPERATOR(pg_catalog.=) {})::pg_catalog.int4",
-        literal(&unit.attempt_id)
-    )
-}
-
 /// A message is read before its first statement runs, so this must hold when the next one comes.
 pub(super) const STRING_RULES: &str = "SET standard_conforming_strings = on";
 
@@ -74,15 +67,18 @@ pub(super) struct Row {
     pub(super) is_first: bool,
 }
 
-/// Behind a file. Every name and operator says its schema, because the file's `search_path` holds still.
+/// Behind a file: fails unless the session is as the file found it. Every name and operator says its schema, because the
+/// file's `search_path` holds still.
 pub(super) fn record(unit: &Unit, step: &Step, row: Row) -> Vec<String> {
-    let mut statements: Vec<String> = OWN_RIGHTS.map(ToOwned::to_owned).to_vec();
+    let mut statements = vec![NOTE.to_owned()];
+    statements.extend(OWN_RIGHTS.map(ToOwned::to_owned));
     match unit.direction {
         Direction::Up => statements.push(insert(unit, step, row)),
         Direction::Down => {
             let track = literal(&unit.track.to_string());
             let version = step.migration.version;
-            statements.push(format!("SELECT 1 OPERATOR(pg_catalog./) {}", still_marked(unit)));
+            let unchanged = unchanged(unit, step.script());
+            statements.push(format!("SELECT 1 OPERATOR(pg_catalog./) {unchanged}"));
             statements.push(format!(
                 "DELETE FROM public._tenantry_history WHERE track OPERATOR(pg_catalog.=) {track} \
                  AND version OPERATOR(pg_catalog.=) {version}"
@@ -102,7 +98,7 @@ fn insert(unit: &Unit, step: &Step, row: Row) -> String {
     };
     format!(
         "INSERT INTO public._tenantry_history VALUES ({track}, {version}, {name}, '{checksum}', 'done', \
-         {attempt}, {run}, {epoch} OPERATOR(pg_catalog./) {still_marked}, {statements}, {statements}, NULL, \
+         {attempt}, {run}, {epoch} OPERATOR(pg_catalog./) {unchanged}, {statements}, {statements}, NULL, \
          {begun}, pg_catalog.clock_timestamp(), (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() \
          OPERATOR(pg_catalog.-) {begun}) OPERATOR(pg_catalog.*) 1000::pg_catalog.float8)::pg_catalog.int8, '{tool}')",
         track = literal(&unit.track.to_string()),
@@ -111,7 +107,7 @@ fn insert(unit: &Unit, step: &Step, row: Row) -> String {
         checksum = step.migration.up.checksum,
         attempt = literal(&unit.attempt_id),
         run = literal(&unit.run_id),
-        still_marked = still_marked(unit),
+        unchanged = unchanged(unit, step.script()),
         begun = row.begun.as_sql(),
         tool = env!("CARGO_PKG_VERSION"),
     )

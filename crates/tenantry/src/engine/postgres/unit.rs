@@ -9,6 +9,7 @@ use super::hold::still_held;
 use super::message::{Message, Outlines, Part};
 use super::record::{Begun, DURABLE, Row, STRING_RULES, confirm, mark, read_back, read_row, record};
 use super::session::{BEGIN, Locked};
+use super::unchanged::{DIVISION_BY_ZERO, changed};
 use crate::direction::Direction;
 use crate::engine::{ApplyError, DatabaseError, Recorded, SessionError, StateAfter, Unit};
 use crate::faults::{Point, Seed, is_seeded, point, sent};
@@ -17,12 +18,7 @@ use crate::migration::Script;
 use crate::plan::Step;
 
 /// SQLSTATEs that our own assertions raise.
-pub(super) const DIVISION_BY_ZERO: &str = "22012";
 pub(super) const UNIQUE_VIOLATION: &str = "23505";
-/// What [`still_held`] raises.
-pub(super) const INVALID_TEXT: &str = "22P02";
-/// What a migration did then.
-pub(super) const LOCK_RELEASED: &str = "it let go of the migration lock";
 /// What a history row without a meta row raises.
 const NOT_NULL_VIOLATION: &str = "23502";
 pub(super) const DUPLICATE_TABLE: &str = "42P07";
@@ -210,14 +206,15 @@ fn refused(
     if let Some((step, offset)) = place {
         return statement_error(step, Some(offset), None, error, scripts);
     }
+    if let Some(Part::Record { step }) = part
+        && let Some(changed) = changed(step, sqlstate, &error.message)
+    {
+        return changed;
+    }
     match part {
         Some(Part::Migration { step, statement }) => {
             statement_error(step, None, Some(statement), error, scripts)
         }
-        Some(Part::Record { step }) if sqlstate == DIVISION_BY_ZERO => ApplyError::SessionChanged {
-            step,
-            reason: "it ended the transaction it ran in".to_owned(),
-        },
         Some(Part::Lock | Part::Claim)
             if matches!(sqlstate, DIVISION_BY_ZERO | DUPLICATE_TABLE | UNIQUE_VIOLATION) =>
         {
@@ -226,10 +223,6 @@ fn refused(
         Some(Part::Record { .. }) if matches!(sqlstate, UNIQUE_VIOLATION | NOT_NULL_VIOLATION) => {
             ApplyError::Fenced
         }
-        Some(Part::Record { step }) if sqlstate == INVALID_TEXT => ApplyError::SessionChanged {
-            step,
-            reason: LOCK_RELEASED.to_owned(),
-        },
         // A deferred constraint speaks only at COMMIT; the last statement is the nearest place.
         Some(Part::Commit) => {
             let step = scripts.len().saturating_sub(1);

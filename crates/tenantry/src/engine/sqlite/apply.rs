@@ -169,6 +169,7 @@ impl<'a> Work<'a> {
                 return Err(ApplyError::SessionChanged {
                     step: index,
                     reason: format!("statement {} of {count} began or ended a transaction", number + 1),
+                    state: StateAfter::Unknown,
                 });
             }
         }
