@@ -1,4 +1,5 @@
-//! Places that the command may not write (corpus rows B83 and B85): told in one failure, and nothing is changed.
+//! Files that the command may not read, and places that it may not write (corpus rows B23, B83 and B85): told in one
+//! failure, and nothing is changed.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -136,6 +137,22 @@ fn a_log_that_may_not_be_written_fails_its_tenant_alone() {
         assert_eq!(limited.json(0, &["migrate", "resume"])["applied"], 1, "{file}");
         assert_eq!(tables(&application), 1, "{file}");
     }
+}
+
+#[test]
+fn a_migration_that_may_not_be_read_is_refused_and_named() {
+    let limited = Limited::new();
+    let before = fs::read(limited.acme()).unwrap();
+    limited.allow(MORE.0, 0o000);
+    let refused = limited.json(40, &["migrate", "all-tenants"]);
+    assert_eq!(
+        (&refused["code"], &refused["file"]),
+        (&"TN-3027".into(), &MORE.0.into()),
+        "{refused}"
+    );
+    assert_eq!(fs::read(limited.acme()).unwrap(), before);
+    limited.allow(MORE.0, 0o644);
+    assert_eq!(limited.json(0, &["migrate", "all-tenants"])["applied"], 2);
 }
 
 #[test]

@@ -85,7 +85,18 @@ pub(super) async fn poll(
 
 #[cfg(test)]
 mod tests {
-    use super::lock_name;
+    use super::*;
+    use crate::engine::mysql::wire::Answer;
+
+    /// A message that was answered without a failure, and without a 0 or a 1.
+    #[test]
+    fn an_answer_that_is_neither_0_nor_1_is_no_lock() {
+        let sent = Sent {
+            answers: vec![Answer::default()],
+            failure: None,
+        };
+        assert!(is_taken(&sent, 0).is_err());
+    }
 
     #[test]
     fn a_lock_name_belongs_to_one_database_and_fits_the_server() {
