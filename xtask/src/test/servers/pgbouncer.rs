@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::Setting;
 use super::account::Account;
+use super::certificates::Certificates;
 use super::folder::write_private;
 use super::server::{Launch, Server, on_free_port};
 use crate::process::Running;
@@ -70,6 +71,7 @@ fn start_one(
     let home = setting.folder.private(&format!("pgbouncer-{name}"), account)?;
     let (config, users, log) = (home.join("config"), home.join("users"), home.join("log"));
     let password = fs::read_to_string(&server.password_file)?;
+    let tls = tls_settings(setting.certificates, &home, account)?;
     write_private(&users, &format!("\"{}\" \"{password}\"\n", server.user), account)?;
     let launch = Launch {
         program,
@@ -81,7 +83,7 @@ fn start_one(
     };
     let (port, process) = on_free_port(|port| {
         let text = format!(
-            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\n{SETTINGS}{own}listen_port = {port}\n\
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\n{SETTINGS}{own}{tls}listen_port = {port}\n\
              auth_user = {}\nauth_file = {}\n",
             server.port,
             server.user,
@@ -95,6 +97,23 @@ fn start_one(
         port,
         _process: process,
     })
+}
+
+/// A client that asks for TLS gets it.
+fn tls_settings(
+    certificates: Option<&Certificates>,
+    home: &Path,
+    account: Option<Account>,
+) -> anyhow::Result<String> {
+    let Some(certificates) = certificates else {
+        return Ok(String::new());
+    };
+    let own = certificates.copy_to(home, account)?;
+    Ok(format!(
+        "client_tls_sslmode = allow\nclient_tls_cert_file = {}\nclient_tls_key_file = {}\n",
+        own.certificate.display(),
+        own.key.display()
+    ))
 }
 
 /// Returns whether the pooler has said in its log that it takes connections: with a port that is taken it ends
