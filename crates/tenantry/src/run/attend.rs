@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::control::{Control, Stop};
 use super::watch::{Watching, watch};
@@ -68,24 +69,30 @@ pub(super) async fn up(deadline: Option<Instant>) {
 }
 
 /// A request that comes between two statements stops neither: it is repeated until there is an answer.
-async fn cancel<F, T>(canceller: &Canceller, mut running: std::pin::Pin<&mut F>) -> F::Output
+///
+/// One that is under way then is not cut off: it could stop what the session does next, and a pooler that is passing
+/// it on may break.
+async fn cancel<F, T>(canceller: &Canceller, running: std::pin::Pin<&mut F>) -> F::Output
 where
     F: Future<Output = Result<T, ApplyError>>,
 {
-    let ask = ask_again_and_again(canceller);
-    tokio::select! {
-        done = &mut running => done,
-        never = ask => match never {},
-        () = tokio::time::sleep(CANCEL_AT_MOST) => {
-            Err(lost("the server did not answer the request to cancel".to_owned()))
-        }
-    }
+    let give_up = Instant::now() + CANCEL_AT_MOST;
+    let (working, over) = oneshot::channel();
+    let work = async move {
+        let done = timeout_at(give_up, running).await;
+        drop(working);
+        done
+    };
+    let asking = timeout_at(give_up, ask_again_and_again(canceller, over));
+    let (done, _asked) = tokio::join!(work, asking);
+    done.unwrap_or_else(|_| Err(lost("the server did not answer the request to cancel".to_owned())))
 }
 
-async fn ask_again_and_again(canceller: &Canceller) -> Infallible {
-    loop {
+/// Asks until the work is over, one request at a time.
+async fn ask_again_and_again(canceller: &Canceller, mut over: oneshot::Receiver<Infallible>) {
+    while over.try_recv() == Err(TryRecvError::Empty) {
         canceller.cancel().await;
-        tokio::time::sleep(CANCEL_AGAIN).await;
+        let _over_or_not = timeout(CANCEL_AGAIN, &mut over).await;
     }
 }
 
@@ -93,5 +100,52 @@ fn lost(reason: String) -> ApplyError {
     ApplyError::Session {
         commit_sent: true,
         source: SessionError::Lost { reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_is_under_way_when_the_work_ends_is_finished_and_is_the_last() {
+        let (begun, finished) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let counts = (Arc::clone(&begun), Arc::clone(&finished));
+        let canceller = Canceller::new(move || {
+            let (begun, finished) = (Arc::clone(&counts.0), Arc::clone(&counts.1));
+            async move {
+                begun.fetch_add(1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                finished.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let work = async {
+            while begun.load(Ordering::SeqCst) == 0 {
+                tokio::task::yield_now().await;
+            }
+            Ok(7)
+        };
+        let done = cancel(&canceller, std::pin::pin!(work)).await;
+        assert_eq!(done.unwrap(), 7);
+        assert_eq!(
+            (begun.load(Ordering::SeqCst), finished.load(Ordering::SeqCst)),
+            (1, 1)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_request_that_hangs_costs_no_result_and_no_more_time_than_an_answer() {
+        let canceller = Canceller::new(std::future::pending);
+        let begun = Instant::now();
+        let work = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok(7)
+        };
+        let done = cancel(&canceller, std::pin::pin!(work)).await;
+        assert_eq!(done.unwrap(), 7);
+        assert!(begun.elapsed() < CANCEL_AT_MOST + CANCEL_AGAIN);
     }
 }
