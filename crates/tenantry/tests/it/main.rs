@@ -27,6 +27,8 @@ mod mysql;
 #[cfg(test)]
 mod pooler;
 #[cfg(test)]
+mod postgres_cancel;
+#[cfg(test)]
 mod postgres_create;
 #[cfg(test)]
 mod postgres_outside;

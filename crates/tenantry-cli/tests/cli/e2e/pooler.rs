@@ -10,7 +10,7 @@ use crate::{stderr, stdout};
 const INDEX: &str = "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY things_name ON things (name);\n";
 
 /// Registers the server at a port, with more flags; returns what was said, with this exit code.
-fn add(platform: &Platform, exit: i32, words: &[&str]) -> std::process::Output {
+pub(super) fn add(platform: &Platform, exit: i32, words: &[&str]) -> std::process::Output {
     let server = platform.server.as_ref().unwrap();
     platform.write("password", &server.password);
     let login = ["--admin-user", &server.user, "--admin-password-file", "password"];

@@ -9,6 +9,7 @@ use tenantry::engine::Engine;
 
 use super::on_each_engine;
 use super::{THINGS, THINGS_BACK};
+use crate::database::pooler_port;
 use crate::platform::Platform;
 
 on_each_engine!(
@@ -164,14 +165,42 @@ fn a_termination_and_a_hang_up_leave_a_run_that_can_be_resumed(engine: Engine) {
 fn a_termination_whose_grace_is_over_cancels_on_the_server(engine: Engine) {
     let Some(platform) = prepared(engine) else { return };
     let databases = ["acme", "globex"].map(|tenant| platform.database(tenant));
-    write_slow(&platform, "001", endless(engine));
+    is_cancelled_when_the_grace_is_over(&platform);
+    platform.has_no_session_within(Duration::from_secs(5), &databases);
+}
+
+#[test]
+fn a_termination_whose_grace_is_over_cancels_through_a_pooler() {
+    let (Some(port), Some(platform)) = (pooler_port("20"), Platform::start(Engine::Postgres)) else {
+        return;
+    };
+    let place = [
+        "--engine",
+        "postgres",
+        "--jurisdiction",
+        "eu",
+        "--port",
+        &port.to_string(),
+    ];
+    super::pooler::add(&platform, 0, &[&["behind"], &place[..]].concat());
+    platform.ends(0, &["tenant", "create", "acme", "--jurisdiction", "eu"]);
+    is_cancelled_when_the_grace_is_over(&platform);
+    // The pooler keeps sessions of its own.
+    let sleeping = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND wait_event = 'PgSleep'",
+        platform.database("acme")
+    );
+    assert_eq!(platform.one("postgres", &sleeping), "0");
+}
+
+fn is_cancelled_when_the_grace_is_over(platform: &Platform) {
+    write_slow(platform, "001", endless(platform.engine));
     let mut command = platform.command(&RUN);
     let (child, lines) = begins(command.env("TENANTRY_RUN__GRACE", "1s").spawn().unwrap());
     let _in_time = killed_after(Duration::from_secs(20), &child);
     send("-TERM", &child);
     let (exit, rest, said) = finish(child, lines);
     assert_eq!(exit, 143, "{rest}\n{said}");
-    platform.has_no_session_within(Duration::from_secs(5), &databases);
     // Where the server was not asked, the connection is cut at last.
     assert!(!rest.contains("did not answer the request to cancel"), "{rest}");
     let finished: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();

@@ -10,10 +10,11 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{CancelToken, Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::auth::{Guarded, GuardedTls, NamedBackend, REFUSED};
+use super::cancel;
 use super::error::{Failure, database_error, root_cause};
 use crate::engine::poll::opening_limit;
 use crate::engine::text::clean;
@@ -25,6 +26,9 @@ const OLDEST_SERVER: u32 = 14;
 
 /// SQLSTATE of a statement that was stopped, by whomever.
 const QUERY_CANCELED: &str = "57014";
+
+/// How long a request to cancel may take to be heard.
+const CANCEL_HEARD: Duration = Duration::from_secs(5);
 
 /// A connection and the task that moves its bytes.
 #[derive(Debug)]
@@ -124,8 +128,7 @@ impl Connection {
             let (token, address) = (token.clone(), address.clone());
             flag.store(true, Ordering::SeqCst);
             async move {
-                let asked =
-                    tokio::time::timeout(Duration::from_secs(5), ask_to_cancel(token, &address)).await;
+                let asked = tokio::time::timeout(CANCEL_HEARD, cancel::ask(token, &address)).await;
                 if !matches!(asked, Ok(Ok(()))) {
                     tracing::warn!(endpoint = %address.host, "the request to cancel a statement did not arrive");
                 }
@@ -150,7 +153,8 @@ fn unreachable(address: &NetworkAddress, source: io::Error) -> SessionError {
     }
 }
 
-async fn dial(address: &NetworkAddress) -> Result<TcpStream, SessionError> {
+/// Connects, and no more than that.
+pub(super) async fn dial(address: &NetworkAddress) -> Result<TcpStream, SessionError> {
     let stream = TcpStream::connect((address.host.as_str(), address.port))
         .await
         .map_err(|source| unreachable(address, source))?;
@@ -163,7 +167,7 @@ async fn dial(address: &NetworkAddress) -> Result<TcpStream, SessionError> {
 type RustlsConnect = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::TlsConnect;
 
 /// Returns what wraps a stream in TLS; `None` where TLS is off.
-fn connector(address: &NetworkAddress) -> Result<Option<RustlsConnect>, SessionError> {
+pub(super) fn connector(address: &NetworkAddress) -> Result<Option<RustlsConnect>, SessionError> {
     let failed = |reason| SessionError::Tls {
         endpoint: endpoint(address),
         reason,
@@ -346,15 +350,4 @@ fn login_error(address: &NetworkAddress, error: &tokio_postgres::Error) -> Sessi
 /// The driver marks a failed handshake only in its own words.
 fn is_tls(error: &tokio_postgres::Error) -> bool {
     error.to_string().contains("TLS")
-}
-
-async fn ask_to_cancel(token: CancelToken, address: &NetworkAddress) -> Result<(), SessionError> {
-    let stream = dial(address).await?;
-    let lost = |error: tokio_postgres::Error| SessionError::Lost {
-        reason: root_cause(&error),
-    };
-    match connector(address)? {
-        None => token.cancel_query_raw(stream, NoTls).await.map_err(lost),
-        Some(tls) => token.cancel_query_raw(stream, tls).await.map_err(lost),
-    }
 }

@@ -6,6 +6,7 @@
 
 mod amend;
 mod auth;
+mod cancel;
 mod clean;
 mod connect;
 mod create;
