@@ -133,6 +133,16 @@ pub async fn describe_server(at: &Address) -> Result<String, SessionError> {
     explained(described, at).await
 }
 
+/// The same at a server's own endpoint, beside a pooler's: a pooler there is refused ([`SessionError::Pooled`]).
+pub async fn describe_direct(at: &Address) -> Result<String, SessionError> {
+    match at {
+        Address::Network(network) if network.engine == Engine::Postgres => {
+            explained(postgres::describe_direct(network).await, at).await
+        }
+        Address::Network(_) | Address::Sqlite(_) => describe_server(at).await,
+    }
+}
+
 fn unsupported(address: &NetworkAddress) -> SessionError {
     let reason = format!("{} is not reached this way", address.engine);
     SessionError::Unsuitable {

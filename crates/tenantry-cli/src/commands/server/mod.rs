@@ -6,7 +6,9 @@ use std::io::Read as _;
 
 use secrecy::SecretString;
 use serde::Serialize;
-use tenantry::engine::{Address, DirectEndpoint, Engine, Login, Place, SessionError, Tls, describe_server};
+use tenantry::engine::{
+    Address, DirectEndpoint, Engine, Login, Place, SessionError, Tls, describe_direct, describe_server,
+};
 use tenantry::provision::administration;
 use tenantry::registry::{ListedServer, NewServer, RegistryError};
 use tenantry::{Code, Server, ServerName};
@@ -140,7 +142,7 @@ fn not_reached(error: &SessionError, server: &Server) -> CommandError {
 async fn describe_ways(address: &Address) -> Result<String, SessionError> {
     let version = describe_server(address).await?;
     match address.direct() {
-        Some(direct) => describe_server(&direct).await,
+        Some(direct) => describe_direct(&direct).await,
         None => Ok(version),
     }
 }

@@ -42,6 +42,14 @@ fn the_refusal_names_the_setting_and_the_setting_helps() {
     let set = ["server", "set", "behind"];
     let unchanged = stderr(&platform.ends(20, &[&set[..], &dead].concat()));
     assert!(unchanged.contains("known as before"), "{unchanged}");
+    for pooler in ["2", "LENIENT"] {
+        let port = pooler_port(pooler).unwrap().to_string();
+        let again = ["--direct-host", "127.0.0.1", "--direct-port", &port];
+        let said = stderr(&platform.ends(20, &[&set[..], &again].concat()));
+        let why = format!("127.0.0.1:{port} is a pooler");
+        assert!(said.contains("error[TN-5007]") && said.contains(&why), "{said}");
+        assert!(said.contains("known as before"), "{said}");
+    }
     // Only with the key can logins be sent elsewhere.
     let forged = format!("UPDATE tenantry_servers SET direct_host = '127.0.0.1', direct_port = {direct}");
     wait(platform.central.query(&format!("{forged} WHERE name = 'behind'")));
@@ -85,6 +93,12 @@ fn a_direct_endpoint_is_asked_before_the_server_is_added() {
         &[&postgres("dead")[..], &["--direct-port", "1"]].concat(),
     );
     assert!(stderr(&dead).contains("127.0.0.1:1 does not answer"), "{dead:?}");
+    let pooled = [&postgres("pooled")[..], &["--direct-port", &port]].concat();
+    let said = stderr(&add(&platform, 20, &pooled));
+    assert!(
+        said.contains("is a pooler") && said.contains("nothing was added"),
+        "{said}"
+    );
     add(
         &platform,
         2,

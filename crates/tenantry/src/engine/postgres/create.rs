@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::connect::Connection;
 use super::error::Failure;
-use super::hold::try_lock;
+use super::hold::{require_no_pooler, try_lock};
 use crate::engine::create::{CreateError, NewDatabase};
 use crate::engine::identity::lock_key;
 use crate::engine::text::{identifier, literal};
@@ -50,7 +50,17 @@ pub(crate) async fn create_database(admin: &NetworkAddress, new: &NewDatabase) -
 
 /// Connects as the administrator and returns the product and its version.
 pub(crate) async fn describe(admin: &NetworkAddress) -> Result<String, SessionError> {
+    version(&mut Connection::open(admin, &options()).await?).await
+}
+
+/// The same where the server itself must answer: a pooler is `Pooled`.
+pub(crate) async fn describe_direct(admin: &NetworkAddress) -> Result<String, SessionError> {
     let mut connection = Connection::open(admin, &options()).await?;
+    require_no_pooler(&mut connection).await?;
+    version(&mut connection).await
+}
+
+async fn version(connection: &mut Connection) -> Result<String, SessionError> {
     let mut version = String::new();
     let answer = connection
         .exchange("SHOW server_version", |_, row| {

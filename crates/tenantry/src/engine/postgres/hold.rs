@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::connect::Settings;
+use super::connect::{Connection, Settings};
 use super::holders::of_migration_lock;
 use super::session::{Locked, Look, look, roll_back};
 use crate::engine::{ApplyError, SessionError, poll};
@@ -17,14 +17,14 @@ pub(super) async fn hold(session: &mut Locked) -> Result<(), ApplyError> {
         return Ok(());
     }
     if session.connection.settings == Settings::PerTransaction {
-        return Err(failed(pooled(session)));
+        return Err(failed(pooled(&session.connection)));
     }
     if session.in_transaction {
         roll_back(&mut session.connection).await.map_err(failed)?;
         session.in_transaction = false;
     }
     point(Point::PostgresLockGivenUp);
-    require_one_backend(session).await.map_err(failed)?;
+    require_no_pooler(&mut session.connection).await.map_err(failed)?;
     take(session).await.map_err(failed)?;
     session.holds_session_lock = true;
     point(Point::PostgresSessionLocked);
@@ -38,22 +38,25 @@ fn failed(source: SessionError) -> ApplyError {
     }
 }
 
-fn pooled(session: &Locked) -> SessionError {
+fn pooled(connection: &Connection) -> SessionError {
     SessionError::Pooled {
-        endpoint: session.connection.endpoint(),
+        endpoint: connection.endpoint(),
     }
 }
 
-/// Requires that the server's process which was named at login answers two messages in a row: a pooler names
-/// none of the server's, or may change it between them.
-async fn require_one_backend(session: &mut Locked) -> Result<(), SessionError> {
+/// Requires that settings were taken at login, and that the server's process which was named then answers two
+/// messages in a row: a pooler names none of the server's, or may change it between them.
+pub(super) async fn require_no_pooler(connection: &mut Connection) -> Result<(), SessionError> {
     const WHO: &str = "SELECT pg_catalog.pg_backend_pid()";
-    let named = session.connection.named.to_string();
+    if connection.settings == Settings::PerTransaction {
+        return Err(pooled(connection));
+    }
+    let named = connection.named.to_string();
     for _ in 0..2 {
-        let row = session.connection.first_row(WHO).await;
+        let row = connection.first_row(WHO).await;
         let row = row.map_err(super::error::Failure::into_session_error)?;
         if row.into_iter().flatten().flatten().next().as_ref() != Some(&named) {
-            return Err(pooled(session));
+            return Err(pooled(connection));
         }
     }
     Ok(())
@@ -101,7 +104,7 @@ async fn take(session: &mut Locked) -> Result<(), SessionError> {
         let row = session.connection.first_row(&text).await;
         let row = row.map_err(super::error::Failure::into_session_error)?;
         match row.into_iter().flatten().flatten().next().as_deref() {
-            None => return Err(pooled(session)),
+            None => return Err(pooled(&session.connection)),
             Some("t") => return Ok(()),
             Some(_) => {}
         }

@@ -27,7 +27,7 @@ mod sight;
 mod unchanged;
 mod unit;
 
-pub(super) use create::{create_database, describe};
+pub(super) use create::{create_database, describe, describe_direct};
 
 use super::{Hears, NetworkAddress, OpenOptions, Reader, Session, SessionError};
 
