@@ -200,6 +200,45 @@ pub fn is_written(track: &Track, history: &History, entry: &Entry) -> bool {
     }
 }
 
+/// A migration that was half-way when something was declared about it as a whole.
+///
+/// What it left in the database stays as it is: a declaration changes the history alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WasHalfWay {
+    /// `version_name`, as the history had it.
+    pub migration: String,
+    /// Which way it was going.
+    pub direction: Direction,
+    /// The statement that it had come to, from 1.
+    pub statement: usize,
+    /// How many statements its script had.
+    pub statements: usize,
+}
+
+/// Returns what was half-way among the rows that entries change or remove.
+pub fn half_way(track: &Track, history: &History, entries: &[Entry]) -> Vec<WasHalfWay> {
+    let was = |entry: &Entry| {
+        let version = match entry {
+            Entry::Change(row) => row.version,
+            Entry::Remove(version) => *version,
+            Entry::Add(_) => return None,
+        };
+        let row = history.find(&track.name, version)?;
+        let direction = match row.phase {
+            Phase::Done => return None,
+            Phase::Running => Direction::Up,
+            Phase::Reverting => Direction::Down,
+        };
+        Some(WasHalfWay {
+            migration: format!("{}_{}", row.version, row.name),
+            direction,
+            statement: (row.next_stmt + 1).min(row.total_stmts),
+            statements: row.total_stmts,
+        })
+    };
+    entries.iter().filter_map(was).collect()
+}
+
 /// Returns whether a version is one that a track or a history has, a file without a statement included.
 pub fn is_known(track: &Track, history: &History, version: Version) -> bool {
     track.find(version).is_some()

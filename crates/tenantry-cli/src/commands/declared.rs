@@ -1,10 +1,10 @@
 //! What became of a declaration, for people and programs.
 
 use serde::Serialize;
-use tenantry::Target;
 use tenantry::fleet::Declarations;
-use tenantry::mark::{Decision, Mark};
+use tenantry::mark::{Decision, Mark, WasHalfWay};
 use tenantry::run::{Declaration, Declared, Outcome, Says, TargetReport, Unrecorded};
+use tenantry::{Direction, Target};
 
 use super::mark::failures;
 use super::{Context, plans};
@@ -42,9 +42,30 @@ struct Changed {
     target: String,
     track: String,
     migrations: Vec<String>,
+    was_half_way: Vec<ShownHalfWay>,
     at: Option<String>,
     half_way: bool,
     outcome: &'static str,
+}
+
+/// What was half-way until it was marked; what it left in the database is still there.
+#[derive(Serialize)]
+struct ShownHalfWay {
+    migration: String,
+    direction: String,
+    statement: usize,
+    statements: usize,
+}
+
+impl ShownHalfWay {
+    fn of(was: &WasHalfWay) -> Self {
+        Self {
+            migration: was.migration.clone(),
+            direction: was.direction.to_string(),
+            statement: was.statement,
+            statements: was.statements,
+        }
+    }
 }
 
 /// Tells it, and returns how the process ends.
@@ -62,6 +83,7 @@ pub(super) fn tell(context: &Context, done: &Declarations, told: &Told<'_>) -> R
         .map(label)
         .collect();
     let mut lines = lines(told, &changed, &unchanged);
+    lines.extend(stays(&done.targets, told.declaration));
     lines.extend(next(&done.targets));
     if let Some((ended, left)) = cut_short(done, told.asked, &told.again) {
         exit = ended;
@@ -129,6 +151,7 @@ fn changed(declared: &Declared) -> Option<Changed> {
         target: label(declared),
         track: declared.target.track.to_string(),
         migrations: noted.changed.clone(),
+        was_half_way: noted.was_half_way.iter().map(ShownHalfWay::of).collect(),
         at: noted.version.map(|version| version.to_string()),
         half_way: noted.half_way,
         outcome: noted.outcome.as_str(),
@@ -162,6 +185,45 @@ fn lines(told: &Told<'_>, changed: &[Changed], unchanged: &[String]) -> Vec<Stri
         ));
     }
     lines
+}
+
+/// Says what was half-way until now, those that had come equally far together: nobody has touched what it left.
+fn stays(targets: &[Declared], declaration: &Declaration) -> Vec<String> {
+    let mut groups: Vec<(&WasHalfWay, Vec<String>)> = Vec::new();
+    for declared in targets {
+        let noted = declared.ended.as_ref().ok();
+        for was in noted.into_iter().flat_map(|noted| &noted.was_half_way) {
+            match groups.iter_mut().find(|(other, _)| *other == was) {
+                Some((_, labels)) => labels.push(label(declared)),
+                None => groups.push((was, vec![label(declared)])),
+            }
+        }
+    }
+    let line = |(was, labels): (&WasHalfWay, Vec<String>)| {
+        let names = text::names(labels.iter().map(String::as_str));
+        let back = match was.direction {
+            Direction::Up => "",
+            Direction::Down => " on its way back",
+        };
+        format!(
+            " Stays   {names}: {} was half-way{back}, at statement {} of {}; what it left in the database stays as it \
+             is{}",
+            was.migration,
+            was.statement,
+            was.statements,
+            behind(declaration)
+        )
+    };
+    groups.into_iter().map(line).collect()
+}
+
+/// Says what becomes of the rest of a migration that was half-way.
+fn behind(declaration: &Declaration) -> &'static str {
+    match &declaration.says {
+        Says::Mark(Mark::Applied(_)) => ", and no run carries out the rest",
+        Says::Mark(Mark::RolledBack) => ", and the next run begins the file anew",
+        Says::Mark(Mark::AcceptEdit | Mark::Forget) | Says::Decide { .. } | Says::Look => "",
+    }
 }
 
 /// Says what is in the way of the next run where something was reached, and what goes on with the rest.

@@ -113,6 +113,25 @@ fn a_half_way_migration_is_declared_as_a_whole() {
 }
 
 #[test]
+fn what_was_half_way_is_told_of_the_rows_that_a_declaration_changes() {
+    let told = |phase, mark| {
+        let history = history(&[(1, Phase::Done), (2, phase)]);
+        let entries = entries(&track(), &history, version(2), mark).unwrap();
+        half_way(&track(), &history, &entries)
+    };
+    let at = |direction| WasHalfWay {
+        migration: "2_b".to_owned(),
+        direction,
+        statement: 2,
+        statements: 2,
+    };
+    assert_eq!(told(Phase::Running, ALONE), [at(Direction::Up)]);
+    assert_eq!(told(Phase::Running, Mark::RolledBack), [at(Direction::Up)]);
+    assert_eq!(told(Phase::Reverting, Mark::RolledBack), [at(Direction::Down)]);
+    assert_eq!(told(Phase::Done, Mark::RolledBack), []);
+}
+
+#[test]
 fn what_is_rolled_back_leaves_no_newer_one_above() {
     let refused = declared(&[(1, Phase::Done), (2, Phase::Done)], 1, Mark::RolledBack);
     assert_eq!(

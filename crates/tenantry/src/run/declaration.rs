@@ -8,7 +8,7 @@ use super::control::Control;
 use super::event::RunEvent;
 use super::failure::Failure;
 use super::report::{Outcome, TargetReport};
-use crate::mark::{Decision, Mark};
+use crate::mark::{Decision, Mark, WasHalfWay};
 use crate::migration::Version;
 use crate::target::Target;
 
@@ -80,6 +80,8 @@ pub struct Declared {
 pub struct Noted {
     /// `version_name` of each row that was written or removed; empty if it said so already.
     pub changed: Vec<String>,
+    /// What was half-way among them until it was declared about as a whole; what it left there stays as it is.
+    pub was_half_way: Vec<WasHalfWay>,
     /// The newest version that is done; `None` if none is.
     pub version: Option<Version>,
     /// Whether a migration is half-way there.

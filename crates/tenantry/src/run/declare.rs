@@ -21,7 +21,7 @@ use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::{self, Amendment, ApplyError, Holder, Session, SessionError, StateAfter, Unit, random};
 use crate::history::{Applied, Entry, History, OpenStatement, Phase};
-use crate::mark::{MarkError, agrees, entries, is_known, is_written, settle};
+use crate::mark::{MarkError, WasHalfWay, agrees, entries, half_way, is_known, is_written, settle};
 use crate::migration::Track;
 use crate::plan::{Goal, Step, plan};
 
@@ -112,6 +112,8 @@ struct Work<'a> {
     in_doubt: Vec<Entry>,
     /// The names of the rows that the server said it has changed.
     written: Option<Vec<String>>,
+    /// What was half-way when that was sent.
+    was_half_way: Vec<WasHalfWay>,
     /// Whether neither the history nor the track has the migration.
     unknown: bool,
 }
@@ -125,6 +127,7 @@ impl<'a> Work<'a> {
             watch,
             in_doubt: Vec::new(),
             written: None,
+            was_half_way: Vec::new(),
             unknown: false,
         }
     }
@@ -201,6 +204,9 @@ impl<'a> Work<'a> {
         }
         self.in_doubt.clear();
         let wanted = self.entries(session.as_mut()).await?;
+        if let Says::Mark(_) = self.declaration.says {
+            self.was_half_way = half_way(track, session.history(), &wanted);
+        }
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -385,6 +391,7 @@ impl<'a> Work<'a> {
         let (outcome, in_the_way) = self.next_run(&history).await;
         Ok(Noted {
             changed,
+            was_half_way: self.was_half_way.clone(),
             version: history.current(name),
             half_way: history.of_track(name).any(|row| row.phase != Phase::Done),
             outcome,

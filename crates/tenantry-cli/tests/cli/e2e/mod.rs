@@ -17,6 +17,7 @@ mod histories;
 mod left_out;
 mod lost;
 mod mark;
+mod mark_half_way;
 mod one;
 mod pooler;
 mod rights;
