@@ -1,6 +1,6 @@
 //! Sessions that are in the way of failed targets, as facts of their message.
 
-use tenantry::engine::{Certainty, Holder};
+use tenantry::engine::{Certainty, Hidden, Holder};
 use tenantry::run::TargetReport;
 
 use super::text;
@@ -14,18 +14,41 @@ pub(super) fn facts(targets: &[&TargetReport]) -> Vec<(&'static str, String)> {
     let Some((first, others)) = targets.split_first() else {
         return Vec::new();
     };
-    let is_alike = |other: &&TargetReport| other.server == first.server && holders(other) == holders(first);
+    let is_alike = |other: &&TargetReport| other.server == first.server && are_same(other, first);
     if others.iter().all(is_alike) {
+        let is_one = others.iter().all(|other| holders(other) == holders(first));
+        let whom = if is_one { Whom::Account } else { Whom::Several };
         let all = holders(first).iter();
         return all
-            .map(|holder| (in_the_way(holder.certainty), at_length(holder)))
+            .map(|holder| (in_the_way(holder.certainty), at_length(holder, whom)))
             .collect();
     }
-    let of = |certainty| Some((in_the_way(certainty), by_target(targets, certainty)?));
-    [Certainty::Holds, Certainty::MayHold]
-        .into_iter()
-        .filter_map(of)
-        .collect()
+    let of = |label| Some((label, by_target(targets, label)?));
+    ["blocked by", "perhaps by"].into_iter().filter_map(of).collect()
+}
+
+/// To whom something is not shown.
+#[derive(Clone, Copy)]
+enum Whom {
+    /// The account that the holder tells.
+    Account,
+    /// The accounts of several tenants.
+    Several,
+}
+
+/// Whether the same sessions are in the way of both. Each tenant has an account of its own that may not see them.
+fn are_same(one: &TargetReport, other: &TargetReport) -> bool {
+    let of = |target| {
+        let unaccounted = |holder: &Holder| Holder {
+            hidden: holder.hidden.as_ref().map(|hidden| Hidden {
+                account: String::new(),
+                ..hidden.clone()
+            }),
+            ..holder.clone()
+        };
+        holders(target).iter().map(unaccounted).collect::<Vec<_>>()
+    };
+    of(one) == of(other)
 }
 
 fn holders(target: &TargetReport) -> &[Holder] {
@@ -34,23 +57,23 @@ fn holders(target: &TargetReport) -> &[Holder] {
 
 fn in_the_way(certainty: Certainty) -> &'static str {
     match certainty {
-        Certainty::Holds => "blocked by",
+        Certainty::Holds | Certainty::Hidden => "blocked by",
         Certainty::MayHold => "perhaps by",
     }
 }
 
-/// Writes a line for each target that has such holders; `None` if none has.
-fn by_target(targets: &[&TargetReport], certainty: Certainty) -> Option<String> {
+/// Writes a line for each target that has holders under this label; `None` if none has.
+fn by_target(targets: &[&TargetReport], label: &str) -> Option<String> {
     let line = |target: &&TargetReport| {
         let mut held = holders(target)
             .iter()
-            .filter(|holder| holder.certainty == certainty);
+            .filter(|holder| in_the_way(holder.certainty) == label);
         let first = held.next()?;
         let others = match held.count() {
             0 => String::new(),
             more => format!(" and {} more", text::number(more)),
         };
-        let parts = [who(first), does(first)];
+        let parts = [who(first), does(first), unseen(first, Whom::Account)];
         let told: Vec<&str> = parts
             .iter()
             .map(String::as_str)
@@ -68,17 +91,45 @@ fn by_target(targets: &[&TargetReport], certainty: Certainty) -> Option<String> 
 }
 
 /// Writes what the server shows of a session: of another role's it may be no more than the name.
-fn at_length(holder: &Holder) -> String {
-    let parts = [who(holder), does(holder), holder.statement.clone()];
+fn at_length(holder: &Holder, whom: Whom) -> String {
+    let parts = [
+        who(holder),
+        does(holder),
+        holder.statement.clone(),
+        unseen(holder, whom),
+    ];
     let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     told.join("\n")
 }
 
+/// Says who may not see something of a session, and what would show it; empty if nothing is kept back.
+fn unseen(holder: &Holder, whom: Whom) -> String {
+    let Some(Hidden { account, right }) = &holder.hidden else {
+        return String::new();
+    };
+    let whom = match whom {
+        Whom::Account => account,
+        Whom::Several => "the tenants' accounts",
+    };
+    match holder.certainty {
+        Certainty::Hidden => {
+            format!("nobody that {whom} may see; GRANT {right} shows the sessions of other accounts")
+        }
+        Certainty::Holds | Certainty::MayHold => {
+            format!("what it does is hidden from {whom}; GRANT {right} shows it")
+        }
+    }
+}
+
 fn who(holder: &Holder) -> String {
+    let pid = match holder.certainty {
+        Certainty::Holds | Certainty::MayHold => Some(format!("pid {}", holder.pid)),
+        Certainty::Hidden => None,
+    };
     let known = [
-        Some(format!("pid {}", holder.pid)),
+        pid,
         named("", &holder.application),
-        Some(format!("user {}", holder.user)),
+        named("user ", &holder.user),
         named("from ", &holder.from),
     ];
     known.into_iter().flatten().collect::<Vec<_>>().join(" · ")
@@ -109,6 +160,7 @@ mod tests {
             state: "idle in transaction".to_owned(),
             since: "2026-03-14T09:30:00Z".to_owned(),
             statement: "SELECT 1".to_owned(),
+            hidden: None,
         }
     }
 
@@ -126,7 +178,7 @@ mod tests {
     fn who_is_in_the_way_is_told_in_short_lines() {
         let mut holder = holder(7);
         assert_eq!(
-            at_length(&holder),
+            at_length(&holder, Whom::Account),
             "pid 7 · psql · user app · from 10.0.0.5:40332\n\
              idle in transaction · since 2026-03-14T09:30:00Z\n\
              SELECT 1"
@@ -140,13 +192,46 @@ mod tests {
         ] {
             unknown.clear();
         }
-        assert_eq!(at_length(&holder), "pid 7 · user app");
+        assert_eq!(at_length(&holder, Whom::Account), "pid 7 · user app");
+        holder.hidden = Some(Hidden {
+            account: "tenant_a".to_owned(),
+            right: "pg_read_all_stats",
+        });
+        assert_eq!(
+            at_length(&holder, Whom::Account),
+            "pid 7 · user app\nwhat it does is hidden from tenant_a; GRANT pg_read_all_stats shows it"
+        );
+    }
+
+    #[test]
+    fn that_nobody_may_be_seen_is_told_once_for_all_tenants() {
+        let nobody = |account: &str| Holder {
+            certainty: Certainty::Hidden,
+            pid: 0,
+            application: String::new(),
+            user: String::new(),
+            from: String::new(),
+            state: String::new(),
+            since: String::new(),
+            statement: String::new(),
+            hidden: Some(Hidden {
+                account: account.to_owned(),
+                right: "PROCESS",
+            }),
+        };
+        let acme = blocked("acme", &[nobody("tenant_a")]);
+        let shows = "may see; GRANT PROCESS shows the sessions of other accounts";
+        let one = facts_of(std::slice::from_ref(&acme));
+        assert_eq!(one, [("blocked by", format!("nobody that tenant_a {shows}"))]);
+        let both = facts_of(&[acme, blocked("globex", &[nobody("tenant_b")])]);
+        let expect = format!("nobody that the tenants' accounts {shows}");
+        assert_eq!(both, [("blocked by", expect)]);
     }
 
     #[test]
     fn the_same_session_in_the_way_of_all_is_told_once() {
         let told = facts_of(&[blocked("acme", &[holder(7)]), blocked("globex", &[holder(7)])]);
-        assert_eq!(told, [("blocked by", at_length(&holder(7)))]);
+        assert_eq!(told, [("blocked by", at_length(&holder(7), Whom::Account))]);
     }
 
     #[test]

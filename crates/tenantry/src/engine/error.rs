@@ -34,6 +34,17 @@ pub enum Certainty {
     Holds,
     /// It is in the same database, and the server does not say who holds what.
     MayHold,
+    /// Whoever it is, the server shows our account nobody.
+    Hidden,
+}
+
+/// What a server does not show to our account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// Our account.
+    pub account: String,
+    /// The right with which it would see it.
+    pub right: &'static str,
 }
 
 /// A session that holds what we wait for.
@@ -56,6 +67,8 @@ pub struct Holder {
     pub since: String,
     /// The statement it runs or ran last, shortened.
     pub statement: String,
+    /// Why there is no more about it; `None` if the server shows what it has.
+    pub hidden: Option<Hidden>,
 }
 
 /// A session could not be opened, or was lost.

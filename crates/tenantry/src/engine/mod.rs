@@ -17,7 +17,7 @@ mod tls;
 pub use address::{Address, DirectEndpoint, Login, NetworkAddress, Place, SqliteAddress, Tls};
 pub use create::{CreateError, NewDatabase};
 pub(crate) use error::LOCK_TIMEOUT;
-pub use error::{ApplyError, Certainty, DatabaseError, Holder, SessionError, StateAfter};
+pub use error::{ApplyError, Certainty, DatabaseError, Hidden, Holder, SessionError, StateAfter};
 pub(crate) use poll::random;
 pub use session::{
     Amendment, Canceller, IDLE_TIMEOUT, Look, Onlooker, OpenOptions, Reader, Recorded, Session, TakenUp, Unit,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::engine::{Certainty, Holder, Look, Onlooker};
+use crate::engine::{Certainty, Hidden, Holder, Look, Onlooker};
 use crate::faults::{Seed, is_seeded};
 
 /// The shortest time between two looks.
@@ -84,17 +84,25 @@ pub(super) fn words(seen: &[Holder]) -> String {
     let may = match first.certainty {
         Certainty::Holds => "in the way",
         Certainty::MayHold => "perhaps in the way",
+        Certainty::Hidden => return words_of_nobody(first),
     };
     let named = |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name}{value}"));
     let known = [
         Some(format!("; {may}: pid {}", first.pid)),
         named("", &first.application),
-        Some(format!("user {}", first.user)),
+        named("user ", &first.user),
         named("from ", &first.from),
         named("", &first.state),
     ];
     let known: Vec<String> = known.into_iter().flatten().collect();
     known.join(", ") + &others
+}
+
+fn words_of_nobody(holder: &Holder) -> String {
+    holder.hidden.as_ref().map_or_else(String::new, |hidden| {
+        let Hidden { account, right } = hidden;
+        format!("; in the way: nobody that {account} may see, GRANT {right} shows more")
+    })
 }
 
 #[cfg(test)]
@@ -130,6 +138,7 @@ mod tests {
             state: "idle in transaction".to_owned(),
             since: String::new(),
             statement: String::new(),
+            hidden: None,
         }
     }
 
@@ -157,7 +166,16 @@ mod tests {
         holder.application.clear();
         holder.from.clear();
         holder.state.clear();
-        assert_eq!(words(&[holder]), "; in the way: pid 7, user app");
+        assert_eq!(words(&[holder.clone()]), "; in the way: pid 7, user app");
+        holder.certainty = Certainty::Hidden;
+        holder.hidden = Some(Hidden {
+            account: "tenant_a".to_owned(),
+            right: "PROCESS",
+        });
+        assert_eq!(
+            words(&[holder]),
+            "; in the way: nobody that tenant_a may see, GRANT PROCESS shows more"
+        );
     }
 
     #[test]

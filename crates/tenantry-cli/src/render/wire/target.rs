@@ -1,7 +1,7 @@
 //! What became of a target, as JSON.
 
 use serde::Serialize;
-use tenantry::engine::{Certainty, Holder, StateAfter};
+use tenantry::engine::{Certainty, Hidden, Holder, StateAfter};
 use tenantry::run::{Failure, TargetReport};
 
 use super::millis;
@@ -73,26 +73,48 @@ struct Error {
 #[derive(Debug, Serialize)]
 struct Blocker {
     certain: bool,
-    pid: i64,
+    pid: Option<i64>,
     application: String,
     user: String,
     from: String,
     state: String,
     since: String,
     statement: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden: Option<Unseen>,
+}
+
+/// What the server does not show of it.
+#[derive(Debug, Serialize)]
+struct Unseen {
+    account: String,
+    right: &'static str,
+}
+
+impl Unseen {
+    fn of(hidden: &Hidden) -> Self {
+        Self {
+            account: hidden.account.clone(),
+            right: hidden.right,
+        }
+    }
 }
 
 impl Blocker {
     fn of(holder: &Holder) -> Self {
         Self {
             certain: holder.certainty == Certainty::Holds,
-            pid: holder.pid,
+            pid: match holder.certainty {
+                Certainty::Holds | Certainty::MayHold => Some(holder.pid),
+                Certainty::Hidden => None,
+            },
             application: holder.application.clone(),
             user: holder.user.clone(),
             from: holder.from.clone(),
             state: holder.state.clone(),
             since: holder.since.clone(),
             statement: holder.statement.clone(),
+            hidden: holder.hidden.as_ref().map(Unseen::of),
         }
     }
 }

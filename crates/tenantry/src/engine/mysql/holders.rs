@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use mysql_async::Conn;
+use mysql_async::{Conn, Error};
 
 use super::dial;
 use super::error::session_error;
 use super::tables::{Names, text};
 use super::wire::{ALL, Part, Role, send};
 use crate::engine::address::NetworkAddress;
-use crate::engine::error::{Certainty, Holder, SessionError};
+use crate::engine::error::{Certainty, Hidden, Holder, SessionError};
 use crate::engine::session::{Look, Onlooker, OpenOptions};
 
+/// The account lacks a right that is not about an object (`ER_SPECIFIC_ACCESS_DENIED_ERROR`).
+const LACKS_RIGHT: u16 = 1227;
+/// With it an account sees every session ("SHOW PROCESSLIST").
+const SEES_ALL: &str = "PROCESS";
 /// How much of a holder's statement is shown, in bytes.
 const STATEMENT_MAX: usize = 200;
 /// How long a look from a second connection may take once it is connected.
@@ -26,7 +30,45 @@ const COLUMNS: &str = "SELECT p.id, p.host, p.user, DATE_FORMAT(UTC_TIMESTAMP() 
 /// Returns who holds the migration lock, as far as the server lets us see; empty if it says nothing.
 pub(super) async fn of_migration_lock(conn: &mut Conn, names: &Names) -> Vec<Holder> {
     let question = format!("{COLUMNS} WHERE p.id = IS_USED_LOCK({}) {ALL}", names.lock);
-    ask(conn, &question, Certainty::Holds).await.unwrap_or_default()
+    let seen = ask(conn, &question, Certainty::Holds).await.unwrap_or_default();
+    if !seen.is_empty() {
+        return seen;
+    }
+    // Its connection is no secret.
+    let whose = Part::new(Role::Question, format!("SELECT IS_USED_LOCK({})", names.lock));
+    let sent = send(conn, &[whose]).await;
+    let pid = sent.rows(0).first().and_then(|row| text(row, 0)?.parse().ok());
+    let unseen = pid.map(|pid| Holder {
+        certainty: Certainty::Holds,
+        pid,
+        ..unseen(conn)
+    });
+    unseen.into_iter().collect()
+}
+
+/// Describes whoever the account may not see.
+fn unseen(conn: &Conn) -> Holder {
+    Holder {
+        certainty: Certainty::Hidden,
+        pid: 0,
+        application: String::new(),
+        user: String::new(),
+        from: String::new(),
+        state: String::new(),
+        since: String::new(),
+        statement: String::new(),
+        hidden: Some(Hidden {
+            account: conn.opts().user().unwrap_or_default().to_owned(),
+            right: SEES_ALL,
+        }),
+    }
+}
+
+/// Whether the account sees no sessions but its own: what tells of everybody's transactions is refused then.
+async fn sees_only_its_own(conn: &mut Conn) -> bool {
+    let question = "SELECT 1 FROM information_schema.innodb_trx LIMIT 1";
+    let sent = send(conn, &[Part::new(Role::Question, question)]).await;
+    matches!(&sent.failure, Some(Error::Server(error)) if error.code == LACKS_RIGHT)
 }
 
 /// Returns the error of questions about our tables with the sessions that may keep us out of them, if it is that;
@@ -98,7 +140,11 @@ async fn in_the_way_of(conn: &mut Conn, id: &str) -> Vec<Holder> {
         "{COLUMNS} WHERE p.db = DATABASE() AND p.id NOT IN ({id}, CONNECTION_ID()) \
          ORDER BY p.time DESC LIMIT {TOLD_AT_MOST}"
     );
-    ask(conn, &near, Certainty::MayHold).await.unwrap_or_default()
+    let near = ask(conn, &near, Certainty::MayHold).await.unwrap_or_default();
+    if near.is_empty() && sees_only_its_own(conn).await {
+        return vec![unseen(conn)];
+    }
+    near
 }
 
 /// Asks for sessions; `None` if the server refuses the question.
@@ -125,6 +171,7 @@ async fn ask(conn: &mut Conn, question: &str, certainty: Certainty) -> Option<Ve
                 .join(", "),
             since: column(3),
             statement,
+            hidden: None,
         });
     }
     for holder in &mut found {

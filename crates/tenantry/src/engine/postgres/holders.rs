@@ -6,10 +6,15 @@ use super::connect::{Connection, Settings};
 use super::error::Failure;
 use super::session::Locked;
 use crate::engine::text::clean;
-use crate::engine::{Certainty, Holder, Look, NetworkAddress, Onlooker, OpenOptions, SessionError};
+use crate::engine::{Certainty, Hidden, Holder, Look, NetworkAddress, Onlooker, OpenOptions, SessionError};
 
 /// How long a look from a second connection may take once it is connected.
 const LOOK_AT_MOST: Duration = Duration::from_secs(5);
+
+/// What stands in the place of a statement that the role may not see (`pg_stat_get_activity`; it is not translated).
+const UNSEEN: &str = "<insufficient privilege>";
+/// With it a role sees every session ("Predefined Roles"); `pg_monitor` contains it.
+const SEES_ALL: &str = "pg_read_all_stats";
 
 /// What is told of a session. Of another role's sessions the server shows a name and no more ("The
 /// Cumulative Statistics System", `pg_stat_activity`).
@@ -134,18 +139,27 @@ async fn in_the_way_of(connection: &mut Connection, backend: &str) -> Vec<Holder
 
 async fn ask(connection: &mut Connection, text: &str) -> Vec<Holder> {
     let mut holders = Vec::new();
+    let account = connection.address.login.user.clone();
     connection
         .exchange(text, |_, row| {
             let column = |at| clean(row.get(at).unwrap_or_default());
+            let hidden = (row.get(4) == Some(UNSEEN)).then(|| Hidden {
+                account: account.clone(),
+                right: SEES_ALL,
+            });
             holders.push(Holder {
                 certainty: Certainty::Holds,
                 pid: row.get(0).and_then(|pid| pid.parse().ok()).unwrap_or(0),
                 application: column(1),
                 user: column(2),
                 since: column(3),
-                statement: column(4),
+                statement: match hidden {
+                    None => column(4),
+                    Some(_) => String::new(),
+                },
                 from: from(&column(5), &column(6)),
                 state: state(&column(7), (&column(8), &column(9))),
+                hidden,
             });
         })
         .await;

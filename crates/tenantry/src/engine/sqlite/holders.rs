@@ -128,6 +128,7 @@ fn holder(pid: i64, certainty: Certainty) -> Holder {
         since: started(&about("stat"), &read("/proc/stat")).unwrap_or_default(),
         // Its arguments may hold secrets.
         statement: String::new(),
+        hidden: None,
     }
 }
 

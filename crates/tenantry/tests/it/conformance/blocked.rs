@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use tenantry::engine::{Address, Certainty, Engine, NetworkAddress};
+use secrecy::ExposeSecret as _;
+use tenantry::engine::{Address, Certainty, Engine, Hidden, NetworkAddress};
 use tenantry::mark::Mark;
 use tenantry::migration::Track;
 use tenantry::plan::Goal;
@@ -59,7 +60,7 @@ impl Application {
                 let mut tasks = JoinSet::new();
                 let client = postgres(network(&database.direct), &mut tasks).await;
                 client
-                    .batch_execute(&format!("BEGIN; {statement}"))
+                    .batch_execute(&format!("SET application_name = 'shop'; BEGIN; {statement}"))
                     .await
                     .unwrap();
                 let row = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap();
@@ -146,6 +147,20 @@ async fn somebody_is_named(
             Engine::Sqlite => ("/", ""),
         };
         assert!(holder.from.contains(from), "{holder:?}");
+        let has_time = holder.since.len() == "2026-03-14T09:30:00Z".len() && holder.since.ends_with('Z');
+        assert!(has_time, "{holder:?}");
+        match &database.direct {
+            Address::Network(network) => assert_eq!(holder.user, network.login.user, "{holder:?}"),
+            // The system tells programs, and whose they are.
+            Address::Sqlite(_) => assert!(!holder.user.is_empty(), "{holder:?}"),
+        }
+        match database.engine {
+            Engine::Postgres => assert_eq!(holder.application, "shop", "{holder:?}"),
+            // Kept by the server's performance schema alone, which is off here.
+            Engine::MySql => {}
+            Engine::Sqlite => assert!(!holder.application.is_empty(), "{holder:?}"),
+        }
+        assert_eq!(holder.hidden, None, "{holder:?}");
         assert!(
             holder.state.contains(state) && !holder.state.is_empty(),
             "{holder:?}"
@@ -154,6 +169,86 @@ async fn somebody_is_named(
     application.end().await;
     let (report, _) = run_for_a_short_time(&database, files).await;
     assert_eq!(report.targets[0].outcome, Outcome::Applied, "{report:?}");
+}
+
+/// Makes an account of its own for the database, as each tenant has one, and leads us there with it.
+async fn with_account_of_its_own(database: &mut TestDatabase) -> String {
+    let Address::Network(network) = &mut database.address else {
+        panic!("not a server")
+    };
+    let (name, user) = (network.database.clone(), format!("{}_role", network.database));
+    let password = network.login.password.expose_secret().to_owned();
+    let statements = match network.engine {
+        Engine::Postgres => vec![
+            format!("CREATE ROLE {user} LOGIN PASSWORD '{password}'"),
+            format!("ALTER DATABASE {name} OWNER TO {user}"),
+        ],
+        Engine::MySql | Engine::Sqlite => vec![
+            format!("CREATE USER {user} IDENTIFIED BY '{password}'"),
+            format!("GRANT ALL ON {name}.* TO {user}"),
+        ],
+    };
+    network.login.user.clone_from(&user);
+    for statement in statements {
+        database.query(&statement).await;
+    }
+    user
+}
+
+#[tokio::test]
+async fn what_the_account_may_not_see_is_told_with_the_right_that_shows_it() {
+    for (engine, right, certainty) in [
+        (Engine::Postgres, "pg_read_all_stats", Certainty::Holds),
+        (Engine::MySql, "PROCESS", Certainty::Hidden),
+    ] {
+        let Some(mut database) = crate::database::fresh(engine).await else {
+            return;
+        };
+        let account = with_account_of_its_own(&mut database).await;
+        migrate(&database, &track(engine, &[FIRST]), &Goal::Head)
+            .await
+            .unwrap();
+        let (application, id) = Application::begin(&database, "SELECT * FROM effect").await;
+        let files = track(engine, &[FIRST, ALTER]);
+        let (report, said) = run_for_a_short_time(&database, files).await;
+        let failure = report.targets[0].failure.as_ref().unwrap();
+        let [holder] = failure.holders.as_slice() else {
+            panic!("{failure:?} {said:?}");
+        };
+        assert_eq!(holder.certainty, certainty, "{holder:?}");
+        assert_eq!(holder.hidden, Some(Hidden { account, right }), "{holder:?}");
+        assert!(
+            holder.state.is_empty() && holder.statement.is_empty(),
+            "{holder:?}"
+        );
+        if certainty == Certainty::Holds {
+            assert_eq!(Some(holder.pid), id, "{holder:?}");
+        }
+        application.end().await;
+    }
+}
+
+/// The connection that has a named lock is no secret, whoever may see what it does.
+#[tokio::test]
+async fn whoever_has_the_migration_lock_is_named_to_an_account_that_may_not_see_it() {
+    let Some(mut database) = crate::database::fresh(Engine::MySql).await else {
+        return;
+    };
+    let holder = tenantry::engine::open(&database.address, &database.options())
+        .await
+        .unwrap();
+    let lock =
+        "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+    let id = database.one(lock).await;
+    with_account_of_its_own(&mut database).await;
+    let (report, _) = run_for_a_short_time(&database, track(Engine::MySql, &[FIRST])).await;
+    let failure = report.targets[0].failure.as_ref().unwrap();
+    let [seen] = failure.holders.as_slice() else {
+        panic!("{failure:?}");
+    };
+    assert_eq!((seen.certainty, seen.pid.to_string()), (Certainty::Holds, id));
+    assert!(seen.hidden.is_some(), "{seen:?}");
+    drop(holder);
 }
 
 async fn whoever_reads_a_table_that_is_to_be_altered_is_named(database: TestDatabase) {
