@@ -1,6 +1,6 @@
 //! Library errors as messages with exit codes.
 
-use tenantry::engine::{CreateError, SessionError};
+use tenantry::engine::{CreateError, Holder, SessionError};
 use tenantry::fleet::FleetError;
 use tenantry::migration::{FileProblem, ReadError};
 use tenantry::provision::ProvisionError;
@@ -9,6 +9,7 @@ use tenantry::run::{Failure, TargetReport};
 use tenantry::secret::SecretError;
 use tenantry::{Code, MigrateError, ProductType, nearest};
 
+use super::again;
 use crate::exit::Exit;
 use crate::failure::{CommandError, Location};
 use crate::render::failure::Group;
@@ -61,6 +62,15 @@ fn of_registry(error: &RegistryError, state: &str) -> CommandError {
     }
 }
 
+/// Says how to look at the program that has a file locked: the same command goes through once it has ended.
+fn unlocking(file: &str, holders: &[Holder]) -> String {
+    let look = match holders.first() {
+        Some(holder) => format!("ps -fp {}", holder.pid),
+        None => format!("lsof {}", again::quoted(file)),
+    };
+    format!("when it has ended, the same command again; look at it:  {look}")
+}
+
 fn needs_key(error: &RegistryError) -> bool {
     matches!(
         error,
@@ -88,8 +98,16 @@ fn help_for(error: &RegistryError) -> Option<String> {
     if let RegistryError::Inherited { variable } = error {
         return Some(format!("unset {variable}"));
     }
+    if let RegistryError::FileLocked {
+        endpoint, holders, ..
+    } = error
+    {
+        return Some(unlocking(endpoint, holders));
+    }
     let help = if matches!(error, RegistryError::NotMigrated { .. }) {
         "tenantry migrate central"
+    } else if matches!(error, RegistryError::Unreachable { .. }) {
+        "check [central] in tenantry.toml:  tenantry config show --origin"
     } else if needs_key(error) {
         "set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml"
     } else if matches!(error, RegistryError::TenantNotFound { .. }) {

@@ -22,7 +22,7 @@ pub(crate) use poll::random;
 pub use session::{
     Amendment, Canceller, IDLE_TIMEOUT, Look, Onlooker, OpenOptions, Reader, Recorded, Session, TakenUp, Unit,
 };
-pub(crate) use sqlite::File as SqliteFile;
+pub(crate) use sqlite::{File as SqliteFile, other_writers as sqlite_writers};
 
 use std::fmt;
 use std::time::Duration;

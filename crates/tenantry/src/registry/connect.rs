@@ -18,7 +18,9 @@ use tokio::net::TcpStream;
 
 use super::{Registry, RegistryError, schema};
 use crate::code::Code;
-use crate::engine::{Address, DatabaseError, Engine, NetworkAddress, SqliteAddress, SqliteFile, Tls};
+use crate::engine::{
+    Address, DatabaseError, Engine, NetworkAddress, SqliteAddress, SqliteFile, Tls, sqlite_writers,
+};
 
 /// However long a caller wants to wait, a registry that does not answer is reported by then.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -40,6 +42,10 @@ impl Registry {
     pub async fn connect(address: &Address, timeout: Duration) -> Result<Self, RegistryError> {
         let timeout = timeout.min(CONNECT_MAX);
         let endpoint = address.endpoint();
+        let file = match address {
+            Address::Sqlite(sqlite) => SqliteFile::find(sqlite).ok(),
+            Address::Network(_) => None,
+        };
         let opening = async {
             let db = open(address, timeout).await?;
             let id = schema::check(&db, address.engine(), &endpoint).await?;
@@ -49,17 +55,14 @@ impl Registry {
             let reason = format!("no answer within {} ms", timeout.as_millis());
             return Err(RegistryError::Unreachable { endpoint, reason });
         };
-        let (db, id) = opened?;
+        let (db, id) = opened.map_err(|error| name_programs(error, file.as_ref()))?;
         Ok(Self {
             db,
             engine: address.engine(),
             endpoint,
             id,
             keys: None,
-            file: match address {
-                Address::Sqlite(sqlite) => SqliteFile::find(sqlite).ok(),
-                Address::Network(_) => None,
-            },
+            file,
         })
     }
 }
@@ -259,6 +262,18 @@ pub(super) fn refused(endpoint: &str, error: &DbErr) -> RegistryError {
     }
 }
 
+/// Adds which programs have the file locked to the error that says so.
+pub(super) fn name_programs(error: RegistryError, file: Option<&SqliteFile>) -> RegistryError {
+    match (error, file) {
+        (RegistryError::FileLocked { endpoint, reason, .. }, Some(file)) => RegistryError::FileLocked {
+            endpoint,
+            reason,
+            holders: sqlite_writers(file),
+        },
+        (error, _) => error,
+    }
+}
+
 fn driver_error(error: &DbErr) -> Option<&DriverError> {
     if let DbErr::Conn(RuntimeErr::SqlxError(error))
     | DbErr::Exec(RuntimeErr::SqlxError(error))
@@ -286,6 +301,13 @@ fn classify(endpoint: &str, error: &DriverError) -> RegistryError {
         format!("SQLSTATE {number}")
     };
     let message = said.message().replace(char::is_control, " ");
+    if code.strip_prefix("SQLite ").is_some_and(is_locked) {
+        return RegistryError::FileLocked {
+            endpoint: endpoint.to_owned(),
+            reason: format!("{message} ({code})"),
+            holders: Vec::new(),
+        };
+    }
     let unusable = code.strip_prefix("SQLite ").and_then(unusable_file);
     if is_refused_login(&code) || unusable.is_some() {
         let why = unusable.map_or(String::new(), |why| format!("{why}: "));
@@ -307,11 +329,19 @@ fn classify(endpoint: &str, error: &DriverError) -> RegistryError {
     })
 }
 
+/// Returns SQLite's primary result code: the lower byte of an extended one (manual, "Result and Error Codes").
+fn primary(code: &str) -> Option<u32> {
+    Some(code.parse::<u32>().ok()? & 0xff)
+}
+
+/// Returns whether another connection has the file, or a table in it.
+fn is_locked(code: &str) -> bool {
+    matches!(primary(code), Some(5 | 6))
+}
+
 /// Returns why a file cannot be used at all, by SQLite's result code; `None` if it refused one statement.
 fn unusable_file(code: &str) -> Option<&'static str> {
-    // The lower byte of an extended code is its primary one (manual, "Result and Error Codes").
-    match code.parse::<u32>().ok()? & 0xff {
-        5 | 6 => Some("the file is locked by another program"),
+    match primary(code)? {
         10 => Some("the file cannot be read or written"),
         11 | 26 => Some("the file is damaged, or is no SQLite database"),
         14 => Some("the file cannot be opened"),

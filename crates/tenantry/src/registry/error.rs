@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::code::Code;
-use crate::engine::DatabaseError;
+use crate::engine::{DatabaseError, Holder};
 use crate::migration::{ReadError, Version};
 use crate::secret::{KeyId, SealError, SecretError};
 use crate::tenant::{Jurisdiction, Slug, TenantId, TenantStatus};
@@ -19,6 +19,19 @@ pub enum RegistryError {
         endpoint: String,
         /// Why, in the system's or the server's words.
         reason: String,
+    },
+    /// The file of the central database is locked, and was for as long as a statement waits.
+    #[error(
+        "the central database at {endpoint} cannot be reached: the file is locked by another program{}: {reason}",
+        program_text(holders)
+    )]
+    FileLocked {
+        /// The path of the file.
+        endpoint: String,
+        /// SQLite's words.
+        reason: String,
+        /// The programs, as far as the system tells.
+        holders: Vec<Holder>,
     },
     /// The driver of the central database cannot check a certificate's issuer without the host's name.
     #[error("`verify-ca` is not possible for the central database at {endpoint}")]
@@ -205,7 +218,7 @@ impl RegistryError {
     /// Returns the stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Unreachable { .. } => Code(6009),
+            Self::Unreachable { .. } | Self::FileLocked { .. } => Code(6009),
             Self::NoVerifyCa { .. } | Self::Inherited { .. } => Code(1007),
             Self::NotMigrated { .. } | Self::Newer { .. } | Self::Schema(_) => Code(1002),
             Self::Taken { .. } | Self::SlugTaken { .. } => Code(6001),
@@ -244,6 +257,27 @@ impl RegistryError {
 
 fn owner_text(owner: Option<&Slug>) -> String {
     owner.map_or_else(String::new, |slug| format!(" by tenant `{slug}`"))
+}
+
+fn program_text(holders: &[Holder]) -> String {
+    let Some(first) = holders.first() else {
+        return String::new();
+    };
+    let known = [
+        ("pid ", first.pid.to_string()),
+        ("", first.application.clone()),
+        ("user ", first.user.clone()),
+        ("from ", first.from.clone()),
+        ("", first.state.clone()),
+        ("since ", first.since.clone()),
+    ];
+    let known = known.into_iter().filter(|(_, value)| !value.is_empty());
+    let known: Vec<String> = known.map(|(name, value)| format!("{name}{value}")).collect();
+    let others = match holders.len() {
+        1 => String::new(),
+        many => format!(" and {} more", many - 1),
+    };
+    format!(" ({}{others})", known.join(", "))
 }
 
 fn behind_text(at: Option<Version>, head: Option<Version>) -> String {

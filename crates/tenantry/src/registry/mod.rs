@@ -108,7 +108,7 @@ impl Registry {
 
     /// Turns what the database said into our words.
     fn refused(&self, error: &DbErr) -> RegistryError {
-        connect::refused(&self.endpoint, error)
+        connect::name_programs(connect::refused(&self.endpoint, error), self.file.as_ref())
     }
 }
 

@@ -90,6 +90,12 @@ fn a_locked_central_file_ends_with_31_within_ten_seconds_and_nothing_ran() {
         assert!(begin.elapsed() < Duration::from_secs(10), "{words:?}");
         let said = stderr(&output);
         assert!(said.contains("locked by another program"), "{said}");
+        if cfg!(target_os = "linux") {
+            // The test itself has it.
+            let us = std::process::id();
+            assert!(said.contains(&format!("pid {us},")), "{said}");
+            assert!(said.contains(&format!("ps -fp {us}")), "{said}");
+        }
         assert!(said.contains("nothing ran"), "{said}");
     }
     drop(lock);

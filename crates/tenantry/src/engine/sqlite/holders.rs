@@ -27,8 +27,16 @@ pub(super) fn writers(file: &File) -> Vec<Holder> {
 
 /// Returns the other processes that have the file locked, if only for reading: they delay a COMMIT.
 pub(super) fn others(file: &File) -> Vec<Holder> {
+    without_us(of_table(&read("/proc/locks"), file, ""))
+}
+
+/// Returns the other processes that have the file locked for writing.
+pub(crate) fn other_writers(file: &File) -> Vec<Holder> {
+    without_us(writers(file))
+}
+
+fn without_us(mut found: Vec<Holder>) -> Vec<Holder> {
     let own = fs::read_link("/proc/self").unwrap_or_default();
-    let mut found = of_table(&read("/proc/locks"), file, "");
     found.retain(|holder| own != Path::new(&holder.pid.to_string()));
     found
 }

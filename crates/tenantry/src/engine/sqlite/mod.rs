@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 pub(crate) use connect::File;
 pub(crate) use create::{create_database, describe};
+pub(crate) use holders::other_writers;
 pub(crate) use read::read;
 
 use database::{Database, Stop};
