@@ -57,6 +57,11 @@ fn says_the_same(a: &Failure, b: &Failure) -> bool {
 /// There is no such database: the words name it, so that no two of them are equal.
 const GONE: Code = Code(6006);
 
+/// Whether files and history do not fit together, so that nothing of the migration that is named was begun.
+fn is_of_history(code: Code) -> bool {
+    matches!(code.0, 3001..=3007 | 3010 | 3060)
+}
+
 /// Says in a few words what a failure is about; `None` where its message says it better.
 fn phrase(failure: &Failure) -> Option<&'static str> {
     match failure.code.0 {
@@ -204,7 +209,9 @@ impl Group<'_> {
             .statement
             .map_or(String::new(), |(_, all)| format!(" of {all}"));
         match self.failure.state {
-            StateAfter::RolledBack if self.failure.migration.is_none() => {
+            StateAfter::RolledBack
+                if self.failure.migration.is_none() || is_of_history(self.failure.code) =>
+            {
                 format!("untouched; {}", self.stays())
             }
             StateAfter::RolledBack => format!("rolled back; {}", self.stays()),
@@ -288,6 +295,22 @@ mod tests {
         failure.statement = None;
         failure.database.as_mut().unwrap().code = code.to_owned();
         target
+    }
+
+    #[test]
+    fn nothing_is_rolled_back_where_files_and_history_do_not_fit() {
+        let state = |code| {
+            let targets = [
+                sample::failed("acme", Code(code)),
+                sample::failed("globex", Code(code)),
+            ];
+            let groups = groups_of(&targets);
+            groups.first().map(Group::state).unwrap_or_default()
+        };
+        for code in [3001, 3002, 3003, 3007] {
+            assert!(state(code).starts_with("untouched; both stay"), "{code}");
+        }
+        assert!(state(2003).starts_with("rolled back; both stay"));
     }
 
     #[test]
