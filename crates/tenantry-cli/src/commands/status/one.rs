@@ -10,7 +10,7 @@ use tenantry::{Selection, Tenant, TenantStatus};
 
 use super::super::look::look;
 use super::super::planned::failed;
-use super::super::{Context, plans};
+use super::super::{Context, migrate, plans};
 use super::{gather, view};
 use crate::clock::Utc;
 use crate::exit::Exit;
@@ -96,7 +96,7 @@ pub(super) async fn show(
     }
     let behind = databases
         .iter()
-        .any(|d| !d.pending.is_empty() || d.problem.is_some());
+        .any(|d| has_something_to_do(d) || d.problem.is_some());
     let again = format!("tenantry migrate status {}", tenant.slug);
     let exit = plans::tell_failed(context, &failed, &again);
     let shown = ShownOne {
@@ -109,7 +109,7 @@ pub(super) async fn show(
     };
     let mut human = human(&shown, context.canvas.width);
     human.extend(view::unfinished(&shown.unfinished));
-    human.extend(next(&shown, &tenant));
+    human.extend(next(fleet, &shown, &tenant).await?);
     if exit != Exit::Done {
         human.push(format!("\nexit {} ({})", exit.code(), exit.name()));
     }
@@ -164,6 +164,12 @@ fn history(preview: &Preview, marks: &[MarkRecord]) -> ShownHistory {
     }
 }
 
+impl ShownRow {
+    fn is_half_way(&self) -> bool {
+        self.phase != Phase::Done.as_str()
+    }
+}
+
 impl ShownMark {
     fn of(mark: &MarkRecord) -> Self {
         Self {
@@ -197,27 +203,40 @@ fn to_second(time: &str) -> String {
     format!("{}{zone}", whole.replacen('T', " ", 1))
 }
 
-/// Says what comes next: the migrations that are pending, or the rest of a creation.
-fn next(shown: &ShownOne, tenant: &Tenant) -> Option<String> {
-    match tenant.status {
-        TenantStatus::Provisioning => Some(format!(
-            "\nNext:  tenantry tenant create {} --jurisdiction {}",
-            tenant.slug, tenant.jurisdiction
-        )),
-        TenantStatus::Active if shown.databases.iter().any(|d| !d.pending.is_empty()) => {
-            Some(format!("\nNext:  {}", migrate(shown)))
-        }
-        TenantStatus::Active | TenantStatus::Suspended => None,
-    }
+/// Whether the next run has something to do in it.
+fn has_something_to_do(database: &ShownHistory) -> bool {
+    !database.pending.is_empty() || database.applied.iter().any(ShownRow::is_half_way)
 }
 
-/// Returns the command for what is pending: the shared database, the products', or both.
-fn migrate(shown: &ShownOne) -> String {
-    let pending = || shown.databases.iter().filter(|d| !d.pending.is_empty());
+/// Says what comes next: the migrations that are pending or half-way, or the rest of a creation.
+async fn next(fleet: &Fleet, shown: &ShownOne, tenant: &Tenant) -> Result<Option<String>, CommandError> {
+    let commands = match tenant.status {
+        TenantStatus::Provisioning => vec![format!(
+            "tenantry tenant create {} --jurisdiction {}",
+            tenant.slug, tenant.jurisdiction
+        )],
+        // A run forwards would apply anew what somebody wanted to be gone.
+        TenantStatus::Active if shown.databases.iter().any(is_on_its_way_back) => {
+            migrate::go_on(fleet).await?
+        }
+        TenantStatus::Active if shown.databases.iter().any(has_something_to_do) => vec![forwards(shown)],
+        TenantStatus::Active | TenantStatus::Suspended => Vec::new(),
+    };
+    Ok((!commands.is_empty()).then(|| format!("\nNext:  {}", commands.join("\n       "))))
+}
+
+fn is_on_its_way_back(database: &ShownHistory) -> bool {
+    let reverting = Phase::Reverting.as_str();
+    database.applied.iter().any(|row| row.phase == reverting)
+}
+
+/// Returns the command for what is to be done: in the shared database, the products', or both.
+fn forwards(shown: &ShownOne) -> String {
+    let behind = || shown.databases.iter().filter(|d| has_something_to_do(d));
     let is_shared = |database: &&ShownHistory| database.track == "tenant";
-    if pending().all(|database| is_shared(&database)) {
+    if behind().all(|database| is_shared(&database)) {
         format!("tenantry migrate tenant {}", shown.tenant)
-    } else if pending().any(|database| is_shared(&database)) {
+    } else if behind().any(|database| is_shared(&database)) {
         format!("tenantry migrate all --only {}", shown.tenant)
     } else {
         format!("tenantry migrate products --only {}", shown.tenant)
@@ -240,8 +259,11 @@ fn human(shown: &ShownOne, width: usize) -> Vec<String> {
             database.track, database.server, database.database
         ));
         for row in &database.applied {
-            let done = row.phase == Phase::Done.as_str();
-            let time = row.done_at.as_deref().filter(|_| done).map(to_second);
+            let time = row
+                .done_at
+                .as_deref()
+                .filter(|_| !row.is_half_way())
+                .map(to_second);
             let (mark, at) = match time {
                 Some(time) => ("●", time),
                 None => ("◪", row.phase.to_owned()),
@@ -250,6 +272,11 @@ fn human(shown: &ShownOne, width: usize) -> Vec<String> {
                 "  {mark} {:longest$}  {at:20}  {}",
                 row.migration, row.run
             ));
+        }
+        if database.applied.iter().any(ShownRow::is_half_way) {
+            let line =
+                "  ◪ is half-way: the next run resumes it, or says what has to be decided about it first";
+            lines.push(text::wrap(line, width, 4));
         }
         for pending in &database.pending {
             lines.push(format!("  ○ {pending:longest$}  pending"));

@@ -18,6 +18,7 @@ fn what_stopped_half_way_is_told_alike_by_the_registry_and_by_the_databases() {
     );
     platform.json(20, &["migrate", "tenant", "acme"]);
     tells_interrupted(&platform, "tenantry migrate resume");
+    tells_of_acme(&platform, "running", "\nNext:  tenantry migrate tenant acme");
 
     platform.write(
         &format!("{second}.sql"),
@@ -31,6 +32,18 @@ fn what_stopped_half_way_is_told_alike_by_the_registry_and_by_the_databases() {
     let back = ["migrate", "rollback", "acme", "--step", "1", "--confirm", "acme"];
     platform.json(20, &back);
     tells_interrupted(&platform, "tenantry migrate rollback acme --step 1");
+    tells_of_acme(
+        &platform,
+        "reverting",
+        "\nNext:  tenantry migrate rollback acme --step 1",
+    );
+}
+
+/// The status of the one tenant that has a row half-way says so, and what comes next; it is not where it should be.
+fn tells_of_acme(platform: &Platform, phase: &str, next: &str) {
+    let said = stdout(&platform.ends(10, &["migrate", "status", "acme", "--exit-code"]));
+    assert!(said.contains(phase) && said.contains(next), "{said}");
+    assert!(said.contains("◪ is half-way: the next run resumes it"), "{said}");
 }
 
 fn tells_interrupted(platform: &Platform, command: &str) {
