@@ -4,6 +4,7 @@
 use tenantry::engine::Engine;
 
 use super::apart::Place;
+use crate::stderr;
 
 const MORE: (&str, &str) = ("002_more.sql", "CREATE TABLE more (id INTEGER PRIMARY KEY);\n");
 
@@ -77,6 +78,34 @@ fn a_server_that_is_too_old_is_told() {
     place.server.turns(&["--version=10.2.44-MariaDB"]);
     place.is_refused("version 10.2.44-MariaDB is too old");
     place.server.turns(&[]);
+    place.is_migrated();
+}
+
+#[test]
+fn a_role_that_may_not_connect_is_refused_at_its_log_in() {
+    let Some(place) = place(Engine::Postgres) else {
+        return;
+    };
+    let database = place.platform.database("acme");
+    let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname =";
+    let role = place.ask("postgres", &format!("{owner} '{database}'"))[0][0].clone();
+    let revoke = format!("REVOKE CONNECT ON DATABASE {database} FROM PUBLIC, {role}");
+    place.ask("postgres", &revoke);
+    let run = place.platform.json(20, &["migrate", "all-tenants"]);
+    let target = &run["targets"][0];
+    assert_eq!(
+        (&target["status"], &target["error"]["code"]),
+        (&"auth_failed".into(), &"TN-5002".into()),
+        "{run}"
+    );
+    let said = stderr(&place.platform.ends(20, &["migrate", "all-tenants"]));
+    let (_, said) = said.split_once("error[TN-5002]").unwrap();
+    assert!(said.contains(&format!("refused user `{role}`")), "{said}");
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let grant = format!("GRANT CONNECT ON DATABASE {database} TO {role}");
+    let words = words.join(" ").replace('"', "");
+    assert!(words.contains(&grant), "{said}");
+    place.ask("postgres", &grant);
     place.is_migrated();
 }
 

@@ -17,8 +17,8 @@ use super::auth::{Guarded, GuardedTls, NamedBackend, REFUSED};
 use super::cancel;
 use super::error::{Failure, database_error, root_cause};
 use crate::engine::poll::opening_limit;
-use crate::engine::text::clean;
-use crate::engine::{Canceller, NetworkAddress, OpenOptions, SessionError, Tls, tls};
+use crate::engine::text::{clean, identifier};
+use crate::engine::{Canceller, DatabaseError, NetworkAddress, OpenOptions, SessionError, Tls, tls};
 
 /// The oldest server whose session settings we rely on: `client_connection_check_interval` and
 /// `idle_session_timeout` came with 14.
@@ -337,6 +337,15 @@ fn login_error(address: &NetworkAddress, error: &tokio_postgres::Error) -> Sessi
             user: address.login.user.clone(),
             source,
         },
+        // Without the right CONNECT a login ends so, behind the password ("GRANT").
+        "42501" => SessionError::AuthFailed {
+            endpoint,
+            user: address.login.user.clone(),
+            source: DatabaseError {
+                hint: source.hint.or_else(|| Some(lets_in(address))),
+                ..source
+            },
+        },
         "3D000" => SessionError::NoDatabase {
             database: address.database.clone(),
             endpoint,
@@ -345,6 +354,12 @@ fn login_error(address: &NetworkAddress, error: &tokio_postgres::Error) -> Sessi
         "57P03" => unreachable(address, io::Error::other(source.message)),
         _ => SessionError::Database(source),
     }
+}
+
+/// Says what gives a role its way into a database back.
+fn lets_in(address: &NetworkAddress) -> String {
+    let (database, role) = (identifier(&address.database), identifier(&address.login.user));
+    format!("as the server's administrator:  GRANT CONNECT ON DATABASE {database} TO {role}")
 }
 
 /// The driver marks a failed handshake only in its own words.
