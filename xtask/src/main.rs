@@ -54,6 +54,10 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
         _ => rest,
     };
     match task.as_str() {
+        "servers" | "bench" | "torture" | "tidy" if asks_for_usage(rest) => {
+            say::answer(USAGE);
+            Ok(ExitCode::SUCCESS)
+        }
         "test" => test::all(rest, &Signals::watch()?),
         "servers" if !rest.is_empty() => test::beside_servers(rest, &Signals::watch()?),
         "bench" => bench::run(rest, &Signals::watch()?),
@@ -66,6 +70,27 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
         _ => {
             say::line(USAGE);
             Ok(ExitCode::from(2))
+        }
+    }
+}
+
+/// Whether somebody wants to know how a task is used; what stands behind `test` is for cargo.
+fn asks_for_usage(rest: &[String]) -> bool {
+    matches!(rest, [only] if matches!(only.as_str(), "help" | "--help" | "-h"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asks_for_usage;
+
+    #[test]
+    fn help_is_no_row() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for text in ["--help", "-h", "help"] {
+            assert!(asks_for_usage(&words(text)), "{text}");
+        }
+        for text in ["kills", "cargo --help"] {
+            assert!(!asks_for_usage(&words(text)), "{text}");
         }
     }
 }
