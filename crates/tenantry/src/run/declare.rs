@@ -12,6 +12,7 @@ use super::event::RunEvent;
 use super::failure::Failure;
 use super::id::new_attempt_id;
 use super::options::RunOptions;
+use super::refused::Refused;
 use super::report::{Outcome, TargetReport};
 use super::runner::{Job, machine_of};
 use super::target::{open_options, waits_for_lock};
@@ -77,28 +78,16 @@ pub async fn declare(
 fn declared(job: &Job, ended: Result<Noted, Refused>) -> Declared {
     let (ended, outcome) = match ended {
         Ok(noted) => (Ok(noted), None),
-        Err(Refused::Run(ended)) => (Err(describe(&ended, &job.track)), Some(outcome_of(&ended))),
-        Err(Refused::Mark(error)) => (Err(of_mark(&error, &job.track)), None),
-        Err(Refused::Told(failure)) => (Err(*failure), None),
+        Err(refused) => {
+            let outcome = refused.outcome();
+            (Err(refused.described(&job.track)), outcome)
+        }
     };
     Declared {
         target: job.target.clone(),
         ended,
         outcome,
         unknown: false,
-    }
-}
-
-/// Why nothing was declared on a target.
-enum Refused {
-    Run(Ended),
-    Mark(MarkError),
-    Told(Box<Failure>),
-}
-
-impl From<SessionError> for Refused {
-    fn from(error: SessionError) -> Self {
-        Self::Run(Ended::Session(error))
     }
 }
 
@@ -158,15 +147,8 @@ impl<'a> Work<'a> {
                 Ok(noted) => return Ok(noted),
                 Err(refused) => refused,
             };
-            let again = match &refused {
-                Refused::Run(Ended::Session(error)) => matches!(error, SessionError::Lost { .. }),
-                Refused::Run(Ended::Apply(error, _)) => is_worth_another(error),
-                Refused::Run(Ended::Plan(_) | Ended::Stopped | Ended::OutOfTime { .. })
-                | Refused::Mark(_)
-                | Refused::Told(_) => false,
-            };
-            let waits = is_locked_out(&refused) && begun.elapsed() < self.options.lock_window;
-            if !waits && (!again || sessions >= SESSIONS_MAX) {
+            let waits = refused.is_locked_out() && begun.elapsed() < self.options.lock_window;
+            if !waits && (!refused.is_worth_another() || sessions >= SESSIONS_MAX) {
                 return Err(refused);
             }
             tokio::select! {
@@ -448,31 +430,6 @@ fn ambiguous(open: &OpenStatement) -> ApplyError {
     }
 }
 
-/// Whether somebody's lock on our tables was in the way.
-fn is_locked_out(refused: &Refused) -> bool {
-    let Refused::Run(ended) = refused else {
-        return false;
-    };
-    matches!(ended.session_error(), Some(SessionError::LockTimeout { .. }))
-}
-
-/// Whether another session may find out what became of a write, or do it.
-fn is_worth_another(error: &ApplyError) -> bool {
-    match error {
-        ApplyError::Session { source, .. } => matches!(source, SessionError::Lost { .. }),
-        ApplyError::Fenced => true,
-        ApplyError::Statement { .. }
-        | ApplyError::Cancelled { .. }
-        | ApplyError::Ambiguous { .. }
-        | ApplyError::TooLong { .. }
-        | ApplyError::StringRules { .. }
-        | ApplyError::SessionLost { .. }
-        | ApplyError::Edited { .. }
-        | ApplyError::SessionChanged { .. }
-        | ApplyError::NotReadBack => false,
-    }
-}
-
 /// Returns the names of what the entries are about, as the history or the folder has them.
 fn labels(entries: &[Entry], history: &History, track: &Track) -> Vec<String> {
     let label = |entry: &Entry| match entry {
@@ -483,13 +440,4 @@ fn labels(entries: &[Entry], history: &History, track: &Track) -> Vec<String> {
         }
     };
     entries.iter().map(label).collect()
-}
-
-/// Describes a declaration that does not fit.
-fn of_mark(error: &MarkError, track: &Track) -> Failure {
-    let mut failure = Failure::bare(error.code(), error.to_string());
-    if matches!(error, MarkError::UnknownVersion { .. }) && !track.folder.as_os_str().is_empty() {
-        failure.file = Some(track.folder.clone());
-    }
-    failure
 }

@@ -16,6 +16,7 @@ mod id;
 mod machine;
 mod options;
 mod preview;
+mod refused;
 mod report;
 mod retry;
 mod runner;
