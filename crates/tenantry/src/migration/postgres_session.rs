@@ -22,7 +22,7 @@ impl Guarded {
     }
 }
 
-/// Returns whether a statement of the file's own changes it: `SET LOCAL`, or `set_config` in a query. What a block, a
+/// Returns whether a statement of the file's own changes it: `SET LOCAL`, or `set_config`. What a block, a
 /// function or a procedure does inside does not count.
 pub(crate) fn changes_openly(script: &Script, what: Guarded) -> bool {
     let names = |statement: &str| {
@@ -30,13 +30,22 @@ pub(crate) fn changes_openly(script: &Script, what: Guarded) -> bool {
         what.words().iter().any(|word| text.contains(word))
     };
     let changes = |statement: &str| {
-        let cursor = Cursor::new(statement, Engine::Postgres);
-        let asks = cursor.at_any(&["SELECT", "WITH", "VALUES"]).is_some();
-        cursor.at("SET") || asks && statement.to_ascii_lowercase().contains("set_config")
+        let sets = Cursor::new(statement, Engine::Postgres).at("SET");
+        sets || !is_code(statement) && statement.to_ascii_lowercase().contains("set_config")
     };
     (0..script.statements.len())
         .map(|at| script.statement(at))
         .any(|statement| changes(statement) && names(statement))
+}
+
+/// Whether what stands in a statement is run as code, now or later.
+fn is_code(statement: &str) -> bool {
+    let mut cursor = Cursor::new(statement, Engine::Postgres);
+    if !cursor.eat("CREATE") {
+        return cursor.at("DO");
+    }
+    cursor.eat_all(&["OR", "REPLACE"]);
+    cursor.at_any(&["FUNCTION", "PROCEDURE"]).is_some()
 }
 
 #[cfg(test)]
@@ -56,6 +65,11 @@ mod tests {
             ),
             ("SET LOCAL ROLE a;", true, false),
             ("SELECT helper();", false, false),
+            (
+                "CREATE TEMP TABLE kept AS SELECT set_config('search_path', 'a', false);",
+                false,
+                true,
+            ),
             (
                 "DO $$ BEGIN PERFORM set_config('search_path', 'a', false); END $$;",
                 false,

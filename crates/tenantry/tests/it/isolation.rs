@@ -123,6 +123,24 @@ async fn on_postgres_a_function_that_changes_the_session_is_refused() {
     }
 }
 
+/// The same role and the same schemas may be written otherwise.
+#[tokio::test]
+async fn on_postgres_a_block_that_sets_the_session_back_is_not_refused() {
+    for block in [
+        "DECLARE me text := current_user; BEGIN SET LOCAL ROLE pg_monitor; EXECUTE format('SET LOCAL ROLE %I', me);",
+        "BEGIN SET LOCAL search_path = pg_catalog; RESET search_path;",
+        "BEGIN PERFORM set_config('search_path', '\"public\"', true);",
+        "BEGIN PERFORM set_config('search_path', '\"$user\", public', true);",
+    ] {
+        let Some(database) = fresh(Engine::Postgres).await else {
+            return;
+        };
+        let text = format!("DO $$ {block} END $$;\nCREATE TABLE t (n int);\n");
+        let done = in_one_session(&database, &[("1_block.sql", &text)], Units::Together).await;
+        assert!(done.is_ok(), "{block}: {done:?}");
+    }
+}
+
 #[tokio::test]
 async fn on_postgres_a_step_outside_a_transaction_begins_in_a_clean_session() {
     let Some(database) = fresh(Engine::Postgres).await else {

@@ -30,15 +30,21 @@ pub(super) fn traces(settings: Settings) -> Vec<String> {
 }
 
 /// Returns the settings that a transaction makes for itself: where a pooler kept them from the server. RESET ALL
-/// takes the name away that the pooler has passed on.
+/// takes the name away that the pooler has passed on, and the connection's last client may have left its role.
 pub(super) fn local_settings(connection: &Connection, options: &OpenOptions) -> Vec<String> {
     match connection.settings {
         Settings::StartPacket => Vec::new(),
-        Settings::PerTransaction => session_settings(options)
-            .into_iter()
-            .chain([("application_name", options.application_name.clone())])
-            .map(|(name, value)| format!("SET LOCAL {name} = {}", literal(&value)))
-            .collect(),
+        Settings::PerTransaction => {
+            let settings = session_settings(options)
+                .into_iter()
+                .chain([("application_name", options.application_name.clone())])
+                .map(|(name, value)| format!("SET LOCAL {name} = {}", literal(&value)));
+            OWN_RIGHTS
+                .map(ToOwned::to_owned)
+                .into_iter()
+                .chain(settings)
+                .collect()
+        }
     }
 }
 

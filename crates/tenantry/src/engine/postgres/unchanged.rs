@@ -17,20 +17,25 @@ const NAMES: &str = "names";
 
 /// Notes whose rights the file's last statement had, before the login's own come back.
 pub(super) const NOTE: &str = "SELECT pg_catalog.set_config('tenantry.rights', pg_catalog.concat(\
-     pg_catalog.current_setting('role'), '/', session_user), true)";
+     current_user, '/', session_user), true)";
 
 /// Returns an expression that is 1 behind a file that has changed nothing but what it changes in the open; to be asked
 /// with the login's own rights. Every name and operator says its schema, because the file's `search_path` holds still.
 pub(super) fn unchanged(unit: &Unit, script: &Script) -> String {
     let rights = "pg_catalog.current_setting('tenantry.rights', true) OPERATOR(pg_catalog.<>) \
-                  pg_catalog.concat(pg_catalog.current_setting('role'), '/', session_user)";
-    let names = format!("pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) '{SEARCH_PATH}'");
+                  pg_catalog.concat(current_user, '/', session_user)";
+    // The same schemas may be written otherwise.
+    let names = format!(
+        "pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) '{SEARCH_PATH}' AND \
+         pg_catalog.array_to_string(pg_catalog.current_schemas(false), ',') OPERATOR(pg_catalog.<>) '{SEARCH_PATH}'"
+    );
     let cases: Vec<String> = [
         (Guarded::Rights, rights, RIGHTS),
         (Guarded::SearchPath, names.as_str(), NAMES),
     ]
     .into_iter()
-    .filter(|(guarded, ..)| !changes_openly(script, *guarded))
+    // Nothing in the file comes behind its only statement.
+    .filter(|(guarded, ..)| script.statements.len() > 1 && !changes_openly(script, *guarded))
     .map(|(_, differs, word)| format!("WHEN {differs} THEN {}", fails(word)))
     .collect();
     let cases = cases.join(" ");

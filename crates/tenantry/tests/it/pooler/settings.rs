@@ -55,6 +55,15 @@ async fn the_next_client_of_the_connection_has_the_servers_settings() {
     }
 }
 
+#[tokio::test]
+async fn the_role_that_another_client_left_in_the_connection_is_not_ours() {
+    let Some(database) = pooled("1").await else { return };
+    through(&database, "SET ROLE pg_monitor").await;
+    let text = "CREATE TABLE seen AS SELECT (current_user = session_user)::text AS own;\nSELECT 1;\n";
+    to_head(&database, &track(&[("1_a.sql", text)])).await.unwrap();
+    assert_eq!(database.query("SELECT own FROM seen").await, [["true"]]);
+}
+
 /// Gives the test a database in another encoding.
 async fn in_latin1(mut database: TestDatabase) -> TestDatabase {
     let Address::Network(at) = &database.direct else {
