@@ -10,7 +10,7 @@ use tenantry::{Selection, Tenant, TenantStatus};
 
 use super::super::look::look;
 use super::super::planned::failed;
-use super::super::{Context, migrate, plans};
+use super::super::{Context, plans};
 use super::{gather, view};
 use crate::clock::Utc;
 use crate::exit::Exit;
@@ -109,7 +109,7 @@ pub(super) async fn show(
     };
     let mut human = human(&shown, context.canvas.width);
     human.extend(view::unfinished(&shown.unfinished));
-    human.extend(next(fleet, &shown, &tenant).await?);
+    human.extend(next(&shown, &tenant));
     if exit != Exit::Done {
         human.push(format!("\nexit {} ({})", exit.code(), exit.name()));
     }
@@ -209,7 +209,7 @@ fn has_something_to_do(database: &ShownHistory) -> bool {
 }
 
 /// Says what comes next: the migrations that are pending or half-way, or the rest of a creation.
-async fn next(fleet: &Fleet, shown: &ShownOne, tenant: &Tenant) -> Result<Option<String>, CommandError> {
+fn next(shown: &ShownOne, tenant: &Tenant) -> Option<String> {
     let commands = match tenant.status {
         TenantStatus::Provisioning => vec![format!(
             "tenantry tenant create {} --jurisdiction {}",
@@ -217,17 +217,27 @@ async fn next(fleet: &Fleet, shown: &ShownOne, tenant: &Tenant) -> Result<Option
         )],
         // A run forwards would apply anew what somebody wanted to be gone.
         TenantStatus::Active if shown.databases.iter().any(is_on_its_way_back) => {
-            migrate::go_on(fleet).await?
+            let back = shown.databases.iter().filter(|d| is_on_its_way_back(d));
+            back.map(|database| backwards(shown, database)).collect()
         }
         TenantStatus::Active if shown.databases.iter().any(has_something_to_do) => vec![forwards(shown)],
         TenantStatus::Active | TenantStatus::Suspended => Vec::new(),
     };
-    Ok((!commands.is_empty()).then(|| format!("\nNext:  {}", commands.join("\n       "))))
+    (!commands.is_empty()).then(|| format!("\nNext:  {}", commands.join("\n       ")))
 }
 
 fn is_on_its_way_back(database: &ShownHistory) -> bool {
     let reverting = Phase::Reverting.as_str();
     database.applied.iter().any(|row| row.phase == reverting)
+}
+
+/// Returns the command that finishes a way back: what is half-way is the newest.
+fn backwards(shown: &ShownOne, database: &ShownHistory) -> String {
+    let tenant = &shown.tenant;
+    match database.track.strip_prefix("product:") {
+        Some(product) => format!("tenantry migrate rollback --only {tenant} --product {product} --step 1"),
+        None => format!("tenantry migrate rollback {tenant} --step 1"),
+    }
 }
 
 /// Returns the command for what is to be done: in the shared database, the products', or both.
