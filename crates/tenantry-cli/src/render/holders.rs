@@ -113,7 +113,7 @@ fn unseen(holder: &Holder, whom: Whom) -> String {
     };
     match holder.certainty {
         Certainty::Hidden => {
-            format!("nobody that {whom} may see; GRANT {right} shows the sessions of other accounts")
+            format!("no session here that {whom} may see; GRANT {right} shows those of other accounts")
         }
         Certainty::Holds | Certainty::MayHold => {
             format!("what it does is hidden from {whom}; GRANT {right} shows it")
@@ -220,11 +220,14 @@ mod tests {
             }),
         };
         let acme = blocked("acme", &[nobody("tenant_a")]);
-        let shows = "may see; GRANT PROCESS shows the sessions of other accounts";
+        let shows = "may see; GRANT PROCESS shows those of other accounts";
         let one = facts_of(std::slice::from_ref(&acme));
-        assert_eq!(one, [("blocked by", format!("nobody that tenant_a {shows}"))]);
+        assert_eq!(
+            one,
+            [("blocked by", format!("no session here that tenant_a {shows}"))]
+        );
         let both = facts_of(&[acme, blocked("globex", &[nobody("tenant_b")])]);
-        let expect = format!("nobody that the tenants' accounts {shows}");
+        let expect = format!("no session here that the tenants' accounts {shows}");
         assert_eq!(both, [("blocked by", expect)]);
     }
 

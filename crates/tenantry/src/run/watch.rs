@@ -50,7 +50,9 @@ where
         match onlooker.look().await {
             Look::AtIt(holders) => {
                 silent_since = None;
-                if !holders.is_empty() {
+                // Somebody who was seen says more than that nobody may be.
+                let hides = seen.iter().any(is_seen) && !holders.iter().any(is_seen);
+                if !holders.is_empty() && !hides {
                     if pids(&holders) != pids(seen) {
                         tell(&holders);
                     }
@@ -66,6 +68,10 @@ where
             }
         }
     }
+}
+
+fn is_seen(holder: &Holder) -> bool {
+    holder.certainty != Certainty::Hidden
 }
 
 fn pids(holders: &[Holder]) -> BTreeSet<i64> {
@@ -101,7 +107,7 @@ pub(super) fn words(seen: &[Holder]) -> String {
 fn words_of_nobody(holder: &Holder) -> String {
     holder.hidden.as_ref().map_or_else(String::new, |hidden| {
         let Hidden { account, right } = hidden;
-        format!("; in the way: nobody that {account} may see, GRANT {right} shows more")
+        format!("; in the way: no session here that {account} may see, GRANT {right} shows more")
     })
 }
 
@@ -174,7 +180,7 @@ mod tests {
         });
         assert_eq!(
             words(&[holder]),
-            "; in the way: nobody that tenant_a may see, GRANT PROCESS shows more"
+            "; in the way: no session here that tenant_a may see, GRANT PROCESS shows more"
         );
     }
 

@@ -116,7 +116,8 @@ async fn look(conn: &mut Conn, id: u64) -> Result<Look, SessionError> {
 }
 
 /// Returns who is in the way: for certain where the server lets us see its row locks, or has the plugin
-/// `METADATA_LOCK_INFO`; else the other sessions in the database, the longest in their state first.
+/// `METADATA_LOCK_INFO`; else the other sessions in the database, the longest in their state first, and those of the same
+/// account that are in none, whose statements may name it.
 async fn in_the_way_of(conn: &mut Conn, id: &str) -> Vec<Holder> {
     let rows = format!(
         "{COLUMNS} JOIN information_schema.innodb_trx b ON b.trx_mysql_thread_id = p.id \
@@ -137,8 +138,8 @@ async fn in_the_way_of(conn: &mut Conn, id: &str) -> Vec<Holder> {
         }
     }
     let near = format!(
-        "{COLUMNS} WHERE p.db = DATABASE() AND p.id NOT IN ({id}, CONNECTION_ID()) \
-         ORDER BY p.time DESC LIMIT {TOLD_AT_MOST}"
+        "{COLUMNS} WHERE (p.db = DATABASE() OR p.db IS NULL AND p.user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)) \
+         AND p.id NOT IN ({id}, CONNECTION_ID()) ORDER BY p.db IS NULL, p.time DESC LIMIT {TOLD_AT_MOST}"
     );
     let near = ask(conn, &near, Certainty::MayHold).await.unwrap_or_default();
     if near.is_empty() && sees_only_its_own(conn).await {
