@@ -337,7 +337,7 @@ fn login_error(address: &NetworkAddress, error: &tokio_postgres::Error) -> Sessi
             user: address.login.user.clone(),
             source,
         },
-        // Without the right CONNECT a login ends so, behind the password ("GRANT").
+        // Without the right CONNECT a login ends so, behind the password ("GRANT"); by a trigger of the owner's, too.
         "42501" => SessionError::AuthFailed {
             endpoint,
             user: address.login.user.clone(),
@@ -359,7 +359,7 @@ fn login_error(address: &NetworkAddress, error: &tokio_postgres::Error) -> Sessi
 /// Says what gives a role its way into a database back.
 fn lets_in(address: &NetworkAddress) -> String {
     let (database, role) = (identifier(&address.database), identifier(&address.login.user));
-    format!("as the server's administrator:  GRANT CONNECT ON DATABASE {database} TO {role}")
+    format!("where the right to connect is what is missing:  GRANT CONNECT ON DATABASE {database} TO {role}")
 }
 
 /// The driver marks a failed handshake only in its own words.
