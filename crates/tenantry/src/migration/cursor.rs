@@ -156,6 +156,13 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Whether a text holds a word, whatever its case. Looks before reading word by word: rows can be many megabytes.
+pub(super) fn mentions(text: &str, word: &str) -> bool {
+    text.as_bytes()
+        .windows(word.len())
+        .any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
 /// Returns the name that a token is; `None` if it is no name.
 pub(super) fn unquoted(token: Token, text: &str) -> Option<Cow<'_, str>> {
     let raw = text.get(token.start as usize..token.end as usize)?;

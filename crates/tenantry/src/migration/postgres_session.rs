@@ -1,7 +1,7 @@
 //! What a PostgreSQL file changes of its session in the open, where whoever reads the file sees it.
 
 use super::Script;
-use super::cursor::Cursor;
+use super::cursor::{Cursor, mentions};
 use crate::engine::Engine;
 
 /// What decides whose rights a statement has, and which object a name means.
@@ -25,13 +25,10 @@ impl Guarded {
 /// Returns whether a statement of the file's own changes it: `SET LOCAL`, or `set_config`. What a block, a
 /// function or a procedure does inside does not count.
 pub(crate) fn changes_openly(script: &Script, what: Guarded) -> bool {
-    let names = |statement: &str| {
-        let text = statement.to_ascii_lowercase();
-        what.words().iter().any(|word| text.contains(word))
-    };
+    let names = |statement: &str| what.words().iter().any(|word| mentions(statement, word));
     let changes = |statement: &str| {
         let sets = Cursor::new(statement, Engine::Postgres).at("SET");
-        sets || !is_code(statement) && statement.to_ascii_lowercase().contains("set_config")
+        sets || !is_code(statement) && mentions(statement, "set_config")
     };
     (0..script.statements.len())
         .map(|at| script.statement(at))

@@ -54,22 +54,11 @@ pub(super) async fn amend(session: &mut MySqlSession, amendment: &Amendment) -> 
 }
 
 fn nothing_written(error: ApplyError) -> ApplyError {
-    match error {
-        ApplyError::Session { source, .. } => ApplyError::Session {
-            commit_sent: false,
-            source,
-        },
-        error @ (ApplyError::Statement { .. }
-        | ApplyError::Cancelled { .. }
-        | ApplyError::Ambiguous { .. }
-        | ApplyError::SessionLost { .. }
-        | ApplyError::TooLong { .. }
-        | ApplyError::StringRules { .. }
-        | ApplyError::Edited { .. }
-        | ApplyError::Fenced
-        | ApplyError::SessionChanged { .. }
-        | ApplyError::NotReadBack) => error,
+    if let ApplyError::Session { source, .. } = error {
+        let commit_sent = false;
+        return ApplyError::Session { commit_sent, source };
     }
+    error
 }
 
 fn failed(error: &Error, role: Option<Role>, session: &MySqlSession) -> ApplyError {

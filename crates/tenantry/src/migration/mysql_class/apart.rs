@@ -2,11 +2,11 @@
 
 use super::functions::calls_own;
 use super::object::skip_definer;
-use super::results::{mentions, results};
+use super::results::results;
 use super::values::is_for_the_next;
 use super::{Class, body, changed_table, classify};
 use crate::engine::Engine;
-use crate::migration::cursor::Cursor;
+use crate::migration::cursor::{Cursor, mentions};
 use crate::migration::script::Script;
 
 /// Returns whether a script may leave something in its session that is not taken away by its name, or asks for what

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Class, body, classify};
 use crate::engine::Engine;
-use crate::migration::cursor::Cursor;
+use crate::migration::cursor::{Cursor, mentions};
 use crate::migration::script::Script;
 
 /// Words without which no statement asks.
@@ -137,14 +137,6 @@ fn reads_variable(mut cursor: Cursor<'_>) -> bool {
     }
     let name = cursor.name();
     name.is_some_and(|name| VARIABLES.iter().any(|known| known.eq_ignore_ascii_case(&name)))
-}
-
-/// Looks before reading word by word: rows can be many megabytes.
-pub(super) fn mentions(statement: &str, word: &str) -> bool {
-    statement
-        .as_bytes()
-        .windows(word.len())
-        .any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// Where a script can be cut in two sessions, as far as the results of its statements go.
