@@ -127,7 +127,10 @@ impl Exit {
 
     fn of_targets(report: &RunReport, asked: Option<Self>) -> Self {
         match (report.status, asked) {
-            (RunStatus::Stopped, _) | (RunStatus::Interrupted, None) => return Self::Stopped,
+            (RunStatus::Stopped | RunStatus::Paused | RunStatus::Cancelled, _)
+            | (RunStatus::Interrupted, None) => {
+                return Self::Stopped;
+            }
             (RunStatus::Interrupted, Some(signal)) => return signal,
             (RunStatus::Completed, _) => {}
         }

@@ -20,5 +20,5 @@ fn main() -> ExitCode {
     if let Err(refused) = faults::arm() {
         return refused;
     }
-    commands::run(std::env::args_os().collect()).into()
+    commands::run_line(std::env::args_os().collect()).into()
 }

@@ -3,9 +3,10 @@
 use std::fmt;
 
 /// Whether migrations are applied or reverted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Forwards: apply.
+    #[default]
     Up,
     /// Backwards: revert.
     Down,

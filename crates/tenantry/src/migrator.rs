@@ -59,6 +59,9 @@ impl From<FleetError> for MigrateError {
             other @ (FleetError::Registry(_)
             | FleetError::NotBegun(_)
             | FleetError::Broken(_)
+            | FleetError::Held(_)
+            | FleetError::Left { .. }
+            | FleetError::Replanned { .. }
             | FleetError::Files(_)
             | FleetError::UnknownVersion { .. }
             | FleetError::UnknownProduct { .. }
@@ -197,6 +200,7 @@ fn request(command: &str) -> Request {
         command: command.to_owned(),
         actor: "library".to_owned(),
         direction: Direction::Up,
+        reason: None,
         reverts: None,
         continues: None,
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::engine::Address;
 use crate::migration::Version;
-use crate::tenant::{ProductType, ServerName, Slug, TenantId};
+use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, TenantId};
 
 /// The name of an ordered folder of migrations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +66,8 @@ pub struct Target {
     pub owner: Option<Owner>,
     /// The server it stands on; `None` for the central database.
     pub server: Option<ServerName>,
+    /// The jurisdiction of that server; `None` for the central database.
+    pub jurisdiction: Option<Jurisdiction>,
     /// How many targets of that server may run at once, always; `None` leaves it to the run.
     pub max_parallel: Option<usize>,
     /// The newest version that the registry knows in it; `None` if it knows of none.

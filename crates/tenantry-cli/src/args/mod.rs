@@ -2,6 +2,7 @@
 
 mod fleet;
 mod migrate;
+mod run;
 mod select;
 mod values;
 
@@ -14,8 +15,9 @@ pub(crate) use fleet::{
     TenantCreate, TlsMode,
 };
 pub(crate) use migrate::{Ahead, Back, Make, MarkArgs, MigrateCommand, ResolveArgs, Whom};
+pub(crate) use run::{Promote, RunCommand};
 pub(crate) use select::{Limits, Selection as Chosen};
-pub(crate) use values::{Bounds, IDLE, WAIT, WHOLE, WINDOW, parallel, within};
+pub(crate) use values::{Bounds, IDLE, WAIT, WHOLE, WINDOW, budget, limit, parallel, same_error, within};
 
 /// Runs the databases of platforms that give every tenant its own database
 #[derive(Debug, Parser)]
@@ -114,6 +116,7 @@ pub(crate) struct Globals {
 
 /// A command.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(crate) enum Command {
     /// Set up a project: configuration, folders for migrations, a key
     #[command(
@@ -140,6 +143,12 @@ pub(crate) enum Command {
         before_help = "Examples:\n  tenantry migrate make add_invoices\n  tenantry migrate plan\n  tenantry migrate all-tenants"
     )]
     Migrate(MigrateCommand),
+    /// See and steer the runs that the registry has
+    #[command(
+        subcommand,
+        before_help = "Examples:\n  tenantry run list\n  tenantry run show run_7f3a --failed\n  tenantry run watch"
+    )]
+    Run(RunCommand),
     /// Register the servers that databases stand on
     #[command(
         subcommand,

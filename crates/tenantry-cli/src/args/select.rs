@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
+use tenantry::run::Budget;
 use tenantry::{Jurisdiction, ProductType, ServerName};
 
-use super::values;
+use super::values::{self, SameError};
 
 /// Which targets; several flags narrow the choice together.
 #[derive(Clone, Debug, Default, Args)]
@@ -74,6 +75,7 @@ impl Selection {
 /// How a run goes about it.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "How to run")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Limits {
     /// How many targets at once in all; if left out, 5 for each server and at most 64
     #[arg(short = 'j', long, value_name = "N", value_parser = values::parallel)]
@@ -87,9 +89,21 @@ pub(crate) struct Limits {
     /// Ask every database what is pending, as every run does anyway
     #[arg(long, hide = true)]
     pub(crate) live: bool,
-    /// How many targets go first, alone; only 0 is possible
-    #[arg(long, value_name = "N", value_parser = values::canary)]
+    /// How many targets go first, alone; if left out, one of each engine where there are more than 20
+    #[arg(long, value_name = "N")]
     pub(crate) canary: Option<usize>,
+    /// How many failures the run bears: 18, 2% or all; if left out, 1% and at least 5
+    #[arg(long, value_name = "N", value_parser = values::budget)]
+    pub(crate) max_failures: Option<Budget>,
+    /// Stop if the first N that finish all fail alike; `off` does not; 3 if left out
+    #[arg(long, value_name = "N", value_parser = values::same_error)]
+    pub(crate) same_error: Option<SameError>,
+    /// Wait until other runs over these targets have ended
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Why; it is kept with the run
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
     /// How long a statement may wait for a lock, from 1ms to 1h: 500ms, 3s, 2m
     #[arg(long, value_name = "TIME", value_parser = values::lock_timeout)]
     pub(crate) lock_timeout: Option<Duration>,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tenantry::run::{Budget, Limit};
+
 /// How short and how long a duration may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -127,14 +129,62 @@ pub(crate) fn number(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Reads how many targets go first, alone: only 0 so far.
+/// When a run whose first targets fail alike stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SameError(pub(crate) Option<usize>);
+
+/// Reads how many failures a run bears.
 ///
 /// # Errors
-/// The sentence to show for anything else.
-pub(crate) fn canary(text: &str) -> Result<usize, String> {
-    match text {
-        "0" => Ok(0),
-        _ => Err("only 0 is possible: this version has no canary targets".to_owned()),
+/// The sentence to show for anything but a number, a number with `%`, or `all`.
+pub(crate) fn budget(text: &str) -> Result<Budget, String> {
+    let refuse = || {
+        format!(
+            "`{}` is neither a number, nor one with %, nor `all`",
+            text.escape_debug()
+        )
+    };
+    if text == "all" {
+        return Ok(Budget::All);
+    }
+    match text.strip_suffix('%') {
+        Some(percent) => {
+            let percent = percent.parse().ok().filter(|percent| *percent <= 100);
+            percent.map(Budget::Percent).ok_or_else(refuse)
+        }
+        None => text.parse().map(Budget::Count).map_err(|_| refuse()),
+    }
+}
+
+/// Reads how many failures alike stop a run.
+///
+/// # Errors
+/// The sentence to show for anything but a number from 1, or `off`.
+pub(crate) fn same_error(text: &str) -> Result<SameError, String> {
+    if text == "off" {
+        return Ok(SameError(None));
+    }
+    match text.parse() {
+        Ok(first) if first >= 1 => Ok(SameError(Some(first))),
+        _ => Err(format!(
+            "`{}` is neither a number from 1 nor `off`",
+            text.escape_debug()
+        )),
+    }
+}
+
+/// Reads how many targets a wave takes.
+///
+/// # Errors
+/// The sentence to show for anything but a number from 1, alone or with `%`.
+pub(crate) fn limit(text: &str) -> Result<Limit, String> {
+    match budget(text) {
+        Ok(Budget::Count(count)) if count >= 1 => Ok(Limit::Count(count)),
+        Ok(Budget::Percent(percent)) if percent >= 1 => Ok(Limit::Percent(percent)),
+        Ok(Budget::Usual | Budget::All | Budget::Count(_) | Budget::Percent(_)) | Err(_) => Err(format!(
+            "`{}` is no number from 1, alone or with %",
+            text.escape_debug()
+        )),
     }
 }
 
@@ -168,6 +218,19 @@ mod tests {
         for bad in ["0", "1025", "-1", "many"] {
             assert!(parallel(bad).is_err(), "{bad}");
         }
-        assert!(canary("1").is_err());
+    }
+
+    #[test]
+    fn a_budget_is_a_number_a_share_or_everything() {
+        assert_eq!(budget("18"), Ok(Budget::Count(18)));
+        assert_eq!(budget("0"), Ok(Budget::Count(0)));
+        assert_eq!(budget("2%"), Ok(Budget::Percent(2)));
+        assert_eq!(budget("all"), Ok(Budget::All));
+        for bad in ["", "%", "-1", "101%", "some"] {
+            assert!(budget(bad).is_err(), "{bad}");
+        }
+        assert_eq!(same_error("off"), Ok(SameError(None)));
+        assert!(same_error("0").is_err());
+        assert!(limit("0%").is_err() && limit("all").is_err());
     }
 }

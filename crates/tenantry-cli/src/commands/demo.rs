@@ -114,7 +114,7 @@ async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, Comman
     context.say(&format!("\n$ tenantry -C {at} migrate all-tenants"));
     let selected = fleet.select(&Selection::default(), Tiers::Tenant).await?;
     let asking = Asking::up("migrate all-tenants", &limits);
-    let broken = runs::show(&there, &project, &fleet, selected, asking).await?;
+    let broken = runs::show(&there, &project, &fleet, runs::Work::New(selected), asking).await?;
     let run_id = broken.report.run_id.clone();
     let mut runs = tell_run(context, broken)?;
 
@@ -127,7 +127,7 @@ async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, Comman
     let selected = fleet.select(&Selection::default(), Tiers::Tenant).await?;
     let selected = fleet.unfinished(&run_id, Unfinished::OfRun, selected).await?;
     let asking = Asking::up(format!("migrate resume {run_id}"), &limits).continuing(&run_id);
-    let mended = runs::show(&there, &project, &fleet, selected, asking).await?;
+    let mended = runs::show(&there, &project, &fleet, runs::Work::New(selected), asking).await?;
     runs.extend(tell_run(context, mended)?);
     finish(context, &fleet, at, runs).await
 }

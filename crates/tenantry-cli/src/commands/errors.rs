@@ -1,11 +1,13 @@
 //! Library errors as messages with exit codes.
 
+use std::time::Duration;
+
 use tenantry::engine::{CreateError, Holder, SessionError};
 use tenantry::fleet::FleetError;
 use tenantry::migration::{FileProblem, ReadError};
 use tenantry::provision::ProvisionError;
-use tenantry::registry::RegistryError;
-use tenantry::run::{Failure, TargetReport};
+use tenantry::registry::{Holding, RegistryError};
+use tenantry::run::{Driver, Failure, TargetReport};
 use tenantry::secret::SecretError;
 use tenantry::{Code, MigrateError, ProductType, nearest};
 
@@ -23,8 +25,9 @@ fn exit_of(code: Code) -> Exit {
     match code.0 {
         1008 => Exit::Internal,
         1000..=1999 => Exit::Configuration,
-        3000..=3999 | 6001 | 6003 | 6008 | 6014 | 6016 | 6017 | 7004 => Exit::Refused,
+        3000..=3999 | 4005 | 4014 | 6001 | 6003 | 6008 | 6014 | 6016 | 6017 | 7004 => Exit::Refused,
         4001 => Exit::Held,
+        4006 => Exit::Interrupted,
         4003 => Exit::Empty,
         4008 | 4009 | 6002 | 6005 | 6010 | 6015 => Exit::NotFound,
         6011 => Exit::Usage,
@@ -198,11 +201,59 @@ impl From<FleetError> for CommandError {
                 let help = help_for(cause).unwrap_or_else(|| "tenantry config show --origin".to_owned());
                 untouched(&error, error.code()).help(help)
             }
+            FleetError::Held(ref holdings) => of_held(&error, holdings),
+            FleetError::Left { ref run_id } => bare(error.code(), &error)
+                .fact("state", "another process drives it; nothing of it was stopped")
+                .help(format!("tenantry run watch {run_id}"))
+                .help(format!("tenantry run pause {run_id}")),
+            FleetError::Replanned {
+                ref run_id,
+                ref changes,
+            } => of_replanned(&error, run_id, changes),
             FleetError::Schema(failure) => of_schema(&failure),
             FleetError::Create(error) => of_create(&error),
             error @ (FleetError::Broken(_) | _) => bare(error.code(), &error),
         }
     }
+}
+
+/// Says who has the targets, and what of it is ours.
+fn of_held(error: &FleetError, holdings: &[Holding]) -> CommandError {
+    let mut made = bare(error.code(), error);
+    for held in holdings {
+        let ago = |micros: i64| text::elapsed_short(Duration::from_micros(micros.unsigned_abs()));
+        let (done, all) = held.done;
+        made = made
+            .fact(
+                "owner",
+                format!(
+                    "{} on {}, heard of {} ago, {} of {} done",
+                    held.actor,
+                    Driver::for_people(&held.driver),
+                    ago(held.silent),
+                    text::number(done),
+                    text::number(all)
+                ),
+            )
+            .fact(
+                "overlap",
+                format!("{} of your targets", text::number(held.overlap)),
+            )
+            .help(format!("watch it:  tenantry run watch {}", held.run_id));
+    }
+    made.fact("state", "nothing ran; no target was touched")
+        .help("start after it:  the same command with --wait")
+}
+
+/// Says what is otherwise than it was planned.
+fn of_replanned(error: &FleetError, run_id: &str, changes: &[String]) -> CommandError {
+    let mut made = bare(error.code(), error);
+    for change in changes.iter().take(FURTHER) {
+        made = made.fact("changed", change.clone());
+    }
+    made.fact("state", "nothing ran; the run stays paused")
+        .help(format!("give it up:  tenantry run cancel {run_id}"))
+        .help("then begin anew:  tenantry migrate all-tenants")
 }
 
 /// An error before a run began.

@@ -3,13 +3,16 @@
 use tenantry::fleet::{Fleet, Selected, Tiers, Unfinished, prepare_central};
 use tenantry::plan::Goal;
 use tenantry::registry::Run;
+use tenantry::run::RunStatus;
 use tenantry::{Direction, Pattern, Selection, TenantStatus};
 
 use super::Context;
 use super::again::Again;
 use super::opened::{self, block_on, tier_word};
+use super::run;
 use super::runs::{self, Asking};
 use crate::args::{Ahead, Chosen, Limits};
+use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 
@@ -119,6 +122,9 @@ pub(super) fn resume(
             context.answer("There is no run yet: nothing to resume.", &nothing)?;
             return Ok(Exit::Done);
         };
+        if found.status == Some(RunStatus::Paused) {
+            return go_on_with_paused(context, &project, &fleet, found, limits).await;
+        }
         let goal = found.goal.clone().unwrap_or_default();
         if selected.is_settled() {
             context.answer(
@@ -135,6 +141,30 @@ pub(super) fn resume(
             Asking::up(format!("migrate resume {}", found.id), limits).continuing(found.first_of_chain());
         runs::carry_out(context, &project, &fleet, selected, asking).await
     })
+}
+
+/// Goes on with a run that is paused, under its own id.
+///
+/// # Errors
+/// TN-4011 if it waits at a gate: somebody promotes it.
+async fn go_on_with_paused(
+    context: &Context,
+    project: &Project,
+    fleet: &Fleet,
+    found: Run,
+    limits: &Limits,
+) -> Result<Exit, CommandError> {
+    if found.cause.as_deref() == Some("gate") {
+        let title = format!("{} waits until somebody promotes it", found.id);
+        return Err(CommandError::new(Exit::Refused, title)
+            .code(tenantry::Code(4015))
+            .fact("state", "nothing ran")
+            .help(format!("tenantry run promote {}", found.id))
+            .help(format!("tenantry run cancel {}", found.id)));
+    }
+    let asking = Asking::up(format!("migrate resume {}", found.id), limits);
+    let work = run::take_up(context, project, fleet, found).await?;
+    runs::show(context, project, fleet, work, asking).await?.tell()
 }
 
 /// Returns a run that was named, and what is left of it.

@@ -22,6 +22,7 @@ mod plans;
 mod product;
 mod resolve;
 mod rollback;
+mod run;
 mod runs;
 mod server;
 mod status;
@@ -38,9 +39,11 @@ use serde::Serialize;
 use tenantry::Code;
 use tenantry::fleet::Tiers;
 use tenantry::migration::Warning;
+use tenantry::run::Wanted;
 
 use crate::args::{
-    Cli, Command, ConfigCommand, Globals, MigrateCommand, ProductCommand, ServerCommand, TenantCommand,
+    Chosen, Cli, Command, ConfigCommand, Globals, MigrateCommand, ProductCommand, RunCommand, ServerCommand,
+    TenantCommand,
 };
 use crate::argv::{self, Argv};
 use crate::config::{Environment, Project};
@@ -196,7 +199,7 @@ pub(super) fn unwritten(error: &std::io::Error) -> CommandError {
 }
 
 /// Carries a command line out. The first argument is the program's name.
-pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
+pub(crate) fn run_line(arguments: Vec<OsString>) -> Exit {
     let format = if argv::wants_json(&arguments) {
         Format::Json
     } else {
@@ -245,6 +248,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CommandError> {
         Command::Config(ConfigCommand::Schema) => config::schema(context),
         Command::Demo { folder } => demo::run(context, folder),
         Command::Migrate(command) => migrate(context, command),
+        Command::Run(command) => run_command(context, command),
         Command::Server(ServerCommand::Add(add)) => server::add(context, &add),
         Command::Server(ServerCommand::List) => server::list(context),
         Command::Server(ServerCommand::Set(set)) => server::set(context, &set),
@@ -308,6 +312,30 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
             selection,
             limits,
         } => migrate::resume(context, run.as_deref(), &selection, &limits),
+    }
+}
+
+fn run_command(context: &Context, command: RunCommand) -> Result<Exit, CommandError> {
+    match command {
+        RunCommand::List { limit } => run::list(context, limit),
+        RunCommand::Show { run: id, failed, all } => {
+            let detail = match (failed, all) {
+                (true, _) => run::Detail::Failed,
+                (false, true) => run::Detail::All,
+                (false, false) => run::Detail::Groups,
+            };
+            run::show(context, id.as_deref(), detail)
+        }
+        RunCommand::Watch { run: id } => run::watch(context, id.as_deref()),
+        RunCommand::Pause { run: id } => run::pause(context, &id),
+        RunCommand::Resume(asked) => {
+            migrate::resume(context, asked.run.as_deref(), &Chosen::default(), &asked.limits)
+        }
+        RunCommand::Cancel { run: id, now } => {
+            let how = if now { Wanted::CancelNow } else { Wanted::Cancel };
+            run::cancel(context, &id, how)
+        }
+        RunCommand::Promote(asked) => run::promote(context, &asked),
     }
 }
 

@@ -1,10 +1,11 @@
 //! One run from a command: signals, progress, report, exit code.
 
 use tenantry::Direction;
-use tenantry::fleet::{Fleet, Request, Selected};
-use tenantry::registry::RunTarget;
-use tenantry::run::{Control, RunReport};
-use tokio::sync::mpsc::unbounded_channel;
+use tenantry::fleet::{Fleet, FleetError, Request, Selected};
+use tenantry::migration::Warning;
+use tenantry::registry::{Run, RunTarget};
+use tenantry::run::{Control, RunEvent, RunReport};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::again::Again;
 use super::opened::actor;
@@ -15,6 +16,26 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::interrupt::{Asked, Signals};
 use crate::render::{Ending, Finished, RunView, Told};
+
+/// What is carried out.
+pub(super) enum Work {
+    /// A run of its own, or the one of the same plan that is under way.
+    New(Selected),
+    /// What is left of a run that is paused, out of everything there is.
+    TakeUp(Box<Run>, Selected),
+    /// Nothing: a run that another process drives is shown.
+    Watch(Box<Run>),
+}
+
+impl Work {
+    /// Returns what may not do what its author thinks.
+    fn warnings(&self) -> Vec<Warning> {
+        match self {
+            Self::New(selected) => selected.warnings(),
+            Self::TakeUp(..) | Self::Watch(_) => Vec::new(),
+        }
+    }
+}
 
 /// What a command wants of its run.
 pub(super) struct Asking<'a> {
@@ -71,7 +92,9 @@ pub(super) async fn carry_out(
     if asking.limits.dry_run {
         return plans::show(context, fleet, &selected).await.map(|(exit, _)| exit);
     }
-    show(context, project, fleet, selected, asking).await?.tell()
+    show(context, project, fleet, Work::New(selected), asking)
+        .await?
+        .tell()
 }
 
 /// A run that has ended, and what showed it.
@@ -129,12 +152,13 @@ pub(super) async fn show(
     context: &Context,
     project: &Project,
     fleet: &Fleet,
-    selected: Selected,
+    work: Work,
     asking: Asking<'_>,
 ) -> Result<Ended, CommandError> {
     let request = Request {
         command: asking.command,
         actor: actor(context),
+        reason: asking.limits.reason.clone(),
         direction: asking.direction,
         reverts: asking.reverts,
         continues: asking.continues,
@@ -144,19 +168,19 @@ pub(super) async fn show(
     let signals = signals()?;
     let (events, heard) = unbounded_channel();
     let (tell, notices) = unbounded_channel();
-    let mut warnings = selected.warnings();
+    let mut warnings = work.warnings();
     context.warn(&warnings);
     let mut view = RunView::new(&context.globals, &context.canvas);
     let stopping = signals.stop(control.clone(), asked.clone(), project.settings.grace, tell);
     let working = async {
         let (report, ()) = tokio::join!(
-            fleet.execute(selected, &request, &control, events),
+            carry(fleet, work, &request, &control, events),
             view.follow(heard, notices)
         );
         report
     };
     let report = tokio::select! {
-        report = working => report?,
+        report = working => report.map_err(|error| left_behind(error, asked.exit()))?,
         exit = stopping => {
             return Err(left_at_once(exit).help(asking.again.blind()));
         }
@@ -177,6 +201,29 @@ pub(super) async fn show(
         report,
         again,
     })
+}
+
+async fn carry(
+    fleet: &Fleet,
+    work: Work,
+    request: &Request,
+    control: &Control,
+    events: UnboundedSender<RunEvent>,
+) -> Result<RunReport, FleetError> {
+    match work {
+        Work::New(selected) => fleet.execute(selected, request, control, events).await,
+        Work::TakeUp(run, everything) => fleet.take_up(&run, everything, control, events).await,
+        Work::Watch(run) => fleet.watch(&run, control, events).await,
+    }
+}
+
+/// A signal that ends the watching of a run ends nothing of the run.
+fn left_behind(error: FleetError, signal: Option<Exit>) -> CommandError {
+    let made = CommandError::from(error);
+    match (made.exit, signal) {
+        (Exit::Interrupted, Some(exit)) => CommandError { exit, ..made },
+        (_, Some(_) | None) => made,
+    }
 }
 
 /// Begins to listen for signals.

@@ -25,6 +25,8 @@ pub(crate) struct ConfigFile {
     naming: Naming,
     /// Limits and clocks of runs.
     run: Run,
+    /// The waves of a run, and when it stops by itself.
+    rollout: Rollout,
     /// The key that seals database passwords.
     key: Key,
 }
@@ -101,6 +103,77 @@ struct Run {
     progress_timeout: Option<String>,
     /// How long the work on one target may take in all, from `1ms` to `24h`; without end if left out.
     target_timeout: Option<String>,
+    /// How many targets of one jurisdiction at once; no limit if left out.
+    #[schemars(range(min = 1, max = 1024))]
+    per_jurisdiction: Option<u16>,
+    /// How long a central database that does not answer is waited for in mid-run, at most `24h`; `1m` if left out.
+    registry_window: Option<String>,
+}
+
+/// `[rollout]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Rollout {
+    /// How many targets go first, alone; if left out, one of each engine where there are more than 20.
+    canary: Option<u16>,
+    /// How many failures a run bears: a number, a share such as `2%`, or `all`; if left out, `1%` and at least 5.
+    max_failures: Option<Count>,
+    /// It stops if the first so many that finish all fail alike, or `off`; 3 if left out.
+    same_error: Option<Count>,
+    /// The waves behind the canary, in order; what they leave over is the last one.
+    wave: Vec<Wave>,
+}
+
+/// `[[rollout.wave]]`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Wave {
+    /// Its name, unique.
+    pub(crate) name: String,
+    /// Which tenants: slugs, ids or patterns such as `beta-*`; all if left out.
+    #[serde(rename = "match")]
+    pub(crate) matches: Vec<String>,
+    /// How many of these at most: a number, or a share of all such as `10%`.
+    pub(crate) limit: Option<Count>,
+    /// What comes behind it: `go_on`, or `pause` until somebody promotes the run.
+    pub(crate) then: Option<Then>,
+    /// How long nothing begins behind it, at most `24h`.
+    pub(crate) soak: Option<String>,
+}
+
+/// What comes behind a wave.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Then {
+    /// The next one.
+    GoOn,
+    /// A person, with `tenantry run promote`.
+    Pause,
+}
+
+/// A number, or a text with one.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Count {
+    /// A number.
+    Number(u32),
+    /// `2%`, `all`, `off`.
+    Text(String),
+}
+
+impl Count {
+    /// Returns it as a flag would give it.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+/// Reads the waves out of a file's text, which was read without complaint before; none if there are none.
+pub(crate) fn waves(text: &str) -> Vec<Wave> {
+    toml::from_str::<ConfigFile>(text).map_or_else(|_| Vec::new(), |file| file.rollout.wave)
 }
 
 /// `[key]`.
@@ -144,7 +217,7 @@ fn flatten(prefix: &str, table: &toml::de::DeTable<'_>, found: &mut Vec<Entry>) 
         };
         if let toml::de::DeValue::Table(inner) = value.get_ref() {
             flatten(&key, inner, found);
-        } else {
+        } else if !is_list_of_tables(value.get_ref()) {
             found.push(Entry {
                 key,
                 value: scalar(value.get_ref()),
@@ -152,6 +225,12 @@ fn flatten(prefix: &str, table: &toml::de::DeTable<'_>, found: &mut Vec<Entry>) 
             });
         }
     }
+}
+
+/// Waves have no text: they are read as what they are.
+fn is_list_of_tables(value: &toml::de::DeValue<'_>) -> bool {
+    matches!(value, toml::de::DeValue::Array(items)
+        if items.iter().any(|item| matches!(item.get_ref(), toml::de::DeValue::Table(_))))
 }
 
 fn scalar(value: &toml::de::DeValue<'_>) -> String {

@@ -12,7 +12,7 @@ use crate::failure::CommandError;
 use tenantry::Code;
 
 /// Every key with a fixed name, and its default.
-pub(crate) const KEYS: [(&str, Option<&str>); 19] = [
+pub(crate) const KEYS: [(&str, Option<&str>); 24] = [
     ("central.url", None),
     ("central.url_file", None),
     ("central.url_env", None),
@@ -31,6 +31,11 @@ pub(crate) const KEYS: [(&str, Option<&str>); 19] = [
     ("run.idle_timeout", Some("50s")),
     ("run.progress_timeout", Some("1m")),
     ("run.target_timeout", None),
+    ("run.per_jurisdiction", None),
+    ("run.registry_window", Some("1m")),
+    ("rollout.canary", None),
+    ("rollout.max_failures", None),
+    ("rollout.same_error", Some("3")),
     ("key.file", Some(".tenantry/key")),
 ];
 
@@ -100,6 +105,11 @@ impl fmt::Debug for Layers {
 }
 
 impl Layers {
+    /// Returns the waves that the file describes, in order.
+    pub(crate) fn waves(&self) -> Vec<file::Wave> {
+        file::waves(&self.text)
+    }
+
     /// Puts the layers on top of each other.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod environment;
 mod file;
 mod key;
 mod layers;
+mod rollout;
 mod settings;
 mod snippet;
 mod url;

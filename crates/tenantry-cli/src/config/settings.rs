@@ -7,11 +7,12 @@ use std::time::Duration;
 use tenantry::ProductType;
 use tenantry::engine::Address;
 use tenantry::provision::{Naming, NamingError};
-use tenantry::run::{RunOptions, TransactionScope};
+use tenantry::run::{Canary, Policy, RunOptions, TransactionScope, WhenHeld};
 
 use super::environment::Environment;
 use super::key::KeySource;
 use super::layers::{Layers, PRODUCTS};
+use super::rollout;
 use super::url;
 use crate::args::{Bounds, IDLE, Limits, WAIT, WHOLE, WINDOW, parallel, within};
 use crate::exit::Exit;
@@ -84,7 +85,19 @@ impl Settings {
     /// Returns how a run goes: the flags of the command line over the settings.
     pub(crate) fn run_with(&self, limits: &Limits) -> RunOptions {
         let run = &self.run;
+        let policy = Policy {
+            canary: limits.canary.map_or(run.policy.canary, Canary::Count),
+            max_failures: limits.max_failures.unwrap_or(run.policy.max_failures),
+            same_error: limits.same_error.map_or(run.policy.same_error, |same| same.0),
+            waves: run.policy.waves.clone(),
+        };
         RunOptions {
+            policy,
+            when_held: if limits.wait {
+                WhenHeld::Wait
+            } else {
+                WhenHeld::Refuse
+            },
             concurrency: limits.concurrency.or(run.concurrency),
             per_server: limits.per_server.or(run.per_server),
             lock_timeout: limits.lock_timeout.unwrap_or(run.lock_timeout),
@@ -227,6 +240,10 @@ fn run(layers: &Layers) -> Result<RunOptions, CommandError> {
             Some(_) => Some(time(layers, "run.target_timeout", WHOLE)?),
             None => None,
         },
+        per_jurisdiction: count(layers, "run.per_jurisdiction")?,
+        registry_window: time(layers, "run.registry_window", WINDOW)?,
+        when_held: WhenHeld::Refuse,
+        policy: rollout::policy(layers)?,
     })
 }
 

@@ -147,7 +147,7 @@ impl CreationView {
 
     fn run(&mut self, event: &RunEvent) {
         match event {
-            RunEvent::TargetStarted { label, .. } => self.begin(format!("migrate {label}")),
+            RunEvent::TargetStarted(begun) => self.begin(format!("migrate {}", begun.label)),
             RunEvent::MigrationStarted { migration, .. } => self.begin(format!("migrate {migration}")),
             RunEvent::Waiting { reason, .. } => self.line("WAIT", reason),
             RunEvent::Retrying {
@@ -157,7 +157,7 @@ impl CreationView {
                 self.line("RETRY", &format!("{code} {reason}; again in {pause}"));
             }
             RunEvent::TargetFinished(target) => self.line(lines::word(target), &lines::finished(target)),
-            RunEvent::Started { .. } | RunEvent::MigrationFinished { .. } | _ => {}
+            RunEvent::Started(_) | RunEvent::MigrationFinished { .. } | _ => {}
         }
     }
 

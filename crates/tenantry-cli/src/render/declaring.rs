@@ -117,23 +117,16 @@ fn waiting(tally: &Tally, now: Instant) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::sample;
     use std::time::Duration;
-    use tenantry::TrackName;
 
     #[test]
     fn what_is_waited_for_longest_is_named() {
         let begin = Instant::now();
         let mut tally = Tally::new(begin);
         assert_eq!(waiting(&tally, begin), None);
-        let started = RunEvent::Started {
-            run_id: "mark_x".to_owned(),
-            targets: 3,
-            concurrency: 1,
-        };
-        let target = RunEvent::TargetStarted {
-            label: "acme".to_owned(),
-            track: TrackName::Tenant,
-        };
+        let started = sample::started("mark_x", 3, 1);
+        let target = sample::begun("acme");
         tally.count(&started, begin);
         tally.count(&target, begin);
         assert_eq!(

@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(at_length(&holder, Whom::Account), "pid 7 · user app");
         holder.hidden = Some(Hidden {
             account: "tenant_a".to_owned(),
-            right: "pg_read_all_stats",
+            right: "pg_read_all_stats".into(),
         });
         assert_eq!(
             at_length(&holder, Whom::Account),
@@ -216,7 +216,7 @@ mod tests {
             statement: String::new(),
             hidden: Some(Hidden {
                 account: account.to_owned(),
-                right: "PROCESS",
+                right: "PROCESS".into(),
             }),
         };
         let acme = blocked("acme", &[nobody("tenant_a")]);

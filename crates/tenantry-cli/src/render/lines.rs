@@ -43,9 +43,10 @@ pub(crate) fn event(event: &RunEvent, tally: &Tally, detail: Detail, at: Utc) ->
         Some(text::printable(line.trim_end()))
     };
     match event {
-        RunEvent::Started {
-            targets, concurrency, ..
-        } => line("start", &format!("targets={targets} concurrency={concurrency}")),
+        RunEvent::Started(start) => line(
+            "start",
+            &format!("targets={} concurrency={}", start.targets, start.concurrency),
+        ),
         RunEvent::Waiting { label, reason } => line("WAIT", &format!("{label} {reason}")),
         RunEvent::Retrying {
             label,
@@ -63,7 +64,7 @@ pub(crate) fn event(event: &RunEvent, tally: &Tally, detail: Detail, at: Utc) ->
             line(word, &rest)
         }
         RunEvent::TargetFinished(_)
-        | RunEvent::TargetStarted { .. }
+        | RunEvent::TargetStarted(_)
         | RunEvent::MigrationStarted { .. }
         | RunEvent::MigrationFinished { .. }
         | _ => None,

@@ -46,7 +46,7 @@ impl Live {
     /// Shows an event that was counted.
     pub(crate) fn event(&mut self, event: &RunEvent, tally: &Tally, detail: Detail) {
         match event {
-            RunEvent::Started { .. } => self.bar.set_length(tally.total as u64),
+            RunEvent::Started(_) => self.bar.set_length(tally.total as u64),
             RunEvent::TargetFinished(target) => {
                 if detail.shows(target, tally.total) {
                     self.above(&finished_line(target, self.canvas.paint));
@@ -69,7 +69,7 @@ impl Live {
                 let text = text::printable(&format!("{label}  {code} {reason}; again in {pause}"));
                 self.above(&format!("  {retry}          {text}"));
             }
-            RunEvent::TargetStarted { .. }
+            RunEvent::TargetStarted(_)
             | RunEvent::MigrationStarted { .. }
             | RunEvent::MigrationFinished { .. }
             | _ => {}
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
     use crate::render::sample;
     use std::time::Duration;
-    use tenantry::{Code, TrackName};
+    use tenantry::Code;
 
     #[test]
     fn the_templates_are_understood() {
@@ -193,10 +193,7 @@ mod tests {
         let begin = Instant::now();
         let mut tally = Tally::new(begin);
         for n in 0..11 {
-            let event = RunEvent::TargetStarted {
-                label: format!("t{n}"),
-                track: TrackName::Tenant,
-            };
+            let event = sample::begun(&format!("t{n}"));
             tally.count(&event, begin);
         }
         let lines = running_lines(&tally, begin + Duration::from_secs(41));

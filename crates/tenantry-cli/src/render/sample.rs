@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tenantry::engine::{DatabaseError, Recorded, StateAfter};
 use tenantry::migration::Place;
-use tenantry::run::{Failure, Outcome, RunReport, RunStatus, Snippet, TargetReport};
+use tenantry::run::{
+    BegunTarget, Failure, Outcome, RunEvent, RunReport, RunStatus, Snippet, Start, TargetReport,
+};
 use tenantry::{Code, Owner, TrackName};
 
 /// A tenant.
@@ -103,5 +105,26 @@ pub(crate) fn report(status: RunStatus, targets: Vec<TargetReport>) -> RunReport
         duration: Duration::from_secs(238),
         warnings: Vec::new(),
         unrecorded: None,
+        cause: None,
     }
+}
+
+/// A run that begins.
+pub(crate) fn started(run_id: &str, targets: usize, concurrency: usize) -> RunEvent {
+    RunEvent::Started(Box::new(Start {
+        run_id: run_id.to_owned(),
+        targets,
+        concurrency,
+        ..Start::default()
+    }))
+}
+
+/// A tenant's shared database that begins.
+pub(crate) fn begun(label: &str) -> RunEvent {
+    RunEvent::TargetStarted(Box::new(BegunTarget {
+        label: label.to_owned(),
+        track: TrackName::Tenant,
+        database_id: label.to_owned(),
+        server: None,
+    }))
 }

@@ -82,6 +82,8 @@ fn headline(report: &RunReport, canvas: &Canvas) -> String {
     let word = match report.status {
         RunStatus::Completed => "Done",
         RunStatus::Interrupted | RunStatus::Stopped => "Stopped",
+        RunStatus::Paused => "Paused",
+        RunStatus::Cancelled => "Ended",
     };
     let painted = match (failed, waiting) {
         (0, 0) => canvas.paint.green(word),

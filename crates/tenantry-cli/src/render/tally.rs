@@ -50,17 +50,32 @@ impl Tally {
     /// Counts an event that happened now.
     pub(crate) fn count(&mut self, event: &RunEvent, now: Instant) {
         match event {
-            RunEvent::Started { run_id, targets, .. } => {
-                self.run_id.clone_from(run_id);
-                self.total = *targets;
+            RunEvent::Started(start) => {
+                self.run_id.clone_from(&start.run_id);
+                self.total = start.targets;
+                (self.done, self.failed) = start.done;
+                self.running.clear();
                 self.began = now;
             }
-            RunEvent::TargetStarted { label, track } => self.running.push(Running {
-                label: label.clone(),
-                track: track.to_string(),
-                since: now,
-                migration: String::new(),
-            }),
+            RunEvent::TargetStarted(begun) => {
+                let track = begun.track.to_string();
+                let is_new = !self
+                    .running
+                    .iter()
+                    .any(|t| t.label == begun.label && t.track == track);
+                if is_new {
+                    self.running.push(Running {
+                        label: begun.label.clone(),
+                        track,
+                        since: now,
+                        migration: String::new(),
+                    });
+                }
+            }
+            RunEvent::PutBack { label, track, .. } => {
+                let track = track.to_string();
+                self.running.retain(|t| t.label != *label || t.track != track);
+            }
             RunEvent::MigrationStarted {
                 label,
                 track,
@@ -118,23 +133,16 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::render::sample;
-    use tenantry::{Code, TrackName};
+    use tenantry::Code;
 
     #[test]
     fn a_tally_follows_the_events() {
         let begin = Instant::now();
         let mut tally = Tally::new(begin);
-        let started = RunEvent::Started {
-            run_id: "run_7f3a".to_owned(),
-            targets: 4,
-            concurrency: 2,
-        };
+        let started = sample::started("run_7f3a", 4, 2);
         tally.count(&started, begin);
         for label in ["acme", "globex"] {
-            let event = RunEvent::TargetStarted {
-                label: label.to_owned(),
-                track: TrackName::Tenant,
-            };
+            let event = sample::begun(label);
             tally.count(&event, begin);
         }
         let failed = sample::failed("globex", Code(2003));

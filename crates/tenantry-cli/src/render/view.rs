@@ -14,7 +14,7 @@ use super::summary::summary;
 use super::tally::Tally;
 use super::warning::Told;
 use super::wire::{Event, Finished};
-use super::{Answers, json, out, text, unrecorded};
+use super::{Answers, json, out, stopped, text, unrecorded};
 use crate::args::{Globals, Progress};
 use crate::clock::Utc;
 use crate::exit::Exit;
@@ -247,16 +247,15 @@ impl RunView {
 /// Draws the messages of a run: equal failures once, the commonest first, then what was not recorded.
 pub(crate) fn messages(ending: &Ending<'_>, canvas: &Canvas) -> String {
     let report = ending.report;
-    let mut drawn = draw_groups(&groups(report), &ending.again, canvas);
-    if let Some(unrecorded) = &report.unrecorded {
-        let told = message(&unrecorded::message(report, unrecorded, &ending.again), canvas);
-        drawn = [drawn, told]
-            .into_iter()
-            .filter(|text| !text.is_empty())
-            .collect::<Vec<_>>()
-            .join("\n\n");
-    }
-    drawn
+    let failures = draw_groups(&groups(report), &ending.again, canvas);
+    let stopped = stopped::message(report, &ending.again).map(|told| message(&told, canvas));
+    let unrecorded = report.unrecorded.as_ref();
+    let unrecorded =
+        unrecorded.map(|lost| message(&unrecorded::message(report, lost, &ending.again), canvas));
+    let all = [Some(failures), stopped, unrecorded].into_iter().flatten();
+    all.filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 /// Draws the first messages of failures; `again` are the commands that try once more.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 use crate::code::Code;
@@ -44,7 +46,7 @@ pub struct Hidden {
     /// Our account.
     pub account: String,
     /// The right with which it would see it.
-    pub right: &'static str,
+    pub right: Cow<'static, str>,
 }
 
 /// A session that holds what we wait for.

@@ -137,6 +137,12 @@ impl TakenUp {
             Self::Resumed => "resumed",
         }
     }
+
+    /// Reads the word that [`Self::as_str`] gives; `None` for any other.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let all = [Self::Adopted, Self::Repaired, Self::Resumed];
+        all.into_iter().find(|how| how.as_str() == word)
+    }
 }
 
 type Asking<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -26,6 +26,7 @@ pub fn central_target(address: &Address, registry_id: &str, track: TrackName) ->
         track,
         owner: None,
         server: None,
+        jurisdiction: None,
         max_parallel: None,
         known_version: None,
         address: address.clone(),

@@ -1,9 +1,14 @@
 //! A registry, the folders of its tracks, and runs over them that the registry records.
 
 mod back;
+mod blueprint;
 mod central;
+mod drive;
+mod execute;
 mod folders;
+mod follow;
 mod jobs;
+mod keeper;
 mod marks;
 mod recorder;
 mod warnings;
@@ -11,23 +16,18 @@ mod warnings;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use thiserror::Error;
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinSet;
-
+pub use blueprint::waves_of;
 pub use central::{central_target, prepare_central};
 pub use folders::{Folders, UnfinishedFiles};
 pub use jobs::{Selected, Tiers};
 pub use marks::{Declarations, Declarer};
+use thiserror::Error;
 
 use crate::code::Code;
 use crate::direction::Direction;
-use crate::faults::{Point, Seed, is_seeded, point};
 use crate::migration::{ReadError, Version};
-use crate::registry::{NewRun, Registry, RegistryError, RunTarget};
-use crate::run::{
-    Control, Outcome, Preview, RunEvent, RunOptions, RunReport, Unrecorded, new_run_id, preview, run,
-};
+use crate::registry::{Holding, Registry, RegistryError, RunTarget};
+use crate::run::{Control, Preview, RunOptions, preview};
 use crate::target::TrackName;
 use crate::tenant::ProductType;
 
@@ -41,6 +41,23 @@ pub enum FleetError {
     /// The run could not be written into the registry, so that it was not begun.
     #[error("the run could not be recorded, so nothing ran")]
     NotBegun(#[source] RegistryError),
+    /// Other runs have some of the targets.
+    #[error("{} is migrating these databases right now", names_of(.0))]
+    Held(Vec<Holding>),
+    /// Somebody left a run that another process drives; it goes on.
+    #[error("left {run_id}, which goes on")]
+    Left {
+        /// The run.
+        run_id: String,
+    },
+    /// The files are not what they were when a run was planned.
+    #[error("the files are not what they were when {run_id} was planned")]
+    Replanned {
+        /// The run.
+        run_id: String,
+        /// What changed, a line each.
+        changes: Vec<String>,
+    },
     /// A bug of ours ended the run; every target's own history is right.
     #[error("an internal error ended the run: {0}")]
     Broken(String),
@@ -81,6 +98,9 @@ impl FleetError {
     pub fn code(&self) -> Code {
         match self {
             Self::Registry(error) | Self::NotBegun(error) => error.code(),
+            Self::Held(_) => Code(4001),
+            Self::Left { .. } => Code(4006),
+            Self::Replanned { .. } => Code(4005),
             Self::Broken(_) => Code(1008),
             Self::Files(error) => error.code(),
             Self::UnknownVersion { .. } => Code(4008),
@@ -92,6 +112,11 @@ impl FleetError {
     }
 }
 
+fn names_of(holdings: &[Holding]) -> String {
+    let names: Vec<&str> = holdings.iter().map(|holding| holding.run_id.as_str()).collect();
+    names.join(" and ")
+}
+
 /// What a run shall do.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -99,6 +124,8 @@ pub struct Request {
     pub command: String,
     /// Who asks; likewise.
     pub actor: String,
+    /// Why, in somebody's words; likewise.
+    pub reason: Option<String>,
     /// Forwards or backwards.
     pub direction: Direction,
     /// The run that is taken back: the first of its chain.
@@ -119,63 +146,6 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Carries out what was selected and records it: the run before it begins, every outcome as it comes.
-    ///
-    /// A product database whose tenant's shared one was left out for a failure is not run, as if that had
-    /// failed in the run. A target's failure is in the report. If the registry goes away in mid-run, the targets' own
-    /// histories stay right, and [`RunReport::unrecorded`] says how many outcomes it does not have.
-    ///
-    /// # Errors
-    /// [`FleetError::NotBegun`] if the run could not be written down before it begins: nothing ran then.
-    pub async fn execute(
-        &self,
-        mut selected: Selected,
-        request: &Request,
-        control: &Control,
-        events: UnboundedSender<RunEvent>,
-    ) -> Result<RunReport, FleetError> {
-        selected.hold_back_products();
-        let id = new_run_id();
-        let mut rows: Vec<RunTarget> = selected
-            .jobs
-            .iter()
-            .map(|job| RunTarget::not_run(&job.target))
-            .collect();
-        rows.extend(selected.left_out.iter().map(RunTarget::reported));
-        let new = NewRun {
-            id: id.clone(),
-            command: request.command.clone(),
-            direction: request.direction,
-            reverts: request.reverts.clone(),
-            goal: selected.goal.clone(),
-            continues: request.continues.clone(),
-            actor: request.actor.clone(),
-            targets: rows,
-        };
-        self.registry
-            .begin_run(&new)
-            .await
-            .map_err(FleetError::NotBegun)?;
-        point(Point::RegistryRunBegun);
-        if is_seeded(Seed::RegistryAppliedInAdvance) {
-            self.registry.record(&id, &as_applied(&new.targets)).await?;
-        }
-        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        let (jobs, options, control) = (selected.jobs, self.options.clone(), control.clone());
-        let (run_id, registry) = (id.clone(), self.registry.clone());
-        let running = async move { run(&run_id, jobs, options, control, sender).await };
-        let run_id = id.clone();
-        let recording = async move { recorder::record(&registry, &run_id, receiver, events).await };
-        let (report, waiting) = tokio::join!(in_task(running), in_task(recording));
-        let (mut report, waiting) = (report?, waiting?);
-        let recorded = waiting.finish(&self.registry, &id, report.status).await;
-        report.unrecorded = recorded.err().map(Unrecorded::from);
-        // Without any job the run itself cannot tell.
-        report.direction = request.direction;
-        report.targets.extend(selected.left_out);
-        Ok(report)
-    }
-
     /// Asks every selected database what would run; writes nothing.
     pub async fn preview(&self, selected: &Selected, control: &Control) -> Vec<Preview> {
         preview(selected.jobs.clone(), &self.options, control).await
@@ -226,27 +196,6 @@ impl Fleet {
             .left_out
             .retain(|report| keep(&report.database_id, &report.track));
         Ok(selected)
-    }
-}
-
-/// Returns targets as if all had gone well, for the defect that says so before anything ran.
-fn as_applied(targets: &[RunTarget]) -> Vec<RunTarget> {
-    let applied = |target: &RunTarget| RunTarget {
-        outcome: Outcome::Applied,
-        ..target.clone()
-    };
-    targets.iter().map(applied).collect()
-}
-
-/// Carries a future out in a task of its own, which ends if this call is dropped. Tasks wake one another
-/// cheaply; the caller's thread would be woken for every target.
-async fn in_task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, FleetError> {
-    let mut tasks = JoinSet::new();
-    tasks.spawn(work);
-    match tasks.join_next().await {
-        Some(Ok(done)) => Ok(done),
-        Some(Err(error)) => Err(FleetError::Broken(error.to_string())),
-        None => Err(FleetError::Broken("it has no end".to_owned())),
     }
 }
 

@@ -1,25 +1,39 @@
-//! Writes a run's outcomes into the registry as they come, and passes its events on.
+//! Writes where a run's targets are into the registry as it goes on, and passes its events on.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::registry::{Registry, RegistryError, RunTarget};
-use crate::run::{RunEvent, RunStatus, Unrecorded};
+use crate::registry::{Registry, RegistryError, RunEnd, RunTarget};
+use crate::run::{Control, RunEvent, Said, Stop, TargetState, Unrecorded};
+use crate::target::TrackName;
 
 /// How many outcomes are written without waiting for more.
 const BATCH: usize = 256;
 /// How long an outcome may wait for others to be written with it. Each transaction costs the central
 /// database a sync; what a killed run did not record is in the histories.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// How long that a target is worked on may wait to be written: most have ended by then.
+const UNDER_WAY: Duration = Duration::from_secs(1);
 /// How long an event may wait for others to be passed on with it: too short to be seen, and a run of
 /// thousands a second does not wake its listener for each.
 const GLANCE: Duration = Duration::from_millis(10);
 /// How long a registry that failed is left alone.
 const RECOVERY: Duration = Duration::from_secs(2);
+
+/// The run that is recorded.
+pub(super) struct Recorder {
+    pub(super) registry: Registry,
+    pub(super) run_id: String,
+    pub(super) epoch: i64,
+    pub(super) control: Control,
+    /// Where it is said that the registry does not answer.
+    pub(super) said: UnboundedSender<Said>,
+}
 
 /// Outcomes that the registry did not take.
 pub(super) struct NotRecorded {
@@ -45,94 +59,221 @@ impl From<NotRecorded> for Unrecorded {
     }
 }
 
-/// The outcomes that are not in the registry yet.
+/// What is not in the registry yet.
 #[derive(Default)]
 pub(super) struct Waiting {
     outcomes: Vec<RunTarget>,
-    /// Why the last write failed; `None` if it went through.
-    error: Option<RegistryError>,
+    /// Targets that are worked on, and whether the registry knows where they are.
+    under_way: HashMap<(String, TrackName), (RunTarget, Noted)>,
+    /// Whether somebody else has the run: what waits is in the histories, where the other one reads it.
+    is_taken_over: bool,
+}
+
+/// Whether the registry knows where a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noted {
+    Yes,
+    No,
 }
 
 impl Waiting {
-    /// Writes what still waits, and that the run has ended, in one transaction. A registry that has just
-    /// failed is not asked again.
-    pub(super) async fn finish(
-        self,
-        registry: &Registry,
-        run_id: &str,
-        status: RunStatus,
-    ) -> Result<(), NotRecorded> {
-        let written = match self.error {
-            None => registry.finish_run(run_id, status, &self.outcomes).await,
-            Some(error) => Err(error),
-        };
-        written.map_err(|error| NotRecorded {
-            outcomes: self.outcomes.len(),
-            error,
-        })
+    /// Takes an event in.
+    fn take(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::TargetStarted(begun) => {
+                let key = (begun.label.clone(), begun.track.clone());
+                self.under_way.insert(key, (RunTarget::leased(begun), Noted::No));
+            }
+            RunEvent::MigrationStarted { label, track, .. } => self.moves(label, track, TargetState::Running),
+            RunEvent::PutBack { label, track, .. } => self.moves(label, track, TargetState::RetryWait),
+            RunEvent::TargetFinished(report) => {
+                self.under_way
+                    .remove(&(report.label.clone(), report.track.clone()));
+                self.outcomes.push(RunTarget::reported(report));
+            }
+            RunEvent::Started(_)
+            | RunEvent::Attached { .. }
+            | RunEvent::TakenOver { .. }
+            | RunEvent::WaveStarted { .. }
+            | RunEvent::WaveFinished { .. }
+            | RunEvent::MigrationFinished { .. }
+            | RunEvent::Waiting { .. }
+            | RunEvent::Retrying { .. }
+            | RunEvent::Slow { .. }
+            | RunEvent::RegistryAway { .. }
+            | RunEvent::RegistryBack => {}
+        }
     }
 
-    /// Takes the end of a write in; what was not written waits again. Returns whether it was written.
-    fn settle(&mut self, (batch, written): (Vec<RunTarget>, Result<(), RegistryError>)) -> bool {
-        let Err(error) = written else {
-            self.error = None;
-            return true;
-        };
-        tracing::error!(%error, "outcomes could not be recorded");
-        self.error = Some(error);
-        self.outcomes.splice(0..0, batch);
-        false
+    fn moves(&mut self, label: &str, track: &TrackName, state: TargetState) {
+        if let Some((target, noted)) = self.under_way.get_mut(&(label.to_owned(), track.clone()))
+            && target.state != state
+        {
+            target.state = state;
+            *noted = Noted::No;
+        }
+    }
+
+    /// Takes out what is to be written: outcomes, and what is worked on where the registry does not know it.
+    fn batch(&mut self) -> Vec<RunTarget> {
+        let mut batch = std::mem::take(&mut self.outcomes);
+        for (target, noted) in self.under_way.values_mut() {
+            if std::mem::replace(noted, Noted::Yes) == Noted::No {
+                batch.push(target.clone());
+            }
+        }
+        batch
+    }
+
+    /// Takes back what could not be written.
+    fn take_back(&mut self, batch: Vec<RunTarget>) {
+        let ended: Vec<RunTarget> = batch.into_iter().filter(is_outcome).collect();
+        self.outcomes.splice(0..0, ended);
+        for (_, noted) in self.under_way.values_mut() {
+            *noted = Noted::No;
+        }
     }
 }
 
-/// Takes a run's events until the run ends. Every event is passed on within 10 ms, also while the registry is
-/// slow; outcomes are written together, a fast run's in few transactions. The histories in the databases
-/// stay right without the registry: the run is not stopped, and what was not written is tried again.
-/// Returns what waits at the end.
-pub(super) async fn record(
-    registry: &Registry,
-    run_id: &str,
-    mut from: UnboundedReceiver<RunEvent>,
-    to: UnboundedSender<RunEvent>,
-) -> Waiting {
-    let mut kept = Waiting::default();
-    let mut due = Instant::now();
-    let mut passing = Vec::new();
-    let mut glance = due;
-    // At most one at a time: a target's newest outcome must be written last.
-    let mut in_flight = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            event = from.recv() => {
-                let Some(event) = event else { break };
-                if let RunEvent::TargetFinished(report) = &event {
-                    match kept.outcomes.len() {
-                        0 => due = Instant::now() + PATIENCE,
-                        BATCH => due = Instant::now(),
-                        _ => {}
+fn is_outcome(target: &RunTarget) -> bool {
+    matches!(target.state, TargetState::Ended | TargetState::Pending)
+}
+
+impl Recorder {
+    /// Takes a run's events until the run ends. Every event is passed on within 10 ms, also while the registry is
+    /// slow; outcomes are written together, a fast run's in few transactions. What was not written is tried again; while the
+    /// registry does not take it, the run is told that it is away. Returns what waits at the end.
+    pub(super) async fn record(
+        &self,
+        mut from: UnboundedReceiver<RunEvent>,
+        to: UnboundedSender<RunEvent>,
+    ) -> Waiting {
+        let mut kept = Waiting::default();
+        let mut due: Option<Instant> = None;
+        let mut passing = Vec::new();
+        let mut glance = Instant::now();
+        // At most one at a time: a target's newest outcome must be written last.
+        let mut in_flight = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                event = from.recv() => {
+                    let Some(event) = event else { break };
+                    kept.take(&event);
+                    due = sooner(due, &kept, &event);
+                    if passing.is_empty() {
+                        glance = Instant::now() + GLANCE;
                     }
-                    kept.outcomes.push(RunTarget::reported(report));
+                    passing.push(event);
                 }
-                if passing.is_empty() {
-                    glance = Instant::now() + GLANCE;
+                () = sleep_until(glance), if !passing.is_empty() => pass_on(&mut passing, &to),
+                Some((batch, written)) = in_flight.next(), if !in_flight.is_empty() => {
+                    let pause = if self.settle(&mut kept, batch, written) { PATIENCE } else { RECOVERY };
+                    due = (!kept.outcomes.is_empty()).then(|| Instant::now() + pause);
                 }
-                passing.push(event);
+                () = until(due), if in_flight.is_empty() && !kept.is_taken_over => {
+                    due = None;
+                    let batch = kept.batch();
+                    if !batch.is_empty() {
+                        in_flight.push(self.write(batch));
+                    }
+                }
             }
-            () = sleep_until(glance), if !passing.is_empty() => pass_on(&mut passing, &to),
-            Some(ended) = in_flight.next(), if !in_flight.is_empty() => {
-                let pause = if kept.settle(ended) { PATIENCE } else { RECOVERY };
-                due = Instant::now() + pause;
+        }
+        pass_on(&mut passing, &to);
+        if let Some((batch, written)) = in_flight.next().await {
+            self.settle(&mut kept, batch, written);
+        }
+        kept
+    }
+
+    async fn write(&self, batch: Vec<RunTarget>) -> (Vec<RunTarget>, Result<(), RegistryError>) {
+        let written = self.registry.record(&self.run_id, self.epoch, &batch).await;
+        (batch, written)
+    }
+
+    /// Takes the end of a write in; what was not written waits again. Returns whether it was written.
+    fn settle(&self, kept: &mut Waiting, batch: Vec<RunTarget>, written: Result<(), RegistryError>) -> bool {
+        match written {
+            Ok(()) => true,
+            Err(RegistryError::TakenOver { .. }) => {
+                kept.is_taken_over = true;
+                self.control.fence();
+                false
             }
-            () = sleep_until(due), if in_flight.is_empty() && !kept.outcomes.is_empty() => {
-                in_flight.push(write(registry, run_id, std::mem::take(&mut kept.outcomes)));
+            Err(error) => {
+                tracing::error!(%error, "outcomes could not be recorded");
+                // A run that has ended hears nothing more.
+                let _heard = self.said.send(Said::Away).is_ok();
+                kept.take_back(batch);
+                false
             }
         }
     }
-    pass_on(&mut passing, &to);
-    if let Some(ended) = in_flight.next().await {
-        kept.settle(ended);
+
+    /// Writes what still waits, and that the run has ended, in one transaction. A registry that does not answer is waited
+    /// for as long as `window`, unless somebody asks for an end.
+    pub(super) async fn finish(
+        &self,
+        waiting: Waiting,
+        end: &RunEnd,
+        window: Duration,
+    ) -> Result<(), NotRecorded> {
+        if waiting.is_taken_over {
+            return Ok(());
+        }
+        let until = Instant::now() + window;
+        loop {
+            let ended = self
+                .registry
+                .finish_run(&self.run_id, self.epoch, end, &waiting.outcomes)
+                .await;
+            let error = match ended {
+                Ok(()) | Err(RegistryError::TakenOver { .. }) => return Ok(()),
+                Err(error) => error,
+            };
+            if Instant::now() + RECOVERY >= until || self.control.requested() != Stop::No {
+                return Err(NotRecorded {
+                    outcomes: waiting.outcomes.len(),
+                    error,
+                });
+            }
+            tokio::select! {
+                () = sleep(RECOVERY) => {}
+                () = self.control.reached(Stop::Drain) => {}
+            }
+        }
     }
-    kept
+}
+
+/// Returns when the next write is due after an event.
+fn sooner(due: Option<Instant>, kept: &Waiting, event: &RunEvent) -> Option<Instant> {
+    let now = Instant::now();
+    let next = match event {
+        RunEvent::TargetFinished(_) if kept.outcomes.len() > BATCH => now,
+        RunEvent::TargetFinished(_) => now + PATIENCE,
+        RunEvent::TargetStarted(_) | RunEvent::MigrationStarted { .. } | RunEvent::PutBack { .. } => {
+            now + UNDER_WAY
+        }
+        RunEvent::Started(_)
+        | RunEvent::Attached { .. }
+        | RunEvent::TakenOver { .. }
+        | RunEvent::WaveStarted { .. }
+        | RunEvent::WaveFinished { .. }
+        | RunEvent::MigrationFinished { .. }
+        | RunEvent::Waiting { .. }
+        | RunEvent::Retrying { .. }
+        | RunEvent::Slow { .. }
+        | RunEvent::RegistryAway { .. }
+        | RunEvent::RegistryBack => return due,
+    };
+    Some(due.map_or(next, |due| due.min(next)))
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn pass_on(events: &mut Vec<RunEvent>, to: &UnboundedSender<RunEvent>) {
@@ -140,13 +281,4 @@ fn pass_on(events: &mut Vec<RunEvent>, to: &UnboundedSender<RunEvent>) {
         // Without a listener the run goes on all the same.
         drop(to.send(event));
     }
-}
-
-async fn write(
-    registry: &Registry,
-    run_id: &str,
-    batch: Vec<RunTarget>,
-) -> (Vec<RunTarget>, Result<(), RegistryError>) {
-    let written = registry.record(run_id, &batch).await;
-    (batch, written)
 }

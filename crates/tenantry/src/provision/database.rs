@@ -137,6 +137,7 @@ impl Tenants {
                 .map_or(TrackName::Tenant, TrackName::Product),
             owner: Some(owner),
             server: Some(database.server.clone()),
+            jurisdiction: Some(tenant.jurisdiction.clone()),
             max_parallel: None,
             known_version: database.version,
             address: database.address.clone(),
@@ -152,6 +153,7 @@ impl Tenants {
             command: format!("{}{label}", registry::PROVISION),
             actor: "provision".to_owned(),
             direction: Direction::Up,
+            reason: None,
             reverts: None,
             continues: None,
         };

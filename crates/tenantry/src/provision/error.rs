@@ -127,6 +127,9 @@ impl From<FleetError> for ProvisionError {
             | FleetError::UnknownVersion { .. }
             | FleetError::UnknownProduct { .. }
             | FleetError::Broken(_)
+            | FleetError::Held(_)
+            | FleetError::Left { .. }
+            | FleetError::Replanned { .. }
             | FleetError::Files(_)
             | FleetError::Central(_)
             | FleetError::Create(_)

@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::code::Code;
 use crate::engine::{DatabaseError, Holder};
 use crate::migration::{ReadError, Version};
+use crate::run::{Driver, RunStatus};
 use crate::secret::{KeyId, SealError, SecretError};
 use crate::tenant::{Jurisdiction, Slug, TenantId, TenantStatus};
 
@@ -145,6 +146,28 @@ pub enum RegistryError {
         /// Ids that may have been meant, at most three.
         nearest: Vec<String>,
     },
+    /// Somebody else has the run now; nothing was written.
+    #[error("{run_id} is driven by another process now")]
+    TakenOver {
+        /// The run.
+        run_id: String,
+    },
+    /// Somebody drives the run.
+    #[error("{run_id} is driven by {}", Driver::for_people(driver))]
+    Driven {
+        /// The run.
+        run_id: String,
+        /// Who drives it, as the registry keeps it.
+        driver: String,
+    },
+    /// The run has ended.
+    #[error("{run_id} has ended: it is {}", status.as_str())]
+    RunOver {
+        /// The run.
+        run_id: String,
+        /// How it ended.
+        status: RunStatus,
+    },
     /// A password must be sealed or opened and there is no key.
     #[error("{of} needs the encryption key, and none is configured")]
     KeyNeeded {
@@ -229,6 +252,8 @@ impl RegistryError {
             | Self::JurisdictionNotFound { .. }
             | Self::DatabaseNotFound { .. } => Code(6010),
             Self::RunNotFound { .. } => Code(4009),
+            Self::TakenOver { .. } | Self::Driven { .. } => Code(4001),
+            Self::RunOver { .. } => Code(4014),
             Self::KeyNeeded { .. } | Self::WrongKey { .. } => Code(1005),
             Self::Locked { source, .. } => source.code(),
             Self::NotSealed { source, .. } => source.code(),

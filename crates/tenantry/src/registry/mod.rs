@@ -3,11 +3,15 @@
 //!
 //! It is a plan and a cache; what was applied is decided by the history inside each database.
 
+mod begin;
+mod clock;
 mod connect;
 mod creation;
 mod databases;
+mod detail;
 mod entities;
 mod error;
+mod leases;
 mod listing;
 mod marks;
 mod passwords;
@@ -20,23 +24,26 @@ mod status;
 mod targets;
 mod tenants;
 mod unfinished;
+mod watched;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
+    DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
 };
 
+pub use begin::{Begun, Holding};
 pub use creation::NewTenant;
 pub use databases::{Database, DatabaseStatus, NewDatabase};
 pub use error::RegistryError;
+pub use leases::Driven;
 pub use listing::ListedDatabase;
 pub use marks::{Known, MarkRecord, MarkTarget, NewMark};
 pub use run_targets::RunTarget;
 pub(crate) use runs::PROVISION;
-pub use runs::{NewRun, Run};
+pub use runs::{NewRun, Run, RunEnd, RunPlan};
 pub use schema::track;
 pub use servers::{ListedServer, NewServer};
 pub use status::{FleetStatus, NotCurrent, NotProvisioned, StatusGroup};
@@ -87,6 +94,8 @@ impl Registry {
         // A deferred SQLite transaction that reads first cannot always become a writer later.
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            // Under REPEATABLE READ InnoDB locks what lies between rows, and two runs deadlock over nothing.
+            isolation_level: (self.engine == Engine::MySql).then_some(IsolationLevel::ReadCommitted),
             ..TransactionOptions::default()
         };
         self.db

@@ -1,6 +1,6 @@
 //! What runs did to their targets, and what is last known of each database because of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
@@ -8,16 +8,19 @@ use sea_orm::{
     QueryOrder as _, QuerySelect as _,
 };
 
-use super::entities::{database, run_target};
+use super::detail;
+use super::entities::{database, run, run_target};
+use super::leases::{HeldRun, taken_over};
 use super::rows::{KEY_MAX, Row, shorten};
 use super::{Registry, RegistryError, now};
 use crate::code::Code;
+use crate::engine::Recorded;
 use crate::faults::{Point, point};
 use crate::migration::Version;
-use crate::run::{Outcome, TargetReport};
+use crate::run::{BegunTarget, Failure, Outcome, TargetReport, TargetState};
 use crate::target::{Target, TrackName};
 
-/// How many rows one statement writes; eleven values each stay below every engine's limit.
+/// How many rows one statement writes; nineteen values each stay below every engine's limit.
 const ROWS_PER_STATEMENT: usize = 500;
 /// How much of an error's text is kept, in characters.
 const ERROR_MAX: usize = 1_000;
@@ -31,7 +34,13 @@ pub struct RunTarget {
     pub track: TrackName,
     /// The name that messages use.
     pub label: String,
-    /// What became of it.
+    /// The server's name; `None` for the central database, or where none is known.
+    pub server: Option<String>,
+    /// The number of its wave, from 0.
+    pub wave: usize,
+    /// Where it is.
+    pub state: TargetState,
+    /// What became of it; [`Outcome::NotRun`] before it has ended.
     pub outcome: Outcome,
     /// The newest version before; `None` if unknown or nothing was applied.
     pub from_version: Option<Version>,
@@ -45,15 +54,31 @@ pub struct RunTarget {
     pub error: Option<String>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
+    /// How many times it was tried.
+    pub attempts: usize,
+    /// Why it failed and what was carried out, as the registry keeps it.
+    pub detail: Option<String>,
 }
 
 impl RunTarget {
     /// Describes a target that a run has yet to reach.
-    pub fn not_run(target: &Target) -> Self {
+    pub fn not_run(target: &Target, wave: usize) -> Self {
         Self {
-            database_id: target.database_id.clone(),
-            track: target.track.clone(),
-            label: target.label(),
+            wave,
+            state: TargetState::Pending,
+            ..Self::leased(&BegunTarget::of(target))
+        }
+    }
+
+    /// Describes a target that a driver begins with.
+    pub fn leased(begun: &BegunTarget) -> Self {
+        Self {
+            database_id: begun.database_id.clone(),
+            track: begun.track.clone(),
+            label: begun.label.clone(),
+            server: begun.server.as_ref().map(ToString::to_string),
+            wave: 0,
+            state: TargetState::Leased,
             outcome: Outcome::NotRun,
             from_version: None,
             to_version: None,
@@ -61,15 +86,36 @@ impl RunTarget {
             error_code: None,
             error: None,
             duration_ms: 0,
+            attempts: 0,
+            detail: None,
         }
     }
 
-    /// Takes over what a run reports about a target.
+    /// Takes over what a run reports about a target. One that was not run waits: a paused run comes back to it.
     pub fn reported(report: &TargetReport) -> Self {
         Self {
             database_id: report.database_id.clone(),
             track: report.track.clone(),
             label: report.label.clone(),
+            server: report.server.as_ref().map(ToString::to_string),
+            wave: 0,
+            state: match report.outcome {
+                Outcome::NotRun => TargetState::Pending,
+                Outcome::Applied
+                | Outcome::Current
+                | Outcome::Failed
+                | Outcome::Interrupted
+                | Outcome::Ambiguous
+                | Outcome::Blocked
+                | Outcome::Unreachable
+                | Outcome::AuthFailed
+                | Outcome::IdentityMismatch
+                | Outcome::Ahead
+                | Outcome::Modified
+                | Outcome::TargetGone
+                | Outcome::Skipped
+                | Outcome::Cancelled => TargetState::Ended,
+            },
             outcome: report.outcome,
             from_version: report.from,
             to_version: report.to,
@@ -77,7 +123,17 @@ impl RunTarget {
             error_code: report.failure.as_ref().map(|f| f.code),
             error: report.failure.as_ref().map(|f| f.what.clone()),
             duration_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
+            attempts: report.attempts,
+            detail: detail::write(report.failure.as_ref(), &report.migrations),
         }
+    }
+
+    /// Returns why it failed, in full, and what was carried out; neither if the registry does not have it.
+    pub fn detail(&self) -> (Option<Failure>, Vec<Recorded>) {
+        let kept = self.detail.as_deref().and_then(detail::read);
+        let (failure, migrations) = kept.unwrap_or_default();
+        let bare = || Some(Failure::bare(self.error_code?, self.error.clone()?));
+        (failure.or_else(bare), migrations)
     }
 
     /// Returns whether `to_version` is what the database is at, so that `None` means that nothing is
@@ -93,23 +149,55 @@ impl RunTarget {
 }
 
 impl Registry {
-    /// Writes outcomes of a run, and version, outcome, code and time of each database that was reached,
-    /// in one transaction. A target that is there already is overwritten.
+    /// Writes where targets of a run are, what became of them, and version, outcome, code and time of each database that
+    /// was reached, in one transaction. What has ended stays as it is.
     ///
     /// A version that a failed target does not know leaves the last known one as it is.
-    pub async fn record(&self, run_id: &str, targets: &[RunTarget]) -> Result<(), RegistryError> {
+    ///
+    /// # Errors
+    /// [`RegistryError::TakenOver`] if the run is not that driver's any more: nothing is written then.
+    pub async fn record(&self, run_id: &str, epoch: i64, targets: &[RunTarget]) -> Result<(), RegistryError> {
         if targets.is_empty() {
             return Ok(());
         }
         let transaction = self.begin().await?;
-        let written = async {
-            write(&transaction, run_id, targets).await?;
-            note(&transaction, targets).await
-        };
-        written.await.map_err(|e| self.refused(&e))?;
+        let held = self.lock_run(&transaction, run_id).await?;
+        held.lease.check(epoch).map_err(|_| taken_over(run_id))?;
+        self.write_moves(&transaction, &held, targets).await?;
         point(Point::RegistryOutcomesWritten);
         self.commit(transaction).await?;
         point(Point::RegistryOutcomesRecorded);
+        Ok(())
+    }
+
+    /// Writes the moves of targets that are allowed, under the run's lock.
+    pub(super) async fn write_moves(
+        &self,
+        db: &impl ConnectionTrait,
+        held: &HeldRun,
+        targets: &[RunTarget],
+    ) -> Result<(), RegistryError> {
+        let seq = held.seq + 1;
+        let written = async {
+            let moved = allowed(db, &held.id, targets).await?;
+            write(
+                db,
+                Written {
+                    run_id: &held.id,
+                    epoch: held.lease.epoch,
+                    seq,
+                },
+                &moved,
+            )
+            .await?;
+            note(db, &moved).await?;
+            run::Entity::update_many()
+                .col_expr(run::Column::Seq, Expr::value(seq))
+                .filter(run::Column::Id.eq(&held.id))
+                .exec(db)
+                .await
+        };
+        written.await.map_err(|e| self.refused(&e))?;
         Ok(())
     }
 
@@ -168,10 +256,50 @@ impl Registry {
     }
 }
 
-/// Inserts or overwrites the rows of a run's targets.
-pub(super) async fn write(
+/// Returns the targets that may become what they are told to be: one that has ended may not.
+async fn allowed(
     db: &impl ConnectionTrait,
     run_id: &str,
+    targets: &[RunTarget],
+) -> Result<Vec<RunTarget>, DbErr> {
+    use run_target::Column;
+    let mut present: HashMap<(String, String), TargetState> = HashMap::new();
+    for chunk in targets.chunks(ROWS_PER_STATEMENT) {
+        let ids = chunk.iter().map(|target| target.database_id.as_str());
+        let rows: Vec<(String, String, String)> = run_target::Entity::find()
+            .select_only()
+            .columns([Column::DatabaseId, Column::Track, Column::State])
+            .filter(Column::RunId.eq(run_id))
+            .filter(Column::DatabaseId.is_in(ids))
+            .into_tuple()
+            .all(db)
+            .await?;
+        let known = rows.into_iter();
+        present.extend(
+            known.filter_map(|(id, track, state)| Some(((id, track), TargetState::from_word(&state)?))),
+        );
+    }
+    let may = |target: &&RunTarget| {
+        let key = (target.database_id.clone(), target.track.to_string());
+        present
+            .get(&key)
+            .is_none_or(|state| state.may_become(target.state))
+    };
+    Ok(targets.iter().filter(may).cloned().collect())
+}
+
+/// Under which write rows are kept.
+#[derive(Clone, Copy)]
+pub(super) struct Written<'a> {
+    pub(super) run_id: &'a str,
+    pub(super) epoch: i64,
+    pub(super) seq: i64,
+}
+
+/// Inserts or overwrites the rows of a run's targets. The wave stays as it was.
+pub(super) async fn write(
+    db: &impl ConnectionTrait,
+    written: Written<'_>,
     targets: &[RunTarget],
 ) -> Result<(), DbErr> {
     use run_target::Column;
@@ -179,6 +307,11 @@ pub(super) async fn write(
         let overwrite = OnConflict::columns([Column::RunId, Column::DatabaseId, Column::Track])
             .update_columns([
                 Column::Label,
+                Column::State,
+                Column::Attempts,
+                Column::Epoch,
+                Column::Seq,
+                Column::Detail,
                 Column::Outcome,
                 Column::FromVersion,
                 Column::ToVersion,
@@ -188,7 +321,7 @@ pub(super) async fn write(
                 Column::DurationMs,
             ])
             .to_owned();
-        run_target::Entity::insert_many(chunk.iter().map(|target| row_of(run_id, target)))
+        run_target::Entity::insert_many(chunk.iter().map(|target| row_of(written, target)))
             .on_conflict(overwrite)
             .exec_without_returning(db)
             .await?;
@@ -230,9 +363,16 @@ pub(super) async fn note(db: &impl ConnectionTrait, targets: &[RunTarget]) -> Re
     Ok(())
 }
 
-fn row_of(run_id: &str, target: &RunTarget) -> run_target::ActiveModel {
+fn row_of(written: Written<'_>, target: &RunTarget) -> run_target::ActiveModel {
     run_target::ActiveModel {
-        run_id: Set(run_id.to_owned()),
+        run_id: Set(written.run_id.to_owned()),
+        server: Set(target.server.clone()),
+        wave: Set(i32::try_from(target.wave).unwrap_or(i32::MAX)),
+        state: Set(target.state.as_str().to_owned()),
+        attempts: Set(i32::try_from(target.attempts).unwrap_or(i32::MAX)),
+        epoch: Set(written.epoch),
+        seq: Set(written.seq),
+        detail: Set(target.detail.clone()),
         database_id: Set(target.database_id.clone()),
         track: Set(target.track.to_string()),
         label: Set(shorten(&target.label, KEY_MAX)),
@@ -246,7 +386,7 @@ fn row_of(run_id: &str, target: &RunTarget) -> run_target::ActiveModel {
     }
 }
 
-fn target_of(row: run_target::Model) -> Result<RunTarget, RegistryError> {
+pub(super) fn target_of(row: run_target::Model) -> Result<RunTarget, RegistryError> {
     let at = Row {
         table: "tenantry_run_targets",
         id: &row.run_id,
@@ -259,6 +399,11 @@ fn target_of(row: run_target::Model) -> Result<RunTarget, RegistryError> {
         migrations: usize::try_from(row.migrations).unwrap_or(0),
         error_code: at.code(row.error_code)?,
         duration_ms: row.duration_ms.unsigned_abs(),
+        wave: usize::try_from(row.wave).unwrap_or(0),
+        state: at.read("state", TargetState::from_word(&row.state))?,
+        attempts: usize::try_from(row.attempts).unwrap_or(0),
+        server: row.server,
+        detail: row.detail,
         database_id: row.database_id,
         label: row.label,
         error: row.error,

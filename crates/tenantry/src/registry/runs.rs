@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Func, IntoTableRef as _, Query, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
 use super::entities::{run, run_target};
-use super::rows::{Row, shorten};
-use super::run_targets::{self, RunTarget};
-use super::{Registry, RegistryError, now};
+use super::leases::taken_over;
+use super::rows::Row;
+use super::run_targets::RunTarget;
+use super::{Registry, RegistryError};
 use crate::direction::Direction;
 use crate::faults::{Point, point};
 use crate::plan::Goal;
@@ -28,7 +28,18 @@ const IDS_PER_QUERY: usize = 1_000;
 pub(crate) const PROVISION: &str = "provision ";
 
 /// The word in the `status` column of a run that has not ended.
-const RUNNING: &str = "running";
+pub(super) const RUNNING: &str = "running";
+
+/// How a run ends in the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunEnd {
+    /// Its word.
+    pub status: RunStatus,
+    /// Why it ended early, in one word.
+    pub cause: Option<String>,
+    /// The wave that a paused run goes on with; `None` leaves what is known.
+    pub wave: Option<usize>,
+}
 
 /// What is needed to begin a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +58,27 @@ pub struct NewRun {
     pub continues: Option<String>,
     /// Who began it.
     pub actor: String,
+    /// Why, in somebody's words.
+    pub reason: Option<String>,
+    /// What the files were, as text, and a hash of it: two runs of one plan do the same.
+    pub plan: RunPlan,
+    /// Its waves and rules, as the registry keeps them.
+    pub rollout: String,
+    /// How many targets may run at once.
+    pub concurrency: usize,
     /// What it will work on, usually each [`RunTarget::not_run`]: a run that is killed can then be resumed.
     pub targets: Vec<RunTarget>,
+    /// How many further targets were seen to be current, and are not listed: the registry knows it of each.
+    pub found_current: usize,
+}
+
+/// What the files of a run were when it was planned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunPlan {
+    /// The tracks with their migrations, as JSON.
+    pub text: String,
+    /// A hash of that, of the direction and of the goal, in hexadecimal.
+    pub hash: String,
 }
 
 /// A run in the registry.
@@ -74,6 +104,22 @@ pub struct Run {
     pub status: Option<RunStatus>,
     /// Who began it.
     pub actor: String,
+    /// Why, in somebody's words.
+    pub reason: Option<String>,
+    /// What the files were when it was planned; empty for a run that was recorded before this was kept.
+    pub plan: RunPlan,
+    /// Its waves and rules, as the registry keeps them; `None` likewise.
+    pub rollout: Option<String>,
+    /// How many targets may run at once; 0 likewise.
+    pub concurrency: usize,
+    /// The number of the wave that it is in, from 0.
+    pub wave: usize,
+    /// Who drives it, or did last; `None` likewise.
+    pub driver: Option<String>,
+    /// Why it ended early, in one word; `None` if it did not.
+    pub cause: Option<String>,
+    /// How many targets were seen to be current and are not listed.
+    pub found_current: u64,
     /// How many targets have which outcome.
     pub counts: BTreeMap<Outcome, u64>,
 }
@@ -86,53 +132,35 @@ impl Run {
 }
 
 impl Registry {
-    /// Writes a run and its targets in one transaction; returns the run's id.
-    pub async fn begin_run(&self, new: &NewRun) -> Result<String, RegistryError> {
-        let id = new.id.clone();
-        let row = run::ActiveModel {
-            id: Set(id.clone()),
-            command: Set(new.command.clone()),
-            direction: Set(new.direction.to_string()),
-            reverts: Set(new.reverts.clone()),
-            goal: Set(Some(new.goal.to_string())),
-            continues: Set(new.continues.clone()),
-            started_at: Set(now()),
-            finished_at: Set(None),
-            status: Set(RUNNING.to_owned()),
-            actor: Set(shorten(&new.actor, 255)),
-        };
-        let transaction = self.begin().await?;
-        run::Entity::insert(row)
-            .exec_without_returning(&transaction)
-            .await
-            .map_err(|e| self.refused(&e))?;
-        run_targets::write(&transaction, &id, &new.targets)
-            .await
-            .map_err(|e| self.refused(&e))?;
-        self.commit(transaction).await?;
-        Ok(id)
-    }
-
     /// Writes the last outcomes of a run, as [`Registry::record`] does, and that and how it has ended, in one
-    /// transaction. Nothing of the latter happens if there is no such run.
+    /// transaction. A run that is paused waits for the wave `wave`.
+    ///
+    /// # Errors
+    /// [`RegistryError::TakenOver`] if the run is not that driver's any more: nothing is written then.
     pub async fn finish_run(
         &self,
         id: &str,
-        status: RunStatus,
+        epoch: i64,
+        end: &RunEnd,
         outcomes: &[RunTarget],
     ) -> Result<(), RegistryError> {
         let transaction = self.begin().await?;
-        let written = async {
-            run_targets::write(&transaction, id, outcomes).await?;
-            run_targets::note(&transaction, outcomes).await?;
-            run::Entity::update_many()
-                .col_expr(run::Column::Status, Expr::value(status.as_str()))
-                .col_expr(run::Column::FinishedAt, Expr::value(now()))
-                .filter(run::Column::Id.eq(id))
-                .exec(&transaction)
-                .await
-        };
-        written.await.map_err(|e| self.refused(&e))?;
+        let held = self.lock_run(&transaction, id).await?;
+        let over = held.lease.end(epoch, end.status).map_err(|_| taken_over(id))?;
+        self.write_moves(&transaction, &held, outcomes).await?;
+        self.write_lease(&transaction, id, &over).await?;
+        let mut update = run::Entity::update_many()
+            .col_expr(run::Column::Cause, Expr::value(end.cause.clone()))
+            .col_expr(
+                run::Column::FinishedAt,
+                Expr::value(self.clock(&transaction).await?),
+            )
+            .filter(run::Column::Id.eq(id));
+        if let Some(wave) = end.wave {
+            let wave = i32::try_from(wave).unwrap_or(i32::MAX);
+            update = update.col_expr(run::Column::Wave, Expr::value(wave));
+        }
+        update.exec(&transaction).await.map_err(|e| self.refused(&e))?;
         point(Point::RegistryEndWritten);
         self.commit(transaction).await?;
         point(Point::RegistryRunFinished);
@@ -170,6 +198,22 @@ impl Registry {
             given: id_or_prefix.to_owned(),
             nearest,
         })
+    }
+
+    /// Returns the newest runs, the newest first, at most so many; none if there are none.
+    pub async fn runs(&self, limit: u64) -> Result<Vec<Run>, RegistryError> {
+        let rows = run::Entity::find()
+            .order_by_desc(run::Column::StartedAt)
+            .order_by_desc(run::Column::Id)
+            .limit(limit)
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            runs.push(self.run_of(row).await?);
+        }
+        Ok(runs)
     }
 
     /// Returns the run forwards over the fleet that began last; `None` if there was none. The run in which
@@ -295,8 +339,19 @@ impl Registry {
             continues: row.continues.clone(),
             started_at: row.started_at,
             finished_at: row.finished_at,
-            status: at.read_opt("status", ended, status_of)?,
+            status: at.read_opt("status", ended, RunStatus::from_word)?,
             actor: row.actor.clone(),
+            reason: row.reason.clone(),
+            plan: RunPlan {
+                text: row.plan.clone().unwrap_or_default(),
+                hash: row.plan_hash.clone().unwrap_or_default(),
+            },
+            rollout: row.rollout.clone(),
+            concurrency: row.concurrency.and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
+            wave: usize::try_from(row.wave).unwrap_or(0),
+            driver: row.driver.clone(),
+            cause: row.cause.clone(),
+            found_current: row.found_current.unsigned_abs(),
             counts: self.counts_of(&row.id).await?,
         })
     }
@@ -366,10 +421,4 @@ fn changed(track: &TrackName, databases: &[String]) -> SelectStatement {
         select.and_where(of_changed(Column::DatabaseId).is_in(databases));
     }
     select
-}
-
-fn status_of(word: &str) -> Option<RunStatus> {
-    [RunStatus::Completed, RunStatus::Interrupted, RunStatus::Stopped]
-        .into_iter()
-        .find(|status| status.as_str() == word)
 }

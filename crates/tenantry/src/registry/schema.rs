@@ -72,6 +72,18 @@ const FILES: &[(&str, &str)] = &[
         "20260305000000_direct_endpoint.sqlite.sql",
         include_str!("schema/20260305000000_direct_endpoint.sqlite.sql"),
     ),
+    (
+        "20260306000000_run_leases.postgres.sql",
+        include_str!("schema/20260306000000_run_leases.postgres.sql"),
+    ),
+    (
+        "20260306000000_run_leases.mysql.sql",
+        include_str!("schema/20260306000000_run_leases.mysql.sql"),
+    ),
+    (
+        "20260306000000_run_leases.sqlite.sql",
+        include_str!("schema/20260306000000_run_leases.sqlite.sql"),
+    ),
 ];
 
 /// Returns the registry's schema for one engine, which is in this binary.
@@ -155,6 +167,7 @@ mod tests {
                 20_260_303_000_000,
                 20_260_304_000_000,
                 20_260_305_000_000,
+                20_260_306_000_000,
             ];
             assert_eq!(versions, expected, "{engine}");
         }

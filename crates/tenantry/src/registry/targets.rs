@@ -197,6 +197,7 @@ impl Fleet<'_> {
                     name: tenant.name.clone(),
                 }),
                 server: Some(server.name.clone()),
+                jurisdiction: Some(server.jurisdiction.clone()),
                 max_parallel: server.max_parallel,
                 known_version: at(row).version("version", row.version)?,
                 address,

@@ -6,15 +6,19 @@ use std::time::Instant;
 use super::attend::{Attendance, attend_to};
 use super::control::Stop;
 use super::declaration::{Declaration, Declared, Noted, Says, Watch};
-use super::drive::{Ended as Drove, drive};
+use super::dispatch::{Seat, Tasks};
+use super::drive::{Ended as Drove, Observer, drive};
 use super::ended::{Ended, describe, outcome_of};
-use super::event::RunEvent;
+use super::event::{BegunTarget, RunEvent, Start};
 use super::failure::Failure;
 use super::id::new_attempt_id;
+use super::lanes::machine_of;
+use super::machine::{Ending, JobIndex};
 use super::options::RunOptions;
 use super::refused::Refused;
 use super::report::{Outcome, TargetReport};
-use super::runner::{Job, machine_of};
+use super::rollout::Rollout;
+use super::runner::Job;
 use super::target::{open_options, waits_for_lock};
 use super::watch::{Watching, words};
 use super::way::Way;
@@ -40,39 +44,56 @@ pub async fn declare(
     watch: &Watch,
 ) -> Vec<Declared> {
     let jobs: Vec<Job> = jobs.into_iter().map(|job| Job { after: None, ..job }).collect();
-    let (machine, concurrency) = machine_of(&jobs, options);
-    watch.tell(RunEvent::Started {
-        run_id: declaration.id.clone(),
-        targets: jobs.len(),
-        concurrency,
-    });
+    let machine = machine_of(&jobs, options, &Rollout::default());
+    watch.tell(RunEvent::Started(Box::new(Start {
+        concurrency: machine.total(),
+        ..Start::of(&declaration.id, &jobs)
+    })));
     let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
     let declaration = Arc::new(declaration.clone());
-    let mut found: Vec<(usize, Declared)> = Vec::with_capacity(jobs.len());
-    let work = |index: usize| {
+    let mut tasks = Tasks::new(|index: usize, _: Seat| {
         let (job, declaration) = (Arc::clone(&jobs[index]), Arc::clone(&declaration));
         let (options, watch) = (options.clone(), watch.clone());
         async move { Work::new(&job, &declaration, &options, &watch).run().await }
+    });
+    let mut noted = Noting {
+        jobs: &jobs,
+        watch,
+        found: Vec::with_capacity(jobs.len()),
     };
-    let settle = |index: usize, ended| {
-        let job = &jobs[index];
+    drive(machine, &mut tasks, &mut noted, &watch.control, None).await;
+    let mut found = noted.found;
+    found.sort_by_key(|(index, _)| *index);
+    found.into_iter().map(|(_, declared)| declared).collect()
+}
+
+/// What was declared so far, by job.
+struct Noting<'a> {
+    jobs: &'a [Arc<Job>],
+    watch: &'a Watch,
+    found: Vec<(usize, Declared)>,
+}
+
+impl Observer<Declared> for Noting<'_> {
+    fn ending(&self, _job: JobIndex, _declared: &Declared) -> Ending {
+        Ending::Otherwise
+    }
+
+    fn ended(&mut self, index: JobIndex, ended: Drove<Declared>) {
+        let job = &self.jobs[index];
         let declared = match ended {
             Drove::Done(declared) => declared,
             Drove::Panicked => {
                 let what = "an internal error ended the work on this target".to_owned();
                 declared(job, Err(Refused::Told(Box::new(Failure::bare(Code(1008), what)))))
             }
-            Drove::Skipped => return false,
+            Drove::Skipped(_) => return,
         };
         let report = TargetReport::untried(&job.target, Outcome::Current, None);
         let report = declared.report().unwrap_or(report);
-        watch.tell(RunEvent::TargetFinished(Box::new(report)));
-        found.push((index, declared));
-        true
-    };
-    drive(machine, &watch.control, work, settle).await;
-    found.sort_by_key(|(index, _)| *index);
-    found.into_iter().map(|(_, declared)| declared).collect()
+        self.watch.tell(RunEvent::TargetFinished(Box::new(report)));
+        self.found.push((index, declared));
+    }
 }
 
 fn declared(job: &Job, ended: Result<Noted, Refused>) -> Declared {
@@ -123,10 +144,8 @@ impl<'a> Work<'a> {
 
     /// Returns how it ended.
     async fn run(mut self) -> Declared {
-        self.watch.tell(RunEvent::TargetStarted {
-            label: self.job.target.label(),
-            track: self.job.track.name.clone(),
-        });
+        let begun = BegunTarget::of(&self.job.target);
+        self.watch.tell(RunEvent::TargetStarted(Box::new(begun)));
         let ended = self.try_until_settled().await;
         let mut declared = Declared {
             unknown: self.unknown,

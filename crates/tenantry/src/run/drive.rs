@@ -1,12 +1,14 @@
-//! Drives the machine: owns every task, and turns a panic in one into that job's end.
+//! Drives the machine: carries its actions out through a dispatch, and feeds back what comes of them.
 
-use std::collections::HashMap;
-use std::future::Future;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
-use tokio::task::{Id, JoinSet};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep_until};
 
-use super::control::{Control, Stop};
-use super::machine::{Action, Input, JobIndex, Machine};
+use super::control::Control;
+use super::dispatch::{Arrival, Dispatch, Parked, PutBack};
+use super::machine::{Action, End, Ending, Input, JobIndex, Machine, Said, Why};
 
 /// How a job ended.
 pub(super) enum Ended<T> {
@@ -15,47 +17,162 @@ pub(super) enum Ended<T> {
     /// Its work panicked: a bug of ours, and only this job's end.
     Panicked,
     /// It was not started.
-    Skipped,
+    Skipped(Why),
 }
 
-/// Works through the machine's jobs. `work` starts one; `settle` takes each end, in the order in which
-/// they come, and says whether it was a success.
-pub(super) async fn drive<T, W, F, S>(mut machine: Machine, control: &Control, work: W, mut settle: S)
+/// What is told of a run while it is driven.
+pub(super) trait Observer<T> {
+    /// Says what the end of a job's work means for the run.
+    fn ending(&self, job: JobIndex, report: &T) -> Ending;
+
+    /// A job has ended for good.
+    fn ended(&mut self, job: JobIndex, ended: Ended<T>);
+
+    /// A job is tried again, not before a pause is over.
+    fn again(&mut self, _job: JobIndex, _why: &PutBack, _pause: Duration) {}
+
+    /// A wave begins.
+    fn wave_started(&mut self, _wave: usize) {}
+
+    /// A wave has ended.
+    fn wave_finished(&mut self, _wave: usize) {}
+}
+
+/// Drives a machine to its end, and returns how it ended. `said` is what the registry says about the run.
+pub(super) async fn drive<D, O>(
+    machine: Machine,
+    dispatch: &mut D,
+    observer: &mut O,
+    control: &Control,
+    mut said: Option<UnboundedReceiver<Said>>,
+) -> End
 where
-    T: Send + 'static,
-    W: Fn(JobIndex) -> F,
-    F: Future<Output = T> + Send + 'static,
-    S: FnMut(JobIndex, Ended<T>) -> bool,
+    D: Dispatch,
+    O: Observer<D::Report>,
 {
-    let mut tasks: JoinSet<T> = JoinSet::new();
-    let mut running: HashMap<Id, JobIndex> = HashMap::new();
-    let mut input = Input::Begin;
-    let mut stopping = false;
+    let mut driver = Driver {
+        machine,
+        begun: Instant::now(),
+        dispatch,
+        observer,
+        held: HashMap::new(),
+        reasons: HashMap::new(),
+        leaving: HashSet::new(),
+        end: None,
+    };
+    let mut wishes = control.listen();
+    driver.feed(Input::Begin);
     loop {
-        for action in machine.step(input) {
-            match action {
-                Action::Start(job) => {
-                    running.insert(tasks.spawn(work(job)).id(), job);
-                }
-                Action::Skip(job) => {
-                    settle(job, Ended::Skipped);
-                }
-                Action::Finish => return,
+        if let Some(end) = &driver.end
+            && driver.leaving.is_empty()
+        {
+            return end.clone();
+        }
+        let wake = driver.machine.wake().map(|at| driver.begun + at);
+        tokio::select! {
+            // What was asked for goes before what has happened, so that nothing starts behind a stop.
+            biased;
+            asked = wishes.next() => asked.into_iter().for_each(|asked| driver.feed(Input::Ask(asked))),
+            word = hear(&mut said) => driver.feed(Input::Registry(word)),
+            arrival = driver.dispatch.next() => driver.arrived(arrival),
+            () = until(wake) => driver.feed(Input::Tick),
+        }
+    }
+}
+
+async fn hear(said: &mut Option<UnboundedReceiver<Said>>) -> Said {
+    if let Some(receiver) = said {
+        if let Some(word) = receiver.recv().await {
+            return word;
+        }
+        *said = None;
+    }
+    std::future::pending().await
+}
+
+async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Driver<'a, D: Dispatch, O> {
+    machine: Machine,
+    begun: Instant,
+    dispatch: &'a mut D,
+    observer: &'a mut O,
+    /// What became of jobs, until the machine lets it stand.
+    held: HashMap<JobIndex, Option<D::Report>>,
+    /// Why jobs were put back.
+    reasons: HashMap<JobIndex, PutBack>,
+    /// Jobs that were put back and end now; the machine counts them no more.
+    leaving: HashSet<JobIndex>,
+    end: Option<End>,
+}
+
+impl<D, O> Driver<'_, D, O>
+where
+    D: Dispatch,
+    O: Observer<D::Report>,
+{
+    fn arrived(&mut self, arrival: Arrival<D::Report>) {
+        match arrival {
+            Arrival::Opened(job, took) => self.feed(Input::Opened(job, took)),
+            Arrival::PutBack(job, why) => {
+                let ending = why.ending;
+                self.reasons.insert(job, *why);
+                self.feed(Input::Ended(job, ending));
+            }
+            Arrival::Ended(job, report) if self.leaving.remove(&job) => self.tell(job, report),
+            Arrival::Ended(job, report) => {
+                let ending = match &report {
+                    Some(report) => self.observer.ending(job, report),
+                    None => Ending::Failed(None),
+                };
+                self.held.insert(job, report);
+                self.feed(Input::Ended(job, ending));
             }
         }
-        input = tokio::select! {
-            Some(joined) = tasks.join_next_with_id() => {
-                let (id, ended) = match joined {
-                    Ok((id, value)) => (id, Ended::Done(value)),
-                    Err(error) => (error.id(), Ended::Panicked),
-                };
-                let job = running.remove(&id).unwrap_or_default();
-                if settle(job, ended) { Input::Succeeded(job) } else { Input::Failed(job) }
+    }
+
+    fn feed(&mut self, input: Input) {
+        for action in self.machine.step(self.begun.elapsed(), input) {
+            self.carry_out(action);
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Start(job) => self.dispatch.start(job),
+            Action::Settle(job) => match self.held.remove(&job) {
+                Some(report) => self.tell(job, report),
+                None => self.let_go(job, Why::Stopped),
+            },
+            Action::Skip(job, why) => self.let_go(job, why),
+            Action::Again(job, pause) => {
+                if let Some(why) = self.reasons.remove(&job) {
+                    self.observer.again(job, &why, pause);
+                }
             }
-            () = control.reached(Stop::Drain), if !stopping => {
-                stopping = true;
-                Input::Stop(control.requested())
+            Action::WaveStarted(wave) => self.observer.wave_started(wave),
+            Action::WaveFinished(wave) => self.observer.wave_finished(wave),
+            Action::Finish(end) => self.end = Some(end),
+        }
+    }
+
+    /// Lets a job end that does not begin, or not again.
+    fn let_go(&mut self, job: JobIndex, why: Why) {
+        match self.dispatch.give_up(job) {
+            Parked::Was => {
+                self.leaving.insert(job);
             }
-        };
+            Parked::Not => self.observer.ended(job, Ended::Skipped(why)),
+        }
+    }
+
+    fn tell(&mut self, job: JobIndex, report: Option<D::Report>) {
+        let ended = report.map_or(Ended::Panicked, Ended::Done);
+        self.observer.ended(job, ended);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::policy::Policy;
 use crate::engine::IDLE_TIMEOUT;
 use crate::server::DEFAULT_PER_SERVER;
 
@@ -26,6 +27,8 @@ pub struct RunOptions {
     /// How many targets of one server run at once; a server's own limit always binds. `None` is 5, or no
     /// limit if `concurrency` is given.
     pub per_server: Option<usize>,
+    /// How many targets of one jurisdiction run at once; `None` is no limit.
+    pub per_jurisdiction: Option<usize>,
     /// How much goes into one transaction.
     pub transaction: TransactionScope,
     /// How long to try to connect.
@@ -40,6 +43,12 @@ pub struct RunOptions {
     /// How long a server may be silent to everybody while it works for us: longer, and its session counts as
     /// lost. A statement that takes hours is no silence as long as the server says that it is at it.
     pub progress_timeout: Duration,
+    /// How long a registry that does not answer is waited for: nothing new starts, and then the run ends without it.
+    pub registry_window: Duration,
+    /// What becomes of a run whose targets another one has.
+    pub when_held: WhenHeld,
+    /// Its waves, and when it stops by itself.
+    pub policy: Policy,
     /// How long the work on one target may take in all; then its statement is cancelled. `None` is without end.
     pub target_timeout: Option<Duration>,
 }
@@ -49,15 +58,29 @@ impl Default for RunOptions {
         Self {
             concurrency: None,
             per_server: None,
+            per_jurisdiction: None,
             transaction: TransactionScope::default(),
             connect_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(3),
             lock_window: Duration::from_mins(5),
             idle_timeout: IDLE_TIMEOUT,
             progress_timeout: Duration::from_mins(1),
+            registry_window: Duration::from_mins(1),
+            when_held: WhenHeld::default(),
+            policy: Policy::default(),
             target_timeout: None,
         }
     }
+}
+
+/// What becomes of a run whose targets another one has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenHeld {
+    /// It does not begin.
+    #[default]
+    Refuse,
+    /// It waits until the other one has ended.
+    Wait,
 }
 
 /// The most targets that a run works on at once unless told otherwise.

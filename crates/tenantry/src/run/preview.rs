@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use super::control::Control;
-use super::drive::{Ended, drive};
+use super::dispatch::{Seat, Tasks};
+use super::drive::{Ended, Observer, drive};
 use super::ended::{self};
 use super::failure::Failure;
+use super::lanes::machine_of;
+use super::machine::{Ending, JobIndex};
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
-use super::runner::{Job, machine_of};
+use super::rollout::Rollout;
+use super::runner::Job;
 use super::target::{check_not_emptied, open_options};
 use crate::code::Code;
 use crate::engine;
@@ -81,19 +85,41 @@ pub fn is_told_empty(previews: &[Preview]) -> bool {
 /// kept from being asked are missing.
 pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) -> Vec<Preview> {
     let jobs: Vec<Job> = jobs.into_iter().map(|job| Job { after: None, ..job }).collect();
-    let (machine, _) = machine_of(&jobs, options);
+    let machine = machine_of(&jobs, options, &Rollout::default());
     let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
-    let mut found: Vec<(usize, Preview)> = Vec::with_capacity(jobs.len());
-    let work = |index: usize| {
+    let mut tasks = Tasks::new(|index: usize, _: Seat| {
         let (job, options) = (Arc::clone(&jobs[index]), options.clone());
         async move { ask(&job, &options).await }
+    });
+    let mut looks = Looks {
+        jobs: &jobs,
+        found: Vec::with_capacity(jobs.len()),
     };
-    let settle = |index: usize, ended| {
+    drive(machine, &mut tasks, &mut looks, control, None).await;
+    let mut found = looks.found;
+    found.sort_by_key(|(index, _)| *index);
+    found.into_iter().map(|(_, preview)| preview).collect()
+}
+
+type Looked = Result<(Plan, History), ended::Ended>;
+
+/// What was found so far, by job.
+struct Looks<'a> {
+    jobs: &'a [Arc<Job>],
+    found: Vec<(usize, Preview)>,
+}
+
+impl Observer<Looked> for Looks<'_> {
+    fn ending(&self, _job: JobIndex, _looked: &Looked) -> Ending {
+        Ending::Otherwise
+    }
+
+    fn ended(&mut self, index: JobIndex, ended: Ended<Looked>) {
+        let job = &self.jobs[index];
         let mut refused = None;
         let (planned, outcome) = match ended {
             Ended::Done(Ok(planned)) => (Ok(planned), None),
             Ended::Done(Err(ended)) => {
-                let job = &jobs[index];
                 let failure = ended::describe(&ended, &job.track);
                 let outcome = ended::outcome_of(&ended);
                 if let ended::Ended::Plan(error) = ended {
@@ -105,25 +131,19 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
                 let what = "an internal error ended the look".to_owned();
                 (Err(Failure::bare(Code(1008), what)), Some(Outcome::Failed))
             }
-            Ended::Skipped => return false,
+            Ended::Skipped(_) => return,
         };
-        found.push((
-            index,
-            Preview {
-                target: jobs[index].target.clone(),
-                planned,
-                outcome,
-                refused,
-            },
-        ));
-        true
-    };
-    drive(machine, control, work, settle).await;
-    found.sort_by_key(|(index, _)| *index);
-    found.into_iter().map(|(_, preview)| preview).collect()
+        let preview = Preview {
+            target: job.target.clone(),
+            planned,
+            outcome,
+            refused,
+        };
+        self.found.push((index, preview));
+    }
 }
 
-async fn ask(job: &Job, options: &RunOptions) -> Result<(Plan, History), ended::Ended> {
+async fn ask(job: &Job, options: &RunOptions) -> Looked {
     let options = open_options(&job.target, options, "preview");
     let mut reader = engine::read(&job.target.address, &options)
         .await

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::failure::Failure;
+use super::machine::Rule;
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::Recorded;
@@ -140,8 +141,12 @@ pub enum RunStatus {
     Completed,
     /// Stopped on request before every target was tried, or running ones were cancelled.
     Interrupted,
-    /// A rule stopped it: a target that everything else depends on failed.
+    /// A rule stopped it, or a target failed that everything else depends on.
     Stopped,
+    /// It waits for somebody who lets it go on.
+    Paused,
+    /// Somebody gave it up.
+    Cancelled,
 }
 
 impl RunStatus {
@@ -151,8 +156,42 @@ impl RunStatus {
             Self::Completed => "completed",
             Self::Interrupted => "interrupted",
             Self::Stopped => "stopped",
+            Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
         }
     }
+
+    /// Reads the word that [`Self::as_str`] gives; `None` for any other.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let all = [
+            Self::Completed,
+            Self::Interrupted,
+            Self::Stopped,
+            Self::Paused,
+            Self::Cancelled,
+        ];
+        all.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// Why a run ended before every target was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A rule was broken.
+    Rule(Rule),
+    /// A wave is over behind which a person promotes the run.
+    Gate {
+        /// Its name.
+        wave: String,
+        /// The number of the one that comes next, from 0.
+        next: usize,
+    },
+    /// Somebody asked for a pause.
+    Asked,
+    /// The registry did not come back.
+    RegistryLost,
+    /// Somebody else has taken the run over.
+    TakenOver,
 }
 
 /// What became of a run: every target by name.
@@ -172,6 +211,8 @@ pub struct RunReport {
     pub warnings: Vec<Warning>,
     /// What the registry does not have of this run; `None` if it has everything, or if it was not told.
     pub unrecorded: Option<Unrecorded>,
+    /// Why it ended early; `None` if it did not, or if a signal asked for it.
+    pub cause: Option<Cause>,
 }
 
 /// What the registry does not have of a run, because it failed in the middle of it. The databases' own

@@ -97,12 +97,13 @@ impl Tries {
 
     fn are_worth_another(self, error: &SessionError, window: Duration) -> bool {
         match error {
-            SessionError::Lost { .. } | SessionError::Exhausted { .. } | SessionError::Unreachable { .. } => {
-                self.lost < SESSIONS_MAX
-            }
+            SessionError::Lost { .. } => self.lost < SESSIONS_MAX,
             SessionError::Database(error) => error.transient && self.lost < SESSIONS_MAX,
             SessionError::CommitDelayed { .. } | SessionError::LockTimeout { .. } => self.waited < window,
-            SessionError::Tls { .. }
+            // The run decides about these: it sees all targets of the server.
+            SessionError::Exhausted { .. }
+            | SessionError::Unreachable { .. }
+            | SessionError::Tls { .. }
             | SessionError::AuthFailed { .. }
             | SessionError::NoDatabase { .. }
             | SessionError::Unsuitable { .. }

@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::control::{Control, Stop};
-use super::drive::{Ended, drive};
-use super::event::RunEvent;
+use super::dispatch::{PutBack, Tasks};
+use super::drive::{Ended, Observer, drive};
+use super::event::{RunEvent, Start};
 use super::failure::Failure;
-use super::machine::{JobSpec, Machine};
+use super::lanes::machine_of;
+use super::machine::{End, Ending, JobIndex, Said, Why};
+use super::meaning::ending_of;
 use super::options::RunOptions;
-use super::report::{Outcome, RunReport, RunStatus, TargetReport};
+use super::report::{Cause, Outcome, RunReport, RunStatus, TargetReport};
+use super::rollout::Rollout;
 use super::target::{Shared, migrate};
 use crate::code::Code;
 use crate::direction::Direction;
@@ -20,7 +24,6 @@ use crate::engine::Engine;
 use crate::migration::{Track, Warning, add};
 use crate::plan::Goal;
 use crate::target::{Target, TrackName};
-use crate::tenant::ServerName;
 
 /// The tracks of a run, by name and engine: a fleet may mix engines.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +59,23 @@ pub struct Job {
     pub after: Option<usize>,
 }
 
+/// What a run is made of.
+#[derive(Debug)]
+pub(crate) struct Conduct {
+    /// The run's id.
+    pub(crate) run_id: String,
+    /// Its targets.
+    pub(crate) jobs: Vec<Job>,
+    /// How it goes over them.
+    pub(crate) rollout: Rollout,
+    /// Limits and clocks.
+    pub(crate) options: RunOptions,
+    /// What is told when it begins.
+    pub(crate) start: Start,
+    /// What the registry says about the run; `None` if nobody asks it.
+    pub(crate) said: Option<UnboundedReceiver<Said>>,
+}
+
 /// Works on every job, many at once, and returns what became of each. Events go to `events`.
 ///
 /// A job's failure is in the report. Nothing is written to the registry here.
@@ -66,94 +86,221 @@ pub async fn run(
     control: Control,
     events: UnboundedSender<RunEvent>,
 ) -> RunReport {
-    let begun = Instant::now();
-    let (machine, concurrency) = machine_of(&jobs, &options);
-    let direction = jobs.first().map_or(Direction::Up, |job| job.goal.direction());
-    let shared = Arc::new(Shared {
+    let conduct = Conduct {
         run_id: run_id.to_owned(),
+        rollout: Rollout::default(),
         options,
+        start: Start::of(run_id, &jobs),
+        jobs,
+        said: None,
+    };
+    conduct_run(conduct, control, events).await
+}
+
+/// Carries a run out as [`run`] does, in its waves and within its rules.
+pub(crate) async fn conduct_run(
+    conduct: Conduct,
+    control: Control,
+    events: UnboundedSender<RunEvent>,
+) -> RunReport {
+    let begun = Instant::now();
+    let machine = machine_of(&conduct.jobs, &conduct.options, &conduct.rollout);
+    let direction = conduct
+        .jobs
+        .first()
+        .map_or(Direction::Up, |job| job.goal.direction());
+    let shared = Arc::new(Shared {
+        run_id: conduct.run_id,
+        options: conduct.options,
         control,
         events,
     });
-    shared.tell(RunEvent::Started {
-        run_id: run_id.to_owned(),
-        targets: jobs.len(),
-        concurrency,
-    });
-    let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
-    let mut targets = Vec::with_capacity(jobs.len());
-    let mut warnings = Vec::new();
-    let work = |index: usize| {
+    shared.tell(RunEvent::Started(Box::new(Start {
+        concurrency: machine.total(),
+        ..conduct.start
+    })));
+    let jobs: Vec<Arc<Job>> = conduct.jobs.into_iter().map(Arc::new).collect();
+    let mut tasks = Tasks::new(|index: usize, seat| {
         let (job, shared) = (Arc::clone(&jobs[index]), Arc::clone(&shared));
-        async move { migrate(&job.target, &job.track, &job.goal, &shared).await }
+        async move { migrate(&job, &shared, &seat).await }
+    });
+    let mut course = Course {
+        jobs: &jobs,
+        shared: &shared,
+        rollout: &conduct.rollout,
+        targets: Vec::with_capacity(jobs.len()),
+        warnings: Vec::new(),
+        away: HashMap::new(),
     };
-    let settle = |index: usize, ended: Ended<(TargetReport, Vec<Warning>)>| {
-        let report = match ended {
-            Ended::Done((report, told)) => {
-                for warning in &told {
-                    add(&mut warnings, warning);
-                }
-                report
-            }
-            Ended::Skipped => TargetReport::untried(&jobs[index].target, Outcome::NotRun, None),
-            Ended::Panicked => {
-                let what = "an internal error ended the work on this target".to_owned();
-                let failure = Failure::bare(Code(1008), what);
-                TargetReport::untried(&jobs[index].target, Outcome::Failed, Some(failure))
-            }
-        };
-        let success = report.outcome.is_success();
-        shared.tell(RunEvent::TargetFinished(Box::new(report.clone())));
-        targets.push(report);
-        success
-    };
-    drive(machine, &shared.control, work, settle).await;
-    let status = status(&targets, &shared.control);
+    let end = drive(machine, &mut tasks, &mut course, &shared.control, conduct.said).await;
+    let (targets, warnings) = (course.targets, course.warnings);
     RunReport {
-        run_id: run_id.to_owned(),
+        run_id: shared.run_id.clone(),
         direction,
-        status,
+        status: status(&end, &targets, &shared.control),
         targets,
         duration: begun.elapsed(),
         warnings,
         unrecorded: None,
+        cause: cause(&end, &conduct.rollout),
     }
 }
 
-/// Builds the machine: every server, and the central database, has a limit of its own.
-pub(super) fn machine_of(jobs: &[Job], options: &RunOptions) -> (Machine, usize) {
-    let mut servers: HashMap<Option<&ServerName>, usize> = HashMap::new();
-    let mut limits = Vec::new();
-    let specs = jobs
-        .iter()
-        .map(|job| {
-            let server = *servers.entry(job.target.server.as_ref()).or_insert_with(|| {
-                limits.push(options.server_limit(job.target.max_parallel));
-                limits.len() - 1
-            });
-            JobSpec {
-                server,
-                after: job.after,
+/// The course of a run, as it is told and kept.
+struct Course<'a> {
+    jobs: &'a [Arc<Job>],
+    shared: &'a Shared,
+    rollout: &'a Rollout,
+    targets: Vec<TargetReport>,
+    warnings: Vec<Warning>,
+    /// Why servers do not answer, by the name of the server.
+    away: HashMap<String, Failure>,
+}
+
+impl Course<'_> {
+    fn target(&self, job: JobIndex) -> &Target {
+        &self.jobs[job].target
+    }
+
+    fn skipped(&self, job: JobIndex, why: Why) -> TargetReport {
+        let target = self.target(job);
+        let (outcome, failure) = match why {
+            Why::Stopped | Why::Dependency => (Outcome::NotRun, None),
+            Why::ServerAway { .. } => {
+                let seen = self.away.get(server_of(target));
+                let what = "its server does not answer".to_owned();
+                let failure = seen.cloned().unwrap_or_else(|| Failure::bare(Code(5001), what));
+                (Outcome::Unreachable, Some(failure))
             }
-        })
-        .collect();
-    let total = options.total_limit(limits.len());
-    (Machine::new(specs, limits, total), total)
+            Why::LoginRefused { first } => {
+                let seen = self
+                    .targets
+                    .iter()
+                    .find(|t| t.database_id == self.target(first).database_id);
+                let what = "its login was refused to others and is not tried again".to_owned();
+                let seen = seen.and_then(|target| target.failure.clone());
+                let failure = seen.unwrap_or_else(|| Failure::bare(Code(5002), what));
+                (Outcome::AuthFailed, Some(failure))
+            }
+        };
+        TargetReport::untried(target, outcome, failure)
+    }
+
+    fn wave_name(&self, wave: usize) -> Option<String> {
+        self.rollout.waves.get(wave).map(|wave| wave.name.clone())
+    }
 }
 
-fn status(targets: &[TargetReport], control: &Control) -> RunStatus {
-    let unfinished = |t: &TargetReport| matches!(t.outcome, Outcome::NotRun | Outcome::Cancelled);
-    let cut_short = |t: &TargetReport| unfinished(t) || t.outcome == Outcome::Interrupted;
-    if control.requested() != Stop::No && targets.iter().any(cut_short) {
-        return RunStatus::Interrupted;
+fn server_of(target: &Target) -> &str {
+    target.server.as_ref().map_or("", |server| server.as_str())
+}
+
+impl Observer<(TargetReport, Vec<Warning>)> for Course<'_> {
+    fn ending(&self, _job: JobIndex, (report, _): &(TargetReport, Vec<Warning>)) -> Ending {
+        ending_of(report)
     }
+
+    fn ended(&mut self, job: JobIndex, ended: Ended<(TargetReport, Vec<Warning>)>) {
+        let report = match ended {
+            Ended::Done((report, told)) => {
+                for warning in &told {
+                    add(&mut self.warnings, warning);
+                }
+                report
+            }
+            Ended::Skipped(why) => self.skipped(job, why),
+            Ended::Panicked => {
+                let what = "an internal error ended the work on this target".to_owned();
+                let failure = Failure::bare(Code(1008), what);
+                TargetReport::untried(self.target(job), Outcome::Failed, Some(failure))
+            }
+        };
+        self.shared
+            .tell(RunEvent::TargetFinished(Box::new(report.clone())));
+        self.targets.push(report);
+    }
+
+    fn again(&mut self, job: JobIndex, why: &PutBack, pause: Duration) {
+        let target = &self.jobs[job].target;
+        self.away
+            .insert(server_of(target).to_owned(), why.failure.clone());
+        self.shared.tell(RunEvent::PutBack {
+            label: target.label(),
+            track: target.track.clone(),
+            code: why.failure.code,
+            reason: why.reason.clone(),
+            pause,
+        });
+    }
+
+    fn wave_started(&mut self, wave: usize) {
+        if let Some(name) = self.wave_name(wave) {
+            let places = self.rollout.places.iter();
+            let targets = places.filter(|place| place.wave == wave).count();
+            self.shared.tell(RunEvent::WaveStarted {
+                wave: name,
+                index: wave,
+                targets,
+            });
+        }
+    }
+
+    fn wave_finished(&mut self, wave: usize) {
+        if let Some(name) = self.wave_name(wave) {
+            let soak = self
+                .rollout
+                .waves
+                .get(wave)
+                .map_or(Duration::ZERO, |wave| wave.soak);
+            self.shared.tell(RunEvent::WaveFinished {
+                wave: name,
+                index: wave,
+                soak,
+            });
+        }
+    }
+}
+
+/// Returns why a run ended early.
+fn cause(end: &End, rollout: &Rollout) -> Option<Cause> {
+    match end {
+        End::Completed | End::Interrupted | End::Cancelled => None,
+        End::Gate(wave) => {
+            let name = rollout.waves.get(*wave).map(|wave| wave.name.clone());
+            Some(Cause::Gate {
+                wave: name.unwrap_or_default(),
+                next: wave + 1,
+            })
+        }
+        End::Paused => Some(Cause::Asked),
+        End::Stopped(rule) => Some(Cause::Rule(*rule)),
+        End::RegistryLost => Some(Cause::RegistryLost),
+        End::Fenced => Some(Cause::TakenOver),
+    }
+}
+
+/// Returns the word for how a run ended. One that was asked to stop and had nothing left to stop is complete.
+fn status(end: &End, targets: &[TargetReport], control: &Control) -> RunStatus {
+    let unfinished = |t: &TargetReport| matches!(t.outcome, Outcome::NotRun | Outcome::Cancelled);
+    let is_cut_short = targets
+        .iter()
+        .any(|t| unfinished(t) || t.outcome == Outcome::Interrupted);
     let central_failed = targets
         .iter()
         .any(|t| t.owner.is_none() && t.outcome.is_failure());
-    if central_failed && targets.iter().any(unfinished) {
-        RunStatus::Stopped
-    } else {
-        RunStatus::Completed
+    match end {
+        End::Stopped(_) | End::RegistryLost => RunStatus::Stopped,
+        End::Gate(_) => RunStatus::Paused,
+        End::Paused if is_cut_short => RunStatus::Paused,
+        End::Cancelled if is_cut_short => RunStatus::Cancelled,
+        End::Interrupted | End::Fenced if is_cut_short => RunStatus::Interrupted,
+        End::Completed | End::Paused | End::Cancelled | End::Interrupted | End::Fenced => {
+            if control.requested() == Stop::No && central_failed && targets.iter().any(unfinished) {
+                RunStatus::Stopped
+            } else {
+                RunStatus::Completed
+            }
+        }
     }
 }
 

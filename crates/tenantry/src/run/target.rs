@@ -1,18 +1,23 @@
 //! One target: open, plan under the lock, carry out unit after unit, and say what became of it.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::account::Account;
 use super::attend::{Attendance, attend, up};
 use super::control::{Control, Stop};
+use super::dispatch::{Again, PutBack, Seat};
 use super::ended::{Ended, describe, outcome_of, outcome_of_cancelled};
-use super::event::RunEvent;
+use super::event::{BegunTarget, RunEvent};
 use super::failure::Failure;
 use super::id::new_attempt_id;
+use super::machine::Ending;
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::retry::Tries;
+use super::runner::Job;
 use super::units::{needs_own_session, units};
 use super::watch::{Watching, words};
 use super::way::Way;
@@ -25,6 +30,9 @@ use crate::history::History;
 use crate::migration::{Track, Warning};
 use crate::plan::{Goal, Step, plan};
 use crate::target::Target;
+
+/// A migration that takes longer is told of.
+const SLOW: Duration = Duration::from_secs(30);
 
 /// What every target of a run shares.
 #[derive(Clone, Debug)]
@@ -60,6 +68,7 @@ struct Work<'a> {
     /// would go further with every attempt.
     goal: Goal,
     shared: &'a Shared,
+    seat: &'a Seat,
     begun: Instant,
     /// When its time is up; `None` if it has all the time it needs.
     deadline: Option<Instant>,
@@ -81,17 +90,14 @@ struct Work<'a> {
 
 /// Brings one target to the goal, and tells what its history says otherwise than the files. Never fails: what goes
 /// wrong is in the report.
-pub(super) async fn migrate(
-    target: &Target,
-    track: &Track,
-    goal: &Goal,
-    shared: &Shared,
-) -> (TargetReport, Vec<Warning>) {
+pub(super) async fn migrate(job: &Job, shared: &Shared, seat: &Seat) -> (TargetReport, Vec<Warning>) {
+    let target = &job.target;
     let mut work = Work {
         target,
-        track,
-        goal: goal.clone(),
+        track: &job.track,
+        goal: job.goal.clone(),
         shared,
+        seat,
         begun: Instant::now(),
         deadline: deadline(&shared.options),
         fresh: false,
@@ -102,10 +108,7 @@ pub(super) async fn migrate(
         in_the_way: Vec::new(),
         warnings: Vec::new(),
     };
-    shared.tell(RunEvent::TargetStarted {
-        label: target.label(),
-        track: track.name.clone(),
-    });
+    shared.tell(RunEvent::TargetStarted(Box::new(BegunTarget::of(target))));
     let ended = work.try_until_settled().await;
     let warnings = std::mem::take(&mut work.warnings);
     (work.report(ended), warnings)
@@ -130,6 +133,18 @@ impl Work<'_> {
             self.gave_way |= outcome_of(&ended) == Outcome::Blocked;
             let window = self.shared.options.lock_window;
             self.tries.note(&ended, self.shared.options.lock_timeout);
+            if let Some(why) = self.room_for_others(&ended) {
+                match self.seat.put_back(why).await {
+                    Again::Now => {
+                        self.fresh = false;
+                        continue;
+                    }
+                    Again::Never if self.shared.control.requested() >= Stop::Cancel => {
+                        return Err(ended.or_stopped());
+                    }
+                    Again::Never => return Err(ended),
+                }
+            }
             let Some(pause) = self.tries.pause_before_next(&ended, window) else {
                 return Err(ended);
             };
@@ -144,6 +159,34 @@ impl Work<'_> {
             }
             self.fresh = false;
         }
+    }
+
+    /// Returns why it makes room for others: its server, not the target, is in trouble. The run sees all targets of the
+    /// server and decides when it is asked again.
+    fn room_for_others(&self, ended: &Ended) -> Option<PutBack> {
+        let ending = match ended.session_error()? {
+            SessionError::Exhausted { .. } => Ending::Crowded,
+            SessionError::Unreachable { .. } => Ending::Unreachable,
+            SessionError::Lost { .. }
+            | SessionError::Tls { .. }
+            | SessionError::AuthFailed { .. }
+            | SessionError::NoDatabase { .. }
+            | SessionError::Blocked { .. }
+            | SessionError::LockTimeout { .. }
+            | SessionError::CommitDelayed { .. }
+            | SessionError::Unsuitable { .. }
+            | SessionError::Pooled { .. }
+            | SessionError::IdentityMismatch { .. }
+            | SessionError::Emptied { .. }
+            | SessionError::HistoryDamaged { .. }
+            | SessionError::Database(_) => return None,
+        };
+        let failure = describe(ended, self.track);
+        Some(PutBack {
+            ending,
+            reason: failure.in_a_line(),
+            failure,
+        })
     }
 
     fn is_out_of_time(&self) -> bool {
@@ -184,11 +227,13 @@ impl Work<'_> {
         };
         let address = self.way.to(&self.target.address);
         let hears = |holders: &[Holder]| shared.tell(waits_for_lock(self.target, holders));
+        let asked = Instant::now();
         let mut session = tokio::select! {
             opened = engine::open_and_tell(&address, &options, &hears) => opened.map_err(Ended::Session)?,
             () = self.shared.control.reached(Stop::Cancel) => return Err(Ended::Stopped),
             () = up(self.deadline) => return Err(Ended::Stopped),
         };
+        self.seat.opened(asked.elapsed());
         check_not_emptied(self.target, session.history()).map_err(Ended::Session)?;
         self.account.see(&self.track.name, session.history());
         let mut plan = plan(self.track, session.history(), &self.goal).map_err(Ended::Plan)?;
@@ -250,7 +295,21 @@ impl Work<'_> {
             deadline: self.deadline,
             tell: &waiting,
         };
-        attend(session, unit, with, &mut self.in_the_way).await
+        let work = attend(session, unit, with, &mut self.in_the_way);
+        tokio::pin!(work);
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(SLOW) => {}
+        }
+        if let Some(step) = unit.steps.first() {
+            shared.tell(RunEvent::Slow {
+                label: target.label(),
+                track: target.track.clone(),
+                migration: step.migration.label(),
+                after: SLOW,
+            });
+        }
+        work.await
     }
 
     /// Returns whether it is worth a second connection to see who is in the way: once a statement has waited in
@@ -294,7 +353,7 @@ impl Work<'_> {
         self.account.finish(direction, recorded);
     }
 
-    fn tell_retry(&self, ended: &Ended, pause: std::time::Duration) {
+    fn tell_retry(&self, ended: &Ended, pause: Duration) {
         let failure = describe(ended, self.track);
         let seen = if failure.holders.is_empty() {
             &self.in_the_way

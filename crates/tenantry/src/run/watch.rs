@@ -176,7 +176,7 @@ mod tests {
         holder.certainty = Certainty::Hidden;
         holder.hidden = Some(Hidden {
             account: "tenant_a".to_owned(),
-            right: "PROCESS",
+            right: "PROCESS".into(),
         });
         assert_eq!(
             words(&[holder]),

@@ -22,6 +22,7 @@ fn job(database: &TestDatabase, known_version: Option<Version>) -> Job {
             track: TrackName::Tenant,
             owner: None,
             server: None,
+            jurisdiction: None,
             max_parallel: None,
             known_version,
             address: database.address.clone(),

@@ -160,11 +160,7 @@ fn json_has_the_targets_that_are_not_where_they_should_be() {
 
 #[test]
 fn the_fields_of_a_stream() {
-    let started = RunEvent::Started {
-        run_id: "run_7f3a".to_owned(),
-        targets: 2,
-        concurrency: 2,
-    };
+    let started = sample::started("run_7f3a", 2, 2);
     let retrying = RunEvent::Retrying {
         label: "globex".to_owned(),
         code: Code(2005),
@@ -200,15 +196,8 @@ fn lines_with_a_time() {
     let mut tally = Tally::new(begin);
     let mut shown = Vec::new();
     let events = [
-        RunEvent::Started {
-            run_id: "run_7f3a".to_owned(),
-            targets: 60,
-            concurrency: 24,
-        },
-        RunEvent::TargetStarted {
-            label: "initech".to_owned(),
-            track: TrackName::Tenant,
-        },
+        sample::started("run_7f3a", 60, 24),
+        sample::begun("initech"),
         RunEvent::TargetFinished(Box::new(sample::applied("acme"))),
         RunEvent::TargetFinished(Box::new(sample::failed("globex", Code(2003)))),
     ];
@@ -224,10 +213,7 @@ fn lines_with_a_time() {
 fn a_signal_is_answered_with_what_happens_now() {
     let begin = Instant::now();
     let mut tally = Tally::new(begin);
-    let event = RunEvent::TargetStarted {
-        label: "initech".to_owned(),
-        track: TrackName::Tenant,
-    };
+    let event = sample::begun("initech");
     tally.count(&event, begin);
     let now = begin + Duration::from_secs(41);
     let text = notice_text(Notice::Draining, &tally, now);

@@ -120,18 +120,14 @@ impl Event {
     /// Converts an event of the library; `None` for one that this version does not show.
     pub(crate) fn of(event: &RunEvent) -> Option<Self> {
         Some(match event {
-            RunEvent::Started {
-                run_id,
-                targets,
-                concurrency,
-            } => Self::RunStarted {
-                run: run_id.clone(),
-                targets: *targets,
-                concurrency: *concurrency,
+            RunEvent::Started(start) => Self::RunStarted {
+                run: start.run_id.clone(),
+                targets: start.targets,
+                concurrency: start.concurrency,
             },
-            RunEvent::TargetStarted { label, track } => Self::TargetStarted {
-                target: label.clone(),
-                track: track.to_string(),
+            RunEvent::TargetStarted(begun) => Self::TargetStarted {
+                target: begun.label.clone(),
+                track: begun.track.to_string(),
             },
             RunEvent::MigrationStarted {
                 label,
@@ -171,7 +167,15 @@ impl Event {
                 pause_ms: millis(*pause),
             },
             RunEvent::TargetFinished(target) => Self::TargetFinished(Box::new(Target::of(target))),
-            _ => return None,
+            RunEvent::Attached { .. }
+            | RunEvent::TakenOver { .. }
+            | RunEvent::WaveStarted { .. }
+            | RunEvent::WaveFinished { .. }
+            | RunEvent::Slow { .. }
+            | RunEvent::PutBack { .. }
+            | RunEvent::RegistryAway { .. }
+            | RunEvent::RegistryBack
+            | _ => return None,
         })
     }
 

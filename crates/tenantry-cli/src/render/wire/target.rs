@@ -88,14 +88,14 @@ struct Blocker {
 #[derive(Debug, Serialize)]
 struct Unseen {
     account: String,
-    right: &'static str,
+    right: String,
 }
 
 impl Unseen {
     fn of(hidden: &Hidden) -> Self {
         Self {
             account: hidden.account.clone(),
-            right: hidden.right,
+            right: hidden.right.clone().into_owned(),
         }
     }
 }

@@ -59,7 +59,7 @@ fn unseen(conn: &Conn) -> Holder {
         statement: String::new(),
         hidden: Some(Hidden {
             account: conn.opts().user().unwrap_or_default().to_owned(),
-            right: SEES_ALL,
+            right: SEES_ALL.into(),
         }),
     }
 }

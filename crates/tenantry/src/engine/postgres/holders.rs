@@ -145,7 +145,7 @@ async fn ask(connection: &mut Connection, text: &str) -> Vec<Holder> {
             let column = |at| clean(row.get(at).unwrap_or_default());
             let hidden = (row.get(4) == Some(UNSEEN)).then(|| Hidden {
                 account: account.clone(),
-                right: SEES_ALL,
+                right: SEES_ALL.into(),
             });
             holders.push(Holder {
                 certainty: Certainty::Holds,

@@ -16,6 +16,21 @@ pub struct Model {
     pub finished_at: Option<i64>,
     pub status: String,
     pub actor: String,
+    pub reason: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub plan: Option<String>,
+    pub plan_hash: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub rollout: Option<String>,
+    pub concurrency: Option<i32>,
+    pub wave: i32,
+    pub driver: Option<String>,
+    pub epoch: i64,
+    pub lease_until: i64,
+    pub wanted: Option<String>,
+    pub cause: Option<String>,
+    pub seq: i64,
+    pub found_current: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

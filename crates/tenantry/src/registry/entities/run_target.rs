@@ -19,6 +19,14 @@ pub struct Model {
     pub error_code: Option<i32>,
     pub error: Option<String>,
     pub duration_ms: i64,
+    pub server: Option<String>,
+    pub wave: i32,
+    pub state: String,
+    pub attempts: i32,
+    pub epoch: i64,
+    pub seq: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub detail: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -222,7 +222,14 @@ async fn what_the_account_may_not_see_is_told_with_the_right_that_shows_it() {
             panic!("{failure:?} {said:?}");
         };
         assert_eq!(holder.certainty, certainty, "{holder:?}");
-        assert_eq!(holder.hidden, Some(Hidden { account, right }), "{holder:?}");
+        assert_eq!(
+            holder.hidden,
+            Some(Hidden {
+                account,
+                right: right.into()
+            }),
+            "{holder:?}"
+        );
         assert!(
             holder.state.is_empty() && holder.statement.is_empty(),
             "{holder:?}"

@@ -67,6 +67,7 @@ pub(super) fn job(database: &TestDatabase, slug: &str, track: &Arc<Track>) -> Jo
                 name: slug.to_owned(),
             }),
             server: Some("server".parse().unwrap()),
+            jurisdiction: None,
             max_parallel: None,
             known_version: None,
             address: database.address.clone(),

@@ -25,6 +25,7 @@ pub(super) fn job(database: &TestDatabase, files: &[(&str, &str)], goal: Goal) -
         track: TrackName::Tenant,
         owner: None,
         server: None,
+        jurisdiction: None,
         max_parallel: None,
         known_version: None,
         address: database.address.clone(),

@@ -8,6 +8,7 @@ mod stopped;
 mod upgrade;
 
 use std::fs;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tenantry::engine::{Address, Engine, Place, SqliteAddress};
@@ -44,7 +45,10 @@ impl Platform {
                 tenant: folder.path().join("tenant"),
                 ..Folders::default()
             },
-            options: RunOptions::default(),
+            options: RunOptions {
+                registry_window: Duration::from_secs(3),
+                ..RunOptions::default()
+            },
         };
         let platform = Self { folder, fleet };
         for (name, sql) in files {
@@ -142,6 +146,7 @@ fn central(folder: &TempDir) -> SqliteAddress {
 fn up() -> Request {
     Request {
         command: "migrate all-tenants".to_owned(),
+        reason: None,
         actor: "test".to_owned(),
         direction: Direction::Up,
         reverts: None,

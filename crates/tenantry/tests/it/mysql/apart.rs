@@ -24,6 +24,7 @@ fn job(db: &Database, track: Track, goal: Goal) -> Job {
                 name: "Acme".to_owned(),
             }),
             server: Some("server".parse().unwrap()),
+            jurisdiction: None,
             max_parallel: None,
             known_version: None,
             address: db.address(),

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use tenantry::plan::Goal;
-use tenantry::registry::{NewRun, RegistryError, RunTarget, Tier};
-use tenantry::run::Outcome;
+use tenantry::registry::{NewRun, RegistryError, RunPlan, RunTarget, Tier};
+use tenantry::run::{Driver, Outcome, TargetState};
 use tenantry::{Direction, Pattern, Selection, TenantStatus};
 
 use super::{Central, new_database, new_server, new_tenant, provisioned, sqlite_server};
@@ -126,6 +126,24 @@ async fn a_selected_server_that_is_unknown_is_an_error(central: Central) {
 }
 
 /// Times are printed, not asserted: they say more on a quiet machine.
+fn new_run() -> NewRun {
+    NewRun {
+        id: tenantry::run::new_run_id(),
+        command: "migrate tenants".to_owned(),
+        direction: Direction::Up,
+        reverts: None,
+        goal: Goal::Head,
+        continues: None,
+        actor: "deploy".to_owned(),
+        reason: None,
+        plan: RunPlan::default(),
+        rollout: String::new(),
+        concurrency: 0,
+        found_current: 0,
+        targets: Vec::new(),
+    }
+}
+
 async fn ten_thousand_tenants_are_no_trouble(central: Central) {
     let registry = central.registry().await;
     registry.add_server(&new_server("eu-db-1")).await.unwrap();
@@ -160,25 +178,18 @@ async fn ten_thousand_tenants_are_no_trouble(central: Central) {
             database_id: l.database_id.clone(),
             label: l.label.clone(),
             outcome: Outcome::Applied,
+            state: TargetState::Ended,
             to_version: "6".parse().ok(),
             migrations: 1,
-            ..RunTarget::not_run(&found.targets[0])
+            ..RunTarget::not_run(&found.targets[0], 0)
         })
         .collect();
-    let run = NewRun {
-        id: tenantry::run::new_run_id(),
-        command: "migrate tenants".to_owned(),
-        direction: Direction::Up,
-        reverts: None,
-        goal: Goal::Head,
-        continues: None,
-        actor: "deploy".to_owned(),
-        targets: targets.clone(),
-    };
-    let id = registry.begin_run(&run).await.unwrap();
+    let run = new_run();
+    registry.begin_run(&run, &Driver::this()).await.unwrap();
+    let id = run.id.clone();
     println!("{}: begin_run: {:?}", central.address.engine(), begun.elapsed());
     let begun = Instant::now();
-    registry.record(&id, &targets).await.unwrap();
+    registry.record(&id, 1, &targets).await.unwrap();
     println!("{}: record: {:?}", central.address.engine(), begun.elapsed());
     let run = registry.find_run(&id).await.unwrap();
     assert_eq!(run.counts.get(&Outcome::Applied), Some(&9_999));

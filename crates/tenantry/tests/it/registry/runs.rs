@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tenantry::plan::Goal;
-use tenantry::registry::{NewRun, Registry, RunTarget, Tier};
-use tenantry::run::{Outcome, RunStatus};
+use tenantry::registry::{Begun, NewRun, Registry, RegistryError, RunEnd, RunPlan, RunTarget, Tier};
+use tenantry::run::{Driver, Outcome, RunStatus, TargetState};
 use tenantry::{Code, Direction, Selection, TrackName};
 
 use super::{Central, new_server, provisioned};
@@ -27,7 +27,11 @@ async fn fleet(central: &Central) -> (Registry, Vec<RunTarget>) {
         .targets(&Selection::default(), Tier::Tenant)
         .await
         .unwrap();
-    let targets = targets.targets.iter().map(RunTarget::not_run).collect();
+    let targets = targets
+        .targets
+        .iter()
+        .map(|target| RunTarget::not_run(target, 0))
+        .collect();
     (registry, targets)
 }
 
@@ -40,13 +44,36 @@ fn up(targets: Vec<RunTarget>) -> NewRun {
         goal: Goal::Head,
         continues: None,
         actor: "deploy".to_owned(),
+        reason: None,
+        plan: RunPlan::default(),
+        rollout: String::new(),
+        concurrency: 0,
+        found_current: 0,
         targets,
     }
+}
+
+/// Begins a run; returns its id. Its epoch is 1.
+async fn begin(registry: &Registry, run: &NewRun) -> String {
+    let begun = registry.begin_run(run, &Driver::this()).await.unwrap();
+    assert_eq!(begun, Begun::New(1));
+    run.id.clone()
+}
+
+/// Ends a run.
+async fn finish(registry: &Registry, id: &str, status: RunStatus) {
+    let end = RunEnd {
+        status,
+        cause: None,
+        wave: None,
+    };
+    registry.finish_run(id, 1, &end, &[]).await.unwrap();
 }
 
 fn ended(target: &RunTarget, outcome: Outcome, to: Option<&str>) -> RunTarget {
     RunTarget {
         outcome,
+        state: TargetState::Ended,
         from_version: "5".parse().ok(),
         to_version: to.map(|v| v.parse().unwrap()),
         migrations: usize::from(outcome == Outcome::Applied),
@@ -60,7 +87,7 @@ fn ended(target: &RunTarget, outcome: Outcome, to: Option<&str>) -> RunTarget {
 async fn a_run_is_found_with_its_counts(central: Central) {
     let (registry, targets) = fleet(&central).await;
     assert_eq!(registry.latest_run_up().await.unwrap(), None);
-    let id = registry.begin_run(&up(targets.clone())).await.unwrap();
+    let id = begin(&registry, &up(targets.clone())).await;
     let begun = registry.latest_run_up().await.unwrap().unwrap();
     assert_eq!((begun.status, begun.finished_at), (None, None));
     assert_eq!(begun.counts, BTreeMap::from([(Outcome::NotRun, 3)]));
@@ -69,8 +96,8 @@ async fn a_run_is_found_with_its_counts(central: Central) {
         ended(&targets[0], Outcome::Applied, Some("6")),
         ended(&targets[1], Outcome::Failed, Some("5")),
     ];
-    registry.record(&id, &done).await.unwrap();
-    registry.finish_run(&id, RunStatus::Stopped, &[]).await.unwrap();
+    registry.record(&id, 1, &done).await.unwrap();
+    finish(&registry, &id, RunStatus::Stopped).await;
     for name in [id.as_str(), &id[..9], &id[4..9]] {
         let run = registry.find_run(name).await.unwrap();
         assert_eq!(run.id, id);
@@ -83,13 +110,14 @@ async fn a_run_is_found_with_its_counts(central: Central) {
         registry.unfinished_of(&id).await.unwrap(),
         [done[1].clone(), targets[2].clone()]
     );
-    registry.record(&id, &done).await.unwrap();
+    let late = registry.record(&id, 1, &done).await;
+    assert!(matches!(late, Err(RegistryError::TakenOver { .. })), "{late:?}");
     assert_eq!(registry.targets_of(&id).await.unwrap().len(), 3);
 }
 
 async fn what_a_run_found_is_noted_at_the_databases(central: Central) {
     let (registry, targets) = fleet(&central).await;
-    let id = registry.begin_run(&up(targets.clone())).await.unwrap();
+    let id = begin(&registry, &up(targets.clone())).await;
     let central_target = RunTarget {
         database_id: registry.registry_id().to_owned(),
         track: TrackName::Central,
@@ -102,7 +130,7 @@ async fn what_a_run_found_is_noted_at_the_databases(central: Central) {
         targets[2].clone(),
         central_target,
     ];
-    registry.record(&id, &outcomes).await.unwrap();
+    registry.record(&id, 1, &outcomes).await.unwrap();
 
     let status = registry.fleet_status().await.unwrap();
     let groups: Vec<_> = status
@@ -145,7 +173,7 @@ async fn what_a_run_found_is_noted_at_the_databases(central: Central) {
 
 async fn an_unknown_run_gives_the_nearest(central: Central) {
     let (registry, _) = fleet(&central).await;
-    let id = registry.begin_run(&up(Vec::new())).await.unwrap();
+    let id = begin(&registry, &up(Vec::new())).await;
     let last = if id.ends_with('0') { "1" } else { "0" };
     let misspelled = format!("{}{last}", &id[..11]);
     let error = registry.find_run(&misspelled).await.unwrap_err();
@@ -166,13 +194,13 @@ async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
     };
     let mut ids = Vec::new();
     for version in ["6", "7"] {
-        let id = registry.begin_run(&up(Vec::new())).await.unwrap();
-        registry.record(&id, &applied(version)).await.unwrap();
+        let id = begin(&registry, &up(Vec::new())).await;
+        registry.record(&id, 1, &applied(version)).await.unwrap();
         ids.push(id);
     }
-    let idle = registry.begin_run(&up(Vec::new())).await.unwrap();
+    let idle = begin(&registry, &up(Vec::new())).await;
     let nothing = [ended(&targets[0], Outcome::Current, Some("7"))];
-    registry.record(&idle, &nothing).await.unwrap();
+    registry.record(&idle, 1, &nothing).await.unwrap();
 
     let last = async |databases: &[String]| {
         let run = registry
@@ -196,22 +224,22 @@ async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
         reverts: ids.get(1).cloned(),
         ..up(Vec::new())
     };
-    let back = registry.begin_run(&back).await.unwrap();
+    let back = begin(&registry, &back).await;
     assert_eq!(last(&[]).await.as_ref(), ids.get(1), "nothing was taken back yet");
     let [acme, initech] = applied("6");
-    registry.record(&back, &[acme]).await.unwrap();
+    registry.record(&back, 1, &[acme]).await.unwrap();
     assert_eq!(last(&own).await.as_ref(), ids.first());
     assert_eq!(last(&[]).await.as_ref(), ids.get(1), "initech still has it");
-    registry.record(&back, &[initech]).await.unwrap();
+    registry.record(&back, 1, &[initech]).await.unwrap();
     assert_eq!(last(&[]).await.as_ref(), ids.first());
 }
 
 async fn a_long_error_is_cut(central: Central) {
     let (registry, targets) = fleet(&central).await;
-    let id = registry.begin_run(&up(Vec::new())).await.unwrap();
+    let id = begin(&registry, &up(Vec::new())).await;
     let mut failed = ended(&targets[0], Outcome::Failed, None);
     failed.error = Some("é".repeat(100_000));
-    registry.record(&id, &[failed]).await.unwrap();
+    registry.record(&id, 1, &[failed]).await.unwrap();
     let found = registry.targets_of(&id).await.unwrap();
     assert_eq!(found[0].error.as_ref().map(|e| e.chars().count()), Some(1_000));
 }

@@ -1,0 +1,114 @@
+//! `run list`: the newest runs, a line each.
+
+use serde::Serialize;
+use tenantry::registry::Run;
+use tenantry::run::Outcome;
+
+use super::super::Context;
+use super::super::opened::{self, block_on};
+use super::standing;
+use crate::args::Limits;
+use crate::clock::Utc;
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::render::{Table, text};
+
+/// A run in a list.
+#[derive(Debug, Serialize)]
+pub(super) struct Listed {
+    run: String,
+    command: String,
+    direction: String,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    started_at: String,
+    finished_at: Option<String>,
+    targets: u64,
+    ok: u64,
+    failed: u64,
+    not_run: u64,
+}
+
+impl Listed {
+    /// Converts a run.
+    pub(super) fn of(run: &Run) -> Self {
+        let count = |fits: &dyn Fn(Outcome) -> bool| -> u64 {
+            run.counts
+                .iter()
+                .filter(|(outcome, _)| fits(**outcome))
+                .map(|(_, n)| n)
+                .sum()
+        };
+        Self {
+            run: run.id.clone(),
+            command: run.command.clone(),
+            direction: run.direction.to_string(),
+            status: run.status.map_or("running", tenantry::run::RunStatus::as_str),
+            cause: run.cause.clone(),
+            actor: run.actor.clone(),
+            reason: run.reason.clone(),
+            started_at: Utc::of_micros(run.started_at).rfc3339(),
+            finished_at: run.finished_at.map(|at| Utc::of_micros(at).rfc3339()),
+            targets: count(&|_| true) + run.found_current,
+            ok: count(&Outcome::is_success) + run.found_current,
+            failed: count(&Outcome::is_failure),
+            not_run: count(&|outcome| matches!(outcome, Outcome::NotRun | Outcome::Cancelled)),
+        }
+    }
+}
+
+/// Lists the newest runs.
+///
+/// # Errors
+/// What the registry says.
+pub(in super::super) fn list(context: &Context, limit: u16) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet(&project, &Limits::default()).await?;
+        let runs = fleet.registry.runs(u64::from(limit)).await?;
+        if runs.is_empty() {
+            context.say("There is no run yet.");
+        }
+        let human = if runs.is_empty() {
+            String::new()
+        } else {
+            table(&runs).draw()
+        };
+        let items: Vec<Listed> = runs.iter().map(Listed::of).collect();
+        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }))?;
+        Ok(Exit::Done)
+    })
+}
+
+fn table(runs: &[Run]) -> Table {
+    let header = [
+        "RUN", "STARTED", "BY", "COMMAND", "STATUS", "TARGETS", "OK", "FAILED", "NOT RUN", "TOOK",
+    ];
+    let mut table = Table::new(&header);
+    for run in runs {
+        let listed = Listed::of(run);
+        let took = run
+            .finished_at
+            .and_then(|end| u64::try_from(end - run.started_at).ok());
+        let took = took.map_or("-".to_owned(), |took| {
+            text::elapsed_short(std::time::Duration::from_micros(took))
+        });
+        table.row(&[
+            listed.run,
+            listed.started_at,
+            listed.actor,
+            listed.command,
+            standing(run),
+            listed.targets.to_string(),
+            listed.ok.to_string(),
+            listed.failed.to_string(),
+            listed.not_run.to_string(),
+            took,
+        ]);
+    }
+    table
+}

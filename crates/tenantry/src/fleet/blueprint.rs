@@ -1,0 +1,199 @@
+//! What a run is made of, as the registry keeps it: its files, its waves and its rules, as text.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::time::Duration;
+
+use super::jobs::Selected;
+use crate::direction::Direction;
+use crate::migration::Track;
+use crate::registry::{RunPlan, RunTarget};
+use crate::run::{Rollout, TargetState, Then, Wave, WaveKind};
+
+/// How much of a checksum tells files apart for people, in hexadecimal digits.
+const CHECKSUM_DIGITS: usize = 16;
+
+/// The files of a run.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub(super) direction: String,
+    pub(super) goal: String,
+    pub(super) tracks: Vec<PlannedTrack>,
+}
+
+/// The files of one track.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PlannedTrack {
+    pub(super) track: String,
+    pub(super) engine: String,
+    /// Version, name and checksum of each migration, and the checksum of the way back.
+    pub(super) migrations: Vec<(String, String, String)>,
+}
+
+/// Writes down what the files of a selection are.
+pub(super) fn plan_of(selected: &Selected, direction: Direction) -> RunPlan {
+    let mut tracks: Vec<&Track> = selected.jobs.iter().map(|job| job.track.as_ref()).collect();
+    tracks.sort_unstable_by_key(|track| (track.name.to_string(), track.engine));
+    tracks.dedup_by_key(|track| (track.name.clone(), track.engine));
+    let plan = Plan {
+        direction: direction.to_string(),
+        goal: selected.goal.to_string(),
+        tracks: tracks.into_iter().map(planned).collect(),
+    };
+    // Made of strings alone, it can always be written.
+    let text = serde_json::to_string(&plan).unwrap_or_default();
+    let hash = hex::encode(Sha256::digest(&text));
+    RunPlan { text, hash }
+}
+
+fn planned(track: &Track) -> PlannedTrack {
+    let migration = |m: &std::sync::Arc<crate::migration::Migration>| {
+        let mut checksum = m.up.checksum.to_string();
+        checksum.truncate(CHECKSUM_DIGITS);
+        if let Some(down) = &m.down {
+            let mut back = down.checksum.to_string();
+            back.truncate(CHECKSUM_DIGITS);
+            checksum = format!("{checksum} {back}");
+        }
+        (m.version.to_string(), m.label(), checksum)
+    };
+    PlannedTrack {
+        track: track.name.to_string(),
+        engine: track.engine.to_string(),
+        migrations: track.migrations.iter().map(migration).collect(),
+    }
+}
+
+impl Plan {
+    /// Returns what is otherwise in the files now than in those of a plan, a line each, of the tracks that both have; empty
+    /// if nothing is, or if one of the texts is no plan.
+    pub(super) fn changes(planned: &str, now: &str) -> Vec<String> {
+        let read = |text: &str| serde_json::from_str::<Self>(text).ok();
+        let (Some(planned), Some(now)) = (read(planned), read(now)) else {
+            return Vec::new();
+        };
+        let pairs = planned.tracks.iter().filter_map(|before| {
+            let same = |after: &&PlannedTrack| after.track == before.track && after.engine == before.engine;
+            now.tracks.iter().find(same).map(|after| (before, after))
+        });
+        pairs.flat_map(|(before, after)| before.changes(after)).collect()
+    }
+}
+
+impl PlannedTrack {
+    fn changes(&self, now: &Self) -> Vec<String> {
+        let find = |of: &Self, version: &str| of.migrations.iter().find(|m| m.0 == version).cloned();
+        let mut changes = Vec::new();
+        for (version, label, checksum) in &self.migrations {
+            match find(now, version) {
+                None => changes.push(format!("{label} is gone from the track {}", self.track)),
+                Some((_, _, present)) if present != *checksum => {
+                    changes.push(format!(
+                        "{label} was edited (track {}, {})",
+                        self.track, self.engine
+                    ));
+                }
+                Some((_, present, _)) if present != *label => {
+                    changes.push(format!("{label} is {present} now"));
+                }
+                Some(_) => {}
+            }
+        }
+        let added = now
+            .migrations
+            .iter()
+            .filter(|(version, _, _)| find(self, version).is_none());
+        changes.extend(added.map(|(_, label, _)| format!("{label} is new on the track {}", self.track)));
+        changes
+    }
+}
+
+/// The waves and rules of a run.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    waves: Vec<KeptWave>,
+    max_failures: Option<usize>,
+    same_error: Option<usize>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptWave {
+    name: String,
+    kind: String,
+    then: String,
+    soak_ms: u64,
+    targets: usize,
+}
+
+/// Writes down the waves and rules of a run.
+pub(super) fn rollout_text(rollout: &Rollout) -> String {
+    let wave = |(number, wave): (usize, &Wave)| KeptWave {
+        name: wave.name.clone(),
+        kind: match wave.kind {
+            WaveKind::Usual => "usual",
+            WaveKind::Canary => "canary",
+        }
+        .to_owned(),
+        then: match wave.then {
+            Then::GoOn => "go_on",
+            Then::Pause => "pause",
+        }
+        .to_owned(),
+        soak_ms: u64::try_from(wave.soak.as_millis()).unwrap_or(u64::MAX),
+        targets: rollout.places.iter().filter(|place| place.wave == number).count(),
+    };
+    let kept = Kept {
+        waves: rollout.waves.iter().enumerate().map(wave).collect(),
+        max_failures: rollout.max_failures,
+        same_error: rollout.same_error,
+    };
+    serde_json::to_string(&kept).unwrap_or_default()
+}
+
+/// Reads the waves and rules of a run that this process goes on with, without places. A text that nobody wrote gives none.
+pub(super) fn rollout_from(text: &str, wave: usize, targets: &[RunTarget]) -> Rollout {
+    let Ok(kept) = serde_json::from_str::<Kept>(text) else {
+        return Rollout::default();
+    };
+    let ended = |target: &&RunTarget| target.state == TargetState::Ended;
+    let failed: Vec<&RunTarget> = targets
+        .iter()
+        .filter(ended)
+        .filter(|t| t.outcome.is_failure())
+        .collect();
+    let waves = kept.waves.into_iter().enumerate().map(|(number, kept)| Wave {
+        name: kept.name,
+        kind: if kept.kind == "canary" {
+            WaveKind::Canary
+        } else {
+            WaveKind::Usual
+        },
+        then: if kept.then == "pause" {
+            Then::Pause
+        } else {
+            Then::GoOn
+        },
+        soak: Duration::from_millis(kept.soak_ms),
+        failed_before: failed.iter().filter(|target| target.wave == number).count(),
+    });
+    Rollout {
+        waves: waves.collect(),
+        wave,
+        places: Vec::new(),
+        max_failures: kept.max_failures,
+        same_error: kept.same_error,
+        failed_before: failed.len(),
+        succeeded_before: targets
+            .iter()
+            .filter(ended)
+            .filter(|t| t.outcome.is_success())
+            .count(),
+    }
+}
+
+/// Returns the names of a run's waves, each with how many targets it has; none for a text that nobody wrote.
+pub fn waves_of(text: &str) -> Vec<(String, usize)> {
+    let kept = serde_json::from_str::<Kept>(text).ok();
+    let waves = kept.into_iter().flat_map(|kept| kept.waves);
+    waves.map(|wave| (wave.name, wave.targets)).collect()
+}

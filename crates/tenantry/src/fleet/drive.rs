@@ -1,0 +1,145 @@
+//! Drives a run that is this process's: lease, targets, records, report.
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+
+use super::follow::Followed;
+use super::keeper::Keeper;
+use super::recorder::Recorder;
+use super::{Fleet, FleetError};
+use crate::direction::Direction;
+use crate::registry::RunEnd;
+use crate::run::{
+    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, RunStatus, Start, TargetReport, Unrecorded,
+    conduct_run,
+};
+
+/// A run and what this process does of it.
+pub(super) struct Drive {
+    pub(super) run_id: String,
+    pub(super) epoch: i64,
+    pub(super) direction: Direction,
+    pub(super) jobs: Vec<Job>,
+    pub(super) rollout: Rollout,
+    pub(super) start: Start,
+    /// Who is reported and not worked on.
+    pub(super) left_out: Vec<TargetReport>,
+    /// Whether another process has done a part of it, which only the registry knows.
+    pub(super) has_begun: bool,
+}
+
+impl Fleet {
+    /// Carries out what is left of a run, and returns the report of the whole of it.
+    pub(super) async fn drive(
+        &self,
+        drive: Drive,
+        control: &Control,
+        events: &UnboundedSender<RunEvent>,
+    ) -> Result<RunReport, FleetError> {
+        let (sender, receiver) = unbounded_channel();
+        let (said, hears) = unbounded_channel();
+        let keeper = Keeper {
+            registry: self.registry.clone(),
+            run_id: drive.run_id.clone(),
+            epoch: drive.epoch,
+            control: control.clone(),
+            said: said.clone(),
+            events: events.clone(),
+        };
+        let recorder = Recorder {
+            registry: self.registry.clone(),
+            run_id: drive.run_id.clone(),
+            epoch: drive.epoch,
+            control: control.clone(),
+            said,
+        };
+        let conduct = Conduct {
+            run_id: drive.run_id.clone(),
+            jobs: drive.jobs,
+            rollout: drive.rollout,
+            options: self.options.clone(),
+            start: drive.start,
+            said: Some(hears),
+        };
+        // It ends with this call, whichever way that ends.
+        let mut keeping = JoinSet::new();
+        keeping.spawn(keeper.keep());
+        let running = conduct_run(conduct, control.clone(), sender);
+        let listener = events.clone();
+        let recording = async move {
+            let waiting = recorder.record(receiver, listener).await;
+            (recorder, waiting)
+        };
+        let (ran, kept) = tokio::join!(in_task(running), in_task(recording));
+        let (mut report, (recorder, waiting)) = (ran?, kept?);
+        report.direction = drive.direction;
+        let window = self.options.registry_window;
+        let written = recorder.finish(waiting, &end_of(&report), window).await;
+        drop(keeping);
+        report.unrecorded = written.err().map(Unrecorded::from);
+        if report.cause == Some(Cause::TakenOver) {
+            return self.after_fence(&drive.run_id, control, events).await;
+        }
+        if drive.has_begun && report.unrecorded.is_none() {
+            let whole = self.report_of(&drive.run_id).await?;
+            return Ok(RunReport {
+                warnings: report.warnings,
+                duration: report.duration,
+                ..whole
+            });
+        }
+        report.targets.extend(drive.left_out);
+        Ok(report)
+    }
+
+    /// Shows what the process makes of the run that took it over.
+    async fn after_fence(
+        &self,
+        run_id: &str,
+        control: &Control,
+        events: &UnboundedSender<RunEvent>,
+    ) -> Result<RunReport, FleetError> {
+        // What stopped this process's part of the run stops no watching.
+        let watching = Control::default();
+        let run = self.registry.find_run(run_id).await?;
+        let followed = tokio::select! {
+            followed = self.follow(run_id, run.driver.as_deref().unwrap_or_default(), &watching, events) => followed?,
+            () = control.asked_to_leave() => Followed::Left,
+        };
+        match followed {
+            Followed::Over(report) => Ok(*report),
+            Followed::Left | Followed::Abandoned => Err(FleetError::Left {
+                run_id: run_id.to_owned(),
+            }),
+        }
+    }
+}
+
+/// Returns how a run ends in the registry.
+fn end_of(report: &RunReport) -> RunEnd {
+    let (cause, wave) = match &report.cause {
+        None => (None, None),
+        Some(Cause::Rule(rule)) => (Some(rule.word()), None),
+        Some(Cause::Gate { next, .. }) => (Some("gate".to_owned()), Some(*next)),
+        Some(Cause::Asked) => (Some("asked".to_owned()), None),
+        Some(Cause::RegistryLost) => (Some("registry_lost".to_owned()), None),
+        Some(Cause::TakenOver) => (Some("taken_over".to_owned()), None),
+    };
+    RunEnd {
+        status: report.status,
+        cause: cause.filter(|_| report.status != RunStatus::Completed),
+        wave,
+    }
+}
+
+/// Carries a future out in a task of its own, which ends if this call is dropped. Tasks wake one another
+/// cheaply; the caller's thread would be woken for every target.
+async fn in_task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, FleetError> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    match tasks.join_next().await {
+        Some(Ok(done)) => Ok(done),
+        Some(Err(error)) => Err(FleetError::Broken(error.to_string())),
+        None => Err(FleetError::Broken("it has no end".to_owned())),
+    }
+}

@@ -1,0 +1,294 @@
+//! Begins a run, or joins the one that is under way: one process drives, the others show what comes of it.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::sleep;
+
+use super::blueprint::{Plan, plan_of, rollout_from, rollout_text};
+use super::drive::Drive;
+use super::follow::Followed;
+use super::{Fleet, FleetError, Request, Selected};
+use crate::faults::{Seed, is_seeded};
+use crate::registry::{Begun, NewRun, Run, RunPlan, RunTarget};
+use crate::run::{
+    Control, Driver, Outcome, Rollout, RunEvent, RunReport, Start, Stop, TargetState, WhenHeld, new_run_id,
+};
+use crate::target::TrackName;
+
+/// How often a run that others hold up looks whether it may begin.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Fleet {
+    /// Carries out what was selected and records it: the run before it begins, every outcome as it comes.
+    ///
+    /// Where another process drives a run of the same plan over these targets, this one follows it, takes it over if that
+    /// process dies, and returns its report. A product database whose tenant's shared one was left out for a failure is not
+    /// run, as if that had failed in the run. A target's failure is in the report. If the registry goes away in mid-run,
+    /// nothing new starts until it is back; the targets' own histories stay right, and [`RunReport::unrecorded`] says how
+    /// many outcomes it does not have.
+    ///
+    /// # Errors
+    /// [`FleetError::NotBegun`] if the run could not be written down before it begins: nothing ran then.
+    /// [`FleetError::Held`] if other runs have some of the targets; [`FleetError::Left`] if a stop was asked for while
+    /// another process drives.
+    pub async fn execute(
+        &self,
+        mut selected: Selected,
+        request: &Request,
+        control: &Control,
+        events: UnboundedSender<RunEvent>,
+    ) -> Result<RunReport, FleetError> {
+        selected.hold_back_products();
+        let rollout = self.rollout_of(&selected).await?;
+        let new = self.new_run(&selected, request, &rollout);
+        let driver = Driver::this();
+        loop {
+            let begun = self
+                .registry
+                .begin_run(&new, &driver)
+                .await
+                .map_err(FleetError::NotBegun)?;
+            match begun {
+                Begun::New(epoch) => {
+                    if is_seeded(Seed::RegistryAppliedInAdvance) {
+                        self.registry
+                            .record(&new.id, epoch, &as_applied(&new.targets))
+                            .await?;
+                    }
+                    let drive = Self::whole(&new, epoch, selected, rollout);
+                    return Box::pin(self.drive(drive, control, &events)).await;
+                }
+                Begun::Taken { run_id, epoch, from } => {
+                    drop(events.send(RunEvent::TakenOver {
+                        run_id: run_id.clone(),
+                        from: Driver::for_people(&from),
+                    }));
+                    let drive = self.rest(&run_id, epoch, selected).await?;
+                    return Box::pin(self.drive(drive, control, &events)).await;
+                }
+                Begun::Attached { run_id, driver } => {
+                    match Box::pin(self.follow(&run_id, &driver, control, &events)).await? {
+                        Followed::Over(report) => return Ok(*report),
+                        Followed::Left => return Err(FleetError::Left { run_id }),
+                        // Whoever begins first now takes it over.
+                        Followed::Abandoned => {}
+                    }
+                }
+                Begun::Held(holdings) => match self.options.when_held {
+                    WhenHeld::Wait if control.requested() == Stop::No => sleep(LOOK_AGAIN).await,
+                    WhenHeld::Wait | WhenHeld::Refuse => return Err(FleetError::Held(holdings)),
+                },
+            }
+        }
+    }
+
+    /// Goes on with a run that is paused, or whose driver is dead; follows one that somebody drives. `everything` is what
+    /// there is, from which the run's remaining targets are taken; `behind` says whether its present wave counts as
+    /// promoted.
+    ///
+    /// # Errors
+    /// [`FleetError::Replanned`] if the files have changed since; what [`Fleet::execute`] says.
+    pub async fn take_up(
+        &self,
+        run: &Run,
+        everything: Selected,
+        control: &Control,
+        events: UnboundedSender<RunEvent>,
+    ) -> Result<RunReport, FleetError> {
+        let driver = Driver::this();
+        let (mut everything, mut run) = (everything, run.clone());
+        everything.aim(&run.goal.clone().unwrap_or_default())?;
+        let targets = self.registry.targets_of(&run.id).await?;
+        let open = remaining(&targets);
+        everything.retain(|job| open.contains(&(job.target.database_id.clone(), job.target.track.clone())));
+        refuse_other_files(&run, &plan_of(&everything, run.direction))?;
+        loop {
+            match self.registry.claim_run(&run.id, &driver).await {
+                Ok((epoch, _)) => {
+                    let drive = self.rest(&run.id, epoch, everything).await?;
+                    return Box::pin(self.drive(drive, control, &events)).await;
+                }
+                Err(crate::registry::RegistryError::Driven { driver, .. }) => {
+                    match Box::pin(self.follow(&run.id, &driver, control, &events)).await? {
+                        Followed::Over(report) => return Ok(*report),
+                        Followed::Left => {
+                            return Err(FleetError::Left {
+                                run_id: std::mem::take(&mut run.id),
+                            });
+                        }
+                        Followed::Abandoned => {}
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Shows a run that is under way, or has ended, and returns its report. Drives nothing.
+    ///
+    /// # Errors
+    /// [`FleetError::Left`] if a stop was asked for before it ended; what the registry says.
+    pub async fn watch(
+        &self,
+        run: &Run,
+        control: &Control,
+        events: UnboundedSender<RunEvent>,
+    ) -> Result<RunReport, FleetError> {
+        loop {
+            let driver = run.driver.clone().unwrap_or_default();
+            match Box::pin(self.follow(&run.id, &driver, control, &events)).await? {
+                Followed::Over(report) => return Ok(*report),
+                Followed::Left => {
+                    return Err(FleetError::Left {
+                        run_id: run.id.clone(),
+                    });
+                }
+                Followed::Abandoned => sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    /// Puts the jobs into waves; what took long before goes first.
+    async fn rollout_of(&self, selected: &Selected) -> Result<Rollout, FleetError> {
+        let mut durations = HashMap::new();
+        if selected.jobs.len() > 1 {
+            let tracks: HashSet<&TrackName> = selected.jobs.iter().map(|job| &job.target.track).collect();
+            for track in tracks {
+                durations.extend(self.registry.durations(track).await?);
+            }
+        }
+        Ok(self.options.policy.rollout(&selected.jobs, &durations))
+    }
+
+    fn new_run(&self, selected: &Selected, request: &Request, rollout: &Rollout) -> NewRun {
+        let place = |job: usize| rollout.places.get(job).map_or(0, |place| place.wave);
+        let jobs = selected.jobs.iter().enumerate();
+        let mut targets: Vec<RunTarget> = jobs
+            .map(|(index, job)| RunTarget::not_run(&job.target, place(index)))
+            .collect();
+        targets.extend(selected.left_out.iter().map(RunTarget::reported));
+        NewRun {
+            id: new_run_id(),
+            command: request.command.clone(),
+            direction: request.direction,
+            reverts: request.reverts.clone(),
+            goal: selected.goal.clone(),
+            continues: request.continues.clone(),
+            actor: request.actor.clone(),
+            reason: request.reason.clone(),
+            plan: plan_of(selected, request.direction),
+            rollout: rollout_text(rollout),
+            concurrency: self.options.concurrency.unwrap_or(0),
+            targets,
+            found_current: 0,
+        }
+    }
+
+    /// A run that this process drives from its beginning.
+    fn whole(new: &NewRun, epoch: i64, selected: Selected, rollout: Rollout) -> Drive {
+        let start = Start {
+            direction: new.direction,
+            waves: named(&rollout),
+            skipped: selected
+                .left_out
+                .iter()
+                .filter(|t| t.outcome == Outcome::Skipped)
+                .count(),
+            max_failures: rollout.max_failures,
+            actor: new.actor.clone(),
+            ..Start::of(&new.id, &selected.jobs)
+        };
+        Drive {
+            run_id: new.id.clone(),
+            epoch,
+            direction: new.direction,
+            jobs: selected.jobs,
+            rollout,
+            start,
+            left_out: selected.left_out,
+            has_begun: false,
+        }
+    }
+
+    /// What is left of a run that another process began.
+    async fn rest(&self, run_id: &str, epoch: i64, mut selected: Selected) -> Result<Drive, FleetError> {
+        let run = self.registry.find_run(run_id).await?;
+        let targets = self.registry.targets_of(run_id).await?;
+        let open = remaining(&targets);
+        let key = |id: &str, track: &TrackName| (id.to_owned(), track.clone());
+        selected.retain(|job| open.contains(&key(&job.target.database_id, &job.target.track)));
+        let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), run.wave, &targets);
+        let waves: HashMap<_, usize> = targets
+            .iter()
+            .map(|t| (key(&t.database_id, &t.track), t.wave))
+            .collect();
+        let place = |job: &crate::run::Job| crate::run::Place {
+            wave: waves
+                .get(&key(&job.target.database_id, &job.target.track))
+                .copied()
+                .unwrap_or(0),
+            expected_ms: 0,
+        };
+        rollout.places = selected.jobs.iter().map(place).collect();
+        let ended = targets.iter().filter(|target| target.state == TargetState::Ended);
+        let failed = ended.clone().filter(|target| target.outcome.is_failure()).count();
+        let start = Start {
+            direction: run.direction,
+            targets: targets.len(),
+            done: (ended.count(), failed),
+            waves: run.rollout.as_deref().map(super::waves_of).unwrap_or_default(),
+            max_failures: rollout.max_failures,
+            actor: run.actor.clone(),
+            ..Start::of(run_id, &selected.jobs)
+        };
+        Ok(Drive {
+            run_id: run_id.to_owned(),
+            epoch,
+            direction: run.direction,
+            jobs: selected.jobs,
+            rollout,
+            start,
+            left_out: Vec::new(),
+            has_begun: true,
+        })
+    }
+}
+
+fn named(rollout: &Rollout) -> Vec<(String, usize)> {
+    let of = |wave: usize| rollout.places.iter().filter(|place| place.wave == wave).count();
+    let waves = rollout.waves.iter().enumerate();
+    waves
+        .map(|(number, wave)| (wave.name.clone(), of(number)))
+        .collect()
+}
+
+/// Returns the targets of a run that have not ended.
+fn remaining(targets: &[RunTarget]) -> HashSet<(String, TrackName)> {
+    let open = targets.iter().filter(|target| target.state != TargetState::Ended);
+    open.map(|target| (target.database_id.clone(), target.track.clone()))
+        .collect()
+}
+
+/// Refuses files that are not those of the run. Tracks on which nothing is left do not count.
+fn refuse_other_files(run: &Run, now: &RunPlan) -> Result<(), FleetError> {
+    let changes = Plan::changes(&run.plan.text, &now.text);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    Err(FleetError::Replanned {
+        run_id: run.id.clone(),
+        changes,
+    })
+}
+
+/// Returns targets as if all had gone well, for the defect that says so before anything ran.
+fn as_applied(targets: &[RunTarget]) -> Vec<RunTarget> {
+    let applied = |target: &RunTarget| {
+        let mut target = target.clone();
+        (target.outcome, target.state) = (Outcome::Applied, TargetState::Ended);
+        target
+    };
+    targets.iter().map(applied).collect()
+}

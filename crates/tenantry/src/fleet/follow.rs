@@ -1,0 +1,210 @@
+//! Follows a run that another process drives: its events and its report, from the registry.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{Instant, sleep};
+
+use super::{Fleet, FleetError, waves_of};
+use crate::registry::{Driven, RegistryError, Run, RunTarget};
+use crate::run::{
+    BegunTarget, Cause, Control, Driver, Rule, RunEvent, RunReport, RunStatus, Start, Stop, TargetReport,
+    TargetState,
+};
+use crate::selection::Selection;
+use crate::target::{Owner, TrackName};
+
+/// How often the registry is asked what is new.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How following a run ended.
+pub(super) enum Followed {
+    /// The run has ended.
+    Over(Box<RunReport>),
+    /// Nobody drives it any more.
+    Abandoned,
+    /// A stop was asked for; the run goes on without us.
+    Left,
+}
+
+impl Fleet {
+    /// Shows what another process makes of a run. A registry that does not answer is waited for as long as its window.
+    pub(super) async fn follow(
+        &self,
+        run_id: &str,
+        driver: &str,
+        control: &Control,
+        events: &UnboundedSender<RunEvent>,
+    ) -> Result<Followed, FleetError> {
+        let this = Driver::this();
+        let owners = self.owners().await?;
+        let run = self.registry.find_run(run_id).await?;
+        let tell = |event: RunEvent| drop(events.send(event));
+        tell(RunEvent::Attached {
+            run_id: run_id.to_owned(),
+            driver: Driver::for_people(driver),
+        });
+        tell(RunEvent::Started(Box::new(start_of(&run))));
+        let mut seen = 0;
+        let mut silent: Option<Instant> = None;
+        loop {
+            let looked = self.look(run_id, &this, &mut seen).await;
+            let (changes, stands) = match looked {
+                Ok(looked) => {
+                    if silent.take().is_some() {
+                        tell(RunEvent::RegistryBack);
+                    }
+                    looked
+                }
+                Err(error) => {
+                    let since = *silent.get_or_insert_with(|| {
+                        let reason = error.to_string();
+                        tell(RunEvent::RegistryAway { reason });
+                        Instant::now()
+                    });
+                    if since.elapsed() >= self.options.registry_window {
+                        return Err(error.into());
+                    }
+                    sleep(LOOK).await;
+                    continue;
+                }
+            };
+            for target in &changes {
+                if let Some(event) = event_of(target, &owners) {
+                    tell(event);
+                }
+            }
+            match stands {
+                Driven::Over(_) => return Ok(Followed::Over(Box::new(self.report_of(run_id).await?))),
+                Driven::ByNobody(_) => return Ok(Followed::Abandoned),
+                Driven::By(_) => {}
+            }
+            tokio::select! {
+                () = sleep(LOOK) => {}
+                () = control.reached(Stop::Drain) => return Ok(Followed::Left),
+            }
+        }
+    }
+
+    /// Asks who drives the run, and then what is new: in this order nothing is overlooked at the end.
+    async fn look(
+        &self,
+        run_id: &str,
+        this: &Driver,
+        seen: &mut i64,
+    ) -> Result<(Vec<RunTarget>, Driven), RegistryError> {
+        let driven = self.registry.driven(run_id, this).await?;
+        let (changes, newest) = self.registry.changes_of(run_id, *seen).await?;
+        *seen = newest;
+        Ok((changes, driven))
+    }
+
+    /// Returns the report of a run that has ended, as the registry has it.
+    pub async fn report_of(&self, run_id: &str) -> Result<RunReport, FleetError> {
+        let run = self.registry.find_run(run_id).await?;
+        let owners = self.owners().await?;
+        let targets = self.registry.targets_of(run_id).await?;
+        let taken = run.finished_at.map_or(0, |end| (end - run.started_at).max(0));
+        Ok(RunReport {
+            direction: run.direction,
+            status: run.status.unwrap_or(RunStatus::Interrupted),
+            targets: targets.iter().map(|target| report_of(target, &owners)).collect(),
+            duration: Duration::from_micros(taken.unsigned_abs()),
+            warnings: Vec::new(),
+            unrecorded: None,
+            cause: cause_of(&run),
+            run_id: run.id,
+        })
+    }
+
+    /// Returns the tenants by the names that messages use.
+    async fn owners(&self) -> Result<HashMap<String, Owner>, FleetError> {
+        let tenants = self.registry.tenants(&Selection::default()).await?;
+        let owner = |tenant: crate::tenant::Tenant| {
+            let slug = tenant.slug.to_string();
+            let owner = Owner {
+                id: tenant.id,
+                slug: tenant.slug,
+                name: tenant.name,
+            };
+            (slug, owner)
+        };
+        Ok(tenants.into_iter().map(owner).collect())
+    }
+}
+
+/// Describes a run as the registry has it.
+fn start_of(run: &Run) -> Start {
+    let targets: u64 = run.counts.values().sum();
+    Start {
+        run_id: run.id.clone(),
+        direction: run.direction,
+        targets: usize::try_from(targets).unwrap_or(usize::MAX),
+        concurrency: run.concurrency,
+        waves: run.rollout.as_deref().map(waves_of).unwrap_or_default(),
+        current: usize::try_from(run.found_current).unwrap_or(usize::MAX),
+        actor: run.actor.clone(),
+        ..Start::default()
+    }
+}
+
+fn event_of(target: &RunTarget, owners: &HashMap<String, Owner>) -> Option<RunEvent> {
+    match target.state {
+        TargetState::Pending | TargetState::RetryWait => None,
+        TargetState::Leased | TargetState::Running => {
+            let begun = BegunTarget {
+                label: target.label.clone(),
+                track: target.track.clone(),
+                database_id: target.database_id.clone(),
+                server: target.server.as_deref().and_then(|name| name.parse().ok()),
+            };
+            Some(RunEvent::TargetStarted(Box::new(begun)))
+        }
+        TargetState::Ended => Some(RunEvent::TargetFinished(Box::new(report_of(target, owners)))),
+    }
+}
+
+/// Turns a row into the report that it was written from.
+fn report_of(target: &RunTarget, owners: &HashMap<String, Owner>) -> TargetReport {
+    let (failure, migrations) = target.detail();
+    let slug = target.label.split('/').next().unwrap_or_default();
+    let owner = match target.track {
+        TrackName::Central | TrackName::Registry => None,
+        TrackName::Tenant | TrackName::Product(_) => owners.get(slug).cloned(),
+    };
+    TargetReport {
+        database_id: target.database_id.clone(),
+        track: target.track.clone(),
+        label: target.label.clone(),
+        owner,
+        server: target.server.as_deref().and_then(|name| name.parse().ok()),
+        database: String::new(),
+        outcome: target.outcome,
+        from: target.from_version,
+        to: target.to_version,
+        migrations,
+        failure,
+        attempts: target.attempts,
+        duration: Duration::from_millis(target.duration_ms),
+    }
+}
+
+/// Reads why a run ended early.
+fn cause_of(run: &Run) -> Option<Cause> {
+    let word = run.cause.as_deref()?;
+    match word {
+        "gate" => {
+            let waves = run.rollout.as_deref().map(waves_of).unwrap_or_default();
+            let over = run.wave.checked_sub(1).and_then(|wave| waves.get(wave));
+            Some(Cause::Gate {
+                wave: over.map(|(name, _)| name.clone()).unwrap_or_default(),
+                next: run.wave,
+            })
+        }
+        "asked" => Some(Cause::Asked),
+        "registry_lost" => Some(Cause::RegistryLost),
+        "taken_over" => Some(Cause::TakenOver),
+        rule => Rule::from_word(rule).map(Cause::Rule),
+    }
+}

@@ -1,0 +1,85 @@
+//! Keeps a run for the process that drives it, and hears what others ask of it.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{Instant, sleep};
+
+use crate::registry::{Registry, RegistryError};
+use crate::run::{Control, RunEvent, Said, Stop, Wanted};
+
+/// How often the lease is renewed: three times before it ends.
+const RENEW: Duration = Duration::from_secs(10);
+/// How often the registry is asked what others want, and asked again after it did not answer.
+const LISTEN: Duration = Duration::from_secs(1);
+
+/// What a driver hears of its run.
+pub(super) struct Keeper {
+    pub(super) registry: Registry,
+    pub(super) run_id: String,
+    pub(super) epoch: i64,
+    pub(super) control: Control,
+    pub(super) said: UnboundedSender<Said>,
+    pub(super) events: UnboundedSender<RunEvent>,
+}
+
+impl Keeper {
+    /// Renews the lease and passes wishes on, until the run is somebody else's. Uses connections of its own, so that a
+    /// slow write of outcomes does not cost the lease.
+    pub(super) async fn keep(self) {
+        let mut renewed = Instant::now();
+        let mut is_away = false;
+        let mut heard = None;
+        loop {
+            sleep(LISTEN).await;
+            let is_due = is_away || renewed.elapsed() >= RENEW;
+            let asked = if is_due {
+                self.registry.renew_run(&self.run_id, self.epoch).await
+            } else {
+                self.registry.wishes_of(&self.run_id, self.epoch).await
+            };
+            match asked {
+                Ok(wanted) => {
+                    if is_due {
+                        renewed = Instant::now();
+                        self.say(Said::Ours);
+                    }
+                    if std::mem::take(&mut is_away) {
+                        self.tell(RunEvent::RegistryBack);
+                    }
+                    if wanted != heard {
+                        heard = wanted;
+                        self.obey(wanted);
+                    }
+                }
+                Err(RegistryError::TakenOver { .. }) => return self.control.fence(),
+                Err(error) => {
+                    self.say(Said::Away);
+                    if !std::mem::replace(&mut is_away, true) {
+                        let reason = error.to_string();
+                        self.tell(RunEvent::RegistryAway { reason });
+                    }
+                }
+            }
+        }
+    }
+
+    fn obey(&self, wanted: Option<Wanted>) {
+        match wanted {
+            None => {}
+            Some(Wanted::Promote) => self.control.promote(),
+            Some(Wanted::Pause) => self.control.pause(),
+            Some(Wanted::Cancel) => self.control.give_up(Stop::Drain),
+            Some(Wanted::CancelNow) => self.control.give_up(Stop::Cancel),
+        }
+    }
+
+    fn say(&self, said: Said) {
+        // A run that has ended hears nothing more.
+        let _heard = self.said.send(said).is_ok();
+    }
+
+    fn tell(&self, event: RunEvent) {
+        drop(self.events.send(event));
+    }
+}

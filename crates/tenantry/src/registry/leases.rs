@@ -1,0 +1,205 @@
+//! Who drives a run: its lease in the registry, moved under the run's lock by the pure moves of `run::lease`.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+
+use super::entities::run;
+use super::rows::Row;
+use super::runs::RUNNING;
+use super::{Registry, RegistryError, clock};
+use crate::run::{Driver, Lease, Refusal, RunStatus, Standing, Wanted};
+
+/// A run whose row is locked.
+#[derive(Clone, Debug)]
+pub(super) struct HeldRun {
+    pub(super) id: String,
+    pub(super) lease: Lease,
+    pub(super) seq: i64,
+}
+
+/// Whether somebody drives a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Driven {
+    /// Somebody does: who.
+    By(String),
+    /// Nobody any more, although it has not ended: who did last.
+    ByNobody(String),
+    /// It has ended.
+    Over(RunStatus),
+}
+
+impl Registry {
+    /// Returns the time by the registry's clock, in microseconds since 1970-01-01 UTC.
+    pub(super) async fn clock(&self, db: &impl ConnectionTrait) -> Result<i64, RegistryError> {
+        clock::now(db, self.engine).await.map_err(|e| self.refused(&e))
+    }
+
+    /// Locks a run's row until the transaction ends.
+    pub(super) async fn lock_run(
+        &self,
+        db: &impl ConnectionTrait,
+        run_id: &str,
+    ) -> Result<HeldRun, RegistryError> {
+        let row = run::Entity::find_by_id(run_id)
+            .lock_exclusive()
+            .one(db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let row = row.ok_or_else(|| RegistryError::RunNotFound {
+            given: run_id.to_owned(),
+            nearest: Vec::new(),
+        })?;
+        Ok(HeldRun {
+            lease: lease_of(&row)?,
+            seq: row.seq,
+            id: row.id,
+        })
+    }
+
+    /// Writes a lease that was moved.
+    pub(super) async fn write_lease(
+        &self,
+        db: &impl ConnectionTrait,
+        run_id: &str,
+        lease: &Lease,
+    ) -> Result<(), RegistryError> {
+        let mut update = run::Entity::update_many()
+            .col_expr(run::Column::Epoch, Expr::value(lease.epoch))
+            .col_expr(run::Column::Driver, Expr::value(lease.driver.clone()))
+            .col_expr(run::Column::LeaseUntil, Expr::value(lease.until))
+            .col_expr(run::Column::Wanted, Expr::value(lease.wanted.map(Wanted::as_str)));
+        update = match lease.standing {
+            Standing::Running => update
+                .col_expr(run::Column::Status, Expr::value(RUNNING))
+                .col_expr(run::Column::FinishedAt, Expr::value(Option::<i64>::None)),
+            // When it ended is known to its driver alone: where that died, nobody saw the end.
+            Standing::Over(status) => update.col_expr(run::Column::Status, Expr::value(status.as_str())),
+        };
+        let written = update.filter(run::Column::Id.eq(run_id)).exec(db).await;
+        written.map_err(|e| self.refused(&e))?;
+        Ok(())
+    }
+
+    /// Gives a run whose driver is dead, or that is paused, to this process. Returns the new epoch, and who drove it.
+    ///
+    /// # Errors
+    /// [`RegistryError::Driven`] while somebody drives it, [`RegistryError::RunOver`] if it has ended.
+    pub async fn claim_run(&self, run_id: &str, driver: &Driver) -> Result<(i64, String), RegistryError> {
+        let transaction = self.begin().await?;
+        let held = self.lock_run(&transaction, run_id).await?;
+        let now = self.clock(&transaction).await?;
+        let sign = driver.sign_of(&held.lease.driver);
+        let claimed = held
+            .lease
+            .claim(driver.as_str(), now, sign)
+            .map_err(|refusal| refused(&held, refusal))?;
+        self.write_lease(&transaction, run_id, &claimed).await?;
+        self.commit(transaction).await?;
+        Ok((claimed.epoch, held.lease.driver))
+    }
+
+    /// Keeps a run for its driver, and returns what somebody asked of it meanwhile.
+    ///
+    /// # Errors
+    /// [`RegistryError::TakenOver`] if it is not that driver's any more.
+    pub async fn renew_run(&self, run_id: &str, epoch: i64) -> Result<Option<Wanted>, RegistryError> {
+        let transaction = self.begin().await?;
+        let held = self.lock_run(&transaction, run_id).await?;
+        let now = self.clock(&transaction).await?;
+        let renewed = held.lease.renew(epoch, now).map_err(|_| taken_over(run_id))?;
+        self.write_lease(&transaction, run_id, &renewed).await?;
+        self.commit(transaction).await?;
+        Ok(renewed.wanted)
+    }
+
+    /// Returns what somebody asked of a run. Takes no lock and writes nothing.
+    ///
+    /// # Errors
+    /// [`RegistryError::TakenOver`] if it is not that driver's any more.
+    pub async fn wishes_of(&self, run_id: &str, epoch: i64) -> Result<Option<Wanted>, RegistryError> {
+        let lease = self.lease_of_run(run_id).await?;
+        lease.check(epoch).map_err(|_| taken_over(run_id))?;
+        Ok(lease.wanted)
+    }
+
+    /// Returns whether somebody drives a run.
+    pub async fn driven(&self, run_id: &str, driver: &Driver) -> Result<Driven, RegistryError> {
+        let lease = self.lease_of_run(run_id).await?;
+        let now = self.clock(&self.db).await?;
+        Ok(match lease.standing {
+            Standing::Over(status) => Driven::Over(status),
+            Standing::Running if lease.is_live(now, driver.sign_of(&lease.driver)) => {
+                Driven::By(lease.driver)
+            }
+            Standing::Running => Driven::ByNobody(lease.driver),
+        })
+    }
+
+    /// Asks the driver of a run for something; where there is none, it is so at once. Returns how the run stands then.
+    ///
+    /// # Errors
+    /// [`RegistryError::RunOver`] if it has ended.
+    pub async fn want(&self, run_id: &str, wanted: Wanted, driver: &Driver) -> Result<Driven, RegistryError> {
+        let transaction = self.begin().await?;
+        let held = self.lock_run(&transaction, run_id).await?;
+        let now = self.clock(&transaction).await?;
+        let sign = driver.sign_of(&held.lease.driver);
+        let moved = held
+            .lease
+            .want(wanted, now, sign)
+            .map_err(|refusal| refused(&held, refusal))?;
+        self.write_lease(&transaction, run_id, &moved).await?;
+        self.commit(transaction).await?;
+        Ok(match moved.standing {
+            Standing::Over(status) => Driven::Over(status),
+            Standing::Running if moved.is_live(now, sign) => Driven::By(moved.driver),
+            Standing::Running => Driven::ByNobody(moved.driver),
+        })
+    }
+
+    async fn lease_of_run(&self, run_id: &str) -> Result<Lease, RegistryError> {
+        let row = run::Entity::find_by_id(run_id).one(&self.db).await;
+        let row = row.map_err(|e| self.refused(&e))?;
+        let row = row.ok_or_else(|| RegistryError::RunNotFound {
+            given: run_id.to_owned(),
+            nearest: Vec::new(),
+        })?;
+        lease_of(&row)
+    }
+}
+
+/// Reads the lease out of a run's row.
+pub(super) fn lease_of(row: &run::Model) -> Result<Lease, RegistryError> {
+    let at = Row {
+        table: "tenantry_runs",
+        id: &row.id,
+    };
+    let ended = Some(row.status.as_str()).filter(|word| *word != RUNNING);
+    let ended = at.read_opt("status", ended, RunStatus::from_word)?;
+    Ok(Lease {
+        standing: ended.map_or(Standing::Running, Standing::Over),
+        epoch: row.epoch,
+        driver: row.driver.clone().unwrap_or_default(),
+        until: row.lease_until,
+        wanted: at.read_opt("wanted", row.wanted.as_deref(), Wanted::from_word)?,
+    })
+}
+
+/// Says that a run is somebody else's now.
+pub(super) fn taken_over(run_id: &str) -> RegistryError {
+    RegistryError::TakenOver {
+        run_id: run_id.to_owned(),
+    }
+}
+
+fn refused(held: &HeldRun, refusal: Refusal) -> RegistryError {
+    let run_id = held.id.clone();
+    match refusal {
+        Refusal::Held => RegistryError::Driven {
+            run_id,
+            driver: held.lease.driver.clone(),
+        },
+        Refusal::Over(status) => RegistryError::RunOver { run_id, status },
+        Refusal::Fenced => RegistryError::TakenOver { run_id },
+    }
+}

@@ -1,0 +1,66 @@
+//! What is new in a run, for whoever watches it; and what earlier runs say about the next one.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use super::entities::{run, run_target};
+use super::run_targets::{RunTarget, target_of};
+use super::{Registry, RegistryError};
+use crate::direction::Direction;
+use crate::run::Outcome;
+use crate::target::TrackName;
+
+/// Of how many of the newest runs the durations are taken.
+const DURATIONS_OF: u64 = 4;
+
+impl Registry {
+    /// Returns the targets of a run that were written since a look, by the number that it returned, and the number of this
+    /// one; 0 asks for all. Writes nothing.
+    pub async fn changes_of(&self, run_id: &str, since: i64) -> Result<(Vec<RunTarget>, i64), RegistryError> {
+        use run_target::Column;
+        let rows = run_target::Entity::find()
+            .filter(Column::RunId.eq(run_id))
+            .filter(Column::Seq.gt(since))
+            .order_by_asc(Column::Seq)
+            .order_by_asc(Column::Label)
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let newest = rows.last().map_or(since, |row| row.seq);
+        let targets = rows.into_iter().map(target_of).collect::<Result<_, _>>()?;
+        Ok((targets, newest))
+    }
+
+    /// Returns how long each database of a track took when it was changed last, in milliseconds, as far as the newest runs
+    /// tell; empty if none did.
+    pub async fn durations(&self, track: &TrackName) -> Result<HashMap<String, u64>, RegistryError> {
+        use run_target::Column;
+        let newest: Vec<String> = run::Entity::find()
+            .select_only()
+            .column(run::Column::Id)
+            .filter(run::Column::Direction.eq(Direction::Up.to_string()))
+            .order_by_desc(run::Column::StartedAt)
+            .limit(DURATIONS_OF)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let mut durations = HashMap::new();
+        // The oldest first, so that what came later counts.
+        for run_id in newest.iter().rev() {
+            let rows: Vec<(String, i64)> = run_target::Entity::find()
+                .select_only()
+                .columns([Column::DatabaseId, Column::DurationMs])
+                .filter(Column::RunId.eq(run_id))
+                .filter(Column::Track.eq(track.to_string()))
+                .filter(Column::Outcome.eq(Outcome::Applied.as_str()))
+                .into_tuple()
+                .all(&self.db)
+                .await
+                .map_err(|e| self.refused(&e))?;
+            durations.extend(rows.into_iter().map(|(id, ms)| (id, ms.unsigned_abs())));
+        }
+        Ok(durations)
+    }
+}

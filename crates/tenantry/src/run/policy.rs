@@ -1,0 +1,268 @@
+//! What somebody wants of a rollout, and the waves and rules that follow from it for the targets at hand. Pure.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use super::rollout::{Place, Rollout, Then, Wave, WaveKind};
+use super::runner::Job;
+use crate::engine::Engine;
+use crate::selection::Pattern;
+
+/// From how many targets on a run begins with a canary by itself.
+const CANARY_ABOVE: usize = 20;
+/// How many failures a run bears at least, unless a number is given.
+const BEARS_AT_LEAST: usize = 5;
+
+/// What somebody wants of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What goes first and alone.
+    pub canary: Canary,
+    /// The waves behind it, in order; what they leave over is the last one.
+    pub waves: Vec<WaveRule>,
+    /// How many failures it bears.
+    pub max_failures: Budget,
+    /// It stops if the first so many that finish fail alike; `None` does not.
+    pub same_error: Option<usize>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            canary: Canary::Auto,
+            waves: Vec::new(),
+            max_failures: Budget::Usual,
+            same_error: Some(3),
+        }
+    }
+}
+
+/// What goes first and alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canary {
+    /// One target of each engine if there are more than 20.
+    Auto,
+    /// So many targets.
+    Count(usize),
+}
+
+/// How many failures a run bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// One in a hundred, and at least 5.
+    Usual,
+    /// So many.
+    Count(usize),
+    /// So many in a hundred.
+    Percent(usize),
+    /// All.
+    All,
+}
+
+impl Budget {
+    /// Returns how many of `targets` may fail; `None` if all may.
+    pub fn of(self, targets: usize) -> Option<usize> {
+        match self {
+            Self::Usual => Some((targets / 100).max(BEARS_AT_LEAST)),
+            Self::Count(count) => Some(count),
+            Self::Percent(percent) => Some(share(targets, percent)),
+            Self::All => None,
+        }
+    }
+}
+
+/// A wave as it is configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WaveRule {
+    /// Its name.
+    pub name: String,
+    /// Which tenants, by slug or id; none is all.
+    pub matches: Vec<Pattern>,
+    /// How many of these at most; `None` is all.
+    pub limit: Option<Limit>,
+    /// What comes behind it.
+    pub then: Then,
+    /// How long nothing begins behind it.
+    pub soak: Duration,
+}
+
+/// How many targets a wave takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// So many.
+    Count(usize),
+    /// So many in a hundred of all targets of the run, and at least one.
+    Percent(usize),
+}
+
+impl Limit {
+    fn of(self, targets: usize) -> usize {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => share(targets, percent).max(1),
+        }
+    }
+}
+
+fn share(targets: usize, percent: usize) -> usize {
+    targets.saturating_mul(percent) / 100
+}
+
+impl Policy {
+    /// Bears every failure and knows no waves.
+    pub fn none() -> Self {
+        Self {
+            canary: Canary::Count(0),
+            waves: Vec::new(),
+            max_failures: Budget::All,
+            same_error: None,
+        }
+    }
+
+    /// Puts every job into its wave. `durations` are how long databases took when they were changed last, in
+    /// milliseconds: who took long goes first in its wave, and is the more telling canary.
+    pub fn rollout(&self, jobs: &[Job], durations: &HashMap<String, u64>) -> Rollout {
+        let expected = |job: &Job| durations.get(&job.target.database_id).copied().unwrap_or(0);
+        let mut sorting = Sorting {
+            jobs,
+            wave_of: vec![None; jobs.len()],
+            waves: Vec::new(),
+        };
+        sorting.add(canary(), &self.canaries(jobs, &expected));
+        for rule in &self.waves {
+            let fits: Vec<usize> = sorting.left().filter(|job| rule.takes(&jobs[*job])).collect();
+            let limit = rule.limit.map_or(usize::MAX, |limit| limit.of(jobs.len()));
+            let taken: Vec<usize> = fits.into_iter().take(limit).collect();
+            sorting.add(rule.wave(), &taken);
+        }
+        let rest: Vec<usize> = sorting.left().collect();
+        sorting.add(named("rest"), &rest);
+        let (waves, places) = sorting.into_waves();
+        let place = |(wave, job): (usize, &Job)| Place {
+            wave,
+            expected_ms: expected(job),
+        };
+        Rollout {
+            // One wave is no wave, unless somebody promotes or waits behind it.
+            waves: if waves.len() > 1 { waves } else { Vec::new() },
+            places: places.into_iter().zip(jobs).map(place).collect(),
+            max_failures: self.max_failures.of(jobs.len()),
+            same_error: self.same_error.filter(|first| *first > 0),
+            ..Rollout::default()
+        }
+    }
+
+    /// Chooses the targets that go first: of each engine in turn those that are behind furthest, of these the ones that
+    /// took longest.
+    fn canaries(&self, jobs: &[Job], expected: &impl Fn(&Job) -> u64) -> Vec<usize> {
+        let mut by_engine: BTreeMap<Engine, Vec<usize>> = BTreeMap::new();
+        for (index, job) in jobs.iter().enumerate() {
+            // The central database goes before all others anyway, and who waits for another cannot go first.
+            let waits = job
+                .after
+                .is_some_and(|before| jobs[before].target.owner.is_some());
+            if job.target.owner.is_some() && !waits {
+                by_engine
+                    .entry(job.target.address.engine())
+                    .or_default()
+                    .push(index);
+            }
+        }
+        let count = match self.canary {
+            Canary::Count(count) => count,
+            Canary::Auto if jobs.len() > CANARY_ABOVE => by_engine.len(),
+            Canary::Auto => 0,
+        };
+        let telling = |index: &usize| {
+            let target = &jobs[*index].target;
+            // One to which nothing was ever applied has no data that a migration could stumble over.
+            (
+                target.known_version.is_none(),
+                target.known_version,
+                Reverse(expected(&jobs[*index])),
+                target.label(),
+            )
+        };
+        for of_engine in by_engine.values_mut() {
+            of_engine.sort_by_cached_key(telling);
+        }
+        let longest = by_engine.values().map(Vec::len).max().unwrap_or(0);
+        let turns =
+            (0..longest).flat_map(|turn| by_engine.values().filter_map(move |of| of.get(turn).copied()));
+        turns.take(count).collect()
+    }
+}
+
+impl WaveRule {
+    fn takes(&self, job: &Job) -> bool {
+        let owner = job.target.owner.as_ref();
+        let fits = |pattern: &Pattern| {
+            owner.is_some_and(|owner| {
+                pattern.matches(owner.slug.as_str()) || pattern.matches(owner.id.as_str())
+            })
+        };
+        self.matches.is_empty() || self.matches.iter().any(fits)
+    }
+
+    fn wave(&self) -> Wave {
+        Wave {
+            then: self.then,
+            soak: self.soak,
+            ..named(&self.name)
+        }
+    }
+}
+
+fn named(name: &str) -> Wave {
+    Wave {
+        name: name.to_owned(),
+        ..Wave::default()
+    }
+}
+
+fn canary() -> Wave {
+    Wave {
+        kind: WaveKind::Canary,
+        ..named("canary")
+    }
+}
+
+/// Jobs on their way into waves.
+struct Sorting<'a> {
+    jobs: &'a [Job],
+    wave_of: Vec<Option<usize>>,
+    waves: Vec<Wave>,
+}
+
+impl Sorting<'_> {
+    /// The jobs that are in no wave yet. A product's goes with its tenant's, wherever that goes.
+    fn left(&self) -> impl Iterator<Item = usize> {
+        (0..self.jobs.len()).filter(|job| self.wave_of[*job].is_none())
+    }
+
+    /// Adds a wave of some jobs, and of those that wait for them; nothing if there are none.
+    fn add(&mut self, wave: Wave, jobs: &[usize]) {
+        if jobs.is_empty() {
+            return;
+        }
+        let number = self.waves.len();
+        self.waves.push(wave);
+        for job in jobs {
+            self.wave_of[*job] = Some(number);
+        }
+        for (index, job) in self.jobs.iter().enumerate() {
+            let goes_along = |before: usize| {
+                self.jobs[before].target.owner.is_some() && self.wave_of[before] == Some(number)
+            };
+            if self.wave_of[index].is_none() && job.after.is_some_and(goes_along) {
+                self.wave_of[index] = Some(number);
+            }
+        }
+    }
+
+    fn into_waves(self) -> (Vec<Wave>, Vec<usize>) {
+        let places = self.wave_of.into_iter().map(Option::unwrap_or_default).collect();
+        (self.waves, places)
+    }
+}

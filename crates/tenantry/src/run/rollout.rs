@@ -1,0 +1,99 @@
+//! How a run goes over its targets: in waves, and until when it goes on.
+
+use std::time::Duration;
+
+use super::machine::{Care, Gate, StopRules, WaveSpec};
+
+/// One group of targets inside a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wave {
+    /// Its name: `canary`, `rest`, or as the configuration says.
+    pub name: String,
+    /// What comes behind it.
+    pub then: Then,
+    /// How long nothing begins behind it.
+    pub soak: Duration,
+    /// How many of its targets had failed when this process took the run up.
+    pub failed_before: usize,
+    /// Whether one failure ends the run.
+    pub kind: WaveKind,
+}
+
+/// What comes behind a wave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Then {
+    /// The next wave.
+    #[default]
+    GoOn,
+    /// A person, who promotes the run.
+    Pause,
+}
+
+/// How much may go wrong in a wave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WaveKind {
+    /// As much as the rules of the run allow.
+    #[default]
+    Usual,
+    /// Nothing: its targets stand for all others.
+    Canary,
+}
+
+/// Where one target stands in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The index of its wave.
+    pub wave: usize,
+    /// How long it is expected to take, in milliseconds: the longest begins first. 0 if unknown.
+    pub expected_ms: u64,
+}
+
+/// How a run goes over its targets. By default all of them are one wave, and failures stop nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Rollout {
+    /// The waves in order; none is one of everything.
+    pub waves: Vec<Wave>,
+    /// The wave that the run is in.
+    pub wave: usize,
+    /// For each job its place; a job beyond the end is of the first wave.
+    pub places: Vec<Place>,
+    /// How many failures the run bears; `None` bears all.
+    pub max_failures: Option<usize>,
+    /// It stops if the first so many that finish fail alike; `None` does not.
+    pub same_error: Option<usize>,
+    /// How many targets had failed when this process took the run up.
+    pub failed_before: usize,
+    /// How many had succeeded.
+    pub succeeded_before: usize,
+}
+
+impl Rollout {
+    pub(super) fn place_of(&self, job: usize) -> Place {
+        self.places.get(job).copied().unwrap_or_default()
+    }
+
+    pub(super) fn wave_specs(&self) -> Vec<WaveSpec> {
+        let spec = |wave: &Wave| WaveSpec {
+            gate: match wave.then {
+                Then::GoOn => None,
+                Then::Pause => Some(Gate),
+            },
+            soak: wave.soak,
+            care: match wave.kind {
+                WaveKind::Usual => Care::Usual,
+                WaveKind::Canary => Care::Canary,
+            },
+            failed_before: wave.failed_before,
+        };
+        self.waves.iter().map(spec).collect()
+    }
+
+    pub(super) fn rules(&self) -> StopRules {
+        StopRules {
+            max_failures: self.max_failures,
+            same_error: self.same_error,
+            failed_before: self.failed_before,
+            succeeded_before: self.succeeded_before,
+        }
+    }
+}
