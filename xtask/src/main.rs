@@ -24,6 +24,9 @@ cargo xtask <task>
   bench [<what>…] [--databases n] [--concurrency n] [--runs n] [--tls]
                                         ours against the floor; what: postgres, mariadb, sqlite, all,
                                         start, memory, growth (docs/benchmarks.md)
+  bench status [--tenants n]            what a registry of 100,000 tenants costs the commands that read it
+  bench noop [--databases n,n,…] [--sqlite n]
+                                        whole commands with nothing to do, as by default and with --live
   torture [<row>…] [--seed n] [--most n]
                                         the whole of what `test` does a share of, on the same servers, and one
                                         table; it takes hours. Rows: kills, points, sessions, servers, cuts, frozen,

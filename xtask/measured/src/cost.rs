@@ -67,11 +67,13 @@ pub(crate) fn pair(key: &str, value: impl Into<Value>) -> (String, String) {
 /// Returns user and system time of all threads.
 fn cpu() -> anyhow::Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
-    let time = |value: TimeVal| {
-        let micros = value.tv_sec() * 1_000_000 + value.tv_usec();
-        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-    };
-    Ok(time(usage.user_time()) + time(usage.system_time()))
+    Ok(micros(usage.user_time()) + micros(usage.system_time()))
+}
+
+/// Returns a time of the system's as ours.
+pub(crate) fn micros(value: TimeVal) -> Duration {
+    let micros = value.tv_sec() * 1_000_000 + value.tv_usec();
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
 /// Returns the peak of resident memory. Not `ru_maxrss`: that one begins with what the process that started

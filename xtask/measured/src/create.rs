@@ -4,12 +4,12 @@ use anyhow::Context as _;
 use tenantry::TenantId;
 use tenantry::engine::{self, Address, Engine, NewDatabase, Place, SqliteAddress};
 use tenantry::fleet::{Fleet, prepare_central};
-use tenantry::registry::{self, NewServer, NewTenant};
+use tenantry::registry::{self, ListedServer, NewServer, NewTenant};
 use tenantry::run::RunOptions;
 use tenantry::secret::{Key, write_key_file};
 
-use crate::job::{Contestant, Job};
-use crate::ours;
+use crate::job::{Central, Contestant, Job};
+use crate::{ours, server};
 
 const SERVER: &str = "bench";
 
@@ -22,8 +22,12 @@ pub(crate) async fn create(job: &Job) -> anyhow::Result<Vec<(String, String)>> {
             }
         }
         Contestant::Ours => {
-            let fleet = prepare(job).await?;
-            for number in 0..job.databases {
+            let fleet = if job.from == 0 {
+                prepare(job).await?
+            } else {
+                ours::fleet(job).await?
+            };
+            for number in job.from..job.databases {
                 let id = reserve(job, &fleet, number).await?;
                 create_database(job, number, id.clone()).await?;
                 fleet.registry.mark_ready(&id, None).await?;
@@ -34,13 +38,23 @@ pub(crate) async fn create(job: &Job) -> anyhow::Result<Vec<(String, String)>> {
 }
 
 /// Makes the registry, with the one server in it.
-async fn prepare(job: &Job) -> anyhow::Result<Fleet> {
+pub(crate) async fn prepare(job: &Job) -> anyhow::Result<Fleet> {
     let key = job.folder.join("key");
     if !key.exists() {
         write_key_file(&key, &Key::generate()?)?;
     }
-    prepare_central(&Address::Sqlite(ours::central(job)), &RunOptions::default()).await?;
+    let central = ours::central(job)?;
+    if job.central == Central::Server {
+        server::execute(job, &format!("CREATE DATABASE {}", central.database())).await?;
+    }
+    prepare_central(&central, &RunOptions::default()).await?;
     let fleet = ours::fleet(job).await?;
+    add_server(job, &fleet, SERVER).await?;
+    Ok(fleet)
+}
+
+/// Writes one more name of the one server into the registry.
+pub(crate) async fn add_server(job: &Job, fleet: &Fleet, name: &str) -> anyhow::Result<ListedServer> {
     let place = match &job.server {
         Some(server) => Place::Network {
             host: server.host.clone(),
@@ -51,7 +65,7 @@ async fn prepare(job: &Job) -> anyhow::Result<Fleet> {
         None => Place::Folder(job.file(0).folder),
     };
     let server = NewServer {
-        name: SERVER.parse()?,
+        name: name.parse()?,
         engine: job.engine,
         jurisdiction: "eu".parse()?,
         place,
@@ -60,8 +74,7 @@ async fn prepare(job: &Job) -> anyhow::Result<Fleet> {
         max_parallel: None,
         server_version: None,
     };
-    fleet.registry.add_server(&server).await?;
-    Ok(fleet)
+    Ok(fleet.registry.add_server(&server).await?)
 }
 
 /// Writes a tenant and its database into the registry; returns the database's id.
@@ -93,7 +106,7 @@ async fn reserve(job: &Job, fleet: &Fleet, number: usize) -> anyhow::Result<Stri
 
 /// Creates one database as provisioning does. An SQLite file stays empty: provisioning would make our
 /// tables in it, which the floor has to make in its run.
-async fn create_database(job: &Job, number: usize, id: String) -> anyhow::Result<()> {
+pub(crate) async fn create_database(job: &Job, number: usize, id: String) -> anyhow::Result<()> {
     if job.engine == Engine::Sqlite {
         let SqliteAddress { folder, file } = job.file(number);
         std::fs::create_dir_all(&folder)?;

@@ -19,6 +19,10 @@ pub(crate) enum Task {
     Settle,
     /// Creates one set of databases for one contestant.
     Create,
+    /// Writes one set into the registry alone, as runs would have left it.
+    Fill,
+    /// The floor's no-op in our databases: what is asked of each is our history.
+    Ask,
     /// Carries one scenario out over one set.
     Run,
     /// Asks the registry how the fleet stands.
@@ -44,6 +48,15 @@ impl Contestant {
     }
 }
 
+/// Where the registry of a set is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Central {
+    /// In an SQLite file.
+    File,
+    /// In a database on the server that the set is on.
+    Server,
+}
+
 /// What there is to do in each database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scenario {
@@ -66,6 +79,10 @@ pub(crate) struct Job {
     pub(crate) migrations: PathBuf,
     /// `databases`: how many.
     pub(crate) databases: usize,
+    /// `from`: how many of them are there already.
+    pub(crate) from: usize,
+    /// `central`: where the registry is.
+    pub(crate) central: Central,
     /// `concurrency`: how many at once.
     pub(crate) concurrency: usize,
     /// `set`: which of the sets of databases.
@@ -97,6 +114,8 @@ impl Job {
             folder: given.required("folder")?.into(),
             migrations: given.or("migrations", PathBuf::new())?,
             databases: given.or("databases", 0)?,
+            from: given.or("from", 0)?,
+            central: given.or("central", Central::File)?,
             concurrency: given.or("concurrency", 1)?,
             set: given.or("set", "0".to_owned())?,
             contestant: given.or("who", Contestant::Ours)?,
@@ -209,9 +228,23 @@ impl FromStr for Task {
             "settings" => Self::Settings,
             "settle" => Self::Settle,
             "create" => Self::Create,
+            "fill" => Self::Fill,
+            "ask" => Self::Ask,
             "run" => Self::Run,
             "status" => Self::Status,
             _ => bail!("there is no task `{word}`"),
+        })
+    }
+}
+
+impl FromStr for Central {
+    type Err = anyhow::Error;
+
+    fn from_str(word: &str) -> anyhow::Result<Self> {
+        Ok(match word {
+            "file" => Self::File,
+            "server" => Self::Server,
+            _ => bail!("a registry is in no `{word}`"),
         })
     }
 }

@@ -1,14 +1,17 @@
 //! What `cargo xtask bench` measures: one process does one thing once, and says what it cost.
 //!
 //! `measured <task> <key>=<value>…`; the answer is lines of `key=value` on stdout. The keys are those of
-//! [`job::Job`].
+//! [`job::Job`]. `measured command …` is the one that knows nothing of databases.
 
+mod command;
 mod cost;
 mod create;
+mod fill;
 mod floor;
 mod job;
 mod ours;
 mod server;
+mod sink;
 
 use std::process::ExitCode;
 
@@ -29,9 +32,12 @@ fn main() -> ExitCode {
 }
 
 fn measured(arguments: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+    if let Some((_, arguments)) = arguments.split_first().filter(|(task, _)| *task == "command") {
+        return command::command(arguments);
+    }
     let (task, job) = Job::parse(arguments)?;
-    if (task, job.contestant, job.engine) == (Task::Run, Contestant::Floor, tenantry::engine::Engine::Sqlite)
-    {
+    let is_floor = task == Task::Ask || (task, job.contestant) == (Task::Run, Contestant::Floor);
+    if is_floor && job.engine == tenantry::engine::Engine::Sqlite {
         // No runtime: the floor on files is nothing but threads.
         return floor::sqlite::run(&job);
     }
@@ -41,6 +47,8 @@ fn measured(arguments: &[String]) -> anyhow::Result<Vec<(String, String)>> {
             Task::Settings => server::settings(&job).await,
             Task::Settle => server::settle(&job).await,
             Task::Create => create::create(&job).await,
+            Task::Fill => fill::fill(&job).await,
+            Task::Ask => floor::run(&job).await,
             Task::Status => ours::status(&job).await,
             Task::Run => match job.contestant {
                 Contestant::Floor => floor::run(&job).await,

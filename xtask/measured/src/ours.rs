@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tenantry::engine::{Address, SqliteAddress};
+use tenantry::engine::{Address, NetworkAddress, SqliteAddress};
 use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Request, Tiers};
 use tenantry::registry::Registry;
 use tenantry::run::{Control, Outcome, RunOptions, RunReport};
@@ -12,19 +12,25 @@ use tenantry::{Direction, Selection};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::cost::{Cost, pair};
-use crate::job::{Job, Scenario};
+use crate::job::{Central, Job, Scenario};
 
 /// Returns where the registry of a set is: every set has its own.
-pub(crate) fn central(job: &Job) -> SqliteAddress {
-    SqliteAddress {
-        folder: job.folder.clone(),
-        file: format!("central-{}.db", job.set),
-    }
+pub(crate) fn central(job: &Job) -> anyhow::Result<Address> {
+    Ok(match job.central {
+        Central::File => Address::Sqlite(SqliteAddress {
+            folder: job.folder.clone(),
+            file: format!("central-{}.db", job.set),
+        }),
+        Central::Server => Address::Network(NetworkAddress {
+            database: format!("central_{}", job.set),
+            ..job.server()?.clone()
+        }),
+    })
 }
 
 /// Opens a set's registry and the track.
 pub(crate) async fn fleet(job: &Job) -> anyhow::Result<Fleet> {
-    let registry = Registry::connect(&Address::Sqlite(central(job)), REGISTRY_TIMEOUT).await?;
+    let registry = Registry::connect(&central(job)?, REGISTRY_TIMEOUT).await?;
     let keys = KeyRing::new(read_key_file(&job.folder.join("key"))?);
     Ok(Fleet {
         registry: registry.with_keys(keys),
@@ -108,7 +114,7 @@ fn check(job: &Job, report: &RunReport) -> anyhow::Result<()> {
 /// Opens the registry and asks it how the fleet stands.
 pub(crate) async fn status(job: &Job) -> anyhow::Result<Vec<(String, String)>> {
     let cost = Cost::begin()?;
-    let registry = Registry::connect(&Address::Sqlite(central(job)), REGISTRY_TIMEOUT).await?;
+    let registry = Registry::connect(&central(job)?, REGISTRY_TIMEOUT).await?;
     let status = registry.fleet_status().await?;
     let mut lines = cost.end()?;
     let databases: u64 = status.groups.iter().map(|group| group.databases).sum();

@@ -80,6 +80,20 @@ fn named(names: &[&str], values: &[Option<String>]) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Carries one statement out as the administrator.
+pub(crate) async fn execute(job: &Job, sql: &str) -> anyhow::Result<()> {
+    let server = job.server()?;
+    match server.engine {
+        Engine::Postgres => drop(postgres::ask(server, sql).await?),
+        Engine::MySql | Engine::Sqlite => {
+            let mut connection = mariadb::connect(server).await?;
+            connection.query_drop(sql).await?;
+            connection.disconnect().await?;
+        }
+    }
+    Ok(())
+}
+
 /// Lets PostgreSQL write out its dirty pages; the other engines have nothing like it that takes one statement.
 pub(crate) async fn settle(job: &Job) -> anyhow::Result<Vec<(String, String)>> {
     if job.engine == Engine::Postgres {

@@ -1,6 +1,6 @@
 //! The arguments of `cargo xtask bench`.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use crate::flags::number;
 use crate::test::servers::Engine;
@@ -18,6 +18,10 @@ pub(crate) enum Subject {
     Memory,
     /// Whether time per database grows with their number.
     Growth,
+    /// What a registry of very many tenants costs the commands that read it.
+    Status,
+    /// A run with nothing to do, as a whole command.
+    Noop,
 }
 
 /// Whether the connections of an extra no-op row are encrypted.
@@ -34,8 +38,12 @@ pub(crate) enum TlsRow {
 pub(crate) struct Arguments {
     /// What to measure, in this order; each once.
     pub(crate) subjects: Vec<Subject>,
-    /// How many databases; `None` is each subject's own number.
-    pub(crate) databases: Option<usize>,
+    /// How many databases, for the no-op one after the other; empty is each subject's own number.
+    pub(crate) databases: Vec<usize>,
+    /// How many tenants the registry has whose status is asked for.
+    pub(crate) tenants: usize,
+    /// How many SQLite files a no-op is measured over instead of PostgreSQL databases.
+    pub(crate) sqlite: Option<usize>,
     /// How many at once.
     pub(crate) concurrency: usize,
     /// How many alternating runs.
@@ -49,7 +57,9 @@ impl Arguments {
     pub(crate) fn parse(given: &[String]) -> anyhow::Result<Self> {
         let mut arguments = Self {
             subjects: Vec::new(),
-            databases: None,
+            databases: Vec::new(),
+            tenants: 100_000,
+            sqlite: None,
             concurrency: 5,
             runs: 3,
             tls: TlsRow::Left,
@@ -57,7 +67,9 @@ impl Arguments {
         let mut given = given.iter();
         while let Some(word) = given.next() {
             match word.as_str() {
-                "--databases" => arguments.databases = Some(number(word, given.next())?),
+                "--databases" => arguments.databases = numbers(word, given.next())?,
+                "--tenants" => arguments.tenants = number(word, given.next())?,
+                "--sqlite" => arguments.sqlite = Some(number(word, given.next())?),
                 "--concurrency" => arguments.concurrency = number(word, given.next())?,
                 "--runs" => arguments.runs = number(word, given.next())?,
                 "--tls" => arguments.tls = TlsRow::Asked,
@@ -68,6 +80,11 @@ impl Arguments {
             arguments.add("all")?;
         }
         Ok(arguments)
+    }
+
+    /// Returns how many databases one subject is measured over.
+    pub(crate) fn databases_or(&self, own: usize) -> usize {
+        self.databases.first().copied().unwrap_or(own)
     }
 
     fn add(&mut self, word: &str) -> anyhow::Result<()> {
@@ -81,6 +98,8 @@ impl Arguments {
             "start" => &[Subject::Start],
             "memory" | "--memory" => &[Subject::Memory],
             "growth" | "--growth" => &[Subject::Growth],
+            "status" => &[Subject::Status],
+            "noop" => &[Subject::Noop],
             _ => bail!("bench does not know `{word}`"),
         };
         for subject in subjects {
@@ -97,11 +116,22 @@ impl Arguments {
             self.subjects.iter().any(|subject| match subject {
                 Subject::Server(own) => *own == engine,
                 Subject::Memory => engine == Engine::Postgres,
+                Subject::Noop => engine == Engine::Postgres && self.sqlite.is_none(),
+                Subject::Status => true,
                 Subject::Sqlite | Subject::Start | Subject::Growth => false,
             })
         };
         Engine::ALL.into_iter().filter(|engine| needs(*engine)).collect()
     }
+}
+
+/// Reads numbers with commas between them.
+fn numbers(flag: &str, value: Option<&String>) -> anyhow::Result<Vec<usize>> {
+    let value = value.with_context(|| format!("{flag} needs a number"))?;
+    value
+        .split(',')
+        .map(|one| number(flag, Some(&one.to_owned())))
+        .collect()
 }
 
 #[cfg(test)]
@@ -117,20 +147,28 @@ mod tests {
         let all = parse("").unwrap();
         assert_eq!(all.subjects.len(), 3);
         assert_eq!(parse("sqlite all").unwrap().subjects.len(), 3);
-        assert_eq!((all.concurrency, all.runs, all.databases), (5, 3, None));
+        assert_eq!((all.concurrency, all.runs, all.databases_or(60)), (5, 3, 60));
     }
 
     #[test]
     fn a_flag_without_a_number_or_with_none_is_refused() {
-        for line in ["--runs", "--runs 0", "--databases many", "oracle"] {
+        for line in [
+            "--runs",
+            "--runs 0",
+            "--databases many",
+            "--databases 1,,2",
+            "oracle",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
-        assert_eq!(parse("postgres --databases 40").unwrap().databases, Some(40));
+        assert_eq!(parse("postgres --databases 40").unwrap().databases_or(60), 40);
+        assert_eq!(parse("noop --databases 100,300").unwrap().databases, [100, 300]);
     }
 
     #[test]
     fn only_the_servers_that_are_needed_are_started() {
         assert_eq!(parse("sqlite growth start").unwrap().engines(), []);
         assert_eq!(parse("mariadb memory").unwrap().engines(), Engine::ALL);
+        assert_eq!(parse("noop --sqlite 10").unwrap().engines(), []);
     }
 }

@@ -70,7 +70,7 @@ impl Contest<'_> {
             },
             At::Files => 300,
         };
-        self.arguments.databases.unwrap_or(default)
+        self.arguments.databases_or(default)
     }
 
     fn databases_argument(&self) -> String {

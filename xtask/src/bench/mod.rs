@@ -7,10 +7,13 @@
 mod arguments;
 mod engine;
 mod migrations;
+mod noop;
 mod program;
+mod project;
 mod samples;
 mod scale;
 mod start;
+mod status;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -58,6 +61,8 @@ pub(crate) fn run(given: &[String], signals: &Signals) -> anyhow::Result<ExitCod
                 }
             }
             Subject::Growth => {}
+            Subject::Status => status::status(&scale, &servers.running)?,
+            Subject::Noop => noop::noop(&scale, of(&servers, Engine::Postgres))?,
         }
     }
     if scale::needs_files(&arguments) {

@@ -1,6 +1,7 @@
 //! The program that is measured: building it, starting it, reading its answer.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -87,16 +88,37 @@ impl<'a> Program<'a> {
         arguments: &[String],
         beside: &mut dyn FnMut(),
     ) -> anyhow::Result<Answer> {
-        let answer = self.folder.join("answer");
         let mut command = Command::new(&self.path);
         command
             .arg(task)
             .arg(format!("folder={}", self.folder.display()))
             .args(place(at)?)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(File::create(&answer)?);
-        let mut running = Running::start(&mut command, Signal::SIGTERM)?;
+            .args(arguments);
+        self.answer_of(&mut command, task, beside)
+    }
+
+    /// Runs a whole command in `folder`, stdout and stderr into these files, and returns what it cost; `code` is its
+    /// exit code. The first word is the program.
+    pub(crate) fn command(
+        &self,
+        folder: &Path,
+        [output, errors]: [&Path; 2],
+        words: &[&OsStr],
+    ) -> anyhow::Result<Answer> {
+        let mut command = Command::new(&self.path);
+        command.arg("command").args([folder, output, errors]).args(words);
+        self.answer_of(&mut command, "command", &mut || ())
+    }
+
+    fn answer_of(
+        &self,
+        command: &mut Command,
+        task: &str,
+        beside: &mut dyn FnMut(),
+    ) -> anyhow::Result<Answer> {
+        let answer = self.folder.join("answer");
+        command.stdin(Stdio::null()).stdout(File::create(&answer)?);
+        let mut running = Running::start(command, Signal::SIGTERM)?;
         let status = loop {
             if let Some(status) = running.ended()? {
                 break status;

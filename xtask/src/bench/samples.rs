@@ -30,6 +30,11 @@ impl Sample {
         self.wall_us / 1000.0
     }
 
+    /// Returns the milliseconds of CPU, of the client alone.
+    pub(crate) fn cpu_ms(&self) -> f64 {
+        self.cpu_us / 1000.0
+    }
+
     /// Returns the peak of memory in MiB.
     pub(crate) fn peak_mib(&self) -> f64 {
         f64::from(u32::try_from(self.peak_kib).unwrap_or(u32::MAX)) / 1024.0

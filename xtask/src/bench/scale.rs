@@ -29,7 +29,7 @@ pub(super) struct Scale<'a> {
 impl Scale<'_> {
     /// Time per file over few and over many SQLite files, and the memory and registry of the many.
     pub(super) fn sqlite(&self) -> anyhow::Result<()> {
-        let many = self.arguments.databases.unwrap_or(MANY_SQLITE);
+        let many = self.arguments.databases_or(MANY_SQLITE);
         say::answer(&format!(
             "\nScale on SQLite, {} at once, fresh",
             self.arguments.concurrency
@@ -76,7 +76,7 @@ impl Scale<'_> {
     /// The memory of a run over many PostgreSQL databases, and of a big file, here and on the server.
     pub(super) fn postgres(&self, server: &Server) -> anyhow::Result<()> {
         let at = At::Server(server);
-        let many = self.arguments.databases.unwrap_or(MANY_POSTGRES);
+        let many = self.arguments.databases_or(MANY_POSTGRES);
         say::answer(&format!(
             "\nMemory on PostgreSQL, {} at once, fresh",
             self.arguments.concurrency
@@ -159,7 +159,8 @@ fn private_kib(pid: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-fn verdict(what: &str, value: f64, goal: f64, unit: &str) {
+/// Prints a figure beside its goal.
+pub(super) fn verdict(what: &str, value: f64, goal: f64, unit: &str) {
     let word = if value <= goal { "ok" } else { "NO" };
     say::answer(&format!("{what}: {value:.1} {unit}; goal {goal} {word}"));
 }

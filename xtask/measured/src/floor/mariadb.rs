@@ -6,13 +6,13 @@ use mysql_async::{Conn, OptsBuilder};
 use secrecy::ExposeSecret as _;
 use tenantry::engine::NetworkAddress;
 
-use super::{READ, Work, expect_rows};
+use super::{Work, expect_rows};
 
 /// Does the work in one database.
 pub(super) async fn work(address: &NetworkAddress, work: &Work) -> anyhow::Result<()> {
     let mut connection = connect(address).await?;
     if work.sql.is_empty() {
-        let rows: Vec<i64> = connection.query(READ).await?;
+        let rows: Vec<i64> = connection.query(work.read).await?;
         expect_rows(rows.len(), work)?;
     } else {
         connection

@@ -16,19 +16,27 @@ use tenantry::migration::Migration;
 use tokio::task::JoinSet;
 
 use crate::cost::Cost;
-use crate::job::{Job, Scenario};
+use crate::job::{Contestant, Job, Scenario};
 
 /// How the floor makes its history table, on every engine.
 const CREATE: &str = "CREATE TABLE history (version BIGINT PRIMARY KEY, name VARCHAR(200) NOT NULL, \
     checksum CHAR(64) NOT NULL, applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
 
-/// How the floor reads its history.
-const READ: &str = "SELECT version FROM history";
+/// How a history is read: the floor's own, or ours where it is our databases that are asked.
+fn read(contestant: Contestant, engine: Engine) -> &'static str {
+    match (contestant, engine) {
+        (Contestant::Floor, _) => "SELECT version FROM history",
+        (Contestant::Ours, Engine::Postgres) => "SELECT version FROM public._tenantry_history",
+        (Contestant::Ours, Engine::MySql | Engine::Sqlite) => "SELECT version FROM _tenantry_history",
+    }
+}
 
 /// What the floor does in each database.
 struct Work {
     /// The SQL, all of it; empty if nothing is to be done.
     sql: String,
+    /// The SQL that reads the history where nothing is to be done.
+    read: &'static str,
     /// How many rows the history must have where it is read.
     rows: usize,
 }
@@ -51,7 +59,8 @@ impl Work {
             (Engine::Postgres, _) => format!("BEGIN;\n{sql};\nCOMMIT"),
             (Engine::Sqlite, _) => format!("BEGIN IMMEDIATE;\n{sql};\nCOMMIT"),
         };
-        Ok(Self { sql, rows })
+        let read = read(job.contestant, job.engine);
+        Ok(Self { sql, read, rows })
     }
 }
 

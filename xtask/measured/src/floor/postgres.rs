@@ -12,7 +12,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Connection, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{READ, Work, expect_rows};
+use super::{Work, expect_rows};
 
 /// Rows of a simple query, every value as text.
 type Rows = Vec<Vec<Option<String>>>;
@@ -23,7 +23,7 @@ pub(super) async fn work(
     tls: Option<&MakeRustlsConnect>,
     work: &Work,
 ) -> anyhow::Result<()> {
-    let sql = if work.sql.is_empty() { READ } else { &work.sql };
+    let sql = if work.sql.is_empty() { work.read } else { &work.sql };
     let rows = send(address, tls, sql)
         .await
         .with_context(|| format!("in {}", address.database))?;

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::{READ, Work, expect_rows};
+use super::{Work, expect_rows};
 use crate::cost::Cost;
 use crate::job::Job;
 
@@ -41,7 +41,7 @@ fn in_file(connection: &Connection, work: &Work) -> anyhow::Result<()> {
     if !work.sql.is_empty() {
         return Ok(connection.execute_batch(&work.sql)?);
     }
-    let mut statement = connection.prepare(READ)?;
+    let mut statement = connection.prepare(work.read)?;
     let mut rows = statement.query([])?;
     let mut found = 0;
     while rows.next()?.is_some() {
