@@ -225,6 +225,9 @@ fn scope_of(run: &Run) -> Unfinished {
 /// # Errors
 /// What the registry says.
 pub(super) async fn go_on(fleet: &Fleet) -> Result<Vec<String>, CommandError> {
+    if !fleet.registry.has_unfinished_way_back().await? {
+        return Ok(vec![Again::Resume.blind()]);
+    }
     match fleet.registry.left_over_before(None).await? {
         Some(left) if left.run.direction == Direction::Down => rollbacks(fleet, &left.run).await,
         Some(_) | None => Ok(vec![Again::Resume.blind()]),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tenantry::engine::Engine;
 use tenantry::fleet::{Fleet, Selected};
 use tenantry::migration::{Track, Version};
-use tenantry::registry::{NotCurrent, NotProvisioned};
+use tenantry::registry::{Named, NotCurrent, NotProvisioned};
 use tenantry::run::{Outcome, Preview, TargetReport};
 use tenantry::{Code, Selection, Standing, TrackName};
 
@@ -15,12 +15,13 @@ use super::super::Context;
 use super::super::look::look;
 use super::super::migrate;
 use super::super::planned::failed;
+use super::mend;
 use crate::failure::CommandError;
 use crate::render::advice::code_to_explain;
 use crate::render::text;
 
 /// There is no database where one is expected.
-const NOT_PROVISIONED: Code = Code(6013);
+pub(super) const NOT_PROVISIONED: Code = Code(6013);
 
 /// How the fleet stands.
 #[derive(Debug, Serialize)]
@@ -33,6 +34,12 @@ pub(super) struct Shown {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) unfinished: Vec<String>,
     pub(super) live: bool,
+    /// How many databases need somebody; as many are in `not_current`, or only the first.
+    #[serde(skip)]
+    pub(super) needing: u64,
+    /// What is to be mended first of all: the code of the first database by name that has such a one.
+    #[serde(skip)]
+    pub(super) mend: Option<Code>,
     /// The commands that go on with what failed, where the registry knows of it.
     #[serde(skip)]
     pub(super) again: Vec<String>,
@@ -104,12 +111,12 @@ impl ByTrack {
     }
 }
 
-/// Returns what the registry remembers of everybody; connects to nobody.
+/// Returns what the registry remembers of everybody, and names those who need somebody; connects to nobody.
 ///
 /// # Errors
 /// What the registry says; a file that must not run.
-pub(super) async fn remembered(fleet: &Fleet) -> Result<Shown, CommandError> {
-    let status = fleet.registry.fleet_status().await?;
+pub(super) async fn remembered(fleet: &Fleet, named: Named) -> Result<Shown, CommandError> {
+    let status = fleet.registry.fleet_status_naming(named).await?;
     // Engines that only an unused server has need no files, so that the databases decide which are read.
     let mut read: BTreeMap<(String, Engine), Arc<Track>> = BTreeMap::new();
     let mut tracks = ByTrack::default();
@@ -125,8 +132,8 @@ pub(super) async fn remembered(fleet: &Fleet) -> Result<Shown, CommandError> {
             .add(standing, group.version, group.databases);
         read.insert(key, track);
     }
-    for absent in &status.not_provisioned {
-        tracks.of(&absent.track, None).add(Standing::Failed, None, 1);
+    for (track, databases) in &status.not_ready {
+        tracks.of(track, None).add(Standing::Failed, None, *databases);
     }
     let tenants = status.tenants.iter().map(|(s, count)| (s.as_str(), *count));
     let not_current = status.not_current.iter().map(known);
@@ -135,6 +142,8 @@ pub(super) async fn remembered(fleet: &Fleet) -> Result<Shown, CommandError> {
         .collect();
     Ok(Shown {
         tracks: tracks.0.into_values().collect(),
+        needing: status.needing(),
+        mend: mend::of_fleet(fleet, &status, &not_current).await?,
         again: go_on(fleet, &not_current).await?,
         not_current,
         tenants: tenants.collect(),
@@ -186,10 +195,14 @@ pub(super) async fn asked(
         *tenants.entry(tenant.status.as_str()).or_default() += 1;
     }
     let half_way: Vec<ShownTarget> = half_way.iter().map(known).collect();
+    let again = go_on(fleet, &half_way).await?;
+    let not_current: Vec<_> = failed.iter().map(unanswered).chain(half_way).collect();
     let shown = Shown {
         tracks: tracks.0.into_values().collect(),
-        again: go_on(fleet, &half_way).await?,
-        not_current: failed.iter().map(unanswered).chain(half_way).collect(),
+        needing: u64::try_from(not_current.len()).unwrap_or(u64::MAX),
+        mend: mend::first(&not_current),
+        again,
+        not_current,
         tenants,
         unfinished: Vec::new(),
         live: true,
@@ -243,7 +256,10 @@ pub(super) async fn add_central(
         shown.tracks.extend(tracks.0.into_values());
     }
     let failed = failed(central, &previews);
-    shown.not_current.extend(failed.iter().map(unanswered));
+    let more: Vec<ShownTarget> = failed.iter().map(unanswered).collect();
+    shown.needing += u64::try_from(more.len()).unwrap_or(u64::MAX);
+    shown.mend = shown.mend.or_else(|| mend::first(&more));
+    shown.not_current.extend(more);
     failed
 }
 

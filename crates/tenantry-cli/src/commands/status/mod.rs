@@ -1,13 +1,15 @@
 //! `migrate status`: how far the fleet or one tenant is, from the registry or from every database.
 
 mod gather;
+mod mend;
 mod one;
 mod view;
 
 use tenantry::fleet::{Selected, Tiers};
+use tenantry::registry::Named;
 
 use super::opened::{self, block_on};
-use super::{Context, plans, runs};
+use super::{Context, Format, plans, runs};
 use crate::args::{Chosen, Limits};
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -44,7 +46,7 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
             shown.unfinished = gather::unfinished(selected.tracks.iter().map(AsRef::as_ref));
             (shown, failed)
         } else {
-            (gather::remembered(&fleet).await?, Vec::new())
+            (gather::remembered(&fleet, named(context)).await?, Vec::new())
         };
         let of_central = gather::unfinished(central.tracks.iter().map(AsRef::as_ref));
         shown.unfinished.extend(of_central);
@@ -57,4 +59,12 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
         context.answer(&human, &shown)?;
         Ok((exit, shown.is_behind()))
     })
+}
+
+/// Returns whom the answer names: a program is told of everybody.
+fn named(context: &Context) -> Named {
+    match context.format {
+        Format::Human => Named::First(u64::try_from(view::LISTED).unwrap_or(u64::MAX)),
+        Format::Json | Format::Ndjson => Named::All,
+    }
 }

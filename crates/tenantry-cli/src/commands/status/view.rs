@@ -2,14 +2,13 @@
 
 use tenantry::TrackName;
 
-use super::gather::{Shown, ShownTarget, ShownTrack};
-use crate::render::advice::is_first_to_mend;
+use super::gather::{Shown, ShownTrack};
 use crate::render::text;
 
 /// How wide the longest bar is, in characters.
 const BAR: usize = 40;
 /// How many targets are listed by name.
-const LISTED: usize = 20;
+pub(super) const LISTED: usize = 20;
 
 /// Draws a status.
 pub(super) fn human(shown: &Shown) -> String {
@@ -118,31 +117,31 @@ fn what_next(shown: &Shown) -> Vec<String> {
         );
         lines.push(line.trim_end().to_owned());
     }
-    if need.len() > LISTED {
-        let more = text::number(need.len() - LISTED);
+    let all = usize::try_from(shown.needing).unwrap_or(usize::MAX);
+    if all > LISTED {
+        let more = text::number(all - LISTED);
         lines.push(format!("  … and {more} more (--json lists them all)"));
     }
     if !shown.again.is_empty() {
         lines.push(String::new());
-        lines.extend(need_you(need, &shown.again));
+        lines.extend(need_you(all, shown));
     }
     lines
 }
 
 /// Says how many need somebody, and the commands that help, one below the other.
-fn need_you(need: &[ShownTarget], again: &[String]) -> Vec<String> {
-    let (count, verb) = (
-        text::number(need.len()),
-        if need.len() == 1 { "needs" } else { "need" },
+fn need_you(all: usize, shown: &Shown) -> Vec<String> {
+    let (count, verb) = (text::number(all), if all == 1 { "needs" } else { "need" });
+    let explain = |code| format!("tenantry explain {code}      then  ");
+    let lead = format!(
+        "{count} {verb} you:  {}",
+        shown.mend.map_or_else(String::new, explain)
     );
-    let first = need
-        .iter()
-        .find_map(|t| t.number.filter(|code| is_first_to_mend(*code)));
-    let explain = first.map_or_else(String::new, |code| format!("tenantry explain {code}      then  "));
-    let lead = format!("{count} {verb} you:  {explain}");
     let width = lead.chars().count();
     let leads = std::iter::once(lead).chain(std::iter::repeat(" ".repeat(width)));
-    let lines = leads.zip(again).map(|(lead, command)| format!("{lead}{command}"));
+    let lines = leads
+        .zip(&shown.again)
+        .map(|(lead, command)| format!("{lead}{command}"));
     lines.collect()
 }
 
