@@ -110,7 +110,7 @@ impl Context {
         match self.format {
             Format::Human if self.globals.quiet => Ok(()),
             Format::Human => document(&self.fill(human)),
-            Format::Json | Format::Ndjson => document(&render::json(json)),
+            Format::Json | Format::Ndjson => out::answer_json(json).map_err(|error| unwritten(&error)),
         }
     }
 

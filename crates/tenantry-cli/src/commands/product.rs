@@ -10,7 +10,7 @@ use super::{Context, tenant};
 use crate::args::{Chosen, Limits, ProductProvision};
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::{Table, Told, text};
+use crate::render::{Items, Table, Told, text};
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "product.provisioned")]
@@ -118,7 +118,7 @@ pub(super) fn list(context: &Context, chosen: &Chosen) -> Result<Exit, CommandEr
         } else {
             table.draw()
         };
-        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }))?;
+        context.answer_unless_empty(&human, &Items::new(items.iter()))?;
         Ok(Exit::Done)
     })
 }

@@ -1,75 +1,73 @@
 //! `tenant create | list | show`.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use tenantry::provision::{NewTenant, Provisioned, Tenants};
 use tenantry::registry::{self, ListedDatabase, RegistryError};
-use tenantry::{Jurisdiction, Tenant, TenantId};
+use tenantry::{Domain, Jurisdiction, ProductType, Tenant, TenantId};
 
 use super::again::quoted;
 use super::creations::{self, Creation};
 use super::opened::{self, block_on};
-use super::{Context, usage};
+use super::{Context, Format, usage};
 use crate::args::{Chosen, Limits, TenantCreate};
 use crate::clock::Utc;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::{Table, Told, text};
+use crate::render::{Items, Table, Told, text};
 
 #[derive(Serialize)]
-struct Shown {
-    id: String,
-    slug: String,
-    name: String,
-    jurisdiction: String,
+struct Shown<'a> {
+    id: &'a str,
+    slug: &'a str,
+    name: &'a str,
+    jurisdiction: &'a str,
     status: &'static str,
-    external_id: Option<String>,
-    domains: Vec<String>,
+    external_id: Option<&'a str>,
+    domains: Vec<&'a str>,
     created_at: String,
-    databases: Vec<ShownDatabase>,
+    databases: Vec<ShownDatabase<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "tenant.created")]
-struct Created {
+struct Created<'a> {
     #[serde(flatten)]
-    tenant: Shown,
+    tenant: Shown<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Told>,
 }
 
 #[derive(Serialize)]
-struct ShownDatabase {
-    product: Option<String>,
-    server: String,
-    database: String,
+struct ShownDatabase<'a> {
+    product: Option<&'a str>,
+    server: &'a str,
+    database: &'a str,
     version: Option<String>,
     outcome: Option<&'static str>,
 }
 
-impl Shown {
-    fn of<'a>(tenant: &Tenant, databases: impl IntoIterator<Item = &'a ListedDatabase>) -> Self {
+impl<'a> Shown<'a> {
+    fn of(tenant: &'a Tenant, databases: impl IntoIterator<Item = &'a ListedDatabase>) -> Self {
         Self {
-            id: tenant.id.to_string(),
-            slug: tenant.slug.to_string(),
-            name: tenant.name.clone(),
-            jurisdiction: tenant.jurisdiction.to_string(),
+            id: tenant.id.as_str(),
+            slug: tenant.slug.as_str(),
+            name: &tenant.name,
+            jurisdiction: tenant.jurisdiction.as_str(),
             status: tenant.status.as_str(),
-            external_id: tenant.external_id.clone(),
-            domains: tenant.domains.iter().map(ToString::to_string).collect(),
+            external_id: tenant.external_id.as_deref(),
+            domains: tenant.domains.iter().map(Domain::as_str).collect(),
             created_at: Utc::of_micros(tenant.created_at).rfc3339(),
             databases: databases.into_iter().map(ShownDatabase::of).collect(),
         }
     }
 }
 
-impl ShownDatabase {
-    fn of(database: &ListedDatabase) -> Self {
+impl<'a> ShownDatabase<'a> {
+    fn of(database: &'a ListedDatabase) -> Self {
         Self {
-            product: database.product.as_ref().map(ToString::to_string),
-            server: database.server.to_string(),
-            database: database.name.clone(),
+            product: database.product.as_ref().map(ProductType::as_str),
+            server: database.server.as_str(),
+            database: &database.name,
             version: database.version.map(|version| version.to_string()),
             outcome: database.outcome.map(tenantry::run::Outcome::as_str),
         }
@@ -224,42 +222,48 @@ pub(super) fn list(context: &Context, chosen: &Chosen) -> Result<Exit, CommandEr
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
         let tenants = fleet.registry.tenants(&opened::selection(chosen)).await?;
-        let mut table = Table::new(&["SLUG", "NAME", "JURISDICTION", "STATUS", "CREATED"]);
-        for tenant in &tenants {
-            let created = Utc::of_micros(tenant.created_at).rfc3339();
-            let day = created.get(..10).unwrap_or(&created).to_owned();
-            let status = tenant.status.as_str().to_owned();
-            table.row(&[
-                tenant.slug.to_string(),
-                tenant.name.clone(),
-                tenant.jurisdiction.to_string(),
-                status,
-                day,
-            ]);
-        }
         if tenants.is_empty() {
             context.say("No tenant fits.");
         }
-        let mut databases: BTreeMap<TenantId, Vec<ListedDatabase>> = BTreeMap::new();
-        for database in fleet.registry.listed_databases().await? {
-            databases
-                .entry(database.tenant_id.clone())
-                .or_default()
-                .push(database);
+        if context.format == Format::Human {
+            let human = if tenants.is_empty() {
+                String::new()
+            } else {
+                table(&tenants)
+            };
+            context.answer_unless_empty(&human, &())?;
+            return Ok(Exit::Done);
         }
-        let of = |tenant: &Tenant| databases.get(&tenant.id).into_iter().flatten();
-        let items: Vec<Shown> = tenants
-            .iter()
-            .map(|tenant| Shown::of(tenant, of(tenant)))
-            .collect();
-        let human = if tenants.is_empty() {
-            String::new()
-        } else {
-            table.draw()
-        };
-        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }))?;
+        let databases = fleet.registry.listed_databases().await?;
+        let items = tenants.iter().map(|t| Shown::of(t, of(&databases, &t.id)));
+        let items = Items::new(items);
+        context.answer("", &items)?;
         Ok(Exit::Done)
     })
+}
+
+/// Returns one tenant's databases, of those that are sorted by tenant.
+fn of<'a>(databases: &'a [ListedDatabase], tenant: &TenantId) -> &'a [ListedDatabase] {
+    let from = databases.partition_point(|database| database.tenant_id < *tenant);
+    let rest = databases.get(from..).unwrap_or_default();
+    let end = rest.partition_point(|database| database.tenant_id == *tenant);
+    rest.get(..end).unwrap_or_default()
+}
+
+fn table(tenants: &[Tenant]) -> String {
+    let mut table = Table::new(&["SLUG", "NAME", "JURISDICTION", "STATUS", "CREATED"]);
+    for tenant in tenants {
+        let created = Utc::of_micros(tenant.created_at).rfc3339();
+        let day = created.get(..10).unwrap_or(&created).to_owned();
+        table.row(&[
+            tenant.slug.to_string(),
+            tenant.name.clone(),
+            tenant.jurisdiction.to_string(),
+            tenant.status.as_str().to_owned(),
+            day,
+        ]);
+    }
+    table.draw()
 }
 
 /// Shows one tenant and its databases, without any password.
@@ -276,7 +280,7 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
         let mut lines = vec![format!(
             "{}   {}   {}   {} · {}",
             shown.slug,
-            text::printable(&shown.name),
+            text::printable(shown.name),
             shown.id,
             shown.jurisdiction,
             shown.status
@@ -284,7 +288,6 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
         for database in &shown.databases {
             let what = database
                 .product
-                .as_ref()
                 .map_or_else(|| "tenant".to_owned(), |p| format!("product {p}"));
             let version = database.version.as_deref().unwrap_or("nothing applied");
             let outcome = database.outcome.unwrap_or("never run");

@@ -1,11 +1,14 @@
 //! The databases that the registry lists, with their passwords unopened.
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, Select};
+use std::collections::HashMap;
 
-use super::databases::{DatabaseStatus, at, product_of};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+};
+
+use super::databases::DatabaseStatus;
 use super::entities::database::{Column, Entity};
-use super::entities::server;
-use super::servers::listed;
+use super::rows::Row;
 use super::{Registry, RegistryError};
 use crate::migration::Version;
 use crate::run::Outcome;
@@ -30,41 +33,90 @@ pub struct ListedDatabase {
     pub outcome: Option<Outcome>,
 }
 
+/// How many rows are read at once.
+const PAGE: u64 = 5_000;
+
 impl Registry {
-    /// Returns every tenant's databases, a tenant's shared one before those of its products; empty if there
-    /// are none. Needs no key.
+    /// Returns every tenant's databases, by the tenant's id, a tenant's shared one before those of its products;
+    /// empty if there are none. Needs no key.
     pub async fn listed_databases(&self) -> Result<Vec<ListedDatabase>, RegistryError> {
-        self.list(Entity::find()).await
+        let servers = self.server_names().await?;
+        let mut databases = Vec::new();
+        let mut after = String::new();
+        // By the row's id, behind which the next rows begin.
+        loop {
+            let page = Entity::find().filter(Column::Id.gt(after.as_str()));
+            let rows = self.found(page.order_by_asc(Column::Id).limit(PAGE)).await?;
+            let Some((last, ..)) = rows.last() else { break };
+            after.clone_from(last);
+            for row in rows {
+                databases.push(listed(row, &servers)?);
+            }
+        }
+        databases.sort_unstable_by(|a, b| (&a.tenant_id, &a.product).cmp(&(&b.tenant_id, &b.product)));
+        Ok(databases)
     }
 
     /// Returns one tenant's databases, the shared one first, then by product; empty if it has none. Needs no
     /// key.
     pub async fn listed_databases_of(&self, tenant: &TenantId) -> Result<Vec<ListedDatabase>, RegistryError> {
-        self.list(Entity::find().filter(Column::TenantId.eq(tenant.as_str())))
-            .await
+        let servers = self.server_names().await?;
+        let rows = Entity::find().filter(Column::TenantId.eq(tenant.as_str()));
+        let rows = self.found(rows.order_by_asc(Column::Product)).await?;
+        rows.into_iter().map(|row| listed(row, &servers)).collect()
     }
 
-    async fn list(&self, rows: Select<Entity>) -> Result<Vec<ListedDatabase>, RegistryError> {
-        let rows = rows
-            .order_by_asc(Column::TenantId)
-            .order_by_asc(Column::Product)
-            .find_also_related(server::Entity)
+    /// Returns the servers' names by their ids: few, where a join would send one with every database.
+    pub(super) async fn server_names(&self) -> Result<HashMap<String, ServerName>, RegistryError> {
+        let servers = self.servers().await?;
+        Ok(servers.into_iter().map(|s| (s.id, s.name)).collect())
+    }
+
+    async fn found(&self, rows: Select<Entity>) -> Result<Vec<Found>, RegistryError> {
+        rows.select_only()
+            .columns([
+                Column::Id,
+                Column::TenantId,
+                Column::Product,
+                Column::ServerId,
+                Column::Name,
+                Column::Status,
+                Column::Version,
+                Column::Outcome,
+            ])
+            .into_tuple()
             .all(&self.db)
             .await
-            .map_err(|e| self.refused(&e))?;
-        let mut databases = Vec::with_capacity(rows.len());
-        for (row, server) in rows {
-            let at = at(&row);
-            databases.push(ListedDatabase {
-                tenant_id: TenantId::from_text(row.tenant_id.clone()),
-                product: product_of(&row)?,
-                server: listed(&at.read("server_id", server)?)?.name,
-                name: row.name.clone(),
-                status: at.read("status", DatabaseStatus::from_word(&row.status))?,
-                version: at.version("version", row.version)?,
-                outcome: at.outcome(row.outcome.as_deref())?,
-            });
-        }
-        Ok(databases)
+            .map_err(|e| self.refused(&e))
     }
+}
+
+/// The columns of a [`ListedDatabase`] and the row's id before them, in the order of the query: no secret is read.
+type Found = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    Option<i64>,
+    Option<String>,
+);
+
+fn listed(found: Found, servers: &HashMap<String, ServerName>) -> Result<ListedDatabase, RegistryError> {
+    let (id, tenant, product, server, name, status, version, outcome) = found;
+    let at = Row {
+        table: "tenantry_databases",
+        id: &id,
+    };
+    let product = Some(product).filter(|product| !product.is_empty());
+    Ok(ListedDatabase {
+        tenant_id: TenantId::from_text(tenant),
+        product: at.read_opt("product", product, |p| p.parse().ok())?,
+        server: at.read("server_id", servers.get(&server).cloned())?,
+        name,
+        status: at.read("status", DatabaseStatus::from_word(&status))?,
+        version: at.version("version", version)?,
+        outcome: at.outcome(outcome.as_deref())?,
+    })
 }

@@ -15,6 +15,7 @@ mod leases;
 mod listing;
 mod marks;
 mod needing;
+mod pages;
 mod passwords;
 mod rows;
 mod run_targets;

@@ -110,8 +110,7 @@ impl Registry {
     ) -> Result<Vec<NotCurrent>, RegistryError> {
         use database::Column;
         // Joined, the servers cost the planner of MariaDB its way through a short list.
-        let servers = self.servers().await?;
-        let servers: HashMap<&str, &ServerName> = servers.iter().map(|s| (s.id.as_str(), &s.name)).collect();
+        let servers = self.server_names().await?;
         let rows: Vec<Found> = rows
             .select_only()
             .column(Column::Id)
@@ -205,7 +204,7 @@ fn label_of(slug: String, product: &str) -> String {
     }
 }
 
-fn not_current(found: Found, servers: &HashMap<&str, &ServerName>) -> Result<NotCurrent, RegistryError> {
+fn not_current(found: Found, servers: &HashMap<String, ServerName>) -> Result<NotCurrent, RegistryError> {
     let (id, slug, server, product, version, outcome, code, checked_at) = found;
     let at = Row {
         table: "tenantry_databases",
@@ -213,9 +212,7 @@ fn not_current(found: Found, servers: &HashMap<&str, &ServerName>) -> Result<Not
     };
     Ok(NotCurrent {
         label: label_of(slug, &product),
-        server: at
-            .read("server_id", servers.get(server.as_str()).copied())?
-            .clone(),
+        server: at.read("server_id", servers.get(&server).cloned())?,
         track: at.read("product", track_of(&product))?,
         version: at.version("version", version)?,
         outcome: at.outcome(outcome.as_deref())?,

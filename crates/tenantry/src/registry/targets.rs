@@ -6,8 +6,9 @@ use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 
 use super::databases::{DatabaseStatus, at, product_of};
 use super::entities::database::{Column, Entity, Model};
+use super::entities::tenant;
+use super::pages::possible;
 use super::servers::ListedServer;
-use super::tenants::{refuse_unclear, refuse_unknown};
 use super::{Registry, RegistryError};
 use crate::engine::Engine;
 use crate::secret::SecretError;
@@ -63,22 +64,30 @@ impl Registry {
     /// because all were sealed with another key, it is one mistake and not every target's:
     /// [`RegistryError::WrongKey`].
     pub async fn targets(&self, selection: &Selection, tier: Tier) -> Result<Targets, RegistryError> {
-        let tenants = self.all_tenants().await?;
-        refuse_unclear(selection, &tenants)?;
         let servers = self.servers().await?;
-        refuse_unknown(selection, &tenants, &servers)?;
-        let rows = self.rows_of(selection, tier).await?;
+        self.check_names(selection, &servers).await?;
         let fleet = Fleet {
             registry: self,
             servers: servers.iter().map(|s| (s.id.as_str(), s)).collect(),
             selection,
             tier,
         };
-        fleet.targets(tenants, rows)
+        let mut found = Targets::default();
+        let mut pages = self.pages(possible(selection));
+        while let Some(page) = pages.next().await? {
+            let rows = self.rows_of(page.range, selection, tier).await?;
+            fleet.add_page(page.tenants, rows, &mut found)?;
+        }
+        fleet.wrong_key(&found).map_or(Ok(found), Err)
     }
 
-    /// Reads the rows of a tier, and of the selected product, in one query.
-    async fn rows_of(&self, selection: &Selection, tier: Tier) -> Result<Vec<Model>, RegistryError> {
+    /// Reads the rows of some tenants in a tier, and of the selected product.
+    async fn rows_of(
+        &self,
+        tenants: Condition,
+        selection: &Selection,
+        tier: Tier,
+    ) -> Result<Vec<Model>, RegistryError> {
         let shared = Column::Product.eq("");
         let products = selection.products.iter().map(ProductType::as_str);
         let condition = match (tier, selection.products.is_empty()) {
@@ -88,6 +97,8 @@ impl Registry {
             (Tier::Product, false) => Condition::all().add(Column::Product.is_in(products)),
         };
         Entity::find()
+            .inner_join(tenant::Entity)
+            .filter(tenants)
             .filter(condition)
             .all(&self.db)
             .await
@@ -104,7 +115,13 @@ struct Fleet<'a> {
 }
 
 impl Fleet<'_> {
-    fn targets(&self, tenants: Vec<Tenant>, rows: Vec<Model>) -> Result<Targets, RegistryError> {
+    /// Sorts some tenants in; `rows` are all of theirs.
+    fn add_page(
+        &self,
+        tenants: Vec<Tenant>,
+        rows: Vec<Model>,
+        found: &mut Targets,
+    ) -> Result<(), RegistryError> {
         let with_product: HashSet<String> = rows
             .iter()
             .filter(|row| !row.product.is_empty())
@@ -116,17 +133,16 @@ impl Fleet<'_> {
                 by_tenant.entry(row.tenant_id.clone()).or_default().push(row);
             }
         }
-        let mut found = Targets::default();
         for tenant in tenants {
             let mut rows = by_tenant.remove(tenant.id.as_str()).unwrap_or_default();
             rows.sort_unstable_by(|a, b| a.product.cmp(&b.product));
             let lacks_product =
                 !self.selection.products.is_empty() && !with_product.contains(tenant.id.as_str());
             if self.selection.takes(&tenant) && !lacks_product {
-                self.add(tenant, &rows, &mut found)?;
+                self.add(tenant, &rows, found)?;
             }
         }
-        self.wrong_key(&found).map_or(Ok(found), Err)
+        Ok(())
     }
 
     /// Returns the refusal of a key that opens nothing of what was found.

@@ -1,6 +1,6 @@
 //! Tenants in the registry: finding, selecting, activating.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -8,12 +8,13 @@ use sea_orm::{
 };
 
 use super::entities::{database, domain, tenant};
+use super::pages::{named, possible};
 use super::rows::Row;
 use super::servers::ListedServer;
 use super::{Registry, RegistryError};
 use crate::domain::Domain;
-use crate::selection::{Selection, nearest};
-use crate::tenant::{Jurisdiction, ProductType, Slug, Tenant, TenantId, TenantStatus};
+use crate::selection::{Pattern, Selection, nearest};
+use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, Tenant, TenantId, TenantStatus};
 
 impl Registry {
     /// Finds a tenant by id; if nobody has that id, by slug; and if nobody has that slug, by external id.
@@ -51,15 +52,16 @@ impl Registry {
     /// A name without wildcard that nobody has fails with [`RegistryError::TenantNotFound`], one that several
     /// have with [`RegistryError::Ambiguous`]; an unknown jurisdiction or server fails too.
     pub async fn tenants(&self, selection: &Selection) -> Result<Vec<Tenant>, RegistryError> {
-        let all = self.all_tenants().await?;
-        refuse_unclear(selection, &all)?;
-        refuse_unknown(selection, &all, &self.servers().await?)?;
+        self.check_names(selection, &self.servers().await?).await?;
         let placed = self.placed(selection).await?;
-        Ok(all
-            .into_iter()
-            .filter(|t| selection.takes(t))
-            .filter(|t| placed.as_ref().is_none_or(|ids| ids.contains(t.id.as_str())))
-            .collect())
+        let is_placed = |t: &Tenant| placed.as_ref().is_none_or(|ids| ids.contains(t.id.as_str()));
+        let mut tenants = Vec::new();
+        let mut pages = self.pages(possible(selection));
+        while let Some(page) = pages.next().await? {
+            let selected = page.tenants.into_iter().filter(|t| selection.takes(t));
+            tenants.extend(selected.filter(is_placed));
+        }
+        Ok(tenants)
     }
 
     /// Puts a tenant in use: runs migrate it from now on. A second time changes nothing.
@@ -81,23 +83,58 @@ impl Registry {
 
     /// Returns every tenant by slug, with domains.
     pub(super) async fn all_tenants(&self) -> Result<Vec<Tenant>, RegistryError> {
-        let rows = tenant::Entity::find()
-            .order_by_asc(tenant::Column::Slug)
-            .all(&self.db)
-            .await
-            .map_err(|e| self.refused(&e))?;
-        let domains = domain::Entity::find()
-            .order_by_asc(domain::Column::Domain)
-            .all(&self.db)
-            .await
-            .map_err(|e| self.refused(&e))?;
-        let mut by_tenant: HashMap<String, Vec<String>> = HashMap::new();
-        for row in domains {
-            by_tenant.entry(row.tenant_id).or_default().push(row.domain);
+        self.tenants_where(Condition::all()).await
+    }
+
+    async fn tenants_where(&self, condition: Condition) -> Result<Vec<Tenant>, RegistryError> {
+        let mut tenants = Vec::new();
+        let mut pages = self.pages(condition);
+        while let Some(page) = pages.next().await? {
+            tenants.extend(page.tenants);
         }
-        rows.iter()
-            .map(|row| tenant_of(row, by_tenant.get(&row.id).map_or(&[], Vec::as_slice)))
-            .collect()
+        Ok(tenants)
+    }
+
+    /// Fails if a selection names what is not there: a tenant, a server or a jurisdiction. Beside another name it
+    /// would be passed over in silence. Reads those that are named, and all only to say who may have been meant.
+    pub(super) async fn check_names(
+        &self,
+        selection: &Selection,
+        servers: &[ListedServer],
+    ) -> Result<(), RegistryError> {
+        let names = selection.only.iter().chain(&selection.except);
+        let names: Vec<&str> = names.filter(|p| p.is_exact()).map(Pattern::as_str).collect();
+        let unclear = match named(&names) {
+            Some(condition) => refuse_unclear(selection, &self.tenants_where(condition).await?).is_err(),
+            None => !names.is_empty(),
+        };
+        if unclear {
+            refuse_unclear(selection, &self.all_tenants().await?)?;
+        }
+        refuse_unknown_server(selection, servers)?;
+        let mut known: Vec<Jurisdiction> = servers.iter().map(|s| s.jurisdiction.clone()).collect();
+        if selection.jurisdictions.iter().any(|j| !known.contains(j)) {
+            known.extend(self.jurisdictions().await?);
+        }
+        refuse_unknown_jurisdiction(selection, &known)
+    }
+
+    /// Returns the jurisdictions that tenants have, each once.
+    async fn jurisdictions(&self) -> Result<Vec<Jurisdiction>, RegistryError> {
+        let words: Vec<String> = tenant::Entity::find()
+            .select_only()
+            .column(tenant::Column::Jurisdiction)
+            .distinct()
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let at = Row {
+            table: "tenantry_tenants",
+            id: "(any)",
+        };
+        let read = |word: String| at.read("jurisdiction", word.parse().ok());
+        words.into_iter().map(read).collect()
     }
 
     /// Returns the ids of tenants that have a database of a selected product, on a selected server;
@@ -135,7 +172,7 @@ impl Registry {
 }
 
 /// Fails if a name without wildcard names nobody, or more than one.
-pub(super) fn refuse_unclear(selection: &Selection, tenants: &[Tenant]) -> Result<(), RegistryError> {
+fn refuse_unclear(selection: &Selection, tenants: &[Tenant]) -> Result<(), RegistryError> {
     if let Some(pattern) = selection.unknown(tenants).first() {
         return Err(not_among(pattern.as_str(), tenants));
     }
@@ -148,35 +185,22 @@ pub(super) fn refuse_unclear(selection: &Selection, tenants: &[Tenant]) -> Resul
     }
 }
 
-/// Fails if a selected jurisdiction or server is one that nobody has: beside another name it would be passed
-/// over in silence.
-pub(super) fn refuse_unknown(
-    selection: &Selection,
-    tenants: &[Tenant],
-    servers: &[ListedServer],
-) -> Result<(), RegistryError> {
-    if let Some(name) = selection
-        .servers
-        .iter()
-        .find(|name| !servers.iter().any(|s| s.name == **name))
-    {
-        return Err(RegistryError::ServerNotFound {
+fn refuse_unknown_server(selection: &Selection, servers: &[ListedServer]) -> Result<(), RegistryError> {
+    let is_known = |name: &&ServerName| servers.iter().any(|s| s.name == **name);
+    match selection.servers.iter().find(|name| !is_known(name)) {
+        Some(name) => Err(RegistryError::ServerNotFound {
             given: name.to_string(),
             nearest: nearest(name.as_str(), servers.iter().map(|s| s.name.as_str())),
-        });
+        }),
+        None => Ok(()),
     }
-    let known = || {
-        let of_servers = servers.iter().map(|s| &s.jurisdiction);
-        of_servers.chain(tenants.iter().map(|t| &t.jurisdiction))
-    };
-    match selection
-        .jurisdictions
-        .iter()
-        .find(|one| !known().any(|j| j == *one))
-    {
+}
+
+fn refuse_unknown_jurisdiction(selection: &Selection, known: &[Jurisdiction]) -> Result<(), RegistryError> {
+    match selection.jurisdictions.iter().find(|one| !known.contains(one)) {
         Some(unknown) => Err(RegistryError::JurisdictionNotFound {
             given: unknown.clone(),
-            nearest: nearest(unknown.as_str(), known().map(Jurisdiction::as_str)),
+            nearest: nearest(unknown.as_str(), known.iter().map(Jurisdiction::as_str)),
         }),
         None => Ok(()),
     }
@@ -199,7 +223,8 @@ fn not_among(given: &str, tenants: &[Tenant]) -> RegistryError {
     }
 }
 
-fn tenant_of(row: &tenant::Model, domains: &[String]) -> Result<Tenant, RegistryError> {
+/// Reads a row, with the tenant's domains.
+pub(super) fn tenant_of(row: &tenant::Model, domains: &[String]) -> Result<Tenant, RegistryError> {
     let at = Row {
         table: "tenantry_tenants",
         id: &row.id,
