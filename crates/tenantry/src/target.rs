@@ -1,6 +1,7 @@
 //! A target: one database on one track, which is what a run works on.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::engine::Address;
 use crate::migration::Version;
@@ -59,11 +60,11 @@ pub struct Target {
     /// The database's id in the registry, which `_tenantry_meta` must carry too.
     pub database_id: String,
     /// The registry's own id, likewise.
-    pub registry_id: String,
+    pub registry_id: Arc<str>,
     /// The track whose migrations belong into it.
     pub track: TrackName,
     /// The tenant it belongs to; `None` for the central database.
-    pub owner: Option<Owner>,
+    pub owner: Option<Arc<Owner>>,
     /// The server it stands on; `None` for the central database.
     pub server: Option<ServerName>,
     /// The jurisdiction of that server; `None` for the central database.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -26,7 +27,7 @@ pub struct NameError {
 }
 
 /// Checks a name that we make: lower-case letters, digits and `separator`, beginning with a letter.
-fn check_name(what: &'static str, given: &str, separators: &[u8]) -> Result<String, NameError> {
+fn check_name<'a>(what: &'static str, given: &'a str, separators: &[u8]) -> Result<&'a str, NameError> {
     let fail = |rule| {
         Err(NameError {
             what,
@@ -50,14 +51,16 @@ fn check_name(what: &'static str, given: &str, separators: &[u8]) -> Result<Stri
     if bytes.last().is_some_and(|b| separators.contains(b)) {
         return fail("must end with a letter or digit");
     }
-    Ok(given.to_owned())
+    Ok(given)
 }
 
 macro_rules! checked_name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $separators:expr) => {
         $(#[$doc])*
+        ///
+        /// Clones share the text: a fleet has few of them, and every target names one.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Returns the text.
@@ -70,7 +73,7 @@ macro_rules! checked_name {
             type Err = NameError;
 
             fn from_str(given: &str) -> Result<Self, NameError> {
-                check_name($what, given, $separators).map(Self)
+                check_name($what, given, $separators).map(|name| Self(name.into()))
             }
         }
 

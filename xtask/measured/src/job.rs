@@ -198,7 +198,7 @@ impl Given<'_> {
         let password = std::fs::read_to_string(self.required("password-file")?)?;
         let tls = match self.0.get("ca") {
             Some(file) => Tls::VerifyFull {
-                ca_pem: Some(std::fs::read_to_string(file)?),
+                ca_pem: Some(std::fs::read_to_string(file)?.into()),
             },
             None => Tls::Disable,
         };

@@ -188,11 +188,15 @@ pub(super) async fn show(
     context.warn(&report.warnings);
     warnings.extend(report.warnings.iter().cloned());
     let exit = Exit::of_report(&report, asked.exit());
-    let targets: Vec<RunTarget> = report.targets.iter().map(RunTarget::reported).collect();
+    let left = report
+        .targets
+        .iter()
+        .filter(|target| !target.outcome.is_success());
+    let left: Vec<RunTarget> = left.map(RunTarget::reported).collect();
     let again = if exit == Exit::RegistryDown {
         asking.again.telling_the_registry(&report.run_id)
     } else {
-        asking.again.commands(&report.run_id, &targets)
+        asking.again.commands(&report.run_id, &left)
     };
     Ok(Ended {
         view,

@@ -1,6 +1,7 @@
 //! The central database's URL to explicit fields, strictly: what is not understood is an error.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use tenantry::engine::{Address, Engine, Login, NetworkAddress, SqliteAddress, Tls};
@@ -185,8 +186,9 @@ fn tls_of(host: &str, query: &str, folder: &Path) -> Result<Tls, String> {
     }
 }
 
-fn read_roots(path: &PathBuf) -> Result<String, String> {
+fn read_roots(path: &PathBuf) -> Result<Arc<str>, String> {
     std::fs::read_to_string(path)
+        .map(Arc::from)
         .map_err(|error| format!("sslrootcert {} cannot be read: {error}", path.display()))
 }
 

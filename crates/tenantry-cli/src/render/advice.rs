@@ -242,7 +242,7 @@ mod tests {
 
     fn help_of(code: u16, change: impl FnOnce(&mut TargetReport)) -> Vec<String> {
         let mut target = sample::failed("globex", Code(code));
-        target.owner = Some(sample::owner("globex"));
+        target.owner = Some(sample::owner("globex").into());
         change(&mut target);
         let failure = target.failure.clone().unwrap();
         help(

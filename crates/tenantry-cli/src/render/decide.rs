@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn targets_are_chosen_by_name_however_many_they_are() {
         let owned = |slug: &str| TargetReport {
-            owner: Some(sample::owner(slug)),
+            owner: Some(sample::owner(slug).into()),
             ..sample::failed(slug, Code(2011))
         };
         let all: Vec<TargetReport> = (0..12).map(|n| owned(&format!("t{n}"))).collect();

@@ -1,6 +1,7 @@
 //! Where a database is and how to get in: explicit fields, never a connection string.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 
@@ -33,18 +34,18 @@ pub struct DirectEndpoint {
     pub port: u16,
 }
 
-/// How a network connection is protected.
+/// How a network connection is protected. Clones share the authorities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tls {
     /// Encrypted, the certificate's chain and host name checked. `ca_pem` replaces the system's roots.
     VerifyFull {
         /// Certificate authorities in PEM; `None` for the system's.
-        ca_pem: Option<String>,
+        ca_pem: Option<Arc<str>>,
     },
     /// Encrypted, the chain checked against `ca_pem`, the host name not.
     VerifyCa {
         /// Certificate authorities in PEM.
-        ca_pem: String,
+        ca_pem: Arc<str>,
     },
     /// Encrypted, nothing checked: whoever is in between can read along.
     Require,

@@ -12,7 +12,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 
 use super::Tls;
 
-type Kind = (&'static str, Option<String>);
+type Kind = (&'static str, Option<Arc<str>>);
 type Built = Mutex<HashMap<Kind, Arc<ClientConfig>>>;
 
 static BUILT: OnceLock<Built> = OnceLock::new();
@@ -25,7 +25,7 @@ static BUILT: OnceLock<Built> = OnceLock::new();
 pub(super) fn client_config(tls: &Tls) -> Result<Option<Arc<ClientConfig>>, String> {
     let key = match tls {
         Tls::VerifyFull { ca_pem } => ("verify-full", ca_pem.clone()),
-        Tls::VerifyCa { ca_pem } => ("verify-ca", Some(ca_pem.clone())),
+        Tls::VerifyCa { ca_pem } => ("verify-ca", Some(Arc::clone(ca_pem))),
         Tls::Require => ("require", None),
         Tls::Disable => return Ok(None),
     };
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_ca_file_without_a_certificate_is_refused() {
         let refused = client_config(&Tls::VerifyFull {
-            ca_pem: Some("nothing".to_owned()),
+            ca_pem: Some("nothing".into()),
         });
         assert_eq!(refused.unwrap_err(), "the CA file holds no certificate");
     }

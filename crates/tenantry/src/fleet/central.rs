@@ -22,7 +22,7 @@ const TRIES: usize = 3;
 pub fn central_target(address: &Address, registry_id: &str, track: TrackName) -> Target {
     Target {
         database_id: registry_id.to_owned(),
-        registry_id: registry_id.to_owned(),
+        registry_id: registry_id.into(),
         track,
         owner: None,
         server: None,

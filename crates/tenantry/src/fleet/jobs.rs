@@ -305,7 +305,7 @@ fn not_provisioned(tenant: &Tenant, track: &TrackName) -> TargetReport {
         name: tenant.name.clone(),
     };
     TargetReport {
-        owner: Some(owner),
+        owner: Some(Arc::new(owner)),
         failure: Some(Failure::bare(Code(6013), what)),
         ..left_out(&label(tenant, track), track, Outcome::Failed)
     }

@@ -130,12 +130,12 @@ impl Tenants {
         };
         let target = Target {
             database_id: database.id.clone(),
-            registry_id: self.fleet.registry.registry_id().to_owned(),
+            registry_id: self.fleet.registry.registry_id().into(),
             track: database
                 .product
                 .clone()
                 .map_or(TrackName::Tenant, TrackName::Product),
-            owner: Some(owner),
+            owner: Some(owner.into()),
             server: Some(database.server.clone()),
             jurisdiction: Some(tenant.jurisdiction.clone()),
             max_parallel: None,

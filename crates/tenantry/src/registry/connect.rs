@@ -60,7 +60,7 @@ impl Registry {
             db,
             engine: address.engine(),
             endpoint,
-            id,
+            id: id.into(),
             keys: None,
             file,
         })
@@ -172,7 +172,7 @@ async fn open_postgres(
             .ssl_root_cert_from_pem(Vec::new()),
         Tls::VerifyFull { ca_pem: Some(ca_pem) } | Tls::VerifyCa { ca_pem } => options
             .ssl_mode(PgSslMode::VerifyFull)
-            .ssl_root_cert_from_pem(ca_pem.clone().into_bytes()),
+            .ssl_root_cert_from_pem(ca_pem.as_bytes().to_vec()),
         Tls::Require => options.ssl_mode(PgSslMode::Require),
         Tls::Disable => options.ssl_mode(PgSslMode::Disable),
     };
@@ -212,7 +212,7 @@ async fn open_mysql(address: &NetworkAddress, timeout: Duration) -> Result<Datab
         Tls::VerifyFull { ca_pem: None } => options.ssl_mode(MySqlSslMode::VerifyIdentity),
         Tls::VerifyFull { ca_pem: Some(ca_pem) } | Tls::VerifyCa { ca_pem } => options
             .ssl_mode(MySqlSslMode::VerifyIdentity)
-            .ssl_ca_from_pem(ca_pem.clone().into_bytes()),
+            .ssl_ca_from_pem(ca_pem.as_bytes().to_vec()),
         Tls::Require => options.ssl_mode(MySqlSslMode::Required),
         Tls::Disable => options.ssl_mode(MySqlSslMode::Disabled),
     };

@@ -5,17 +5,17 @@ use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, SqlErr, TransactionTrait as _,
 };
-use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::entities::database::{ActiveModel, Column, Entity, Model};
 use super::entities::{server, tenant};
+use super::hosts::Host;
 use super::passwords::{Purpose, endpoint_of};
 use super::rows::{Row, check_key};
 use super::servers::{ListedServer, listed};
 use super::{Registry, RegistryError, now};
 use crate::code::Code;
-use crate::engine::{Address, Login, NetworkAddress, Place, SqliteAddress};
+use crate::engine::{Address, Login};
 use crate::migration::Version;
 use crate::run::Outcome;
 use crate::tenant::{Jurisdiction, ProductType, ServerName, Tenant, TenantId};
@@ -276,7 +276,7 @@ impl Registry {
     fn database_of(&self, row: &Model, server: &ListedServer) -> Result<Database, RegistryError> {
         let at = at(row);
         let tenant_id = TenantId::from_text(row.tenant_id.clone());
-        let address = self.address_of(row, &tenant_id, server)?;
+        let address = self.address_of(row, &tenant_id, &Host::of(server))?;
         Ok(Database {
             id: row.id.clone(),
             tenant_id,
@@ -289,44 +289,6 @@ impl Registry {
             error_code: at.code(row.error_code)?,
             checked_at: row.checked_at,
         })
-    }
-
-    /// Builds a database's address; opens its password if it has one.
-    pub(super) fn address_of(
-        &self,
-        row: &Model,
-        tenant_id: &TenantId,
-        server: &ListedServer,
-    ) -> Result<Address, RegistryError> {
-        let (host, port, tls, direct) = match &server.place {
-            Place::Folder(folder) => {
-                return Ok(Address::Sqlite(SqliteAddress {
-                    folder: folder.clone(),
-                    file: row.name.clone(),
-                }));
-            }
-            Place::Network {
-                host,
-                port,
-                tls,
-                direct,
-            } => (host, *port, tls, direct),
-        };
-        self.check_direct(server)?;
-        let user = at(row).read("db_user", row.db_user.clone())?;
-        let sealed = at(row).read("secret", row.secret.as_deref())?;
-        let endpoint = crate::secret::Endpoint::new(server.engine, host, port, tls, &user);
-        let purpose = Purpose::database(&row.id, row.secret_version, tenant_id, &row.name, endpoint);
-        let password: SecretString = self.open(&purpose, sealed)?;
-        Ok(Address::Network(NetworkAddress {
-            engine: server.engine,
-            host: host.clone(),
-            port,
-            tls: tls.clone(),
-            direct: direct.clone(),
-            database: row.name.clone(),
-            login: Login { user, password },
-        }))
     }
 }
 

@@ -11,6 +11,7 @@ mod databases;
 mod detail;
 mod entities;
 mod error;
+mod hosts;
 mod leases;
 mod listing;
 mod marks;
@@ -64,7 +65,7 @@ pub struct Registry {
     db: DatabaseConnection,
     engine: Engine,
     endpoint: String,
-    id: String,
+    id: Arc<str>,
     keys: Option<Arc<KeyRing>>,
     /// The central database's file on SQLite.
     file: Option<SqliteFile>,

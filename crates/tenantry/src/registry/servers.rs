@@ -1,6 +1,7 @@
 //! Servers in the registry: adding, listing, finding.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -265,8 +266,8 @@ fn unsealed(id: String, new: &NewServer) -> Result<Model, RegistryError> {
     };
     let (tls_mode, ca_pem) = match tls {
         None => (None, None),
-        Some(Tls::VerifyFull { ca_pem }) => (Some("verify-full"), ca_pem.clone()),
-        Some(Tls::VerifyCa { ca_pem }) => (Some("verify-ca"), Some(ca_pem.clone())),
+        Some(Tls::VerifyFull { ca_pem }) => (Some("verify-full"), ca_pem.as_ref()),
+        Some(Tls::VerifyCa { ca_pem }) => (Some("verify-ca"), Some(ca_pem)),
         Some(Tls::Require) => (Some("require"), None),
         Some(Tls::Disable) => (Some("disable"), None),
     };
@@ -279,7 +280,7 @@ fn unsealed(id: String, new: &NewServer) -> Result<Model, RegistryError> {
         port,
         folder,
         tls_mode: tls_mode.map(str::to_owned),
-        ca_pem,
+        ca_pem: ca_pem.map(ToString::to_string),
         insecure_reason: new.insecure_reason.clone(),
         admin_user: None,
         admin_secret: None,
@@ -347,10 +348,10 @@ fn place(row: &Model) -> Option<Place> {
     }
     let tls = match row.tls_mode.as_deref()? {
         "verify-full" => Tls::VerifyFull {
-            ca_pem: row.ca_pem.clone(),
+            ca_pem: row.ca_pem.as_deref().map(Arc::from),
         },
         "verify-ca" => Tls::VerifyCa {
-            ca_pem: row.ca_pem.clone()?,
+            ca_pem: row.ca_pem.as_deref()?.into(),
         },
         "require" => Tls::Require,
         "disable" => Tls::Disable,

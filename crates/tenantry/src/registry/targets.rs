@@ -1,14 +1,15 @@
 //! From the registry to what a run works on: targets, and who is left out and why.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 
 use super::databases::{DatabaseStatus, at, product_of};
 use super::entities::database::{Column, Entity, Model};
 use super::entities::tenant;
+use super::hosts::Host;
 use super::pages::possible;
-use super::servers::ListedServer;
 use super::{Registry, RegistryError};
 use crate::engine::Engine;
 use crate::secret::SecretError;
@@ -68,7 +69,7 @@ impl Registry {
         self.check_names(selection, &servers).await?;
         let fleet = Fleet {
             registry: self,
-            servers: servers.iter().map(|s| (s.id.as_str(), s)).collect(),
+            hosts: servers.iter().map(|s| (s.id.as_str(), Host::of(s))).collect(),
             selection,
             tier,
         };
@@ -109,7 +110,7 @@ impl Registry {
 /// What the targets are built from.
 struct Fleet<'a> {
     registry: &'a Registry,
-    servers: HashMap<&'a str, &'a ListedServer>,
+    hosts: HashMap<&'a str, Host<'a>>,
     selection: &'a Selection,
     tier: Tier,
 }
@@ -167,9 +168,9 @@ impl Fleet<'_> {
     fn add(&self, tenant: Tenant, rows: &[Model], found: &mut Targets) -> Result<(), RegistryError> {
         let mut here = Vec::new();
         for row in rows {
-            let server = at(row).read("server_id", self.servers.get(row.server_id.as_str()).copied())?;
-            if self.selection.servers.is_empty() || self.selection.servers.contains(&server.name) {
-                here.push((row, server));
+            let host = at(row).read("server_id", self.hosts.get(row.server_id.as_str()))?;
+            if self.selection.servers.is_empty() || self.selection.servers.contains(&host.server.name) {
+                here.push((row, host));
             }
         }
         // Without a database it can neither be on a selected server nor lack a product's.
@@ -184,9 +185,9 @@ impl Fleet<'_> {
             found.not_provisioned.push((tenant, TrackName::Tenant));
             return Ok(());
         }
-        for (row, server) in here {
+        for (row, host) in here {
             if row.status == DatabaseStatus::Ready.as_str() {
-                self.add_target(&tenant, row, server, found)?;
+                self.add_target(&tenant, row, host, found)?;
             } else {
                 found.not_provisioned.push((tenant.clone(), track_of(row)?));
             }
@@ -198,23 +199,23 @@ impl Fleet<'_> {
         &self,
         tenant: &Tenant,
         row: &Model,
-        server: &ListedServer,
+        host: &Host<'_>,
         found: &mut Targets,
     ) -> Result<(), RegistryError> {
         let track = track_of(row)?;
-        match self.registry.address_of(row, &tenant.id, server) {
+        match self.registry.address_of(row, &tenant.id, host) {
             Ok(address) => found.targets.push(Target {
                 database_id: row.id.clone(),
-                registry_id: self.registry.id.clone(),
+                registry_id: Arc::clone(&self.registry.id),
                 track,
-                owner: Some(Owner {
+                owner: Some(Arc::new(Owner {
                     id: tenant.id.clone(),
                     slug: tenant.slug.clone(),
                     name: tenant.name.clone(),
-                }),
-                server: Some(server.name.clone()),
-                jurisdiction: Some(server.jurisdiction.clone()),
-                max_parallel: server.max_parallel,
+                })),
+                server: Some(host.server.name.clone()),
+                jurisdiction: Some(host.server.jurisdiction.clone()),
+                max_parallel: host.server.max_parallel,
                 known_version: at(row).version("version", row.version)?,
                 address,
             }),

@@ -1,5 +1,6 @@
 //! What became of each target, and of the run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::Failure;
@@ -113,7 +114,7 @@ pub struct TargetReport {
     /// The name that messages use: `acme`, `acme/kira`, `central`.
     pub label: String,
     /// The tenant; `None` for the central database.
-    pub owner: Option<Owner>,
+    pub owner: Option<Arc<Owner>>,
     /// The server; `None` for the central database.
     pub server: Option<ServerName>,
     /// The database's name.

@@ -434,7 +434,7 @@ pub(super) fn open_options(target: &Target, options: &RunOptions, run_id: &str) 
             .as_ref()
             .map(|o| o.id.to_string())
             .unwrap_or_default(),
-        registry_id: target.registry_id.clone(),
+        registry_id: target.registry_id.to_string(),
         expects_tables: target.known_version.is_some(),
     }
 }

@@ -75,6 +75,13 @@ impl Endpoint {
         }
     }
 
+    /// Returns the same endpoint for another user.
+    #[must_use]
+    pub fn with_user(mut self, user: &str) -> Self {
+        user.clone_into(&mut self.user);
+        self
+    }
+
     /// Narrows the endpoint to one database.
     #[must_use]
     pub fn with_database(mut self, database: &str) -> Self {

@@ -18,7 +18,7 @@ fn job(database: &TestDatabase, known_version: Option<Version>) -> Job {
     Job {
         target: Target {
             database_id: database.id.clone(),
-            registry_id: "registry".to_owned(),
+            registry_id: "registry".into(),
             track: TrackName::Tenant,
             owner: None,
             server: None,

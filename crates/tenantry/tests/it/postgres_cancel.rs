@@ -36,7 +36,7 @@ fn over_tls(mut database: TestDatabase) -> Option<TestDatabase> {
     };
     if let Address::Network(at) = &mut database.address {
         at.tls = Tls::VerifyFull {
-            ca_pem: Some(std::fs::read_to_string(file).unwrap()),
+            ca_pem: Some(std::fs::read_to_string(file).unwrap().into()),
         };
     }
     Some(database)

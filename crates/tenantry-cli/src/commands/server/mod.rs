@@ -2,6 +2,8 @@
 
 mod set;
 
+use std::sync::Arc;
+
 use std::io::Read as _;
 
 use secrecy::SecretString;
@@ -206,9 +208,12 @@ fn unprotected(host: &str) -> CommandError {
 /// Loopback needs no TLS; anywhere else an unverified connection needs a reason.
 fn tls(add: &ServerAdd, host: &str) -> Result<Tls, CommandError> {
     let loopback = is_loopback(host);
-    let ca_pem = match &add.ca_file {
+    let ca_pem: Option<Arc<str>> = match &add.ca_file {
         None => None,
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| files::not_read(path, &error))?),
+        Some(path) => {
+            let read = std::fs::read_to_string(path);
+            Some(read.map_err(|error| files::not_read(path, &error))?.into())
+        }
     };
     let mode = match add.tls {
         Some(mode) => mode,

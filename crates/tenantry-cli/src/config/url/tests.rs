@@ -64,7 +64,9 @@ fn a_root_certificate_is_read_from_the_project() {
     let pem = || "PEM".to_owned();
     assert_eq!(
         tls("sslrootcert=ca.pem"),
-        Ok(Tls::VerifyFull { ca_pem: Some(pem()) })
+        Ok(Tls::VerifyFull {
+            ca_pem: Some(pem().into())
+        })
     );
     for query in ["sslmode=verify-ca&sslrootcert=ca.pem", "sslmode=verify-ca"] {
         let said = tls(query).unwrap_err();

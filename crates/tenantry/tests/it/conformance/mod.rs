@@ -59,13 +59,13 @@ pub(super) fn job(database: &TestDatabase, slug: &str, track: &Arc<Track>) -> Jo
     Job {
         target: Target {
             database_id: options.database_id,
-            registry_id: options.registry_id,
+            registry_id: options.registry_id.into(),
             track: TrackName::Tenant,
-            owner: Some(Owner {
+            owner: Some(Arc::new(Owner {
                 id: TenantId::from_text(options.tenant_id),
                 slug: slug.parse().unwrap(),
                 name: slug.to_owned(),
-            }),
+            })),
             server: Some("server".parse().unwrap()),
             jurisdiction: None,
             max_parallel: None,

@@ -21,7 +21,7 @@ const VERSIONS: &str = "SELECT version FROM _tenantry_history ORDER BY version";
 pub(super) fn job(database: &TestDatabase, files: &[(&str, &str)], goal: Goal) -> Job {
     let target = Target {
         database_id: database.id.clone(),
-        registry_id: "registry".to_owned(),
+        registry_id: "registry".into(),
         track: TrackName::Tenant,
         owner: None,
         server: None,

@@ -16,13 +16,13 @@ fn job(db: &Database, track: Track, goal: Goal) -> Job {
     Job {
         target: Target {
             database_id: options.database_id,
-            registry_id: options.registry_id,
+            registry_id: options.registry_id.into(),
             track: TrackName::Tenant,
-            owner: Some(Owner {
+            owner: Some(Arc::new(Owner {
                 id: TenantId::from_text(options.tenant_id),
                 slug: "acme".parse().unwrap(),
                 name: "Acme".to_owned(),
-            }),
+            })),
             server: Some("server".parse().unwrap()),
             jurisdiction: None,
             max_parallel: None,

@@ -32,7 +32,7 @@ pub(super) struct Server {
     pub(super) port: u16,
     pub(super) user: String,
     pub(super) password: String,
-    pub(super) ca_pem: Option<String>,
+    pub(super) ca_pem: Option<Arc<str>>,
     pub(super) log: Option<PathBuf>,
 }
 
@@ -52,7 +52,7 @@ impl Server {
             user: variable("TENANTRY_TEST_MARIADB_USER").unwrap(),
             password: std::fs::read_to_string(password).unwrap().trim_end().to_owned(),
             ca_pem: variable("TENANTRY_TEST_MARIADB_CA_FILE")
-                .map(|file| std::fs::read_to_string(file).unwrap()),
+                .map(|file| std::fs::read_to_string(file).unwrap().into()),
             log: variable("TENANTRY_TEST_MARIADB_LOG").map(PathBuf::from),
         })
     }

@@ -1,5 +1,6 @@
 //! Sessions: the lock, the settings, whose database it is, and ways in that must stay shut.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable as _;
@@ -377,15 +378,15 @@ async fn tls_checks_what_it_says_it_checks() {
             .map(drop)
     };
     let full = Tls::VerifyFull {
-        ca_pem: Some(ca_pem.clone()),
+        ca_pem: Some(Arc::clone(&ca_pem)),
     };
-    let other_ca = include_str!("other-ca.pem").to_owned();
+    let other_ca: Arc<str> = include_str!("other-ca.pem").into();
     try_with("127.0.0.1", full.clone()).await.unwrap();
     try_with("127.0.0.1", Tls::Require).await.unwrap();
     try_with(
         "127.0.0.1",
         Tls::VerifyCa {
-            ca_pem: ca_pem.clone(),
+            ca_pem: Arc::clone(&ca_pem),
         },
     )
     .await
@@ -396,7 +397,7 @@ async fn tls_checks_what_it_says_it_checks() {
         (
             "127.0.0.1",
             Tls::VerifyFull {
-                ca_pem: Some(other_ca.clone()),
+                ca_pem: Some(Arc::clone(&other_ca)),
             },
         ),
         ("127.0.0.1", Tls::VerifyFull { ca_pem: None }),

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
@@ -37,14 +38,14 @@ impl Central {
     }
 
     /// Returns the authority of the server's certificate; `None` if it has none.
-    pub(super) fn ca_pem(&self) -> Option<String> {
+    pub(super) fn ca_pem(&self) -> Option<Arc<str>> {
         let prefix = match self.address.engine() {
             Engine::Postgres => POSTGRES,
             Engine::MySql => MARIADB,
             Engine::Sqlite => return None,
         };
         let file = std::env::var_os(format!("{prefix}_CA_FILE"))?;
-        Some(std::fs::read_to_string(file).unwrap())
+        Some(std::fs::read_to_string(file).unwrap().into())
     }
 
     pub(super) async fn execute(&self, sql: &str) {

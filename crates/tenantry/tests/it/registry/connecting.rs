@@ -1,6 +1,7 @@
 //! Opening the registry: what it says when the central database is not as it must be.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
@@ -66,7 +67,7 @@ async fn a_certificate_is_checked(central: Central) {
     };
     let open = async |tls| Registry::connect(&with(tls), Duration::from_secs(5)).await;
     let ours = Tls::VerifyFull {
-        ca_pem: Some(ca_pem.clone()),
+        ca_pem: Some(Arc::clone(&ca_pem)),
     };
     open(ours).await.unwrap();
     let error = open(Tls::VerifyCa { ca_pem }).await.unwrap_err();

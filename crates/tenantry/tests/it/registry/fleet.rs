@@ -39,7 +39,7 @@ async fn only_ready_databases_of_active_tenants_are_targets(central: Central) {
     let labels: Vec<_> = found.targets.iter().map(tenantry::Target::label).collect();
     assert_eq!(labels, ["acme"]);
     let target = &found.targets[0];
-    assert_eq!(target.registry_id, registry.registry_id());
+    assert_eq!(&*target.registry_id, registry.registry_id());
     assert_eq!(target.owner.as_ref().map(|o| &o.id), Some(&acme.id));
     assert_eq!(target.max_parallel, Some(3));
     assert_eq!(
@@ -169,6 +169,17 @@ async fn ten_thousand_tenants_are_no_trouble(central: Central) {
     println!("{}: targets: {:?}", central.address.engine(), begun.elapsed());
     // A copied envelope is in another row, so that all but the first are refused: each was tried.
     assert_eq!((found.targets.len(), found.locked.len()), (1, 9_999));
+    let one = Selection {
+        only: vec![Pattern::new("t-9998"), Pattern::new("t-first")],
+        ..Selection::default()
+    };
+    let found_one = registry.targets(&one, Tier::Tenant).await.unwrap();
+    assert_eq!((found_one.targets.len(), found_one.locked.len()), (1, 1));
+    let all = registry.tenants(&Selection::default()).await.unwrap();
+    let slugs: Vec<&str> = all.iter().map(|t| t.slug.as_str()).collect();
+    assert_eq!(slugs.len(), 10_000);
+    assert!(slugs.is_sorted_by(|a, b| a < b), "each once, by slug");
+    assert_eq!(registry.listed_databases().await.unwrap().len(), 10_000);
 
     let begun = Instant::now();
     let targets: Vec<RunTarget> = found

@@ -8,6 +8,7 @@ mod names;
 mod race;
 mod runs;
 mod secrets;
+mod status;
 
 use secrecy::SecretString;
 use tenantry::engine::{Engine, Login, Place, Tls};
@@ -50,7 +51,7 @@ fn new_server(name: &str) -> NewServer {
             host: "db1.example.test".to_owned(),
             port: 5432,
             tls: Tls::VerifyCa {
-                ca_pem: "-----BEGIN CERTIFICATE-----".to_owned(),
+                ca_pem: "-----BEGIN CERTIFICATE-----".into(),
             },
             direct: None,
         },
