@@ -46,7 +46,9 @@ impl Registry {
         // By the row's id, behind which the next rows begin.
         loop {
             let page = Entity::find().filter(Column::Id.gt(after.as_str()));
-            let rows = self.found(page.order_by_asc(Column::Id).limit(PAGE)).await?;
+            let rows = self
+                .listed_rows(page.order_by_asc(Column::Id).limit(PAGE))
+                .await?;
             let Some((last, ..)) = rows.last() else { break };
             after.clone_from(last);
             for row in rows {
@@ -62,7 +64,7 @@ impl Registry {
     pub async fn listed_databases_of(&self, tenant: &TenantId) -> Result<Vec<ListedDatabase>, RegistryError> {
         let servers = self.server_names().await?;
         let rows = Entity::find().filter(Column::TenantId.eq(tenant.as_str()));
-        let rows = self.found(rows.order_by_asc(Column::Product)).await?;
+        let rows = self.listed_rows(rows.order_by_asc(Column::Product)).await?;
         rows.into_iter().map(|row| listed(row, &servers)).collect()
     }
 
@@ -72,7 +74,7 @@ impl Registry {
         Ok(servers.into_iter().map(|s| (s.id, s.name)).collect())
     }
 
-    async fn found(&self, rows: Select<Entity>) -> Result<Vec<Found>, RegistryError> {
+    async fn listed_rows(&self, rows: Select<Entity>) -> Result<Vec<Found>, RegistryError> {
         rows.select_only()
             .columns([
                 Column::Id,

@@ -38,6 +38,9 @@ impl Named {
     }
 }
 
+/// How many rows are read at once where all are asked for.
+const PAGE: u64 = 5_000;
+
 /// The columns of a [`NotCurrent`], in the order of the query.
 type Found = (
     String,
@@ -108,31 +111,42 @@ impl Registry {
         rows: Select<database::Entity>,
         named: Named,
     ) -> Result<Vec<NotCurrent>, RegistryError> {
-        use database::Column;
-        // Joined, the servers cost the planner of MariaDB its way through a short list.
         let servers = self.server_names().await?;
-        let rows: Vec<Found> = rows
-            .select_only()
-            .column(Column::Id)
-            .column(tenant::Column::Slug)
-            .columns([
-                Column::ServerId,
-                Column::Product,
-                Column::Version,
-                Column::Outcome,
-                Column::ErrorCode,
-                Column::CheckedAt,
-            ])
-            .order_by_asc(tenant::Column::Slug)
-            .order_by_asc(Column::Product)
-            .limit(named.after(0))
-            .into_tuple()
-            .all(&self.db)
-            .await
-            .map_err(|e| self.refused(&e))?;
-        rows.into_iter()
+        let rows = columns(rows);
+        let found = match named {
+            Named::First(most) => {
+                let by_name = rows.order_by_asc(tenant::Column::Slug);
+                let by_name = by_name.order_by_asc(database::Column::Product);
+                self.found(by_name.limit(most)).await?
+            }
+            Named::All => self.all_found(&rows).await?,
+        };
+        found
+            .into_iter()
             .map(|found| not_current(found, &servers))
             .collect()
+    }
+
+    /// Reads all rows by their ids, behind which the next begin, and brings them into the order of names.
+    async fn all_found(&self, rows: &Select<database::Entity>) -> Result<Vec<Found>, RegistryError> {
+        let mut all: Vec<Found> = Vec::new();
+        loop {
+            let after = all.last().map_or("", |(id, ..)| id);
+            let page = rows.clone().filter(database::Column::Id.gt(after));
+            let page = page.order_by_asc(database::Column::Id).limit(PAGE);
+            let page: Vec<Found> = self.found(page).await?;
+            if page.is_empty() {
+                break;
+            }
+            all.extend(page);
+        }
+        all.sort_unstable_by(|(_, a, _, of_a, ..), (_, b, _, of_b, ..)| (a, of_a).cmp(&(b, of_b)));
+        Ok(all)
+    }
+
+    async fn found(&self, rows: Select<database::Entity>) -> Result<Vec<Found>, RegistryError> {
+        let rows = rows.into_tuple().all(&self.db).await;
+        rows.map_err(|e| self.refused(&e))
     }
 
     /// Counts the active tenants of whose shared database nothing is known.
@@ -166,6 +180,21 @@ impl Registry {
         let absent = slugs.into_iter().map(|slug| (slug, String::new()));
         absent.chain(begun).map(not_provisioned).collect()
     }
+}
+
+fn columns(rows: Select<database::Entity>) -> Select<database::Entity> {
+    use database::Column;
+    rows.select_only()
+        .column(Column::Id)
+        .column(tenant::Column::Slug)
+        .columns([
+            Column::ServerId,
+            Column::Product,
+            Column::Version,
+            Column::Outcome,
+            Column::ErrorCode,
+            Column::CheckedAt,
+        ])
 }
 
 /// Selects the active tenants that have no shared database, not even a begun one.
