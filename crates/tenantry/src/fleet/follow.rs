@@ -1,6 +1,7 @@
 //! Follows a run that another process drives: its events and its report, from the registry.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -119,15 +120,15 @@ impl Fleet {
     }
 
     /// Returns the tenants by the names that messages use.
-    async fn owners(&self) -> Result<HashMap<String, Owner>, FleetError> {
+    async fn owners(&self) -> Result<HashMap<String, Arc<Owner>>, FleetError> {
         let tenants = self.registry.tenants(&Selection::default()).await?;
         let owner = |tenant: crate::tenant::Tenant| {
             let slug = tenant.slug.to_string();
-            let owner = Owner {
+            let owner = Arc::new(Owner {
                 id: tenant.id,
                 slug: tenant.slug,
                 name: tenant.name,
-            };
+            });
             (slug, owner)
         };
         Ok(tenants.into_iter().map(owner).collect())
@@ -149,7 +150,7 @@ fn start_of(run: &Run) -> Start {
     }
 }
 
-fn event_of(target: &RunTarget, owners: &HashMap<String, Owner>) -> Option<RunEvent> {
+fn event_of(target: &RunTarget, owners: &HashMap<String, Arc<Owner>>) -> Option<RunEvent> {
     match target.state {
         TargetState::Pending | TargetState::RetryWait => None,
         TargetState::Leased | TargetState::Running => {
@@ -166,7 +167,7 @@ fn event_of(target: &RunTarget, owners: &HashMap<String, Owner>) -> Option<RunEv
 }
 
 /// Turns a row into the report that it was written from.
-fn report_of(target: &RunTarget, owners: &HashMap<String, Owner>) -> TargetReport {
+fn report_of(target: &RunTarget, owners: &HashMap<String, Arc<Owner>>) -> TargetReport {
     let (failure, migrations) = target.detail();
     let slug = target.label.split('/').next().unwrap_or_default();
     let owner = match target.track {

@@ -108,11 +108,11 @@ async fn a_server_that_throws_us_out_in_mid_run_costs_only_the_record() {
     let admin = Address::Network(server.address(Engine::Postgres, "postgres"));
     let close = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
     let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
-    let (report, ()) = broken_in_mid_run(&platform, &["acme", "globex"], async {
+    let breaking = async {
         query(&admin, &close).await;
         query(&admin, &cut).await;
-    })
-    .await;
+    };
+    let (report, ()) = Box::pin(broken_in_mid_run(&platform, &["acme", "globex"], breaking)).await;
     is_all_applied(&report, 2);
     let lost = report.unrecorded.unwrap();
     assert_eq!(lost.outcomes, 2, "{lost:?}");

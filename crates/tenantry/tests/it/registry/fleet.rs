@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use tenantry::plan::Goal;
-use tenantry::registry::{NewRun, Registry, RegistryError, RunPlan, RunTarget, Tier};
+use tenantry::registry::{Registry, RegistryError, RunTarget, Tier};
 use tenantry::run::{Driver, Outcome, TargetState};
-use tenantry::{Direction, Pattern, Selection, TenantStatus};
+use tenantry::{Pattern, Selection, TenantStatus};
 
-use super::{Central, new_database, new_server, new_tenant, provisioned, sqlite_server};
+use super::{Central, new_database, new_run, new_server, new_tenant, provisioned, sqlite_server};
 
 super::on_every_engine!(
     only_ready_databases_of_active_tenants_are_targets,
@@ -126,24 +125,6 @@ async fn a_selected_server_that_is_unknown_is_an_error(central: Central) {
 }
 
 /// Times are printed, not asserted: they say more on a quiet machine.
-fn new_run() -> NewRun {
-    NewRun {
-        id: tenantry::run::new_run_id(),
-        command: "migrate tenants".to_owned(),
-        direction: Direction::Up,
-        reverts: None,
-        goal: Goal::Head,
-        continues: None,
-        actor: "deploy".to_owned(),
-        reason: None,
-        plan: RunPlan::default(),
-        rollout: String::new(),
-        concurrency: 0,
-        found_current: 0,
-        targets: Vec::new(),
-    }
-}
-
 async fn ten_thousand_tenants_are_no_trouble(central: Central) {
     let registry = central.registry().await;
     registry.add_server(&new_server("eu-db-1")).await.unwrap();
@@ -185,7 +166,7 @@ async fn ten_thousand_tenants_are_no_trouble(central: Central) {
             ..RunTarget::not_run(&found.targets[0], 0)
         })
         .collect();
-    let run = new_run();
+    let run = new_run(Vec::new());
     registry.begin_run(&run, &Driver::this()).await.unwrap();
     let id = run.id.clone();
     println!("{}: begin_run: {:?}", central.address.engine(), begun.elapsed());

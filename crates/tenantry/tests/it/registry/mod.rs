@@ -12,8 +12,10 @@ mod status;
 
 use secrecy::SecretString;
 use tenantry::engine::{Engine, Login, Place, Tls};
-use tenantry::registry::{NewDatabase, NewServer, NewTenant, Registry};
-use tenantry::{Tenant, TenantId};
+use tenantry::plan::Goal;
+use tenantry::registry::{Begun, NewDatabase, NewRun, NewServer, NewTenant, Registry, RunPlan, RunTarget};
+use tenantry::run::Driver;
+use tenantry::{Direction, Tenant, TenantId};
 
 use self::central::Central;
 
@@ -114,4 +116,30 @@ async fn provisioned(registry: &Registry, slug: &str, server: &str) -> Tenant {
         .unwrap();
     registry.activate_tenant(&tenant.id).await.unwrap();
     tenant
+}
+
+/// A run forwards.
+fn new_run(targets: Vec<RunTarget>) -> NewRun {
+    NewRun {
+        id: tenantry::run::new_run_id(),
+        command: "migrate tenants".to_owned(),
+        direction: Direction::Up,
+        reverts: None,
+        goal: Goal::Head,
+        continues: None,
+        actor: "deploy".to_owned(),
+        reason: None,
+        plan: RunPlan::default(),
+        rollout: String::new(),
+        concurrency: 0,
+        found_current: 0,
+        targets,
+    }
+}
+
+/// Begins a run; returns its id. Its epoch is 1.
+async fn begin(registry: &Registry, run: &NewRun) -> String {
+    let begun = registry.begin_run(run, &Driver::this()).await.unwrap();
+    assert_eq!(begun, Begun::New(1));
+    run.id.clone()
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tenantry::plan::Goal;
-use tenantry::registry::{Begun, NewRun, Registry, RegistryError, RunEnd, RunPlan, RunTarget, Tier};
-use tenantry::run::{Driver, Outcome, RunStatus, TargetState};
+use tenantry::registry::{NewRun, Registry, RegistryError, RunEnd, RunTarget, Tier};
+use tenantry::run::{Outcome, RunStatus, TargetState};
 use tenantry::{Code, Direction, Selection, TrackName};
 
-use super::{Central, new_server, provisioned};
+use super::{Central, begin, new_run, new_server, provisioned};
 
 super::on_every_engine!(
     a_run_is_found_with_its_counts,
@@ -33,31 +32,6 @@ async fn fleet(central: &Central) -> (Registry, Vec<RunTarget>) {
         .map(|target| RunTarget::not_run(target, 0))
         .collect();
     (registry, targets)
-}
-
-fn up(targets: Vec<RunTarget>) -> NewRun {
-    NewRun {
-        id: tenantry::run::new_run_id(),
-        command: "migrate tenants".to_owned(),
-        direction: Direction::Up,
-        reverts: None,
-        goal: Goal::Head,
-        continues: None,
-        actor: "deploy".to_owned(),
-        reason: None,
-        plan: RunPlan::default(),
-        rollout: String::new(),
-        concurrency: 0,
-        found_current: 0,
-        targets,
-    }
-}
-
-/// Begins a run; returns its id. Its epoch is 1.
-async fn begin(registry: &Registry, run: &NewRun) -> String {
-    let begun = registry.begin_run(run, &Driver::this()).await.unwrap();
-    assert_eq!(begun, Begun::New(1));
-    run.id.clone()
 }
 
 /// Ends a run.
@@ -87,7 +61,7 @@ fn ended(target: &RunTarget, outcome: Outcome, to: Option<&str>) -> RunTarget {
 async fn a_run_is_found_with_its_counts(central: Central) {
     let (registry, targets) = fleet(&central).await;
     assert_eq!(registry.latest_run_up().await.unwrap(), None);
-    let id = begin(&registry, &up(targets.clone())).await;
+    let id = begin(&registry, &new_run(targets.clone())).await;
     let begun = registry.latest_run_up().await.unwrap().unwrap();
     assert_eq!((begun.status, begun.finished_at), (None, None));
     assert_eq!(begun.counts, BTreeMap::from([(Outcome::NotRun, 3)]));
@@ -117,7 +91,7 @@ async fn a_run_is_found_with_its_counts(central: Central) {
 
 async fn what_a_run_found_is_noted_at_the_databases(central: Central) {
     let (registry, targets) = fleet(&central).await;
-    let id = begin(&registry, &up(targets.clone())).await;
+    let id = begin(&registry, &new_run(targets.clone())).await;
     let central_target = RunTarget {
         database_id: registry.registry_id().to_owned(),
         track: TrackName::Central,
@@ -173,7 +147,7 @@ async fn what_a_run_found_is_noted_at_the_databases(central: Central) {
 
 async fn an_unknown_run_gives_the_nearest(central: Central) {
     let (registry, _) = fleet(&central).await;
-    let id = begin(&registry, &up(Vec::new())).await;
+    let id = begin(&registry, &new_run(Vec::new())).await;
     let last = if id.ends_with('0') { "1" } else { "0" };
     let misspelled = format!("{}{last}", &id[..11]);
     let error = registry.find_run(&misspelled).await.unwrap_err();
@@ -194,11 +168,11 @@ async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
     };
     let mut ids = Vec::new();
     for version in ["6", "7"] {
-        let id = begin(&registry, &up(Vec::new())).await;
+        let id = begin(&registry, &new_run(Vec::new())).await;
         registry.record(&id, 1, &applied(version)).await.unwrap();
         ids.push(id);
     }
-    let idle = begin(&registry, &up(Vec::new())).await;
+    let idle = begin(&registry, &new_run(Vec::new())).await;
     let nothing = [ended(&targets[0], Outcome::Current, Some("7"))];
     registry.record(&idle, 1, &nothing).await.unwrap();
 
@@ -222,7 +196,7 @@ async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
     let back = NewRun {
         direction: Direction::Down,
         reverts: ids.get(1).cloned(),
-        ..up(Vec::new())
+        ..new_run(Vec::new())
     };
     let back = begin(&registry, &back).await;
     assert_eq!(last(&[]).await.as_ref(), ids.get(1), "nothing was taken back yet");
@@ -236,7 +210,7 @@ async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
 
 async fn a_long_error_is_cut(central: Central) {
     let (registry, targets) = fleet(&central).await;
-    let id = begin(&registry, &up(Vec::new())).await;
+    let id = begin(&registry, &new_run(Vec::new())).await;
     let mut failed = ended(&targets[0], Outcome::Failed, None);
     failed.error = Some("é".repeat(100_000));
     registry.record(&id, 1, &[failed]).await.unwrap();

@@ -1,11 +1,10 @@
 //! How the fleet stands: counted in the database, and named as far as it is asked for.
 
-use tenantry::plan::Goal;
 use tenantry::registry::{FleetStatus, Named, NewRun, Reason, Registry, RunTarget, Tier};
-use tenantry::run::Outcome;
+use tenantry::run::{Outcome, TargetState};
 use tenantry::{Code, Direction, Selection, TenantStatus, TrackName};
 
-use super::{Central, new_database, new_server, new_tenant, provisioned};
+use super::{Central, begin, new_database, new_run, new_server, new_tenant, provisioned};
 
 super::on_every_engine!(
     whoever_needs_somebody_is_counted_and_the_first_are_named,
@@ -29,23 +28,18 @@ async fn left(registry: &Registry, direction: Direction, ends: &[(&str, Outcome,
         .iter()
         .map(|(slug, outcome, code)| RunTarget {
             outcome: *outcome,
+            state: TargetState::Ended,
             to_version: "5".parse().ok(),
             error_code: code.map(Code),
-            ..RunTarget::not_run(of(slug))
+            ..RunTarget::not_run(of(slug), 0)
         })
         .collect();
     let run = NewRun {
-        id: tenantry::run::new_run_id(),
-        command: "migrate tenants".to_owned(),
         direction,
-        reverts: None,
-        goal: Goal::Head,
-        continues: None,
-        actor: "deploy".to_owned(),
-        targets: targets.clone(),
+        ..new_run(Vec::new())
     };
-    let id = registry.begin_run(&run).await.unwrap();
-    registry.record(&id, &targets).await.unwrap();
+    let id = begin(registry, &run).await;
+    registry.record(&id, 1, &targets).await.unwrap();
 }
 
 async fn whoever_needs_somebody_is_counted_and_the_first_are_named(central: Central) {
