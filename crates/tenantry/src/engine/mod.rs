@@ -6,11 +6,13 @@ mod error;
 mod evidence;
 mod greeting;
 mod identity;
+mod marker;
 mod mysql;
 mod poll;
 mod postgres;
 mod session;
 mod sqlite;
+mod survey;
 mod text;
 mod tls;
 
@@ -18,11 +20,13 @@ pub use address::{Address, DirectEndpoint, Login, NetworkAddress, Place, SqliteA
 pub use create::{CreateError, NewDatabase};
 pub(crate) use error::LOCK_TIMEOUT;
 pub use error::{ApplyError, Certainty, DatabaseError, Hidden, Holder, SessionError, StateAfter};
+pub use marker::{Done, Fingerprint, Marker, Whose};
 pub(crate) use poll::random;
 pub use session::{
     Amendment, Canceller, IDLE_TIMEOUT, Look, Onlooker, OpenOptions, Reader, Recorded, Session, TakenUp, Unit,
 };
 pub(crate) use sqlite::{File as SqliteFile, other_writers as sqlite_writers};
+pub use survey::Survey;
 
 use std::fmt;
 use std::time::Duration;
@@ -76,6 +80,32 @@ pub async fn read(address: &Address, options: &OpenOptions) -> Result<Box<dyn Re
     };
     let opened = answered(opening, options.connect_timeout + ANSWERS_AT_MOST).await;
     explained(opened, address).await
+}
+
+/// Asks a server, in one question at one of its databases, what the markers in the comments of all its databases say.
+///
+/// `addresses` lead to databases of that server: where one does not let us in, the next is tried, three at most.
+/// `None` if nobody can be asked: nobody answered, or the engine keeps no markers. Takes no lock, writes nothing.
+pub async fn survey(addresses: &[&Address], options: &OpenOptions) -> Option<Survey> {
+    for address in addresses.iter().take(survey::TRIES) {
+        let Address::Network(network) = address else {
+            return None;
+        };
+        let asked = match network.engine {
+            Engine::Postgres => postgres::survey(network, options),
+            Engine::MySql | Engine::Sqlite => return None,
+        };
+        match answered(asked, options.connect_timeout + ANSWERS_AT_MOST).await {
+            Ok(survey) => return Some(survey),
+            Err(error) => {
+                tracing::debug!(%error, "a server did not tell its markers");
+                if survey::is_over(&error) {
+                    return None;
+                }
+            }
+        }
+    }
+    None
 }
 
 /// Asks a reader for the history; a server that says nothing counts as lost.

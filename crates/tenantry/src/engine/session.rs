@@ -71,6 +71,10 @@ pub trait Session: Send {
     /// are missing they are made first. No migration runs.
     async fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError>;
 
+    /// Makes the marker of a track say what the history does, where the engine keeps markers: at most one statement,
+    /// under the lock. Nothing fails because of it: a marker that cannot be written stays as it is.
+    async fn settle_marker(&mut self, _track: &TrackName) {}
+
     /// Returns the handle that stops the running statement from another task.
     fn canceller(&self) -> Canceller;
 

@@ -234,9 +234,19 @@ impl Work<'_> {
             () = up(self.deadline) => return Err(Ended::Stopped),
         };
         self.seat.opened(asked.elapsed());
-        check_not_emptied(self.target, session.history()).map_err(Ended::Session)?;
-        self.account.see(&self.track.name, session.history());
-        let mut plan = plan(self.track, session.history(), &self.goal).map_err(Ended::Plan)?;
+        let emptied = check_not_emptied(self.target, session.history()).map_err(Ended::Session);
+        let planned = emptied.and_then(|()| {
+            self.account.see(&self.track.name, session.history());
+            plan(self.track, session.history(), &self.goal).map_err(Ended::Plan)
+        });
+        let mut plan = match planned {
+            Ok(plan) => plan,
+            Err(refused) => {
+                // What stands in the way here must not be passed over by the next run.
+                session.settle_marker(&self.track.name).await;
+                return Err(refused);
+            }
+        };
         self.goal = plan.fixed(&self.goal);
         self.warnings = std::mem::take(&mut plan.warnings);
         plan.fresh |= self.fresh;
@@ -264,6 +274,7 @@ impl Work<'_> {
                 }
             }
         }
+        session.settle_marker(&self.track.name).await;
         Ok(Reached::Goal)
     }
 

@@ -23,6 +23,8 @@ mod generated;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod marker;
+#[cfg(test)]
 mod mysql;
 #[cfg(test)]
 mod pooler;

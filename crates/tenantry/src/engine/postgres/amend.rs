@@ -1,10 +1,11 @@
 //! Rows that a person has declared, written under a claim and the lock; no migration runs.
 
+use super::comment;
 use super::history;
-use super::intent::{exactly_one, opening, own};
+use super::intent::{Sent, exactly_one, opening, own, statements_in};
 use super::record::DURABLE;
 use super::session::Locked;
-use super::unit::new_meta;
+use super::unit::{new_meta, not_begun};
 use crate::engine::session::Amendment;
 use crate::engine::text::literal;
 use crate::engine::{ApplyError, StateAfter};
@@ -14,11 +15,23 @@ use crate::history::{Applied, Entry, Phase};
 /// Writes the entries in one transaction: the one that took the lock, if it is still open.
 pub(super) async fn amend(session: &mut Locked, amendment: &Amendment) -> Result<(), ApplyError> {
     point(Point::AmendLocked);
+    match try_to_amend(session, amendment).await? {
+        Sent::Done => {}
+        // The session lets the comment be now.
+        Sent::CommentRefused => drop(try_to_amend(session, amendment).await?),
+    }
+    Ok(())
+}
+
+async fn try_to_amend(session: &mut Locked, amendment: &Amendment) -> Result<Sent, ApplyError> {
+    let change = comment::of_amendment(session, amendment);
     let mut message = if session.in_transaction {
         vec![DURABLE.to_owned()]
     } else {
         opening(session)
     };
+    let comment = (statements_in(&message), &change);
+    message.extend_from_slice(change.statements());
     let epoch = session.epoch + 1;
     if session.history.meta.is_none() && session.epoch == 0 {
         message.extend(history::CREATE_TABLES.split(";\n").map(ToOwned::to_owned));
@@ -35,12 +48,17 @@ pub(super) async fn amend(session: &mut Locked, amendment: &Amendment) -> Result
     let message = message.join(";\n");
     let asked = session.connection.exchange(&message, |_, _| {});
     let answer = sent(Point::AmendSent, asked).await;
+    let refused = comment::was_refused(session, &answer, comment).await;
+    if refused.map_err(not_begun)? {
+        return Ok(Sent::CommentRefused);
+    }
     if let Some(failure) = answer.failure {
         return Err(own(&session.connection, failure, StateAfter::RolledBack));
     }
     point(Point::AmendCommitted);
+    change.done(session);
     session.epoch = epoch;
-    Ok(())
+    Ok(Sent::Done)
 }
 
 fn sql(epoch: i64, amendment: &Amendment, entry: &Entry) -> String {

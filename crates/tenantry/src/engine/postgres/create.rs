@@ -11,6 +11,7 @@ use super::error::Failure;
 use super::hold::{require_no_pooler, try_lock};
 use crate::engine::create::{CreateError, NewDatabase};
 use crate::engine::identity::lock_key;
+use crate::engine::marker::text_of;
 use crate::engine::text::{identifier, literal};
 use crate::engine::{DatabaseError, IDLE_TIMEOUT, Login, NetworkAddress, OpenOptions, SessionError, poll};
 
@@ -202,7 +203,7 @@ impl Making<'_> {
         }
     }
 
-    /// Reads back that the object carries our mark.
+    /// Reads back that the object carries our mark; a run may have put markers behind it.
     async fn require_mark(&mut self, object: Object, name: &str) -> Result<(), CreateError> {
         let what = object.word();
         let (class, view, column) = match object {
@@ -214,7 +215,7 @@ impl Making<'_> {
             literal(name)
         );
         let found = self.ask(&sql).await?;
-        if found.as_deref() == Some(&format!("{TOKEN}{}", self.new.database_id)) {
+        if found.is_some_and(|found| text_of(&found) == format!("{TOKEN}{}", self.new.database_id)) {
             return Ok(());
         }
         Err(CreateError::Conflict {

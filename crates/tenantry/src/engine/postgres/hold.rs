@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::connect::{Connection, Settings};
 use super::holders::of_migration_lock;
-use super::session::{Locked, Look, look, roll_back};
+use super::session::{Locked, Look, With, look, roll_back};
 use crate::engine::{ApplyError, SessionError, poll};
 use crate::faults::{Point, Seed, is_seeded, point};
 
@@ -124,7 +124,9 @@ async fn check_epoch(session: &mut Locked) -> Result<(), ApplyError> {
     let is_new = session.epoch == 0 && session.history.meta.is_none();
     let expect = if is_new { Look::Probe } else { Look::Known };
     let connection = &mut session.connection;
-    let seen = look(connection, begin, None, expect).await.map_err(failed)?;
+    let seen = look(connection, begin, With::Nothing, expect)
+        .await
+        .map_err(failed)?;
     roll_back(connection).await.map_err(failed)?;
     let Some(seen) = seen else {
         return Err(ApplyError::Fenced);

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::clean::{OWN_RIGHTS, local_settings};
+use super::comment::{self, Change};
 use super::connect::Connection;
 use super::error::Failure;
 use super::history;
@@ -10,7 +11,7 @@ use super::hold::still_held;
 use super::record::{DURABLE, confirm, read_back, read_row};
 use super::session::{BEGIN, Locked, roll_back};
 use super::unchanged::{DIVISION_BY_ZERO, INVALID_TEXT, changed};
-use super::unit::{DUPLICATE_TABLE, UNIQUE_VIOLATION, new_meta};
+use super::unit::{DUPLICATE_TABLE, UNIQUE_VIOLATION, new_meta, not_begun};
 use crate::direction::Direction;
 use crate::engine::text::literal;
 use crate::engine::{ApplyError, Recorded, SessionError, StateAfter, Unit, poll};
@@ -26,8 +27,37 @@ pub(super) async fn write(
     step: &Step,
     before: &str,
 ) -> Result<(), ApplyError> {
+    let change = comment::of_intent(session, unit);
+    match try_to_write(session, (unit, step), before, change).await? {
+        Sent::Done => Ok(()),
+        Sent::CommentRefused => {
+            let change = comment::of_intent(session, unit);
+            try_to_write(session, (unit, step), before, change)
+                .await
+                .map(drop)
+        }
+    }
+}
+
+/// What became of a message with a change of the database's comment in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It was carried out.
+    Done,
+    /// The server refused the change of the comment, and all of it is rolled back; the session lets the comment be.
+    CommentRefused,
+}
+
+async fn try_to_write(
+    session: &mut Locked,
+    (unit, step): (&Unit, &Step),
+    before: &str,
+    change: Change,
+) -> Result<Sent, ApplyError> {
     let epoch = session.epoch + 1;
     let mut message = opening(session);
+    let comment = (statements_in(&message), &change);
+    message.extend_from_slice(change.statements());
     if session.history.meta.is_none() && session.epoch == 0 {
         message.extend(history::CREATE_TABLES.split(";\n").map(ToOwned::to_owned));
         message.push(history::insert_meta(&new_meta(session)));
@@ -44,11 +74,21 @@ pub(super) async fn write(
     }
     message.push("COMMIT".to_owned());
     let answer = session.connection.exchange(&message.join(";\n"), |_, _| {}).await;
+    let refused = comment::was_refused(session, &answer, comment).await;
+    if refused.map_err(not_begun)? {
+        return Ok(Sent::CommentRefused);
+    }
     if let Some(failure) = answer.failure {
         return Err(own(&session.connection, failure, StateAfter::RolledBack));
     }
+    change.done(session);
     session.epoch = epoch;
-    Ok(())
+    Ok(Sent::Done)
+}
+
+/// Counts the statements of a message; one of the pieces may hold several.
+pub(super) fn statements_in(message: &[String]) -> usize {
+    message.iter().map(|piece| piece.split(";\n").count()).sum()
 }
 
 /// Closes the intent, in a transaction of its own, and reads it back: the row becomes done, or goes with
@@ -63,7 +103,12 @@ pub(super) async fn close(
 ) -> Result<Vec<Recorded>, ApplyError> {
     let (begun, window) = (Instant::now(), session.options.lock_window);
     loop {
-        let closed = try_to_close(session, unit, step).await;
+        let closed = match try_to_close(session, unit, step).await {
+            Ok(Some(recorded)) => return Ok(recorded),
+            // The session lets the comment be now.
+            Ok(None) => continue,
+            Err(error) => Err(error),
+        };
         let is_locked_out = matches!(
             &closed,
             Err(ApplyError::Session {
@@ -85,8 +130,16 @@ pub(super) async fn close(
     }
 }
 
-async fn try_to_close(session: &mut Locked, unit: &Unit, step: &Step) -> Result<Vec<Recorded>, ApplyError> {
+/// Returns nothing if the server refused to write the database's comment: all is as before then.
+async fn try_to_close(
+    session: &mut Locked,
+    unit: &Unit,
+    step: &Step,
+) -> Result<Option<Vec<Recorded>>, ApplyError> {
+    let change = comment::of_unit(session, unit);
     let mut message = opening(session);
+    let comment = (statements_in(&message), &change);
+    message.extend_from_slice(change.statements());
     if is_seeded(Seed::PostgresNoIntent) {
         message.push(insert(unit, step, session.epoch, "NULL"));
     }
@@ -103,10 +156,18 @@ async fn try_to_close(session: &mut Locked, unit: &Unit, step: &Step) -> Result<
             }
         })
         .await;
-    match answer.failure {
-        Some(failure) => Err(own(&session.connection, failure, StateAfter::HalfWay { done: 0 })),
-        None => confirm(unit, &recorded),
+    let refused = comment::was_refused(session, &answer, comment).await;
+    if refused.map_err(|source| ApplyError::Session {
+        commit_sent: true,
+        source,
+    })? {
+        return Ok(None);
     }
+    if let Some(failure) = answer.failure {
+        return Err(own(&session.connection, failure, StateAfter::HalfWay { done: 0 }));
+    }
+    change.done(session);
+    confirm(unit, &recorded).map(Some)
 }
 
 /// Begins a transaction that fails with a division by zero unless the lock is free or ours: a session that holds the

@@ -16,6 +16,8 @@ pub(super) enum Part {
     Lock,
     /// Claims the epoch; fails if somebody else has claimed the database.
     Claim,
+    /// Changes the database's comment: the unit goes once more without if it is refused.
+    Comment,
     /// A statement of a migration.
     Migration {
         /// Index of the step in the unit.

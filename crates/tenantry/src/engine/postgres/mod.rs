@@ -8,6 +8,7 @@ mod amend;
 mod auth;
 mod cancel;
 mod clean;
+mod comment;
 mod connect;
 mod create;
 mod decide;
@@ -24,10 +25,12 @@ mod outside;
 mod record;
 mod session;
 mod sight;
+mod survey;
 mod unchanged;
 mod unit;
 
 pub(super) use create::{create_database, describe, describe_direct};
+pub(super) use survey::survey;
 
 use super::{Hears, NetworkAddress, OpenOptions, Reader, Session, SessionError};
 

@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use tokio::time::Instant;
+use tokio_postgres::SimpleQueryRow;
 
 use super::clean::local_settings;
+use super::comment::{self, Comment};
 use super::connect::Connection;
 use super::error::Failure;
 use super::holders::{of_migration_lock, of_our_tables, onlooker};
@@ -16,6 +18,7 @@ use crate::engine::{
 use crate::faults::{Point, Seed, is_seeded, point};
 use crate::history::{History, OpenStatement};
 use crate::plan::Step;
+use crate::target::TrackName;
 
 /// SQLSTATE of a table that is not there.
 const UNDEFINED_TABLE: &str = "42P01";
@@ -45,12 +48,12 @@ impl Reader for Reading {
         let mut begin = vec!["BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY".to_owned()];
         begin.extend(local_settings(&self.connection, &self.options));
         let begin = begin.join(";\n");
-        let known = look_or_name(&mut self.connection, &begin, None, Look::Known).await?;
+        let known = look_or_name(&mut self.connection, &begin, With::Nothing, Look::Known).await?;
         let seen = if let Some(seen) = known {
             seen
         } else {
             let again = after_rollback(&begin);
-            let probed = look_or_name(&mut self.connection, &again, None, Look::Probe).await?;
+            let probed = look_or_name(&mut self.connection, &again, With::Nothing, Look::Probe).await?;
             probed.unwrap_or_default()
         };
         roll_back(&mut self.connection).await?;
@@ -68,6 +71,10 @@ pub(super) struct Locked {
     /// The server's process that answers us; 0 if it did not say.
     pub(super) backend: i32,
     pub(super) history: History,
+    /// The history as this session has left it, as far as markers are about it.
+    pub(super) left: History,
+    /// The database's comment, with our markers in it.
+    pub(super) comment: Comment,
     /// The epoch as we last read or wrote it.
     pub(super) epoch: i64,
     /// Whether the transaction that took the lock is still open.
@@ -76,6 +83,25 @@ pub(super) struct Locked {
     pub(super) holds_session_lock: bool,
     /// Whether a file has run in this session, whose traces must be taken away before the next one.
     pub(super) touched: bool,
+}
+
+impl Locked {
+    /// Begins with what the look showed that took the lock.
+    fn with(connection: Connection, options: &OpenOptions, seen: Seen) -> Self {
+        Self {
+            connection,
+            options: options.clone(),
+            key: lock_key(&options.database_id),
+            backend: seen.backend,
+            left: seen.history.clone(),
+            comment: seen.comment.unwrap_or_default(),
+            epoch: seen.history.meta.as_ref().map_or(0, |meta| meta.epoch),
+            history: seen.history,
+            in_transaction: true,
+            holds_session_lock: false,
+            touched: false,
+        }
+    }
 }
 
 /// Connects and takes the lock, trying until the window ends.
@@ -88,13 +114,17 @@ pub(super) async fn open(
     point(Point::PostgresConnected);
     let key = lock_key(&options.database_id);
     let (begun, mut refusals) = (Instant::now(), 0);
-    let mut expect = Look::first(options);
+    let (mut expect, mut with) = (Look::first(options), With::LockAndComment(key));
     let mut opening = begin(&connection, options).join(";\n");
     let mut head = opening.clone();
     loop {
-        match look_or_name(&mut connection, &head, Some(key), expect).await? {
+        match look_or_name(&mut connection, &head, with, expect).await? {
             None => {
                 expect = Look::Probe;
+                head = after_rollback(&opening);
+            }
+            Some(seen) if seen.comment.is_none() && with == With::LockAndComment(key) => {
+                with = With::Lock(key);
                 head = after_rollback(&opening);
             }
             Some(seen) if connection.notice(seen.backend) => {
@@ -108,21 +138,8 @@ pub(super) async fn open(
             }
             Some(seen) if seen.locked => {
                 check_identity(&seen.history, options)?;
-                let epoch = seen.history.meta.as_ref().map_or(0, |meta| meta.epoch);
-                let history = seen.history;
-                let options = options.clone();
                 point(Point::PostgresLocked);
-                return Ok(Locked {
-                    connection,
-                    options,
-                    key,
-                    backend: seen.backend,
-                    history,
-                    epoch,
-                    in_transaction: true,
-                    holds_session_lock: false,
-                    touched: false,
-                });
+                return Ok(Locked::with(connection, options, seen));
             }
             Some(_) => {
                 head.clone_from(&opening);
@@ -181,6 +198,36 @@ impl Look {
     }
 }
 
+/// What a look does besides reading our tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum With {
+    /// Nothing.
+    Nothing,
+    /// Tries the lock of this key.
+    Lock(i64),
+    /// That, and reads the database's comment.
+    LockAndComment(i64),
+}
+
+impl With {
+    /// Returns what says whether the lock is ours.
+    fn lock(self) -> String {
+        match self {
+            Self::Lock(key) | Self::LockAndComment(key) if !is_seeded(Seed::PostgresLockNotTaken) => {
+                format!("pg_catalog.pg_try_advisory_xact_lock({key})")
+            }
+            Self::Nothing | Self::Lock(_) | Self::LockAndComment(_) => "true".to_owned(),
+        }
+    }
+
+    fn comment(self) -> Option<String> {
+        match self {
+            Self::LockAndComment(_) => Some(comment::question()),
+            Self::Nothing | Self::Lock(_) => None,
+        }
+    }
+}
+
 /// The same beginning where a transaction is open that shall go first, in the same message.
 fn after_rollback(begin: &str) -> String {
     format!("ROLLBACK;\n{begin}")
@@ -196,6 +243,26 @@ pub(super) struct Seen {
     /// Whether a probe found our tables.
     pub(super) present: bool,
     pub(super) history: History,
+    /// The database's comment; `None` if it was not asked for, or if the server refused to tell: the transaction has
+    /// failed then.
+    comment: Option<Comment>,
+    /// Whether a probe found one of our tables without the other.
+    is_half: bool,
+}
+
+impl Seen {
+    fn take_row(&mut self, row: &SimpleQueryRow) -> Result<(), SessionError> {
+        if row.get(0) == Some("lock") {
+            self.locked = row.get(1) == Some("t");
+            self.backend = row.get(2).and_then(|pid| pid.parse().ok()).unwrap_or(0);
+            return Ok(());
+        }
+        if row.get(0) == Some("probe") {
+            self.present = row.get(1) == Some("t");
+            self.is_half = row.get(1) != row.get(3);
+        }
+        history::take_row(&mut self.history, row)
+    }
 }
 
 /// Begins a transaction, tries the lock and reads our tables. `None` if they are not there although
@@ -206,37 +273,33 @@ pub(super) struct Seen {
 pub(super) async fn look(
     connection: &mut Connection,
     begin: &str,
-    key: Option<i64>,
+    with: With,
     expect: Look,
 ) -> Result<Option<Seen>, SessionError> {
-    let key = key.filter(|_| !is_seeded(Seed::PostgresLockNotTaken));
-    let lock = key.map_or_else(
-        || "true".to_owned(),
-        |key| format!("pg_catalog.pg_try_advisory_xact_lock({key})"),
-    );
+    let lock = with.lock();
     let tables = match expect {
         Look::Known => format!("{};\n{}", history::READ_META, history::READ_HISTORY),
         Look::Probe => history::PROBE.to_owned(),
     };
-    let text = format!("{begin};\nSELECT 'lock', {lock}, pg_catalog.pg_backend_pid();\n{tables}");
+    let mut text = format!("{begin};\nSELECT 'lock', {lock}, pg_catalog.pg_backend_pid();\n{tables}");
+    let ours = text.split(";\n").count();
+    let mut comment = with.comment().map(|question| {
+        text = format!("{text};\n{question}");
+        Comment::default()
+    });
     let mut seen = Seen::default();
     let mut damaged = None;
-    let mut is_half = false;
     let answer = connection
         .exchange(&text, |_, row| {
-            if row.get(0) == Some("probe") {
-                seen.present = row.get(1) == Some("t");
-                is_half = row.get(1) != row.get(3);
-            }
-            if row.get(0) == Some("lock") {
-                seen.locked = row.get(1) == Some("t");
-                seen.backend = row.get(2).and_then(|pid| pid.parse().ok()).unwrap_or(0);
-            } else if let Err(error) = history::take_row(&mut seen.history, row) {
+            if !comment.as_mut().is_some_and(|comment| comment.take_row(row))
+                && let Err(error) = seen.take_row(row)
+            {
                 damaged.get_or_insert(error);
             }
         })
         .await;
     match (answer.failure, damaged) {
+        (Some(Failure::Refused { .. }), None) if answer.completed >= ours => Ok(Some(Seen::default())),
         (Some(Failure::Refused { sqlstate, .. }), _)
             if sqlstate == UNDEFINED_TABLE && expect == Look::Known =>
         {
@@ -250,7 +313,8 @@ pub(super) async fn look(
         (Some(failure), _) => Err(failure.into_session_error()),
         (None, Some(error)) => Err(error),
         (None, None) => {
-            if is_half {
+            seen.comment = comment;
+            if seen.is_half {
                 check_whole(connection).await?;
             }
             if seen.history.occupied && !seen.present {
@@ -268,10 +332,10 @@ pub(super) async fn look(
 async fn look_or_name(
     connection: &mut Connection,
     begin: &str,
-    key: Option<i64>,
+    with: With,
     expect: Look,
 ) -> Result<Option<Seen>, SessionError> {
-    match look(connection, begin, key, expect).await {
+    match look(connection, begin, with, expect).await {
         Err(SessionError::LockTimeout { source, .. }) => {
             roll_back(connection).await?;
             let holders = of_our_tables(connection).await;
@@ -324,6 +388,10 @@ impl Session for Locked {
 
     async fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError> {
         amend::amend(self, amendment).await
+    }
+
+    async fn settle_marker(&mut self, track: &TrackName) {
+        comment::settle(self, track).await;
     }
 
     fn canceller(&self) -> Canceller {

@@ -1,6 +1,7 @@
 //! Carries a unit out: claim, files, history rows, COMMIT and read-back.
 
 use super::clean::{between_files, local_settings, traces};
+use super::comment::{self, Change};
 use super::connect::{Connection, Settings};
 use super::error::Failure;
 use super::exchange::Answer;
@@ -34,9 +35,27 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
         });
     }
     let scripts: Vec<&Script> = unit.steps.iter().map(Step::script).collect();
+    let recorded = match attempt(session, unit, &scripts).await? {
+        Some(recorded) => recorded,
+        // The comment was in the way, which the session lets be now: at most one more.
+        None => attempt(session, unit, &scripts).await?.unwrap_or_default(),
+    };
+    let recorded = confirm(unit, &recorded)?;
+    point(Point::PostgresReadBack);
+    Ok(recorded)
+}
+
+/// Sends the unit's messages; returns the rows of the read-back. `None` if nothing was done because the server
+/// refused to write the database's comment.
+async fn attempt(
+    session: &mut Locked,
+    unit: &Unit,
+    scripts: &[&Script],
+) -> Result<Option<Vec<Recorded>>, ApplyError> {
     let mut recorded = Vec::new();
-    for outline in outlines(session, unit, &scripts).into_vec() {
-        let message = outline.write(&scripts);
+    let change = comment::of_unit(session, unit);
+    for outline in outlines(session, unit, scripts, &change).into_vec() {
+        let message = outline.write(scripts);
         let asked = session.connection.exchange(&message.text, |completed, row| {
             let read_back = message.parts.get(completed).is_none();
             if read_back {
@@ -45,10 +64,18 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
         });
         let answer = sent(Point::PostgresUnitSent, asked).await;
         if is_seeded(Seed::PostgresLostCommitAssumed) && is_lost_commit(&answer, &message) {
-            return Ok(assumed(unit));
+            return Ok(Some(assumed(unit)));
+        }
+        let first = message.parts.iter().position(|part| *part == Part::Comment);
+        if let Some(first) = first
+            && comment::was_refused(session, &answer, (first, &change))
+                .await
+                .map_err(not_begun)?
+        {
+            return Ok(None);
         }
         let stopped = stopped_on_request(&session.connection, &answer, &message);
-        if let Err(error) = stopped.map_or_else(|| outcome(answer, &message, &scripts), Err) {
+        if let Err(error) = stopped.map_or_else(|| outcome(answer, &message, scripts), Err) {
             session.in_transaction = false;
             return Err(error);
         }
@@ -58,17 +85,24 @@ pub(super) async fn carry_out(session: &mut Locked, unit: &Unit) -> Result<Vec<R
             Point::PostgresPartAnswered
         });
     }
+    change.done(session);
     session.in_transaction = false;
     session.touched = true;
     session.epoch += 1;
-    let recorded = confirm(unit, &recorded)?;
-    point(Point::PostgresReadBack);
-    Ok(recorded)
+    Ok(Some(recorded))
+}
+
+/// Turns the end of the connection before any work into what happened.
+pub(super) fn not_begun(source: SessionError) -> ApplyError {
+    ApplyError::Session {
+        commit_sent: false,
+        source,
+    }
 }
 
 /// Lays out the unit's messages. The read-back follows the COMMIT in the same message and is not in the
 /// list of parts: whatever comes after the last part is its answer.
-fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
+fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script], change: &Change) -> Outlines {
     let mut outlines = Outlines::default();
     let (connection, options) = (&session.connection, &session.options);
     if !session.in_transaction {
@@ -92,6 +126,7 @@ fn outlines(session: &Locked, unit: &Unit, scripts: &[&Script]) -> Outlines {
     } else {
         outlines.push(Part::Claim, history::claim(session.epoch));
     }
+    outlines.push_all(Part::Comment, change.statements());
     for (index, (step, script)) in unit.steps.iter().zip(scripts).enumerate() {
         if index > 0 {
             outlines.push_all(Part::Own, between_files(connection, options));
@@ -149,7 +184,9 @@ fn stopped_on_request(connection: &Connection, answer: &Answer, message: &Messag
     let asked = connection.stopped_on_request(answer.failure.as_ref()?);
     let (step, state) = match message.parts.get(answer.completed) {
         Some(Part::Migration { step, .. } | Part::Record { step }) => (*step, StateAfter::RolledBack),
-        Some(Part::Own | Part::Lock | Part::Claim | Part::Commit) => (0, StateAfter::RolledBack),
+        Some(Part::Own | Part::Lock | Part::Claim | Part::Comment | Part::Commit) => {
+            (0, StateAfter::RolledBack)
+        }
         // It was the read-back that was stopped: the COMMIT before it went through.
         None => (0, StateAfter::Unknown),
     };
@@ -229,10 +266,12 @@ fn refused(
             let last = scripts.last().map_or(0, |s| s.statements.len().saturating_sub(1));
             statement_error(step, None, Some(last), error, scripts)
         }
-        Some(Part::Own | Part::Lock | Part::Claim | Part::Record { .. }) => ApplyError::Session {
-            commit_sent: false,
-            source: SessionError::of_refused(error),
-        },
+        Some(Part::Own | Part::Lock | Part::Claim | Part::Comment | Part::Record { .. }) => {
+            ApplyError::Session {
+                commit_sent: false,
+                source: SessionError::of_refused(error),
+            }
+        }
         // The read-back failed: the COMMIT before it went through.
         None => ApplyError::Session {
             commit_sent: true,

@@ -20,11 +20,11 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::database::{TestDatabase, fresh};
 
-pub(super) const TABLE: (&str, &str) = (
+pub(crate) const TABLE: (&str, &str) = (
     "1_table.sql",
     "CREATE TABLE t (n int);\nINSERT INTO t VALUES (1), (2);\n",
 );
-pub(super) const INDEX: (&str, &str) = (
+pub(crate) const INDEX: (&str, &str) = (
     "2_index.sql",
     "-- tenantry: no-transaction\nCREATE INDEX CONCURRENTLY t_n ON t (n);\n",
 );
@@ -36,14 +36,14 @@ const UNIQUE: (&str, &str) = (
     "2_index.sql",
     "-- tenantry: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY t_n ON t (n);\n",
 );
-pub(super) const LATER: (&str, &str) = ("3_later.sql", "ALTER TABLE t ADD COLUMN later int;\n");
+pub(crate) const LATER: (&str, &str) = ("3_later.sql", "ALTER TABLE t ADD COLUMN later int;\n");
 /// What is seen of the index: once, and whether it is whole.
 pub(super) const SEEN: &str = "SELECT string_agg((i.indisvalid AND i.indisready)::text, ',') FROM pg_index i \
  JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname LIKE 't\\_n%'";
 pub(super) const PHASES: &str =
     "SELECT string_agg(version || ' ' || phase, ', ' ORDER BY version) FROM _tenantry_history";
 
-pub(super) fn track(files: &[(&str, &str)]) -> Track {
+pub(crate) fn track(files: &[(&str, &str)]) -> Track {
     Track::from_files(TrackName::Tenant, Engine::Postgres, files).unwrap()
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn carry_on(
 }
 
 /// One session as a run opens it; begins anew where somebody else came between.
-pub(super) async fn to_head(database: &TestDatabase, track: &Track) -> Result<Vec<Recorded>, ApplyError> {
+pub(crate) async fn to_head(database: &TestDatabase, track: &Track) -> Result<Vec<Recorded>, ApplyError> {
     loop {
         match carry_on(open(database).await.as_mut(), track, &Goal::Head).await {
             Err(ApplyError::Fenced) => {}
