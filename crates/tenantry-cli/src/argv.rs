@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 
 /// The colon names and the commands that they are full aliases of.
-pub(crate) const ALIASES: [(&str, &str); 12] = [
+pub(crate) const ALIASES: [(&str, &str); 13] = [
     ("migrate:make", "make"),
     ("migrate:plan", "plan"),
     ("migrate:status", "status"),
+    ("migrate:verify", "verify"),
     ("migrate:tenant", "tenant"),
     ("migrate:all-tenants", "all-tenants"),
     ("migrate:tenants", "all-tenants"),

@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     NotFound,
     /// `status` or `plan` with `--exit-code`: something is behind.
     Pending,
+    /// `verify`: a history, a marker and the files do not agree.
+    Findings,
     /// At least one target failed; everything else that could run did run.
     Failed,
     /// The run was stopped, or the central database failed before the rest; that did not run.
@@ -37,13 +39,14 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// Every exit code, in the order of the numbers.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Done,
         Self::Internal,
         Self::Usage,
         Self::Configuration,
         Self::NotFound,
         Self::Pending,
+        Self::Findings,
         Self::Failed,
         Self::Stopped,
         Self::Empty,
@@ -70,6 +73,11 @@ impl Exit {
                 10,
                 "pending",
                 "status or plan with --exit-code: something is behind",
+            ),
+            Self::Findings => (
+                11,
+                "findings",
+                "verify: a history, a marker and the files do not agree",
             ),
             Self::Failed => (20, "failed", "some targets failed; every other one was tried"),
             Self::Stopped => (
@@ -177,7 +185,7 @@ mod tests {
     fn every_number_and_name_is_given_once() {
         let mut codes: Vec<u8> = Exit::ALL.iter().map(|e| e.code()).collect();
         codes.dedup();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 10, 20, 21, 22, 30, 31, 40, 130, 143]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 10, 11, 20, 21, 22, 30, 31, 40, 130, 143]);
         let names: std::collections::BTreeSet<_> = Exit::ALL.iter().map(|e| e.name()).collect();
         assert_eq!(names.len(), Exit::ALL.len());
     }

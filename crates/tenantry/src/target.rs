@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::Address;
 use crate::migration::Version;
+use crate::run::Outcome;
 use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, TenantId};
 
 /// The name of an ordered folder of migrations.
@@ -73,6 +74,8 @@ pub struct Target {
     pub max_parallel: Option<usize>,
     /// The newest version that the registry knows in it; `None` if it knows of none.
     pub known_version: Option<Version>,
+    /// What became of its last run, as the registry knows; `None` if it knows of none.
+    pub known_outcome: Option<Outcome>,
     /// How to reach it.
     pub address: Address,
 }

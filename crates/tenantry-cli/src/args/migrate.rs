@@ -15,7 +15,7 @@ pub(crate) enum MigrateCommand {
         after_help = "Also: migrate:make"
     )]
     Make(Make),
-    /// Show what would run where; asks every database, writes nothing
+    /// Show what would run where; asks what its server cannot tell, writes nothing
     #[command(
         before_help = "Examples:\n  tenantry migrate plan\n  tenantry migrate plan --only acme",
         after_help = "Also: migrate:plan"
@@ -24,8 +24,8 @@ pub(crate) enum MigrateCommand {
         /// Up to this version; the newest if left out
         #[arg(long, value_name = "VERSION")]
         to: Option<Version>,
-        /// Ask every database, as a plan does anyway
-        #[arg(long, hide = true)]
+        /// Ask every database, also where its server could tell
+        #[arg(long)]
         live: bool,
         /// End with 10 if something is pending
         #[arg(long)]
@@ -48,6 +48,18 @@ pub(crate) enum MigrateCommand {
         /// End with 10 if something is pending
         #[arg(long)]
         exit_code: bool,
+        /// Which targets.
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// Read every history and compare it with the files and with what its server says; writes nothing
+    #[command(
+        before_help = "Examples:\n  tenantry migrate verify\n  tenantry migrate verify acme",
+        after_help = "Also: migrate:verify"
+    )]
+    Verify {
+        /// One tenant: slug, id or external id; all if left out
+        tenant: Option<String>,
         /// Which targets.
         #[command(flatten)]
         selection: Selection,

@@ -86,8 +86,8 @@ pub(crate) struct Limits {
     /// Show what would run, and run nothing
     #[arg(long, alias = "pretend")]
     pub(crate) dry_run: bool,
-    /// Ask every database what is pending, as every run does anyway
-    #[arg(long, hide = true)]
+    /// Ask every database what is pending, also where its server could tell
+    #[arg(long)]
     pub(crate) live: bool,
     /// How many targets go first, alone; if left out, one of each engine where there are more than 20
     #[arg(long, value_name = "N")]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tenantry::fleet::{Fleet, Selected};
+use tenantry::fleet::{Fleet, Selected, Verified};
 use tenantry::run::{Control, Preview};
 use tokio::time::interval_at;
 
@@ -12,9 +12,19 @@ use crate::render::{SILENCE, text};
 
 /// Asks every selected database what is pending; writes nothing there.
 pub(super) async fn look(context: &Context, fleet: &Fleet, selected: &Selected) -> Vec<Preview> {
-    let began = Instant::now();
     let control = Control::default();
-    let mut asking = std::pin::pin!(fleet.preview(selected, &control));
+    patiently(context, selected, fleet.preview(selected, &control)).await
+}
+
+/// Reads every selected history and compares it with the files and its marker; writes nothing there.
+pub(super) async fn verify(context: &Context, fleet: &Fleet, selected: &Selected) -> Vec<Verified> {
+    let control = Control::default();
+    patiently(context, selected, fleet.verify(selected, &control)).await
+}
+
+async fn patiently<T>(context: &Context, selected: &Selected, asking: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let mut asking = std::pin::pin!(asking);
     let mut silent = interval_at(tokio::time::Instant::now() + SILENCE, SILENCE);
     loop {
         tokio::select! {

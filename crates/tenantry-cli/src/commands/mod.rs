@@ -28,6 +28,7 @@ mod server;
 mod status;
 mod tenant;
 mod unparsed;
+mod verify;
 mod watched;
 mod whom;
 
@@ -267,7 +268,7 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
         MigrateCommand::Plan {
             selection,
             to,
-            live: _,
+            live,
             exit_code,
         } => {
             let tiers = if selection.product.is_empty() {
@@ -279,6 +280,7 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
                 chosen: &selection,
                 to,
                 tiers,
+                live,
             };
             plans::run(context, &question).map(|answer| pending(answer, exit_code.then_some(Exit::Pending)))
         }
@@ -295,6 +297,7 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
             };
             status::run(context, &question).map(|answer| pending(answer, exit_code.then_some(Exit::Pending)))
         }
+        MigrateCommand::Verify { tenant, selection } => verify::run(context, tenant.as_deref(), &selection),
         MigrateCommand::Tenant { tenant, ahead } => migrate::tenant(context, &tenant, &ahead),
         MigrateCommand::AllTenants { selection, ahead } => {
             migrate::many(context, &selection, &ahead, Tiers::Tenant)

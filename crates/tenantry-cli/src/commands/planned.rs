@@ -73,9 +73,12 @@ impl Planned {
         for preview in previews {
             let Ok((plan, _)) = &preview.planned else { continue };
             let engine = preview.target.address.engine();
-            let (track, migrations) = tracks
-                .entry(preview.target.track.to_string())
-                .or_insert_with(|| (track_plan(selected, preview), BTreeMap::new()));
+            let (track, migrations) = tracks.entry(preview.target.track.to_string()).or_insert_with(|| {
+                (
+                    track_plan(selected, &preview.target.track, engine),
+                    BTreeMap::new(),
+                )
+            });
             current += usize::from(plan.steps.is_empty());
             track.targets += usize::from(!plan.steps.is_empty());
             for step in &plan.steps {
@@ -88,6 +91,17 @@ impl Planned {
                 );
                 migrations.entry(key).or_insert(plan).targets += 1;
             }
+        }
+        for target in &selected.settled {
+            // Only this engine has servers that can tell.
+            let new = || {
+                (
+                    track_plan(selected, &target.track, Engine::Postgres),
+                    BTreeMap::new(),
+                )
+            };
+            tracks.entry(target.track.to_string()).or_insert_with(new);
+            current += 1;
         }
         let tracks = tracks.into_values().map(|(track, migrations)| TrackPlan {
             migrations: in_order(migrations),
@@ -126,15 +140,14 @@ fn left_out(selected: &Selected) -> Vec<String> {
         .collect()
 }
 
-fn track_plan(selected: &Selected, preview: &Preview) -> TrackPlan {
-    let engine = preview.target.address.engine();
-    let read = selected.tracks.find(&preview.target.track, engine);
+fn track_plan(selected: &Selected, track: &TrackName, engine: Engine) -> TrackPlan {
+    let read = selected.tracks.find(track, engine);
     TrackPlan {
-        track: preview.target.track.to_string(),
+        track: track.to_string(),
         head: read.and_then(|t| t.migrations.last()).map(|m| m.label()),
         migrations: Vec::new(),
         targets: 0,
-        name: preview.target.track.clone(),
+        name: track.clone(),
     }
 }
 
@@ -317,6 +330,7 @@ mod tests {
             target,
             planned: Ok((planned, History::default())),
             outcome: None,
+            unplanned: None,
             refused: None,
         }
     }

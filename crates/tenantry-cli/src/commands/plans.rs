@@ -1,4 +1,4 @@
-//! `migrate plan` and `--dry-run`: what would run where. Asks every database, writes nothing.
+//! `migrate plan` and `--dry-run`: what would run where. Asks what servers cannot tell, writes nothing.
 
 use tenantry::TrackName;
 use tenantry::fleet::{Fleet, Selected, Tiers};
@@ -23,6 +23,7 @@ pub(super) struct Question<'a> {
     pub(super) chosen: &'a Chosen,
     pub(super) to: Option<Version>,
     pub(super) tiers: Tiers,
+    pub(super) live: bool,
 }
 
 /// Carries out `migrate plan`; returns whether something is pending.
@@ -32,7 +33,11 @@ pub(super) struct Question<'a> {
 pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, bool), CommandError> {
     block_on(async {
         let project = context.project()?;
-        let fleet = opened::fleet(&project, &Limits::default()).await?;
+        let limits = Limits {
+            live: question.live,
+            ..Limits::default()
+        };
+        let fleet = opened::fleet(&project, &limits).await?;
         let mut selected = fleet
             .select(&opened::selection(question.chosen), question.tiers)
             .await?;
@@ -45,11 +50,11 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
         if let Some(version) = question.to {
             selected.aim(&Goal::UpTo(version))?;
         }
-        show_with(context, &fleet, &selected, |planned| carry_out(planned, question)).await
+        show_with(context, &fleet, selected, |planned| carry_out(planned, question)).await
     })
 }
 
-/// Asks every selected database and shows what would run; returns how the process ends, and whether something
+/// Asks what is selected and shows what would run; returns how the process ends, and whether something
 /// is pending.
 ///
 /// # Errors
@@ -57,7 +62,7 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
 pub(super) async fn show(
     context: &Context,
     fleet: &Fleet,
-    selected: &Selected,
+    selected: Selected,
 ) -> Result<(Exit, bool), CommandError> {
     show_with(context, fleet, selected, |_| None).await
 }
@@ -90,11 +95,12 @@ pub(super) fn show_back(
 async fn show_with(
     context: &Context,
     fleet: &Fleet,
-    selected: &Selected,
+    mut selected: Selected,
     next: impl FnOnce(&Planned) -> Option<String>,
 ) -> Result<(Exit, bool), CommandError> {
-    let previews = look(context, fleet, selected).await;
-    let planned = planned_of(context, selected, &previews);
+    fleet.shorten(&mut selected).await;
+    let previews = look(context, fleet, &selected).await;
+    let planned = planned_of(context, &selected, &previews);
     let exit = tell(context, &planned, "tenantry migrate plan", next)?;
     Ok((exit, planned.is_anything_pending()))
 }

@@ -90,7 +90,7 @@ pub(super) async fn carry_out(
         return empty(context, asking.limits);
     }
     if asking.limits.dry_run {
-        return plans::show(context, fleet, &selected).await.map(|(exit, _)| exit);
+        return plans::show(context, fleet, selected).await.map(|(exit, _)| exit);
     }
     show(context, project, fleet, Work::New(selected), asking)
         .await?

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tenantry::ProductType;
 use tenantry::engine::Address;
 use tenantry::provision::{Naming, NamingError};
-use tenantry::run::{Canary, Policy, RunOptions, TransactionScope, WhenHeld};
+use tenantry::run::{Ask, Canary, Policy, RunOptions, TransactionScope, WhenHeld};
 
 use super::environment::Environment;
 use super::key::KeySource;
@@ -101,6 +101,7 @@ impl Settings {
             concurrency: limits.concurrency.or(run.concurrency),
             per_server: limits.per_server.or(run.per_server),
             lock_timeout: limits.lock_timeout.unwrap_or(run.lock_timeout),
+            ask: if limits.live { Ask::Databases } else { run.ask },
             ..run.clone()
         }
     }
@@ -231,6 +232,7 @@ fn run(layers: &Layers) -> Result<RunOptions, CommandError> {
         concurrency: count(layers, "run.concurrency")?,
         per_server: count(layers, "run.per_server")?,
         transaction,
+        ask: Ask::default(),
         connect_timeout: time(layers, "run.connect_timeout", WAIT)?,
         lock_timeout: time(layers, "run.lock_timeout", WAIT)?,
         lock_window: time(layers, "run.lock_window", WINDOW)?,

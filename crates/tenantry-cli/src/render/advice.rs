@@ -6,7 +6,7 @@ use tenantry::engine::StateAfter;
 use tenantry::run::{Failure, Outcome, TargetReport};
 use tenantry::{Code, TrackName};
 
-use super::decide::{decision, edited_half_way, look_again, mark};
+use super::decide::{decision, edited_half_way, look_again, mark, run_live};
 use super::text;
 
 /// What helps where the server does not take a statement.
@@ -59,6 +59,7 @@ pub(crate) fn advice(failure: &Failure, targets: &[&TargetReport]) -> Advice {
         5007 => (vec![around_pooler(target)], Then::Again),
         3005 => (no_way_back(failure, target), Then::Done),
         3010 => (vec![alone(target)], Then::Done),
+        3108 => (vec![ask_all(targets)], Then::Again),
         4008 => (versions(failure), Then::Done),
         3006 | 5005 | 6006 | 6007 => (about_database(failure, targets), Then::Again),
         6013 => (unfinished(target), Then::Done),
@@ -69,7 +70,7 @@ pub(crate) fn advice(failure: &Failure, targets: &[&TargetReport]) -> Advice {
 
 /// Returns whether another try must fail again until something was done.
 pub(crate) fn is_first_to_mend(code: Code) -> bool {
-    matches!(code.0, 2011 | 2015 | 2016 | 3001..=3003 | 3005..=3007 | 3009 | 3010 | 4008 | 5005 | 5007 | 6006 | 6007 | 6013)
+    matches!(code.0, 2011 | 2015 | 2016 | 3001..=3003 | 3005..=3007 | 3009 | 3010 | 3108 | 4008 | 5005 | 5007 | 6006 | 6007 | 6013)
 }
 
 /// Returns the lines of help about a failure: the advice, then the commands that go on with the run.
@@ -151,6 +152,14 @@ fn no_way_back(failure: &Failure, target: &TargetReport) -> Vec<String> {
         .as_deref()
         .map_or_else(|| "write the .down.sql beside it".to_owned(), write_way_back);
     vec![write, format!("or go forwards:  {}", make(target))]
+}
+
+/// Returns the command that writes markers anew: it asks every database itself.
+fn ask_all(targets: &[&TargetReport]) -> String {
+    format!(
+        "a run that asks every database writes it anew:  {}",
+        run_live(targets)
+    )
 }
 
 /// Returns the line that says which way back is to be written; `file` is the migration, or an empty way back.

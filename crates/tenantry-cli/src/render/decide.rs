@@ -59,6 +59,19 @@ pub(super) fn mark(failure: &Failure, targets: &[&TargetReport], flags: &str) ->
     format!("tenantry migrate mark {version} {flags} {whom} --reason \"<why>\"")
 }
 
+/// Returns the run forwards over these targets that asks each of them itself.
+pub(super) fn run_live(targets: &[&TargetReport]) -> String {
+    let whom = whom(targets);
+    match targets.first().map(|target| &target.track) {
+        Some(TrackName::Product(_)) => format!("tenantry migrate products --live {whom}"),
+        Some(TrackName::Central | TrackName::Registry) => "tenantry migrate central --live".to_owned(),
+        Some(TrackName::Tenant) | None if whom.starts_with("--") => {
+            format!("tenantry migrate all-tenants --live {whom}")
+        }
+        Some(TrackName::Tenant) | None => format!("tenantry migrate tenant {whom} --live"),
+    }
+}
+
 fn resolve(failure: &Failure, targets: &[&TargetReport]) -> String {
     format!("tenantry migrate resolve {} {}", whom(targets), version(failure))
 }

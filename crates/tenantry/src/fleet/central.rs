@@ -29,6 +29,7 @@ pub fn central_target(address: &Address, registry_id: &str, track: TrackName) ->
         jurisdiction: None,
         max_parallel: None,
         known_version: None,
+        known_outcome: None,
         address: address.clone(),
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Drive {
     pub(super) start: Start,
     /// Who is reported and not worked on.
     pub(super) left_out: Vec<TargetReport>,
+    /// Who is current by its server's word: the registry knows it already, and is not told again.
+    pub(super) settled: Vec<TargetReport>,
     /// Whether another process has done a part of it, which only the registry knows.
     pub(super) has_begun: bool,
 }
@@ -88,6 +90,7 @@ impl Fleet {
                 ..whole
             });
         }
+        report.targets.splice(0..0, drive.settled);
         report.targets.extend(drive.left_out);
         Ok(report)
     }

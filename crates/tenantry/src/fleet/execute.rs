@@ -23,6 +23,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 impl Fleet {
     /// Carries out what was selected and records it: the run before it begins, every outcome as it comes.
     ///
+    /// Databases that are at their goal by their server's word are not connected to, unless [`crate::run::Ask::Databases`].
+    ///
     /// Where another process drives a run of the same plan over these targets, this one follows it, takes it over if that
     /// process dies, and returns its report. A product database whose tenant's shared one was left out for a failure is not
     /// run, as if that had failed in the run. A target's failure is in the report. If the registry goes away in mid-run,
@@ -41,6 +43,7 @@ impl Fleet {
         events: UnboundedSender<RunEvent>,
     ) -> Result<RunReport, FleetError> {
         selected.hold_back_products();
+        self.shorten(&mut selected).await;
         let rollout = self.rollout_of(&selected).await?;
         let new = self.new_run(&selected, request, &rollout);
         let driver = Driver::this();
@@ -182,7 +185,7 @@ impl Fleet {
             rollout: rollout_text(rollout),
             concurrency: self.options.concurrency.unwrap_or(0),
             targets,
-            found_current: 0,
+            found_current: selected.settled.len(),
         }
     }
 
@@ -196,6 +199,7 @@ impl Fleet {
                 .iter()
                 .filter(|t| t.outcome == Outcome::Skipped)
                 .count(),
+            current: selected.settled.len(),
             max_failures: rollout.max_failures,
             actor: new.actor.clone(),
             ..Start::of(&new.id, &selected.jobs)
@@ -208,6 +212,7 @@ impl Fleet {
             rollout,
             start,
             left_out: selected.left_out,
+            settled: selected.settled,
             has_begun: false,
         }
     }
@@ -251,6 +256,7 @@ impl Fleet {
             rollout,
             start,
             left_out: Vec::new(),
+            settled: Vec::new(),
             has_begun: true,
         })
     }

@@ -32,6 +32,8 @@ pub struct Selected {
     pub jobs: Vec<Job>,
     /// Selected targets that cannot be worked on: skipped, not provisioned, or without a usable password.
     pub left_out: Vec<TargetReport>,
+    /// Targets that are at their goal by their server's word; set by [`Fleet::shorten`].
+    pub settled: Vec<TargetReport>,
     /// The tracks that were read.
     pub tracks: Tracks,
     /// Where the jobs shall come to, as the registry keeps it; set by [`Self::aim`].
@@ -41,7 +43,7 @@ pub struct Selected {
 impl Selected {
     /// Returns whether nothing at all was selected.
     pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.left_out.is_empty()
+        self.jobs.is_empty() && self.left_out.is_empty() && self.settled.is_empty()
     }
 
     /// Returns whether there is neither a job nor anybody left out for another reason than that it was asked

@@ -11,6 +11,8 @@ mod jobs;
 mod keeper;
 mod marks;
 mod recorder;
+mod shortcut;
+mod verify;
 mod warnings;
 
 use std::collections::HashSet;
@@ -22,6 +24,7 @@ pub use folders::{Folders, UnfinishedFiles};
 pub use jobs::{Selected, Tiers};
 pub use marks::{Declarations, Declarer};
 use thiserror::Error;
+pub use verify::Verified;
 
 use crate::code::Code;
 use crate::direction::Direction;
@@ -146,7 +149,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Asks every selected database what would run; writes nothing.
+    /// Asks every selected database what would run, also where its server could tell; writes nothing.
     pub async fn preview(&self, selected: &Selected, control: &Control) -> Vec<Preview> {
         preview(selected.jobs.clone(), &self.options, control).await
     }

@@ -140,6 +140,7 @@ impl Tenants {
             jurisdiction: Some(tenant.jurisdiction.clone()),
             max_parallel: None,
             known_version: database.version,
+            known_outcome: None,
             address: database.address.clone(),
         };
         let label = target.label();

@@ -12,6 +12,7 @@ use super::hosts::Host;
 use super::pages::possible;
 use super::{Registry, RegistryError};
 use crate::engine::Engine;
+use crate::run::Outcome;
 use crate::secret::SecretError;
 use crate::selection::Selection;
 use crate::target::{Owner, Target, TrackName};
@@ -217,6 +218,7 @@ impl Fleet<'_> {
                 jurisdiction: Some(host.server.jurisdiction.clone()),
                 max_parallel: host.server.max_parallel,
                 known_version: at(row).version("version", row.version)?,
+                known_outcome: row.outcome.as_deref().and_then(Outcome::from_word),
                 address,
             }),
             Err(RegistryError::Locked { of, source }) => found.locked.push(LockedTarget {

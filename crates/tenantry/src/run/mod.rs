@@ -43,7 +43,7 @@ pub use id::{new_mark_id, new_run_id};
 pub use lease::{LEASE, Lease, Refusal, Sign, Standing, Wanted};
 pub use machine::Rule;
 pub(crate) use machine::Said;
-pub use options::{DEFAULT_CONCURRENCY, RunOptions, TransactionScope, WhenHeld};
+pub use options::{Ask, DEFAULT_CONCURRENCY, RunOptions, TransactionScope, WhenHeld};
 pub use policy::{Budget, Canary, Limit, Policy, WaveRule};
 pub use preview::{Preview, is_idle, is_told_empty, preview};
 pub use report::{Cause, Outcome, RunReport, RunStatus, TargetReport, Unrecorded};

@@ -19,6 +19,16 @@ pub enum TransactionScope {
     Target,
 }
 
+/// Who is asked what is pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ask {
+    /// Each server once, and then those of its databases whose markers do not say that they are at their goal.
+    #[default]
+    Servers,
+    /// Every database itself.
+    Databases,
+}
+
 /// The settings of one run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -51,6 +61,8 @@ pub struct RunOptions {
     pub policy: Policy,
     /// How long the work on one target may take in all; then its statement is cancelled. `None` is without end.
     pub target_timeout: Option<Duration>,
+    /// Who is asked what is pending.
+    pub ask: Ask,
 }
 
 impl Default for RunOptions {
@@ -69,6 +81,7 @@ impl Default for RunOptions {
             when_held: WhenHeld::default(),
             policy: Policy::default(),
             target_timeout: None,
+            ask: Ask::default(),
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct Preview {
     pub planned: Result<(Plan, History), Failure>,
     /// What a run would make of it that met the same failure; `None` if there is a plan.
     pub outcome: Option<Outcome>,
+    /// The history that was read where nothing may run on it; `None` if there is a plan, or if it could not be read.
+    pub unplanned: Option<History>,
     /// Why the history must not be continued so; `None` if there is a plan, or another failure.
     pub refused: Option<PlanError>,
 }
@@ -39,6 +41,12 @@ impl Preview {
         let failure = self.planned.as_ref().err()?.clone();
         let outcome = self.outcome.unwrap_or(Outcome::Failed);
         Some(TargetReport::untried(&self.target, outcome, Some(failure)))
+    }
+
+    /// Returns the history that was read; `None` if it could not be.
+    pub fn history(&self) -> Option<&History> {
+        let planned = self.planned.as_ref().ok().map(|(_, history)| history);
+        planned.or(self.unplanned.as_ref())
     }
 
     /// Returns whether a migration has begun there and is not done: it stopped half-way, or it runs now.
@@ -101,7 +109,10 @@ pub async fn preview(jobs: Vec<Job>, options: &RunOptions, control: &Control) ->
     found.into_iter().map(|(_, preview)| preview).collect()
 }
 
-type Looked = Result<(Plan, History), ended::Ended>;
+/// Why there is no plan, and the history that was read all the same.
+type Unplanned = (ended::Ended, Option<History>);
+
+type Looked = Result<(Plan, History), Unplanned>;
 
 /// What was found so far, by job.
 struct Looks<'a> {
@@ -116,10 +127,11 @@ impl Observer<Looked> for Looks<'_> {
 
     fn ended(&mut self, index: JobIndex, ended: Ended<Looked>) {
         let job = &self.jobs[index];
-        let mut refused = None;
+        let (mut refused, mut unplanned) = (None, None);
         let (planned, outcome) = match ended {
             Ended::Done(Ok(planned)) => (Ok(planned), None),
-            Ended::Done(Err(ended)) => {
+            Ended::Done(Err((ended, history))) => {
+                unplanned = history;
                 let failure = ended::describe(&ended, &job.track);
                 let outcome = ended::outcome_of(&ended);
                 if let ended::Ended::Plan(error) = ended {
@@ -137,6 +149,7 @@ impl Observer<Looked> for Looks<'_> {
             target: job.target.clone(),
             planned,
             outcome,
+            unplanned,
             refused,
         };
         self.found.push((index, preview));
@@ -145,13 +158,16 @@ impl Observer<Looked> for Looks<'_> {
 
 async fn ask(job: &Job, options: &RunOptions) -> Looked {
     let options = open_options(&job.target, options, "preview");
+    let unread = |error| (ended::Ended::Session(error), None);
     let mut reader = engine::read(&job.target.address, &options)
         .await
-        .map_err(ended::Ended::Session)?;
-    let history = engine::history(reader.as_mut(), &options)
-        .await
-        .map_err(ended::Ended::Session)?;
-    check_not_emptied(&job.target, &history).map_err(ended::Ended::Session)?;
-    let plan = plan(&job.track, &history, &job.goal).map_err(ended::Ended::Plan)?;
-    Ok((plan, history))
+        .map_err(unread)?;
+    let history = engine::history(reader.as_mut(), &options).await.map_err(unread)?;
+    let planned = check_not_emptied(&job.target, &history)
+        .map_err(ended::Ended::Session)
+        .and_then(|()| plan(&job.track, &history, &job.goal).map_err(ended::Ended::Plan));
+    match planned {
+        Ok(plan) => Ok((plan, history)),
+        Err(ended) => Err((ended, Some(history))),
+    }
 }

@@ -25,6 +25,7 @@ fn job(database: &TestDatabase, known_version: Option<Version>) -> Job {
             jurisdiction: None,
             max_parallel: None,
             known_version,
+            known_outcome: None,
             address: database.address.clone(),
         },
         track: Arc::new(track),

@@ -18,6 +18,7 @@ mod left_out;
 mod lost;
 mod mark;
 mod mark_half_way;
+mod marker;
 mod one;
 mod pooler;
 mod rights;

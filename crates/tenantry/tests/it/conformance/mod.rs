@@ -70,6 +70,7 @@ pub(super) fn job(database: &TestDatabase, slug: &str, track: &Arc<Track>) -> Jo
             jurisdiction: None,
             max_parallel: None,
             known_version: None,
+            known_outcome: None,
             address: database.address.clone(),
         },
         track: Arc::clone(track),

@@ -28,6 +28,7 @@ pub(super) fn job(database: &TestDatabase, files: &[(&str, &str)], goal: Goal) -
         jurisdiction: None,
         max_parallel: None,
         known_version: None,
+        known_outcome: None,
         address: database.address.clone(),
     };
     let track = Track::from_files(TrackName::Tenant, database.engine, files).unwrap();

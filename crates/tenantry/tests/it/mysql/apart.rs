@@ -27,6 +27,7 @@ fn job(db: &Database, track: Track, goal: Goal) -> Job {
             jurisdiction: None,
             max_parallel: None,
             known_version: None,
+            known_outcome: None,
             address: db.address(),
         },
         track: Arc::new(track),
