@@ -28,6 +28,7 @@ mod signals;
 mod standing;
 mod strangers;
 mod surroundings;
+mod together;
 mod too_long;
 mod units;
 mod unrecorded;
