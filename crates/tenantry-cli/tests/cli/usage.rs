@@ -37,7 +37,7 @@ fn with_json_stdout_is_nothing_but_json_also_on_failure() {
     for (words, exit) in [
         (&["nonsense", "--json"][..], 2),
         (&["--json"], 2),
-        (&["migrate", "all-tenants", "--canary", "7", "--ndjson"], 2),
+        (&["migrate", "all-tenants", "--canary", "many", "--ndjson"], 2),
         (&["up", "--json"], 2),
         (&["config", "show", "--json"], 3),
         (&["--json", "explain", "TN-9999"], 4),

@@ -1,5 +1,8 @@
 //! Drives a run that is this process's: lease, targets, records, report.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -10,8 +13,7 @@ use super::{Fleet, FleetError};
 use crate::direction::Direction;
 use crate::registry::RunEnd;
 use crate::run::{
-    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, RunStatus, Start, TargetReport, Unrecorded,
-    conduct_run,
+    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, Start, TargetReport, Unrecorded, conduct_run,
 };
 
 /// A run and what this process does of it.
@@ -40,12 +42,14 @@ impl Fleet {
     ) -> Result<RunReport, FleetError> {
         let (sender, receiver) = unbounded_channel();
         let (said, hears) = unbounded_channel();
+        let doubt = Arc::new(AtomicBool::new(false));
         let keeper = Keeper {
             registry: self.registry.clone(),
             run_id: drive.run_id.clone(),
             epoch: drive.epoch,
             control: control.clone(),
             said: said.clone(),
+            doubt: Arc::clone(&doubt),
             events: events.clone(),
         };
         let recorder = Recorder {
@@ -54,6 +58,7 @@ impl Fleet {
             epoch: drive.epoch,
             control: control.clone(),
             said,
+            doubt,
         };
         let conduct = Conduct {
             run_id: drive.run_id.clone(),
@@ -120,17 +125,13 @@ impl Fleet {
 
 /// Returns how a run ends in the registry.
 fn end_of(report: &RunReport) -> RunEnd {
-    let (cause, wave) = match &report.cause {
-        None => (None, None),
-        Some(Cause::Rule(rule)) => (Some(rule.word()), None),
-        Some(Cause::Gate { next, .. }) => (Some("gate".to_owned()), Some(*next)),
-        Some(Cause::Asked) => (Some("asked".to_owned()), None),
-        Some(Cause::RegistryLost) => (Some("registry_lost".to_owned()), None),
-        Some(Cause::TakenOver) => (Some("taken_over".to_owned()), None),
+    let wave = match &report.cause {
+        Some(Cause::Gate { next, .. }) => Some(*next),
+        Some(Cause::Rule(_) | Cause::Asked | Cause::RegistryLost | Cause::TakenOver) | None => None,
     };
     RunEnd {
         status: report.status,
-        cause: cause.filter(|_| report.status != RunStatus::Completed),
+        cause: report.cause.as_ref().map(Cause::word),
         wave,
     }
 }

@@ -44,7 +44,7 @@ impl Fleet {
     ) -> Result<RunReport, FleetError> {
         selected.hold_back_products();
         self.shorten(&mut selected).await;
-        let rollout = self.rollout_of(&selected).await?;
+        let rollout = self.rollout_of(&selected, request.continues.as_deref()).await?;
         let new = self.new_run(&selected, request, &rollout);
         let driver = Driver::this();
         loop {
@@ -153,8 +153,9 @@ impl Fleet {
         }
     }
 
-    /// Puts the jobs into waves; what took long before goes first.
-    async fn rollout_of(&self, selected: &Selected) -> Result<Rollout, FleetError> {
+    /// Puts the jobs into waves; what took long before goes first. Where a run goes on with another one, what that one
+    /// brought to its goal shows that the migration is no failure by itself.
+    async fn rollout_of(&self, selected: &Selected, continues: Option<&str>) -> Result<Rollout, FleetError> {
         let mut durations = HashMap::new();
         if selected.jobs.len() > 1 {
             let tracks: HashSet<&TrackName> = selected.jobs.iter().map(|job| &job.target.track).collect();
@@ -162,7 +163,11 @@ impl Fleet {
                 durations.extend(self.registry.durations(track).await?);
             }
         }
-        Ok(self.options.policy.rollout(&selected.jobs, &durations))
+        let mut rollout = self.options.policy.rollout(&selected.jobs, &durations);
+        if let Some(first) = continues {
+            rollout.succeeded_before = self.registry.applied_in_chain(first).await?;
+        }
+        Ok(rollout)
     }
 
     fn new_run(&self, selected: &Selected, request: &Request, rollout: &Rollout) -> NewRun {

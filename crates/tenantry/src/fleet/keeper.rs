@@ -1,5 +1,7 @@
 //! Keeps a run for the process that drives it, and hears what others ask of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -20,6 +22,8 @@ pub(super) struct Keeper {
     pub(super) epoch: i64,
     pub(super) control: Control,
     pub(super) said: UnboundedSender<Said>,
+    /// Set where a write failed: the lease is renewed at once, which shows whether the registry is there.
+    pub(super) doubt: Arc<AtomicBool>,
     pub(super) events: UnboundedSender<RunEvent>,
 }
 
@@ -32,7 +36,8 @@ impl Keeper {
         let mut heard = None;
         loop {
             sleep(LISTEN).await;
-            let is_due = is_away || renewed.elapsed() >= RENEW;
+            let is_doubted = self.doubt.swap(false, Ordering::Relaxed);
+            let is_due = is_away || is_doubted || renewed.elapsed() >= RENEW;
             let asked = if is_due {
                 self.registry.renew_run(&self.run_id, self.epoch).await
             } else {

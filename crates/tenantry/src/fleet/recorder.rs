@@ -1,6 +1,8 @@
 //! Writes where a run's targets are into the registry as it goes on, and passes its events on.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -33,6 +35,8 @@ pub(super) struct Recorder {
     pub(super) control: Control,
     /// Where it is said that the registry does not answer.
     pub(super) said: UnboundedSender<Said>,
+    /// Likewise, for whoever keeps the lease.
+    pub(super) doubt: Arc<AtomicBool>,
 }
 
 /// Outcomes that the registry did not take.
@@ -204,6 +208,7 @@ impl Recorder {
                 tracing::error!(%error, "outcomes could not be recorded");
                 // A run that has ended hears nothing more.
                 let _heard = self.said.send(Said::Away).is_ok();
+                self.doubt.store(true, Ordering::Relaxed);
                 kept.take_back(batch);
                 false
             }

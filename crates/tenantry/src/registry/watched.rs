@@ -63,4 +63,14 @@ impl Registry {
         }
         Ok(durations)
     }
+
+    /// Counts the targets that a run, or those that went on with it, brought forwards; 0 if there is no such run.
+    pub async fn applied_in_chain(&self, run_id: &str) -> Result<usize, RegistryError> {
+        let mut applied = 0;
+        for id in self.chain_of(run_id).await? {
+            let counts = self.counts_of(&id).await?;
+            applied += counts.get(&Outcome::Applied).copied().unwrap_or(0);
+        }
+        Ok(usize::try_from(applied).unwrap_or(usize::MAX))
+    }
 }

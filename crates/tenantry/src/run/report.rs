@@ -195,6 +195,19 @@ pub enum Cause {
     TakenOver,
 }
 
+impl Cause {
+    /// Returns the word, and the number of a rule, used in JSON and in the registry.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Rule(rule) => rule.word(),
+            Self::Gate { .. } => "gate".to_owned(),
+            Self::Asked => "asked".to_owned(),
+            Self::RegistryLost => "registry_lost".to_owned(),
+            Self::TakenOver => "taken_over".to_owned(),
+        }
+    }
+}
+
 /// What became of a run: every target by name.
 #[derive(Clone, Debug)]
 pub struct RunReport {

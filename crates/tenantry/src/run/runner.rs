@@ -134,15 +134,17 @@ pub(crate) async fn conduct_run(
     };
     let end = drive(machine, &mut tasks, &mut course, &shared.control, conduct.said).await;
     let (targets, warnings) = (course.targets, course.warnings);
+    let status = status(&end, &targets, &shared.control);
+    let early = cause(&end, &conduct.rollout).filter(|_| status != RunStatus::Completed);
     RunReport {
         run_id: shared.run_id.clone(),
         direction,
-        status: status(&end, &targets, &shared.control),
+        status,
         targets,
         duration: begun.elapsed(),
         warnings,
         unrecorded: None,
-        cause: cause(&end, &conduct.rollout),
+        cause: early,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tenantry::engine::Recorded;
-use tenantry::run::{Outcome, RunReport, TargetReport};
+use tenantry::run::{Cause, Outcome, RunReport, TargetReport};
 
 use super::{Target, millis};
 use crate::render::failure::groups;
@@ -15,6 +15,9 @@ use crate::render::{Ending, Invocation, Told};
 pub(crate) struct Finished {
     run: String,
     status: &'static str,
+    /// Why it ended early; left out if it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
     exit_code: u8,
     ok: usize,
     applied: usize,
@@ -96,6 +99,7 @@ impl Finished {
         Self {
             run: report.run_id.clone(),
             status: report.status.as_str(),
+            cause: report.cause.as_ref().map(Cause::word),
             exit_code: exit.code(),
             ok: report.success().count(),
             applied: report.count(Outcome::Applied),

@@ -1,5 +1,6 @@
 //! A central database that is locked, damaged, or goes away while the tenants are being migrated.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
@@ -42,7 +43,11 @@ fn a_run_whose_registry_goes_away_ends_with_31_and_is_told_by_a_resume() {
         let path = platform.path(&format!("data/{name}"));
         locked(path, "BEGIN IMMEDIATE")
     });
-    let mut child = platform.spawn(&["migrate", "all-tenants", "--ndjson"]);
+    let mut command = platform.command(&["migrate", "all-tenants", "--ndjson"]);
+    let mut child = command
+        .env("TENANTRY_RUN__REGISTRY_WINDOW", "4s")
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut started = 0;
     while started < 2 {
@@ -76,6 +81,94 @@ fn a_run_whose_registry_goes_away_ends_with_31_and_is_told_by_a_resume() {
     fs::rename(&away, central(&platform)).unwrap();
     let resumed = platform.json(0, &["migrate", "resume"]);
     assert_eq!(resumed["current"], 2, "{resumed}");
+    platform.ends(0, &["migrate", "status", "--exit-code"]);
+}
+
+#[test]
+fn while_the_registry_is_away_nothing_new_starts_and_then_the_run_goes_on() {
+    let slugs = ["a", "b", "c", "d", "e", "f"];
+    let platform = Platform::with_tenants(Engine::Sqlite, &[THINGS, THINGS_BACK], &slugs).unwrap();
+    platform.write(MORE.0, MORE.1);
+    let names: HashMap<&str, String> = slugs.map(|tenant| (tenant, platform.database(tenant))).into();
+    let locks = slugs.map(|tenant| {
+        let path = platform.path(&format!("data/{}", names[tenant]));
+        (tenant, locked(path, "BEGIN IMMEDIATE"))
+    });
+    let mut child = platform.spawn(&["migrate", "all-tenants", "--ndjson", "-j", "2", "--canary", "0"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut started = Vec::new();
+    while started.len() < 2 {
+        let mut line = String::new();
+        assert_ne!(lines.read_line(&mut line).unwrap(), 0, "the run ended early");
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if event["type"] == "target.started" {
+            started.push(event["target"].as_str().unwrap().to_owned());
+        }
+    }
+    let away = platform.path("data/away.db");
+    fs::rename(central(&platform), &away).unwrap();
+    // Two finish, and what became of them cannot be written down: nobody follows them.
+    let (first, rest): (Vec<_>, Vec<_>) = locks
+        .into_iter()
+        .partition(|(tenant, _)| started.iter().any(|s| s == tenant));
+    drop(first);
+    let begun = Instant::now();
+    let newest = "SELECT max(version) FROM _tenantry_history";
+    let applied = |tenant: &str| platform.one(&names[tenant], newest) == "2";
+    while !started.iter().all(|tenant| applied(tenant)) {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // The next two have begun by the time that this is noticed.
+    std::thread::sleep(Duration::from_secs(3));
+    drop(rest);
+    std::thread::sleep(Duration::from_secs(6));
+    let done = slugs.iter().filter(|tenant| applied(tenant)).count();
+    assert!(done <= 4, "{done} of 6 ran without a registry");
+    fs::rename(&away, central(&platform)).unwrap();
+    let (mut rest, mut said) = (String::new(), String::new());
+    lines.read_to_string(&mut rest).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}\n{said}");
+    let finished: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (finished["applied"].as_u64(), finished.get("unrecorded")),
+        (Some(6), None),
+        "{finished}"
+    );
+    let run = platform.json(0, &["run", "show"]);
+    assert_eq!(
+        (run["status"].as_str(), run["ok"].as_u64()),
+        (Some("completed"), Some(6)),
+        "{run}"
+    );
+}
+
+#[test]
+fn after_an_older_registry_was_restored_nothing_runs_twice() {
+    let slugs = ["a", "b", "c", "d"];
+    let platform = Platform::with_tenants(Engine::Sqlite, &[THINGS, THINGS_BACK], &slugs).unwrap();
+    let old = platform.path("data/old.db");
+    let copy = format!("VACUUM INTO '{}'", old.display());
+    Connection::open(central(&platform))
+        .unwrap()
+        .execute_batch(&copy)
+        .unwrap();
+    platform.write(MORE.0, MORE.1);
+    platform.json(0, &["migrate", "all-tenants"]);
+    for ending in ["", "-wal", "-shm"] {
+        let path = PathBuf::from(format!("{}{ending}", central(&platform).display()));
+        if path.exists() {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    fs::rename(&old, central(&platform)).unwrap();
+    let again = platform.json(0, &["migrate", "all-tenants"]);
+    assert_eq!(
+        (again["applied"].as_u64(), again["current"].as_u64()),
+        (Some(0), Some(4)),
+        "{again}"
+    );
     platform.ends(0, &["migrate", "status", "--exit-code"]);
 }
 

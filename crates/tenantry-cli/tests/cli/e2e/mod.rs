@@ -23,6 +23,7 @@ mod one;
 mod pooler;
 mod rights;
 mod rollback;
+mod rollout;
 mod session_lost;
 mod signals;
 mod standing;

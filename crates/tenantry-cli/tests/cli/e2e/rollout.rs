@@ -1,0 +1,188 @@
+//! Waves, gates and rules: a bad migration stops before it is everywhere, and a run waits where it was told to.
+
+use serde_json::Value;
+use tenantry::engine::Engine;
+
+use crate::output::stderr;
+use crate::platform::Platform;
+
+/// So many that the run begins with a canary by itself.
+const MANY: usize = 24;
+
+fn fleet(engine: Engine, tenants: usize) -> Option<(Platform, Vec<String>)> {
+    let slugs: Vec<String> = (0..tenants).map(|n| format!("t{n:02}")).collect();
+    let names: Vec<&str> = slugs.iter().map(String::as_str).collect();
+    let first = (
+        "001_things.sql",
+        "CREATE TABLE things (id INTEGER, name VARCHAR(20));\n",
+    );
+    Some((Platform::with_tenants(engine, &[first], &names)?, slugs))
+}
+
+fn many() -> (Platform, Vec<String>) {
+    fleet(Engine::Sqlite, MANY).unwrap()
+}
+
+fn write_unique(platform: &Platform) {
+    let sql = "CREATE UNIQUE INDEX things_name ON things (name);\n";
+    platform.write("migrations/tenant/002_unique.sql", sql);
+}
+
+/// Puts two equal names where the next migration wants none.
+fn poison(platform: &Platform, slugs: &[String]) {
+    for slug in slugs {
+        let database = platform.database(slug);
+        platform.query(&database, "INSERT INTO things VALUES (1, 'x'), (2, 'x')");
+    }
+}
+
+fn mend(platform: &Platform, slugs: &[String]) {
+    for slug in slugs {
+        platform.query(&platform.database(slug), "DELETE FROM things WHERE id = 2");
+    }
+}
+
+fn count(done: &Value, what: &str) -> u64 {
+    done[what].as_u64().unwrap()
+}
+
+#[test]
+fn a_migration_that_fails_everywhere_stops_at_the_canary() {
+    let (platform, slugs) = many();
+    poison(&platform, &slugs);
+    write_unique(&platform);
+    let stopped = platform.ends(21, &["migrate", "all-tenants"]);
+    let said = stderr(&stopped);
+    assert!(
+        said.contains("error[TN-4002]") && said.contains("a canary failed"),
+        "{said}"
+    );
+    let run = platform.json(0, &["run", "show"]);
+    assert_eq!(
+        (count(&run, "failed"), count(&run, "not_run")),
+        (1, MANY as u64 - 1),
+        "{run}"
+    );
+    mend(&platform, &slugs);
+    let done = platform.json(0, &["migrate", "resume"]);
+    assert_eq!(count(&done, "applied"), MANY as u64, "{done}");
+}
+
+#[test]
+fn without_a_canary_the_first_that_fail_alike_stop_it_and_no_more_were_touched() {
+    let (platform, slugs) = many();
+    poison(&platform, &slugs);
+    write_unique(&platform);
+    let words = ["migrate", "all-tenants", "--canary", "0", "--same-error", "4"];
+    let done = platform.json(21, &words);
+    assert_eq!(
+        (count(&done, "failed"), count(&done, "not_run")),
+        (4, MANY as u64 - 4),
+        "{done}"
+    );
+    let groups = done["failures"].as_array().unwrap();
+    assert_eq!(
+        (groups.len(), groups[0]["code"].as_str()),
+        (1, Some("TN-2003")),
+        "{done}"
+    );
+}
+
+#[test]
+fn a_few_bad_tenants_fail_by_name_and_more_than_the_run_bears_stop_it() {
+    let (platform, slugs) = many();
+    let bad = &slugs[3..6];
+    poison(&platform, bad);
+    write_unique(&platform);
+    let words = [
+        "migrate",
+        "all-tenants",
+        "--canary",
+        "0",
+        "-j",
+        "1",
+        "--same-error",
+        "off",
+    ];
+    let stopped = platform.json(21, &[&words[..], &["--max-failures", "2"]].concat());
+    assert_eq!(
+        (count(&stopped, "failed"), stopped["cause"].as_str()),
+        (3, Some("max_failures 2")),
+        "{stopped}"
+    );
+    let failed = platform.json(20, &["migrate", "resume"]);
+    let names = failed["failures"][0]["targets"].as_array().unwrap();
+    let mut names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, bad, "{failed}");
+    mend(&platform, bad);
+    assert_eq!(count(&platform.json(0, &["migrate", "resume"]), "applied"), 3);
+}
+
+#[test]
+fn waves_go_one_after_the_other_and_a_gate_waits_for_a_person() {
+    let (platform, _) = many();
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let waves = "\n[[rollout.wave]]\nname = \"internal\"\nmatch = [\"t2*\"]\nthen = \"pause\"\n\
+                 \n[[rollout.wave]]\nname = \"tenth\"\nlimit = \"10%\"\nsoak = \"1s\"\n";
+    platform.write("tenantry.toml", &format!("{config}{waves}"));
+    let waiting = platform.ends(21, &["migrate", "all-tenants"]);
+    let said = stderr(&waiting);
+    assert!(
+        said.contains("error[TN-4015]") && said.contains("`internal`"),
+        "{said}"
+    );
+    let run = platform.json(0, &["run", "show", "--all"]);
+    let id = run["run"].as_str().unwrap();
+    let names: Vec<&str> = run["waves"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|w| w["name"].as_str())
+        .collect();
+    assert_eq!(names, ["canary", "internal", "tenth", "rest"], "{run}");
+    // Four are called t2*, and the canary may be one of them.
+    assert_eq!(run["status"].as_str(), Some("paused"), "{run}");
+    assert!((4..=5).contains(&count(&run, "ok")), "{run}");
+    assert_eq!(platform.json(40, &["migrate", "resume", id])["code"], "TN-4015");
+    platform.write(
+        "migrations/tenant/003_late.sql",
+        "CREATE TABLE late (id INTEGER);\n",
+    );
+    let replanned = platform.json(40, &["run", "promote", id]);
+    assert_eq!(replanned["code"], "TN-4005", "{replanned}");
+    assert!(
+        replanned
+            .to_string()
+            .contains("3_late is new on the track tenant"),
+        "{replanned}"
+    );
+    std::fs::remove_file(platform.path("migrations/tenant/003_late.sql")).unwrap();
+    let done = platform.json(0, &["run", "promote", id]);
+    assert_eq!(
+        (done["run"].as_str(), count(&done, "applied")),
+        (Some(id), MANY as u64),
+        "{done}"
+    );
+}
+
+#[test]
+fn a_wave_that_cannot_be_is_refused_before_anything_runs() {
+    let platform = Platform::initialised(Engine::Sqlite).unwrap();
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    for (wave, why) in [
+        ("name = \"\"", "its name"),
+        ("name = \"canary\"", "already"),
+        ("name = \"a\"\nlimit = \"0%\"", "is no number from 1"),
+        ("name = \"a\"\nsoak = \"soon\"", "soon"),
+        ("name = \"a\"\nwhen = \"x\"", "unknown key `when`"),
+    ] {
+        platform.write("tenantry.toml", &format!("{config}\n[[rollout.wave]]\n{wave}\n"));
+        let refused = platform.ends(3, &["config", "check"]);
+        assert!(stderr(&refused).contains(why), "{wave}: {}", stderr(&refused));
+    }
+}
