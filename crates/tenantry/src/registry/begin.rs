@@ -1,6 +1,6 @@
 //! Runs that begin: one after the other, so that none overlooks another over the same targets.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use sea_orm::sea_query::{Alias, LockType, Query};
 use sea_orm::{
@@ -15,7 +15,7 @@ use super::run_targets::{self, Written};
 use super::runs::{NewRun, RUNNING};
 use super::{Registry, RegistryError};
 use crate::faults::{Point, point};
-use crate::run::{Driver, Lease, Outcome, TargetState};
+use crate::run::{Driver, Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, TargetState};
 
 /// A database and its track.
 type Key = (String, String);
@@ -113,75 +113,42 @@ impl Registry {
             .map_err(|e| self.refused(&e))?;
         let mut holdings = Vec::new();
         for row in rows {
-            let targets = self.states_of(transaction, &row.id).await?;
-            let open: HashSet<&Key> = targets
-                .iter()
-                .filter(|(_, state)| **state != TargetState::Ended)
-                .map(|(key, _)| key)
-                .collect();
-            let overlap = open.iter().filter(|key| wanted.contains(**key)).count();
-            if overlap == 0 {
-                continue;
-            }
+            let overlap = self.overlap_of(transaction, &row.id, wanted).await?;
             let lease = lease_of(&row)?;
-            let is_same =
-                row.plan_hash.as_deref() == Some(new.plan.hash.as_str()) && !new.plan.hash.is_empty();
-            let sign = driver.sign_of(&lease.driver);
-            if lease.is_live(now, sign) {
-                if is_same && wanted.iter().all(|key| targets.contains_key(key)) {
+            let found = Found {
+                lease: &lease,
+                kinship: Kinship::of(row.plan_hash.as_deref(), &new.plan.hash, new.continues.as_deref()),
+                overlap,
+                sign: driver.sign_of(&lease.driver),
+            };
+            match found.meet(driver.as_str(), now) {
+                Meeting::Apart => {}
+                Meeting::Attached => {
                     let (run_id, driver) = (row.id, lease.driver);
                     return Ok(Some(Begun::Attached { run_id, driver }));
                 }
-                holdings.push(holding(
-                    &row,
-                    &lease,
-                    now,
-                    (targets.len() - open.len(), targets.len()),
-                    overlap,
-                ));
-                continue;
-            }
-            // A resume tries again what failed, too: it goes on with a run of its own.
-            let goes_on = new.continues.is_none();
-            if is_same && goes_on && open.iter().all(|key| wanted.contains(*key)) {
-                return self
-                    .take_up(transaction, row, &lease, (driver, now))
-                    .await
-                    .map(Some);
-            }
-            if let Ok(closed) = lease.close(now, sign) {
-                self.write_lease(transaction, &row.id, &closed).await?;
+                Meeting::Taken(taken) => {
+                    self.write_lease(transaction, &row.id, &taken).await?;
+                    return Ok(Some(Begun::Taken {
+                        run_id: row.id,
+                        epoch: taken.epoch,
+                        from: lease.driver,
+                    }));
+                }
+                Meeting::Closed(closed) => self.write_lease(transaction, &row.id, &closed).await?,
+                Meeting::Held => holdings.push(holding(&row, &lease, now, overlap)),
             }
         }
         Ok((!holdings.is_empty()).then_some(Begun::Held(holdings)))
     }
 
-    async fn take_up(
-        &self,
-        transaction: &DatabaseTransaction,
-        row: run::Model,
-        lease: &Lease,
-        (driver, now): (&Driver, i64),
-    ) -> Result<Begun, RegistryError> {
-        let sign = driver.sign_of(&lease.driver);
-        let Ok(taken) = lease.claim(driver.as_str(), now, sign) else {
-            let (run_id, driver) = (row.id, lease.driver.clone());
-            return Ok(Begun::Attached { run_id, driver });
-        };
-        self.write_lease(transaction, &row.id, &taken).await?;
-        Ok(Begun::Taken {
-            run_id: row.id,
-            epoch: taken.epoch,
-            from: lease.driver.clone(),
-        })
-    }
-
-    /// Returns where the targets of a run are.
-    async fn states_of(
+    /// Compares the targets of a run that is under way with those that are wanted.
+    async fn overlap_of(
         &self,
         db: &impl ConnectionTrait,
         run_id: &str,
-    ) -> Result<HashMap<Key, TargetState>, RegistryError> {
+        wanted: &HashSet<Key>,
+    ) -> Result<Overlap, RegistryError> {
         use run_target::Column;
         let rows: Vec<(String, String, String)> = run_target::Entity::find()
             .select_only()
@@ -192,10 +159,15 @@ impl Registry {
             .await
             .map_err(|e| self.refused(&e))?;
         let state = |word: &str| TargetState::from_word(word).unwrap_or(TargetState::Ended);
-        Ok(rows
-            .into_iter()
-            .map(|(id, track, word)| ((id, track), state(&word)))
-            .collect())
+        let targets = rows.into_iter().map(|(id, track, word)| {
+            let interest = if wanted.contains(&(id, track)) {
+                Interest::Wanted
+            } else {
+                Interest::Other
+            };
+            (interest, state(&word))
+        });
+        Ok(Overlap::of(targets, wanted.len()))
     }
 
     async fn insert_run(
@@ -256,14 +228,14 @@ fn keys_of(new: &NewRun) -> HashSet<Key> {
         .collect()
 }
 
-fn holding(row: &run::Model, lease: &Lease, now: i64, done: (usize, usize), overlap: usize) -> Holding {
+fn holding(row: &run::Model, lease: &Lease, now: i64, overlap: Overlap) -> Holding {
     Holding {
         run_id: row.id.clone(),
         actor: row.actor.clone(),
         driver: lease.driver.clone(),
         started_at: row.started_at,
         silent: (now - (lease.until - crate::run::LEASE)).max(0),
-        done,
-        overlap,
+        done: (overlap.targets - overlap.open, overlap.targets),
+        overlap: overlap.open_wanted,
     }
 }

@@ -5,6 +5,7 @@
 mod account;
 mod attend;
 mod backoff;
+mod begin;
 mod control;
 mod declaration;
 mod declare;
@@ -33,6 +34,7 @@ mod units;
 mod watch;
 mod way;
 
+pub use begin::{Found, Interest, Kinship, Meeting, Overlap};
 pub use control::{Control, Stop};
 pub use declaration::{Declaration, Declared, Noted, Says, Watch};
 pub use declare::declare;
