@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::follow::Followed;
 use super::keeper::Keeper;
@@ -13,13 +14,16 @@ use super::{Fleet, FleetError};
 use crate::direction::Direction;
 use crate::registry::RunEnd;
 use crate::run::{
-    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, Start, TargetReport, Unrecorded, conduct_run,
+    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, RunStatus, Start, TargetReport, Unrecorded,
+    Word, conduct_run,
 };
 
 /// A run and what this process does of it.
 pub(super) struct Drive {
     pub(super) run_id: String,
     pub(super) epoch: i64,
+    /// When the registry was asked for it.
+    pub(super) asked: Instant,
     pub(super) direction: Direction,
     pub(super) jobs: Vec<Job>,
     pub(super) rollout: Rollout,
@@ -43,6 +47,9 @@ impl Fleet {
         let (sender, receiver) = unbounded_channel();
         let (said, hears) = unbounded_channel();
         let doubt = Arc::new(AtomicBool::new(false));
+        // It is ours from the start, and not for ever: nobody may renew it before this process stands still.
+        let asked = drive.asked;
+        let _heard = said.send(Word::Ours { asked }).is_ok();
         let keeper = Keeper {
             registry: self.registry.clone(),
             run_id: drive.run_id.clone(),
@@ -70,7 +77,7 @@ impl Fleet {
         };
         // It ends with this call, whichever way that ends.
         let mut keeping = JoinSet::new();
-        keeping.spawn(keeper.keep());
+        keeping.spawn(keeper.keep(asked));
         let running = conduct_run(conduct, control.clone(), sender);
         let listener = events.clone();
         let recording = async move {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::blueprint::{Plan, plan_of, rollout_from, rollout_text};
 use super::drive::Drive;
@@ -48,6 +48,7 @@ impl Fleet {
         let new = self.new_run(&selected, request, &rollout);
         let driver = Driver::this();
         loop {
+            let asked = Instant::now();
             let begun = self
                 .registry
                 .begin_run(&new, &driver)
@@ -60,7 +61,7 @@ impl Fleet {
                             .record(&new.id, epoch, &as_applied(&new.targets))
                             .await?;
                     }
-                    let drive = Self::whole(&new, epoch, selected, rollout);
+                    let drive = Self::whole(&new, (epoch, asked), selected, rollout);
                     return Box::pin(self.drive(drive, control, &events)).await;
                 }
                 Begun::Taken { run_id, epoch, from } => {
@@ -68,7 +69,7 @@ impl Fleet {
                         run_id: run_id.clone(),
                         from: Driver::for_people(&from),
                     }));
-                    let drive = self.rest(&run_id, epoch, selected).await?;
+                    let drive = self.rest(&run_id, (epoch, asked), selected).await?;
                     return Box::pin(self.drive(drive, control, &events)).await;
                 }
                 Begun::Attached { run_id, driver } => {
@@ -108,9 +109,10 @@ impl Fleet {
         everything.retain(|job| open.contains(&(job.target.database_id.clone(), job.target.track.clone())));
         refuse_other_files(&run, &plan_of(&everything, run.direction))?;
         loop {
+            let asked = Instant::now();
             match self.registry.claim_run(&run.id, &driver).await {
                 Ok((epoch, _)) => {
-                    let drive = self.rest(&run.id, epoch, everything).await?;
+                    let drive = self.rest(&run.id, (epoch, asked), everything).await?;
                     return Box::pin(self.drive(drive, control, &events)).await;
                 }
                 Err(crate::registry::RegistryError::Driven { driver, .. }) => {
@@ -195,7 +197,7 @@ impl Fleet {
     }
 
     /// A run that this process drives from its beginning.
-    fn whole(new: &NewRun, epoch: i64, selected: Selected, rollout: Rollout) -> Drive {
+    fn whole(new: &NewRun, (epoch, asked): (i64, Instant), selected: Selected, rollout: Rollout) -> Drive {
         let start = Start {
             direction: new.direction,
             waves: named(&rollout),
@@ -212,6 +214,7 @@ impl Fleet {
         Drive {
             run_id: new.id.clone(),
             epoch,
+            asked,
             direction: new.direction,
             jobs: selected.jobs,
             rollout,
@@ -223,7 +226,12 @@ impl Fleet {
     }
 
     /// What is left of a run that another process began.
-    async fn rest(&self, run_id: &str, epoch: i64, mut selected: Selected) -> Result<Drive, FleetError> {
+    async fn rest(
+        &self,
+        run_id: &str,
+        (epoch, asked): (i64, Instant),
+        mut selected: Selected,
+    ) -> Result<Drive, FleetError> {
         let run = self.registry.find_run(run_id).await?;
         let targets = self.registry.targets_of(run_id).await?;
         let open = remaining(&targets);
@@ -256,6 +264,7 @@ impl Fleet {
         Ok(Drive {
             run_id: run_id.to_owned(),
             epoch,
+            asked,
             direction: run.direction,
             jobs: selected.jobs,
             rollout,

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 
 use crate::registry::{Registry, RegistryError};
-use crate::run::{Control, RunEvent, Said, Stop, Wanted};
+use crate::run::{Control, RunEvent, Stop, Wanted, Word};
 
 /// How often the lease is renewed: three times before it ends.
 const RENEW: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ pub(super) struct Keeper {
     pub(super) run_id: String,
     pub(super) epoch: i64,
     pub(super) control: Control,
-    pub(super) said: UnboundedSender<Said>,
+    pub(super) said: UnboundedSender<Word>,
     /// Set where a write failed: the lease is renewed at once, which shows whether the registry is there.
     pub(super) doubt: Arc<AtomicBool>,
     pub(super) events: UnboundedSender<RunEvent>,
@@ -30,24 +30,27 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Renews the lease and passes wishes on, until the run is somebody else's. Uses connections of its own, so that a
     /// slow write of outcomes does not cost the lease.
-    pub(super) async fn keep(self) {
-        let mut renewed = Instant::now();
+    ///
+    /// `asked` is when the run was asked for; until it is renewed that counts.
+    pub(super) async fn keep(self, asked: Instant) {
+        let mut renewed = asked;
         let mut is_away = false;
         let mut heard = None;
         loop {
             sleep(LISTEN).await;
             let is_doubted = self.doubt.swap(false, Ordering::Relaxed);
             let is_due = is_away || is_doubted || renewed.elapsed() >= RENEW;
-            let asked = if is_due {
+            let asked = Instant::now();
+            let answer = if is_due {
                 self.registry.renew_run(&self.run_id, self.epoch).await
             } else {
                 self.registry.wishes_of(&self.run_id, self.epoch).await
             };
-            match asked {
+            match answer {
                 Ok(wanted) => {
                     if is_due {
-                        renewed = Instant::now();
-                        self.say(Said::Ours);
+                        renewed = asked;
+                        self.say(Word::Ours { asked });
                     }
                     if std::mem::take(&mut is_away) {
                         self.tell(RunEvent::RegistryBack);
@@ -59,7 +62,7 @@ impl Keeper {
                 }
                 Err(RegistryError::TakenOver { .. }) => return self.control.fence(),
                 Err(error) => {
-                    self.say(Said::Away);
+                    self.say(Word::Away);
                     if !std::mem::replace(&mut is_away, true) {
                         let reason = error.to_string();
                         self.tell(RunEvent::RegistryAway { reason });
@@ -79,7 +82,7 @@ impl Keeper {
         }
     }
 
-    fn say(&self, said: Said) {
+    fn say(&self, said: Word) {
         // A run that has ended hears nothing more.
         let _heard = self.said.send(said).is_ok();
     }

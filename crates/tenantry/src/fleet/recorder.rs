@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::registry::{Registry, RegistryError, RunEnd, RunTarget};
-use crate::run::{Control, RunEvent, Said, Stop, TargetState, Unrecorded};
+use crate::run::{Control, RunEvent, Stop, TargetState, Unrecorded, Word};
 use crate::target::TrackName;
 
 /// How many outcomes are written without waiting for more.
@@ -34,7 +34,7 @@ pub(super) struct Recorder {
     pub(super) epoch: i64,
     pub(super) control: Control,
     /// Where it is said that the registry does not answer.
-    pub(super) said: UnboundedSender<Said>,
+    pub(super) said: UnboundedSender<Word>,
     /// Likewise, for whoever keeps the lease.
     pub(super) doubt: Arc<AtomicBool>,
 }
@@ -207,7 +207,7 @@ impl Recorder {
             Err(error) => {
                 tracing::error!(%error, "outcomes could not be recorded");
                 // A run that has ended hears nothing more.
-                let _heard = self.said.send(Said::Away).is_ok();
+                let _heard = self.said.send(Word::Away).is_ok();
                 self.doubt.store(true, Ordering::Relaxed);
                 kept.take_back(batch);
                 false

@@ -20,6 +20,27 @@ pub(super) enum Ended<T> {
     Skipped(Why),
 }
 
+/// What whoever keeps a run says about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Word {
+    /// The registry says that it is ours.
+    Ours {
+        /// When it was asked: from then on its word counts, however late it is heard.
+        asked: Instant,
+    },
+    /// The registry does not answer.
+    Away,
+}
+
+impl Word {
+    fn said(self) -> Said {
+        match self {
+            Self::Ours { asked } => Said::Ours { ago: asked.elapsed() },
+            Self::Away => Said::Away,
+        }
+    }
+}
+
 /// What is told of a run while it is driven.
 pub(super) trait Observer<T> {
     /// Says what the end of a job's work means for the run.
@@ -44,7 +65,7 @@ pub(super) async fn drive<D, O>(
     dispatch: &mut D,
     observer: &mut O,
     control: &Control,
-    mut said: Option<UnboundedReceiver<Said>>,
+    mut said: Option<UnboundedReceiver<Word>>,
 ) -> End
 where
     D: Dispatch,
@@ -61,6 +82,10 @@ where
         end: None,
     };
     let mut wishes = control.listen();
+    // Before anything starts, so that nothing does on an answer that is too old.
+    while let Some(word) = said.as_mut().and_then(|said| said.try_recv().ok()) {
+        driver.feed(Input::Registry(word.said()));
+    }
     driver.feed(Input::Begin);
     loop {
         if let Some(end) = &driver.end
@@ -73,14 +98,14 @@ where
             // What was asked for goes before what has happened, so that nothing starts behind a stop.
             biased;
             asked = wishes.next() => asked.into_iter().for_each(|asked| driver.feed(Input::Ask(asked))),
-            word = hear(&mut said) => driver.feed(Input::Registry(word)),
+            word = hear(&mut said) => driver.feed(Input::Registry(word.said())),
             arrival = driver.dispatch.next() => driver.arrived(arrival),
             () = until(wake) => driver.feed(Input::Tick),
         }
     }
 }
 
-async fn hear(said: &mut Option<UnboundedReceiver<Said>>) -> Said {
+async fn hear(said: &mut Option<UnboundedReceiver<Word>>) -> Word {
     if let Some(receiver) = said {
         if let Some(word) = receiver.recv().await {
             return word;

@@ -8,11 +8,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::control::{Control, Stop};
 use super::dispatch::{PutBack, Tasks};
-use super::drive::{Ended, Observer, drive};
+use super::drive::{Ended, Observer, Word, drive};
 use super::event::{RunEvent, Start};
 use super::failure::Failure;
 use super::lanes::machine_of;
-use super::machine::{End, Ending, JobIndex, Said, Why};
+use super::machine::{End, Ending, JobIndex, Why};
 use super::meaning::ending_of;
 use super::options::RunOptions;
 use super::report::{Cause, Outcome, RunReport, RunStatus, TargetReport};
@@ -73,7 +73,7 @@ pub(crate) struct Conduct {
     /// What is told when it begins.
     pub(crate) start: Start,
     /// What the registry says about the run; `None` if nobody asks it.
-    pub(crate) said: Option<UnboundedReceiver<Said>>,
+    pub(crate) said: Option<UnboundedReceiver<Word>>,
 }
 
 /// Works on every job, many at once, and returns what became of each. Events go to `events`.

@@ -52,8 +52,8 @@ pub(crate) struct Machine {
     /// The server that is asked first for its next job, so that none is favoured.
     turn: usize,
     now: Duration,
-    /// When the registry last said that the run is ours; `None` if nobody asks it.
-    renewed: Option<Duration>,
+    /// Until when the registry's last word that the run is ours counts; `None` if nobody asks it.
+    ours_until: Option<Duration>,
     /// Since when the registry does not answer.
     away: Option<Duration>,
     /// How long it is waited for when nothing runs any more.
@@ -97,7 +97,7 @@ impl Machine {
             total: spec.total.max(1),
             turn: 0,
             now: Duration::ZERO,
-            renewed: None,
+            ours_until: None,
             away: None,
             patience: spec.patience,
             halt: None,
@@ -128,7 +128,7 @@ impl Machine {
             return None;
         }
         let lost = self.lost_since().map(|since| since + self.patience);
-        let fence = self.renewed.filter(|_| self.away.is_none()).map(|at| at + FENCE);
+        let fence = self.ours_until.filter(|_| self.away.is_none());
         let retry = self.later.first().map(|(at, _)| *at);
         let lanes = self.lanes.iter().filter_map(Lane::wake).min();
         let wakes = [lost, fence, retry, lanes, self.waves.soaks_until()];
@@ -307,8 +307,8 @@ impl Machine {
 
     fn heard(&mut self, said: Said) {
         match said {
-            Said::Ours => {
-                self.renewed = Some(self.now);
+            Said::Ours { ago } => {
+                self.ours_until = Some((self.now + FENCE).saturating_sub(ago));
                 self.away = None;
             }
             Said::Away => {
@@ -319,10 +319,7 @@ impl Machine {
 
     /// Returns since when it is not known whether the run is still ours; `None` while it is.
     fn lost_since(&self) -> Option<Duration> {
-        let fenced = self
-            .renewed
-            .map(|at| at + FENCE)
-            .filter(|until| *until <= self.now);
+        let fenced = self.ours_until.filter(|until| *until <= self.now);
         self.away.into_iter().chain(fenced).min()
     }
 

@@ -173,8 +173,11 @@ pub(crate) enum Asked {
 /// What the registry says about the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
-    /// It is ours.
-    Ours,
+    /// It is ours; how long ago it was asked. An answer may be old when it is heard.
+    Ours {
+        /// How long ago.
+        ago: Duration,
+    },
     /// Nothing: it does not answer.
     Away,
 }

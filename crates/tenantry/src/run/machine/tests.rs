@@ -428,13 +428,19 @@ fn nothing_new_starts_while_the_registry_is_away_or_silent_for_too_long() {
     let (mut trial, _) = Trial::of(spec(jobs.clone(), &[2], 2));
     trial.step(Input::Registry(Said::Away));
     assert!(starts(&trial.ended(0, Ending::Succeeded)).is_empty());
-    assert_eq!(starts(&trial.step(Input::Registry(Said::Ours))).len(), 1);
+    assert_eq!(
+        starts(&trial.step(Input::Registry(Said::Ours { ago: Duration::ZERO }))).len(),
+        1
+    );
     trial.at = 21 * S;
     assert!(
         starts(&trial.ended(1, Ending::Succeeded)).is_empty(),
         "the lease may be somebody else's"
     );
-    assert_eq!(starts(&trial.step(Input::Registry(Said::Ours))).len(), 1);
+    assert_eq!(
+        starts(&trial.step(Input::Registry(Said::Ours { ago: Duration::ZERO }))).len(),
+        1
+    );
     let (mut lost, _) = Trial::of(spec(jobs, &[1], 1));
     lost.step(Input::Registry(Said::Away));
     lost.ended(0, Ending::Succeeded);
@@ -542,4 +548,21 @@ proptest::proptest! {
         proptest::prop_assert_eq!(trial.ends.len(), 1);
         proptest::prop_assert!(ended.iter().all(Option::is_some));
     }
+}
+
+#[test]
+fn an_answer_counts_from_when_it_was_asked() {
+    let (mut trial, _) = Trial::of(spec(vec![job(0, None); 3], &[1], 1));
+    trial.step(Input::Registry(Said::Ours {
+        ago: Duration::from_secs(15),
+    }));
+    trial.at += Duration::from_secs(4);
+    assert_eq!(starts(&trial.ended(0, Ending::Succeeded)), [1]);
+    trial.at += S;
+    assert!(starts(&trial.ended(1, Ending::Succeeded)).is_empty());
+    // An answer that lay unread while the process stood still says nothing of today.
+    let old = Said::Ours {
+        ago: Duration::from_mins(1),
+    };
+    assert!(starts(&trial.step(Input::Registry(old))).is_empty());
 }
