@@ -28,6 +28,8 @@ mod report;
 mod retry;
 mod rollout;
 mod runner;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 mod state;
 mod target;
 mod units;

@@ -102,7 +102,7 @@ pub(crate) struct Spec {
 impl Spec {
     /// Puts every job into a wave that comes: what an earlier one did not reach runs with the one that the run is in, and
     /// what waits for another job not before that one's.
-    pub(super) fn settle_waves(&mut self) {
+    pub(crate) fn settle_waves(&mut self) {
         let last = self.waves.len().saturating_sub(1);
         for job in &mut self.jobs {
             job.wave = job.wave.clamp(self.wave.min(last), last);
