@@ -218,21 +218,21 @@ impl Store {
 impl Kept {
     /// Writes the moves that are allowed; the wave stays as it was.
     fn write(&mut self, rows: &[Row]) {
-        // All are judged by what was there before.
-        let allowed: Vec<(usize, Row)> = rows
-            .iter()
-            .filter_map(|row| {
-                let index = self
-                    .rows
-                    .binary_search_by_key(&row.target, |row| row.target)
-                    .ok()?;
-                let may = self.rows[index].state.may_become(row.state);
-                may.then_some((index, *row))
-            })
-            .collect();
-        for (index, row) in allowed {
-            let wave = self.rows[index].wave;
-            self.rows[index] = Row { wave, ..row };
+        // All are judged by what was there before. A target that was not is added.
+        let find = |rows: &[Row], target| rows.binary_search_by_key(&target, |row: &Row| row.target);
+        let may = |row: &&Row| match find(&self.rows, row.target) {
+            Ok(index) => self.rows[index].state.may_become(row.state),
+            Err(_) => true,
+        };
+        let allowed: Vec<Row> = rows.iter().filter(may).copied().collect();
+        for row in allowed {
+            match find(&self.rows, row.target) {
+                Ok(index) => {
+                    let wave = self.rows[index].wave;
+                    self.rows[index] = Row { wave, ..row };
+                }
+                Err(index) => self.rows.insert(index, row),
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod fleet;
 mod names;
 mod race;
 mod runs;
+mod schedule;
 mod secrets;
 mod status;
 
