@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 
+use super::REGISTRY_TIMEOUT;
+use super::patience::within;
 use crate::registry::{Registry, RegistryError};
 use crate::run::{Control, RunEvent, Stop, Wanted, Word};
 
@@ -41,11 +43,14 @@ impl Keeper {
             let is_doubted = self.doubt.swap(false, Ordering::Relaxed);
             let is_due = is_away || is_doubted || renewed.elapsed() >= RENEW;
             let asked = Instant::now();
-            let answer = if is_due {
-                self.registry.renew_run(&self.run_id, self.epoch).await
-            } else {
-                self.registry.wishes_of(&self.run_id, self.epoch).await
-            };
+            let answer = within(REGISTRY_TIMEOUT, self.registry.endpoint(), async {
+                if is_due {
+                    self.registry.renew_run(&self.run_id, self.epoch).await
+                } else {
+                    self.registry.wishes_of(&self.run_id, self.epoch).await
+                }
+            })
+            .await;
             match answer {
                 Ok(wanted) => {
                     if is_due {

@@ -10,6 +10,7 @@ mod follow;
 mod jobs;
 mod keeper;
 mod marks;
+mod patience;
 mod recorder;
 mod shortcut;
 mod verify;

@@ -10,6 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::patience::within;
 use crate::registry::{Registry, RegistryError, RunEnd, RunTarget};
 use crate::run::{Control, RunEvent, Stop, TargetState, Unrecorded, Word};
 use crate::target::TrackName;
@@ -24,6 +25,8 @@ const UNDER_WAY: Duration = Duration::from_secs(1);
 /// How long an event may wait for others to be passed on with it: too short to be seen, and a run of
 /// thousands a second does not wake its listener for each.
 const GLANCE: Duration = Duration::from_millis(10);
+/// How long the registry may take to write: more than it ever needs, as a write that is given up is done again.
+const ANSWER: Duration = Duration::from_mins(2);
 /// How long a registry that failed is left alone.
 const RECOVERY: Duration = Duration::from_secs(2);
 
@@ -191,7 +194,8 @@ impl Recorder {
     }
 
     async fn write(&self, batch: Vec<RunTarget>) -> (Vec<RunTarget>, Result<(), RegistryError>) {
-        let written = self.registry.record(&self.run_id, self.epoch, &batch).await;
+        let written = self.registry.record(&self.run_id, self.epoch, &batch);
+        let written = within(ANSWER, self.registry.endpoint(), written).await;
         (batch, written)
     }
 
@@ -230,8 +234,8 @@ impl Recorder {
         loop {
             let ended = self
                 .registry
-                .finish_run(&self.run_id, self.epoch, end, &waiting.outcomes)
-                .await;
+                .finish_run(&self.run_id, self.epoch, end, &waiting.outcomes);
+            let ended = within(ANSWER.max(window), self.registry.endpoint(), ended).await;
             let error = match ended {
                 Ok(()) | Err(RegistryError::TakenOver { .. }) => return Ok(()),
                 Err(error) => error,
