@@ -5,6 +5,7 @@ mod flags;
 mod process;
 mod say;
 mod signals;
+mod simulate;
 mod test;
 mod tidy;
 mod torture;
@@ -32,6 +33,9 @@ cargo xtask <task>
                                         table; it takes hours. Rows: kills, points, sessions, servers, cuts, frozen,
                                         queue, disk, input; `--seed` repeats a run, `--most` is the most that a
                                         row does
+  simulate [--seeds n] [--targets n] [--drivers n] [--seed n] [--large]
+                                        runs under a simulated clock, network, registry and databases: 10,000 worlds,
+                                        one seed, or one world of 100,000 targets and 20 drivers
   tidy                                  the rules of the house that a program can check";
 
 fn main() -> ExitCode {
@@ -57,7 +61,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
         _ => rest,
     };
     match task.as_str() {
-        "servers" | "bench" | "torture" | "tidy" if asks_for_usage(rest) => {
+        "servers" | "bench" | "torture" | "simulate" | "tidy" if asks_for_usage(rest) => {
             say::answer(USAGE);
             Ok(ExitCode::SUCCESS)
         }
@@ -65,6 +69,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
         "servers" if !rest.is_empty() => test::beside_servers(rest, &Signals::watch()?),
         "bench" => bench::run(rest, &Signals::watch()?),
         "torture" => torture::run(rest, &Signals::watch()?),
+        "simulate" => simulate::run(rest, &Signals::watch()?),
         "tidy" if rest.is_empty() => tidy::run(),
         "help" | "--help" | "-h" => {
             say::answer(USAGE);

@@ -16,6 +16,9 @@ use super::{
     Spec, Stop, TargetState, Why,
 };
 
+/// For so long a driver may rely on what the registry has forgotten since: for the time that its word counts.
+const FORGOTTEN: Micros = 21 * S;
+
 /// A run and what a process does of it.
 #[derive(Debug)]
 pub(super) struct Driving {
@@ -285,11 +288,12 @@ impl World {
         let (run, epoch, target) = (driving.run, driving.epoch, driving.jobs[job]);
         let lane = self.fleet.targets[target as usize].server;
         let is_awake = self.processes[pid].slept == 0;
+        let is_restored = self.restored_at.is_some_and(|at| self.now < at + FORGOTTEN);
         let Some(driving) = self.driving(pid) else { return };
         let started = driving.tally.start(lane);
         self.check(started);
-        // A clock that slept cannot tell that the lease is over.
-        if is_awake {
+        // A clock that slept cannot tell that the lease is over, and a registry that forgot a renewal gave it away early.
+        if is_awake && !is_restored {
             let started = self.owners.started(run, epoch, pid);
             self.check(started);
         }

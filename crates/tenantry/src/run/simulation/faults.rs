@@ -19,18 +19,16 @@ impl World {
     pub(super) fn plan_faults(&mut self) {
         let span = self.random.between(20, 120) * S;
         self.heals_at = span + 30 * S;
-        let drivers = self.random.index(self.settings.drivers) + 1;
-        let drivers = if self.settings.targets > 1_000 {
-            self.settings.drivers
-        } else {
-            drivers
-        };
+        let is_large = self.fleet.is_large();
+        let some = self.random.index(self.settings.drivers) + 1;
+        let drivers = if is_large { self.settings.drivers } else { some };
         for number in 0..drivers {
             let at = if number == 0 { 0 } else { self.random.below(span) };
             let errand = self.errand();
             self.at(at, Event::Launch(errand));
         }
-        let faults = self.random.index(self.settings.faults + 1);
+        let some = self.random.index(self.settings.faults + 1);
+        let faults = if is_large { self.settings.faults * 4 } else { some };
         for _ in 0..faults {
             let at = self.random.below(span);
             let fault = self.fault();
@@ -42,13 +40,18 @@ impl World {
 
     fn errand(&mut self) -> Errand {
         let count = TargetKey::try_from(self.fleet.targets.len()).unwrap_or(TargetKey::MAX);
-        let share = self.random.pick(&[1_000, 1_000, 1_000, 700, 300]);
+        // Whoever holds up a whole fleet leaves the others nothing to do.
+        let is_large = self.fleet.is_large();
+        let part = if is_large { 1 } else { 300 };
+        let share = self.random.pick(&[1_000, 1_000, 1_000, 1_000, part]);
         let mut targets: Vec<TargetKey> = (0..count).filter(|_| self.random.chance(share)).collect();
         if targets.is_empty() {
             targets.push(0);
         }
         Errand {
-            plan: self.random.pick(&[NEW, NEW, NEW, OLD]),
+            plan: self
+                .random
+                .pick(&[NEW, NEW, NEW, if is_large { NEW } else { OLD }]),
             targets,
             take_up: None,
             when_held: self.random.pick(&[WhenHeld::Refuse, WhenHeld::Wait]),
@@ -136,6 +139,7 @@ impl World {
     fn restore(&mut self) {
         if let Some(copy) = &self.copy {
             self.store = copy.clone();
+            self.restored_at = Some(self.now);
             self.owners = super::check::Owners::default();
             self.figures.restored += 1;
         }

@@ -11,6 +11,8 @@ use super::{Care, Gate, Settings, StopRules, WaveSpec};
 pub(super) const OLD: &str = "old";
 /// The newer one, which has one version more.
 pub(super) const NEW: &str = "new";
+/// With more targets a world is one of its own: nothing of it is left to chance that would leave it empty.
+const LARGE: usize = 1_000;
 /// How many versions the newer plan has.
 pub(super) const VERSIONS: usize = 3;
 
@@ -76,8 +78,13 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
+    /// Returns whether it is one large world rather than one of many small ones.
+    pub(super) fn is_large(&self) -> bool {
+        self.targets.len() > LARGE
+    }
+
     pub(super) fn generate(random: &mut Random, settings: &Settings) -> Self {
-        let is_large = settings.targets > 1_000;
+        let is_large = settings.targets > LARGE;
         let count = if is_large {
             settings.targets
         } else {

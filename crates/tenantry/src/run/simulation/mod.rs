@@ -20,6 +20,7 @@ mod task;
 mod tests;
 mod world;
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use super::begin::{Found, Interest, Kinship, Meeting, Overlap};
@@ -33,9 +34,6 @@ use super::report::{Outcome, RunStatus};
 use super::state::TargetState;
 
 use world::World;
-
-/// How many of the newest events a violation shows.
-const SHOWN: usize = 60;
 
 /// How large a world is, and what is wrong in it on purpose.
 #[derive(Clone, Copy, Debug)]
@@ -171,13 +169,11 @@ pub fn simulate(seed: u64, settings: Settings) -> Result<Figures, Box<Violation>
     };
     // The same again, with somebody who writes it down.
     let mut again = World::new(seed, settings);
-    again.trace = Some(Vec::new());
+    again.trace = Some(VecDeque::new());
     again.pass();
-    let trace = again.trace.unwrap_or_default();
-    let skipped = trace.len().saturating_sub(SHOWN);
     Err(Box::new(Violation {
         seed,
         what,
-        trace: trace.into_iter().skip(skipped).collect(),
+        trace: again.trace.unwrap_or_default().into(),
     }))
 }

@@ -62,3 +62,16 @@ fn a_guard_that_is_left_out_is_missed() {
         assert!(!violation.trace.is_empty());
     }
 }
+
+#[test]
+fn one_world_has_a_hundred_thousand_targets_and_twenty_drivers() {
+    let settings = Settings {
+        targets: 100_000,
+        drivers: 20,
+        ..Settings::default()
+    };
+    match simulate(3, settings) {
+        Ok(figures) => assert!(figures.targets >= 100_000 && figures.drivers >= 20, "{figures:?}"),
+        Err(violation) => panic!("{violation}"),
+    }
+}

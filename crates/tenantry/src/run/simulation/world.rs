@@ -1,7 +1,7 @@
 //! The simulated world: its clock, what comes next, and everything that stands in it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use super::check::Owners;
 use super::database::{Database, Server, Session};
@@ -11,6 +11,11 @@ use super::process::Process;
 use super::random::Random;
 use super::store::{RunKey, Store};
 use super::{Figures, Settings};
+
+/// How many of the newest events a violation shows.
+const SHOWN: usize = 60;
+/// How much of one, in characters.
+const LINE: usize = 400;
 
 /// A world.
 pub(super) struct World {
@@ -22,6 +27,8 @@ pub(super) struct World {
     pub(super) fleet: Fleet,
     pub(super) store: Store,
     pub(super) copy: Option<Store>,
+    /// When the registry last became that copy.
+    pub(super) restored_at: Option<Micros>,
     /// Which rollout each run has.
     pub(super) rollouts: BTreeMap<RunKey, usize>,
     pub(super) runs_begun: RunKey,
@@ -39,7 +46,7 @@ pub(super) struct World {
     pub(super) violation: Option<String>,
     pub(super) figures: Figures,
     /// The newest events, if somebody wants to read them.
-    pub(super) trace: Option<Vec<String>>,
+    pub(super) trace: Option<VecDeque<String>>,
 }
 
 /// An event and when it is due.
@@ -88,6 +95,7 @@ impl World {
             fleet,
             store: Store::default(),
             copy: None,
+            restored_at: None,
             rollouts: BTreeMap::new(),
             runs_begun: 0,
             registry_away_until: 0,
@@ -111,7 +119,11 @@ impl World {
             self.now = due.at;
             self.figures.events += 1;
             if let Some(trace) = &mut self.trace {
-                trace.push(format!("{:>11.3} ms  {:?}", millis(due.at), due.event));
+                let line = format!("{:>11.3} ms  {:?}", millis(due.at), due.event);
+                trace.push_back(line.chars().take(LINE).collect());
+                if trace.len() > SHOWN {
+                    trace.pop_front();
+                }
             }
             self.happen(due.event);
             if self.violation.is_some() || self.is_settled {

@@ -74,35 +74,35 @@ impl Trial {
             4 | 5 => {
                 let ours = self.ask(|store, asker| store.claim(run, asker));
                 let theirs = self.registry.claim_run(&id, &self.this).await;
-                same(ours.map(|_| ()), theirs.map(|_| ()));
+                same(&ours.map(|_| ()), theirs.map(|_| ()));
             }
             6 | 7 => {
                 let (ours, theirs) = self.epoch(run);
                 let ours = self.store.renew(run, ours, NOW);
-                same(ours, self.registry.renew_run(&id, theirs).await);
+                same(&ours, self.registry.renew_run(&id, theirs).await);
             }
             8 => {
                 let (ours, theirs) = self.epoch(run);
                 let ours = self.store.wishes(run, ours);
-                same(ours, self.registry.wishes_of(&id, theirs).await);
+                same(&ours, self.registry.wishes_of(&id, theirs).await);
             }
             9 => {
                 let ours = self.ask(|store, asker| store.driven(run, asker));
                 let theirs = self.registry.driven(&id, &self.this).await;
-                same(ours, theirs.map(|driven| word(&driven)));
+                same(&ours, theirs.map(|driven| word(&driven)));
             }
             10 | 11 => {
                 let all = [Wanted::Promote, Wanted::Pause, Wanted::Cancel, Wanted::CancelNow];
                 let wanted = self.random.pick(&all);
                 let ours = self.ask(|store, asker| store.want(run, wanted, asker));
                 let theirs = self.registry.want(&id, wanted, &self.this).await;
-                same(ours, theirs.map(|_| ()));
+                same(&ours, theirs.map(|_| ()));
             }
             12..=15 => {
                 let ((ours, theirs), rows) = (self.epoch(run), self.rows());
                 let ours = self.store.record(run, ours, &rows);
                 let rows: Vec<RunTarget> = rows.iter().map(target).collect();
-                same(ours, self.registry.record(&id, theirs, &rows).await);
+                same(&ours, self.registry.record(&id, theirs, &rows).await);
             }
             16 | 17 => self.finish(run, &id).await,
             18 => self.lease_ends(run, &id).await,
@@ -208,7 +208,7 @@ impl Trial {
         };
         let ours = self.store.finish(run, ours, Ending { status, wave }, &rows);
         let rows: Vec<RunTarget> = rows.iter().map(target).collect();
-        same(ours, self.registry.finish_run(id, theirs, &end, &rows).await);
+        same(&ours, self.registry.finish_run(id, theirs, &end, &rows).await);
     }
 
     /// Where some targets are said to be; also what must not be.
@@ -256,15 +256,22 @@ impl Trial {
 }
 
 /// Compares two answers.
-fn same<T: PartialEq + std::fmt::Debug>(ours: Result<T, Refused>, theirs: Result<T, RegistryError>) {
-    let theirs = theirs.map_err(|error| match error {
-        RegistryError::RunNotFound { .. } => Refused::NoSuchRun,
-        RegistryError::TakenOver { .. } => Refused::By(Refusal::Fenced),
-        RegistryError::Driven { .. } => Refused::By(Refusal::Held),
-        RegistryError::RunOver { status, .. } => Refused::By(Refusal::Over(status)),
-        other => panic!("{other:?}"),
-    });
-    assert_eq!(ours, theirs);
+fn same<T: PartialEq + std::fmt::Debug>(ours: &Result<T, Refused>, theirs: Result<T, RegistryError>) {
+    assert_eq!(*ours, theirs.map_err(|error| refused(&error)));
+}
+
+fn refused(error: &RegistryError) -> Refused {
+    if let RegistryError::RunOver { status, .. } = error {
+        return Refused::By(Refusal::Over(*status));
+    }
+    if matches!(error, RegistryError::RunNotFound { .. }) {
+        return Refused::NoSuchRun;
+    }
+    if matches!(error, RegistryError::Driven { .. }) {
+        return Refused::By(Refusal::Held);
+    }
+    assert!(matches!(error, RegistryError::TakenOver { .. }), "{error:?}");
+    Refused::By(Refusal::Fenced)
 }
 
 fn word(driven: &Driven) -> store::Driven {
