@@ -14,8 +14,8 @@ use super::{Fleet, FleetError};
 use crate::direction::Direction;
 use crate::registry::RunEnd;
 use crate::run::{
-    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, RunStatus, Start, TargetReport, Unrecorded,
-    Word, conduct_run,
+    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, Start, TargetReport, Unrecorded, Word,
+    conduct_run,
 };
 
 /// A run and what this process does of it.
@@ -48,8 +48,7 @@ impl Fleet {
         let (said, hears) = unbounded_channel();
         let doubt = Arc::new(AtomicBool::new(false));
         // It is ours from the start, and not for ever: nobody may renew it before this process stands still.
-        let asked = drive.asked;
-        let _heard = said.send(Word::Ours { asked }).is_ok();
+        let _heard = said.send(Word::Ours { asked: drive.asked }).is_ok();
         let keeper = Keeper {
             registry: self.registry.clone(),
             run_id: drive.run_id.clone(),
@@ -77,7 +76,7 @@ impl Fleet {
         };
         // It ends with this call, whichever way that ends.
         let mut keeping = JoinSet::new();
-        keeping.spawn(keeper.keep(asked));
+        keeping.spawn(keeper.keep(drive.asked));
         let running = conduct_run(conduct, control.clone(), sender);
         let listener = events.clone();
         let recording = async move {
