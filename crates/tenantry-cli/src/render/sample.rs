@@ -125,6 +125,7 @@ pub(crate) fn begun(label: &str) -> RunEvent {
         label: label.to_owned(),
         track: TrackName::Tenant,
         database_id: label.to_owned(),
-        server: None,
+        server: "eu-db-2".parse().ok(),
+        expected_ms: 0,
     }))
 }

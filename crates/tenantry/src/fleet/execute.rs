@@ -1,6 +1,6 @@
 //! Begins a run, or joins the one that is under way: one process drives, the others show what comes of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -13,7 +13,8 @@ use super::{Fleet, FleetError, Request, Selected};
 use crate::faults::{Seed, is_seeded};
 use crate::registry::{Begun, NewRun, Run, RunPlan, RunTarget};
 use crate::run::{
-    Control, Driver, Outcome, Rollout, RunEvent, RunReport, Start, Stop, TargetState, WhenHeld, new_run_id,
+    Control, Driver, Job, OnServer, Outcome, Rollout, RunEvent, RunReport, Start, Stop, TargetState,
+    WhenHeld, new_run_id,
 };
 use crate::target::TrackName;
 
@@ -158,18 +159,25 @@ impl Fleet {
     /// Puts the jobs into waves; what took long before goes first. Where a run goes on with another one, what that one
     /// brought to its goal shows that the migration is no failure by itself.
     async fn rollout_of(&self, selected: &Selected, continues: Option<&str>) -> Result<Rollout, FleetError> {
-        let mut durations = HashMap::new();
-        if selected.jobs.len() > 1 {
-            let tracks: HashSet<&TrackName> = selected.jobs.iter().map(|job| &job.target.track).collect();
-            for track in tracks {
-                durations.extend(self.registry.durations(track).await?);
-            }
-        }
+        let durations = self.durations_of(&selected.jobs).await?;
         let mut rollout = self.options.policy.rollout(&selected.jobs, &durations);
         if let Some(first) = continues {
             rollout.succeeded_before = self.registry.applied_in_chain(first).await?;
         }
         Ok(rollout)
+    }
+
+    /// Returns how long the databases took when they were changed last, by their ids, in milliseconds; of one alone nobody
+    /// wants to know.
+    async fn durations_of(&self, jobs: &[Job]) -> Result<HashMap<String, u64>, FleetError> {
+        let mut durations = HashMap::new();
+        if jobs.len() > 1 {
+            let tracks: HashSet<&TrackName> = jobs.iter().map(|job| &job.target.track).collect();
+            for track in tracks {
+                durations.extend(self.registry.durations(track).await?);
+            }
+        }
+        Ok(durations)
     }
 
     fn new_run(&self, selected: &Selected, request: &Request, rollout: &Rollout) -> NewRun {
@@ -206,7 +214,7 @@ impl Fleet {
                 .iter()
                 .filter(|t| t.outcome == Outcome::Skipped)
                 .count(),
-            current: selected.settled.len(),
+            current: new.found_current,
             max_failures: rollout.max_failures,
             actor: new.actor.clone(),
             ..Start::of(&new.id, &selected.jobs)
@@ -242,12 +250,13 @@ impl Fleet {
             .iter()
             .map(|t| (key(&t.database_id, &t.track), t.wave))
             .collect();
-        let place = |job: &crate::run::Job| crate::run::Place {
+        let durations = self.durations_of(&selected.jobs).await?;
+        let place = |job: &Job| crate::run::Place {
             wave: waves
                 .get(&key(&job.target.database_id, &job.target.track))
                 .copied()
                 .unwrap_or(0),
-            expected_ms: 0,
+            expected_ms: durations.get(&job.target.database_id).copied().unwrap_or(0),
         };
         rollout.places = selected.jobs.iter().map(place).collect();
         let ended = targets.iter().filter(|target| target.state == TargetState::Ended);
@@ -256,6 +265,8 @@ impl Fleet {
             direction: run.direction,
             targets: targets.len(),
             done: (ended.count(), failed),
+            servers: on_servers(&targets),
+            current: usize::try_from(run.found_current).unwrap_or(usize::MAX),
             waves: run.rollout.as_deref().map(super::waves_of).unwrap_or_default(),
             max_failures: rollout.max_failures,
             actor: run.actor.clone(),
@@ -282,6 +293,25 @@ fn named(rollout: &Rollout) -> Vec<(String, usize)> {
     waves
         .map(|(number, wave)| (wave.name.clone(), of(number)))
         .collect()
+}
+
+/// Counts the targets of a run by server.
+fn on_servers(targets: &[RunTarget]) -> Vec<OnServer> {
+    let mut servers: BTreeMap<Option<&str>, OnServer> = BTreeMap::new();
+    for target in targets {
+        let on = servers
+            .entry(target.server.as_deref())
+            .or_insert_with(|| OnServer {
+                server: target.server.as_deref().and_then(|name| name.parse().ok()),
+                targets: 0,
+                done: (0, 0),
+            });
+        let has_ended = target.state == TargetState::Ended;
+        on.targets += 1;
+        on.done.0 += usize::from(has_ended);
+        on.done.1 += usize::from(has_ended && target.outcome.is_failure());
+    }
+    servers.into_values().collect()
 }
 
 /// Returns the targets of a run that have not ended.

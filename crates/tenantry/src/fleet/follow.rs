@@ -46,7 +46,11 @@ impl Fleet {
             run_id: run_id.to_owned(),
             driver: Driver::for_people(driver),
         });
-        tell(RunEvent::Started(Box::new(start_of(&run))));
+        let servers = self.registry.servers_of(run_id).await?;
+        tell(RunEvent::Started(Box::new(Start {
+            servers,
+            ..start_of(&run)
+        })));
         let mut seen = 0;
         let mut silent: Option<Instant> = None;
         loop {
@@ -159,6 +163,7 @@ fn event_of(target: &RunTarget, owners: &HashMap<String, Arc<Owner>>) -> Option<
                 track: target.track.clone(),
                 database_id: target.database_id.clone(),
                 server: target.server.as_deref().and_then(|name| name.parse().ok()),
+                expected_ms: 0,
             };
             Some(RunEvent::TargetStarted(Box::new(begun)))
         }

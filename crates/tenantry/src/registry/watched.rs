@@ -8,7 +8,7 @@ use super::entities::{run, run_target};
 use super::run_targets::{RunTarget, target_of};
 use super::{Registry, RegistryError};
 use crate::direction::Direction;
-use crate::run::Outcome;
+use crate::run::{OnServer, Outcome};
 use crate::target::TrackName;
 
 /// Of how many of the newest runs the durations are taken.
@@ -30,6 +30,28 @@ impl Registry {
         let newest = rows.last().map_or(since, |row| row.seq);
         let targets = rows.into_iter().map(target_of).collect::<Result<_, _>>()?;
         Ok((targets, newest))
+    }
+
+    /// Returns how many targets of a run stand on each server, by the servers' names.
+    pub async fn servers_of(&self, run_id: &str) -> Result<Vec<OnServer>, RegistryError> {
+        use run_target::Column;
+        let rows: Vec<(Option<String>, i64)> = run_target::Entity::find()
+            .select_only()
+            .column(Column::Server)
+            .column_as(Column::DatabaseId.count(), "targets")
+            .filter(Column::RunId.eq(run_id))
+            .group_by(Column::Server)
+            .order_by_asc(Column::Server)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let servers = rows.into_iter().map(|(server, targets)| OnServer {
+            server: server.and_then(|name| name.parse().ok()),
+            targets: usize::try_from(targets).unwrap_or(0),
+            done: (0, 0),
+        });
+        Ok(servers.collect())
     }
 
     /// Returns how long each database of a track took when it was changed last, in milliseconds, as far as the newest runs

@@ -1,13 +1,16 @@
 //! What a run tells while it goes on: one list for the terminal, NDJSON and every other observer.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::report::TargetReport;
+use super::rollout::Then;
 use super::runner::Job;
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::TakenUp;
 use crate::migration::Version;
+use crate::plan::Goal;
 use crate::target::{Target, TrackName};
 use crate::tenant::ServerName;
 
@@ -34,12 +37,37 @@ pub struct Start {
     pub skipped: usize,
     /// How many failures it bears; `None` bears all.
     pub max_failures: Option<usize>,
-    /// How many migrations the newest files bring to a target that is behind furthest, as far as the registry knows.
-    pub migrations: usize,
+    /// What the files bring to the target that is behind furthest, as far as the registry knows, track after track; empty
+    /// backwards.
+    pub migrations: Vec<Version>,
+    /// Its targets by server, in the order of the names.
+    pub servers: Vec<OnServer>,
+    /// How long its targets are expected to take, one after the other.
+    pub expected: Expected,
     /// The tracks.
     pub tracks: Vec<TrackName>,
     /// Who asked for it.
     pub actor: String,
+}
+
+/// The targets of a run on one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnServer {
+    /// The server; `None` for the central database.
+    pub server: Option<ServerName>,
+    /// How many targets it has.
+    pub targets: usize,
+    /// How many of these had ended when this process took the run up, and how many of them had failed.
+    pub done: (usize, usize),
+}
+
+/// How long targets are expected to take, by what they took when they were changed last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Of how many it is known.
+    pub targets: usize,
+    /// How long these take together, in milliseconds.
+    pub ms: u64,
 }
 
 impl Start {
@@ -53,9 +81,45 @@ impl Start {
             direction: jobs.first().map_or(Direction::Up, |job| job.goal.direction()),
             targets: jobs.len(),
             tracks,
+            migrations: pending(jobs),
+            servers: on_servers(jobs),
             ..Self::default()
         }
     }
+}
+
+/// Returns what the target that is behind furthest lacks, on each track.
+fn pending(jobs: &[Job]) -> Vec<Version> {
+    let mut furthest: BTreeMap<&TrackName, &Job> = BTreeMap::new();
+    for job in jobs.iter().filter(|job| job.goal.direction() == Direction::Up) {
+        let behind = furthest.entry(&job.target.track).or_insert(job);
+        if job.target.known_version < behind.target.known_version {
+            *behind = job;
+        }
+    }
+    let lacks = |job: &&Job, version: Version| match job.goal {
+        Goal::UpTo(last) => version <= last && Some(version) > job.target.known_version,
+        Goal::Head => Some(version) > job.target.known_version,
+        Goal::BackSteps(_) | Goal::BackTo(_) | Goal::BackRuns(_) | Goal::BackVersions(_) => false,
+    };
+    let lacking = furthest.values().flat_map(|job| {
+        let versions = job.track.migrations.iter().map(|migration| migration.version);
+        versions.filter(|version| lacks(job, *version))
+    });
+    lacking.collect()
+}
+
+fn on_servers(jobs: &[Job]) -> Vec<OnServer> {
+    let mut counts: BTreeMap<Option<&ServerName>, usize> = BTreeMap::new();
+    for job in jobs {
+        *counts.entry(job.target.server.as_ref()).or_default() += 1;
+    }
+    let servers = counts.into_iter().map(|(server, targets)| OnServer {
+        server: server.cloned(),
+        targets,
+        done: (0, 0),
+    });
+    servers.collect()
 }
 
 /// A target that begins.
@@ -69,6 +133,8 @@ pub struct BegunTarget {
     pub database_id: String,
     /// The server; `None` for the central database.
     pub server: Option<ServerName>,
+    /// How long it is expected to take, in milliseconds; 0 if unknown.
+    pub expected_ms: u64,
 }
 
 impl BegunTarget {
@@ -79,6 +145,7 @@ impl BegunTarget {
             track: target.track.clone(),
             database_id: target.database_id.clone(),
             server: target.server.clone(),
+            expected_ms: 0,
         }
     }
 }
@@ -120,8 +187,10 @@ pub enum RunEvent {
         index: usize,
         /// How long nothing begins now.
         soak: Duration,
+        /// What comes behind it.
+        then: Then,
     },
-    /// A target begins.
+    /// A target begins, or goes on after it was put back.
     TargetStarted(Box<BegunTarget>),
     /// A migration begins, or the first of several that go together.
     MigrationStarted {

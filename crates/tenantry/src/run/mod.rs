@@ -42,7 +42,7 @@ pub use declaration::{Declaration, Declared, Noted, Says, Watch};
 pub use declare::declare;
 pub(crate) use drive::Word;
 pub use driver::Driver;
-pub use event::{BegunTarget, RunEvent, Start};
+pub use event::{BegunTarget, Expected, OnServer, RunEvent, Start};
 pub use failure::{Failure, Snippet};
 pub use id::{new_mark_id, new_run_id};
 pub use lease::{LEASE, Lease, Refusal, Sign, Standing, Wanted};

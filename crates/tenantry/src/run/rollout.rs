@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::event::Expected;
 use super::machine::{Care, Gate, StopRules, WaveSpec};
 
 /// One group of targets inside a run.
@@ -70,6 +71,14 @@ pub struct Rollout {
 impl Rollout {
     pub(super) fn place_of(&self, job: usize) -> Place {
         self.places.get(job).copied().unwrap_or_default()
+    }
+
+    pub(super) fn expected(&self) -> Expected {
+        let known = self.places.iter().filter(|place| place.expected_ms > 0);
+        Expected {
+            targets: known.clone().count(),
+            ms: known.map(|place| place.expected_ms).sum(),
+        }
     }
 
     pub(super) fn wave_specs(&self) -> Vec<WaveSpec> {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use super::control::{Control, Stop};
 use super::dispatch::{PutBack, Tasks};
 use super::drive::{Ended, Observer, Word, drive};
-use super::event::{RunEvent, Start};
+use super::event::{BegunTarget, RunEvent, Start};
 use super::failure::Failure;
 use super::lanes::machine_of;
 use super::machine::{End, Ending, JobIndex, Why};
@@ -117,12 +117,18 @@ pub(crate) async fn conduct_run(
     });
     shared.tell(RunEvent::Started(Box::new(Start {
         concurrency: machine.total(),
+        per_server: shared.options.server_limit(None),
+        expected: conduct.rollout.expected(),
         ..conduct.start
     })));
     let jobs: Vec<Arc<Job>> = conduct.jobs.into_iter().map(Arc::new).collect();
     let mut tasks = Tasks::new(|index: usize, seat| {
         let (job, shared) = (Arc::clone(&jobs[index]), Arc::clone(&shared));
-        async move { migrate(&job, &shared, &seat).await }
+        let begun = BegunTarget {
+            expected_ms: conduct.rollout.place_of(index).expected_ms,
+            ..BegunTarget::of(&job.target)
+        };
+        async move { migrate(&job, &shared, &seat, begun).await }
     });
     let mut course = Course {
         jobs: &jobs,
@@ -249,15 +255,12 @@ impl Observer<(TargetReport, Vec<Warning>)> for Course<'_> {
 
     fn wave_finished(&mut self, wave: usize) {
         if let Some(name) = self.wave_name(wave) {
-            let soak = self
-                .rollout
-                .waves
-                .get(wave)
-                .map_or(Duration::ZERO, |wave| wave.soak);
+            let over = self.rollout.waves.get(wave);
             self.shared.tell(RunEvent::WaveFinished {
                 wave: name,
                 index: wave,
-                soak,
+                soak: over.map_or(Duration::ZERO, |wave| wave.soak),
+                then: over.map(|wave| wave.then).unwrap_or_default(),
             });
         }
     }

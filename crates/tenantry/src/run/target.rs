@@ -86,11 +86,18 @@ struct Work<'a> {
     in_the_way: Vec<Holder>,
     /// What its history, as it was read last, says otherwise than the files.
     warnings: Vec<Warning>,
+    /// What is told when it begins.
+    told: BegunTarget,
 }
 
 /// Brings one target to the goal, and tells what its history says otherwise than the files. Never fails: what goes
 /// wrong is in the report.
-pub(super) async fn migrate(job: &Job, shared: &Shared, seat: &Seat) -> (TargetReport, Vec<Warning>) {
+pub(super) async fn migrate(
+    job: &Job,
+    shared: &Shared,
+    seat: &Seat,
+    told: BegunTarget,
+) -> (TargetReport, Vec<Warning>) {
     let target = &job.target;
     let mut work = Work {
         target,
@@ -107,8 +114,9 @@ pub(super) async fn migrate(job: &Job, shared: &Shared, seat: &Seat) -> (TargetR
         gave_way: false,
         in_the_way: Vec::new(),
         warnings: Vec::new(),
+        told,
     };
-    shared.tell(RunEvent::TargetStarted(Box::new(BegunTarget::of(target))));
+    work.tell_begun();
     let ended = work.try_until_settled().await;
     let warnings = std::mem::take(&mut work.warnings);
     (work.report(ended), warnings)
@@ -137,6 +145,7 @@ impl Work<'_> {
                 match self.seat.put_back(why).await {
                     Again::Now => {
                         self.fresh = false;
+                        self.tell_begun();
                         continue;
                     }
                     Again::Never if self.shared.control.requested() >= Stop::Cancel => {
@@ -159,6 +168,11 @@ impl Work<'_> {
             }
             self.fresh = false;
         }
+    }
+
+    fn tell_begun(&self) {
+        let begun = Box::new(self.told.clone());
+        self.shared.tell(RunEvent::TargetStarted(begun));
     }
 
     /// Returns why it makes room for others: its server, not the target, is in trouble. The run sees all targets of the
