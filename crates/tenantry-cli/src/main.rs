@@ -10,6 +10,7 @@ mod failure;
 #[cfg(feature = "faults")]
 mod faults;
 mod interrupt;
+mod keys;
 mod log;
 mod render;
 

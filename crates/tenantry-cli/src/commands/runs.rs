@@ -15,7 +15,8 @@ use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::interrupt::{Asked, Signals};
-use crate::render::{Ending, Finished, RunView, Told};
+use crate::keys::Keys;
+use crate::render::{Ending, Finished, Heard, RunView, Told};
 
 /// What is carried out.
 pub(super) enum Work {
@@ -166,17 +167,23 @@ pub(super) async fn show(
     let control = Control::default();
     let asked = Asked::default();
     let signals = signals()?;
-    let (events, heard) = unbounded_channel();
+    let (events, happens) = unbounded_channel();
     let (tell, notices) = unbounded_channel();
     let mut warnings = work.warnings();
     context.warn(&warnings);
     let mut view = RunView::new(&context.globals, &context.canvas);
+    let (wish, wishes) = unbounded_channel();
+    // The terminal is put back when this goes, whichever way that is.
+    let keys = Keys::listen(view.listens(), wish);
     let stopping = signals.stop(control.clone(), asked.clone(), project.settings.grace, tell);
+    let heard = Heard {
+        events: happens,
+        notices,
+        wishes,
+        control: control.clone(),
+    };
     let working = async {
-        let (report, ()) = tokio::join!(
-            carry(fleet, work, &request, &control, events),
-            view.follow(heard, notices)
-        );
+        let (report, ()) = tokio::join!(carry(fleet, work, &request, &control, events), view.follow(heard));
         report
     };
     let report = tokio::select! {
@@ -185,26 +192,28 @@ pub(super) async fn show(
             return Err(left_at_once(exit).help(asking.again.blind()));
         }
     };
+    drop(keys);
     context.warn(&report.warnings);
     warnings.extend(report.warnings.iter().cloned());
     let exit = Exit::of_report(&report, asked.exit());
-    let left = report
-        .targets
-        .iter()
-        .filter(|target| !target.outcome.is_success());
-    let left: Vec<RunTarget> = left.map(RunTarget::reported).collect();
-    let again = if exit == Exit::RegistryDown {
-        asking.again.telling_the_registry(&report.run_id)
-    } else {
-        asking.again.commands(&report.run_id, &left)
-    };
     Ok(Ended {
         view,
         warnings: Told::all(&warnings, &context.canvas.invocation),
         exit,
+        again: again(&asking.again, &report, exit),
         report,
-        again,
     })
+}
+
+/// Returns the commands that go on with what is left of a run.
+fn again(again: &Again, report: &RunReport, exit: Exit) -> Vec<String> {
+    if exit == Exit::RegistryDown {
+        return again.telling_the_registry(&report.run_id);
+    }
+    let targets = report.targets.iter();
+    let left = targets.filter(|target| !target.outcome.is_success());
+    let left: Vec<RunTarget> = left.map(RunTarget::reported).collect();
+    again.commands(&report.run_id, &left)
 }
 
 async fn carry(

@@ -8,8 +8,9 @@ use tenantry::run::RunEvent;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::message::Canvas;
+use super::notice::notice_text;
 use super::tally::Tally;
-use super::view::{REDRAW, SILENCE, Surface, notice_text};
+use super::view::{REDRAW, SILENCE, Surface};
 use super::{out, text};
 use crate::args::Globals;
 use crate::clock::Utc;

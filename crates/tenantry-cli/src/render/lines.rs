@@ -1,14 +1,16 @@
 //! A run as lines with a time: never redrawn, at least one every ten seconds.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use tenantry::Direction;
 use tenantry::engine::{Recorded, TakenUp};
-use tenantry::run::{Outcome, RunEvent, TargetReport};
+use tenantry::run::{Outcome, RunEvent, RunReport, Start, TargetReport, Then};
 
 use super::failure;
 use super::tally::Tally;
 use super::text;
 use crate::clock::Utc;
+use crate::exit::Exit;
 
 /// How many targets a run may have so that every one of them gets its line.
 pub(crate) const FEW: usize = 50;
@@ -35,40 +37,124 @@ impl Detail {
     }
 }
 
+/// The wave of the targets that stand for all others.
+pub(crate) const CANARY: &str = "canary";
+
 /// Returns the line of an event, after it was counted; `None` for those without one.
 pub(crate) fn event(event: &RunEvent, tally: &Tally, detail: Detail, at: Utc) -> Option<String> {
-    let run = &tally.run_id;
-    let line = |what: &str, rest: &str| {
-        let line = format!("{} {run} {what:<8} {rest}", at.time_of_day());
-        Some(text::printable(line.trim_end()))
-    };
-    match event {
-        RunEvent::Started(start) => line(
-            "start",
-            &format!("targets={} concurrency={}", start.targets, start.concurrency),
-        ),
-        RunEvent::Waiting { label, reason } => line("WAIT", &format!("{label} {reason}")),
+    let (word, rest) = match event {
+        RunEvent::Started(start) => ("start", started(start)),
+        RunEvent::Attached { driver, .. } => ("attached", format!("driven by {driver}")),
+        RunEvent::TakenOver { from, .. } => ("taken-over", format!("from {from}")),
+        RunEvent::WaveStarted { wave, targets, .. } => ("wave", format!("{wave} started targets={targets}")),
+        RunEvent::WaveFinished { wave, soak, then, .. } => {
+            ("wave", format!("{wave} finished{}", behind(*soak, *then)))
+        }
+        RunEvent::Waiting { label, reason } => ("WAIT", format!("{label} {reason}")),
         RunEvent::Retrying {
             label,
             code,
             reason,
             pause,
-        } => line(
-            "RETRY",
-            &format!("{label} {code} {reason}; again in {}", text::elapsed(*pause)),
-        ),
+        } => {
+            let pause = text::elapsed(*pause);
+            ("RETRY", format!("{label} {code} {reason}; again in {pause}"))
+        }
+        RunEvent::PutBack {
+            label,
+            code,
+            reason,
+            pause,
+            ..
+        } => {
+            let pause = text::elapsed(*pause);
+            let rest = format!("{label} {code} {reason}; others go first, again in {pause}");
+            ("RETRY", rest)
+        }
+        RunEvent::Slow {
+            label,
+            migration,
+            after,
+            ..
+        } => {
+            let server = tally.server_of(label);
+            let after = text::elapsed_short(*after);
+            let gap = if server.is_empty() { "" } else { " " };
+            ("SLOW", format!("{label}{gap}{server} {migration} >{after}"))
+        }
+        RunEvent::RegistryAway { reason } => ("registry", format!("away: {reason}")),
+        RunEvent::RegistryBack => ("registry", "back".to_owned()),
         RunEvent::TargetFinished(target) if detail.shows(target, tally.total) => {
-            let word = word(target);
-            let taken = text::elapsed_short(target.duration);
-            let rest = format!("{} {taken} {}/{}", finished(target), tally.done, tally.total);
-            line(word, &rest)
+            (word(target), ended(target, tally))
         }
         RunEvent::TargetFinished(_)
         | RunEvent::TargetStarted(_)
         | RunEvent::MigrationStarted { .. }
         | RunEvent::MigrationFinished { .. }
-        | _ => None,
+        | _ => return None,
+    };
+    Some(line(tally, word, &rest, at))
+}
+
+/// Writes a line with its time, its run and its word.
+fn line(tally: &Tally, word: &str, rest: &str, at: Utc) -> String {
+    let line = format!("{} {} {word:<8} {rest}", at.time_of_day(), tally.run_id);
+    text::printable(line.trim_end())
+}
+
+fn started(start: &Start) -> String {
+    let mut parts = vec![format!("targets={}", start.targets)];
+    if start.direction == Direction::Down {
+        parts.push("direction=down".to_owned());
     }
+    let counts = [
+        ("done", start.done.0),
+        ("migrations", start.migrations.len()),
+        ("current", start.current),
+        ("skipped", start.skipped),
+    ];
+    let counts = counts.into_iter().filter(|(_, n)| *n > 0);
+    parts.extend(counts.map(|(what, n)| format!("{what}={n}")));
+    if !start.waves.is_empty() {
+        let waves = start.waves.iter().map(|(name, n)| format!("{name}:{n}"));
+        parts.push(format!("waves={}", waves.collect::<Vec<_>>().join(",")));
+    }
+    parts.push(format!("concurrency={}", start.concurrency));
+    parts.join(" ")
+}
+
+fn behind(soak: Duration, then: Then) -> String {
+    match then {
+        Then::Pause => " gate".to_owned(),
+        Then::GoOn if soak.is_zero() => String::new(),
+        Then::GoOn => format!(" soak={}", text::elapsed_short(soak)),
+    }
+}
+
+fn ended(target: &TargetReport, tally: &Tally) -> String {
+    let taken = text::elapsed_short(target.duration);
+    let canary = if tally.wave == CANARY { " (canary)" } else { "" };
+    format!(
+        "{} {taken}{canary} {}/{}",
+        finished(target),
+        tally.done,
+        tally.total
+    )
+}
+
+/// Returns the line that says how a run ended.
+pub(crate) fn finish(report: &RunReport, exit: Exit, at: Utc) -> String {
+    format!(
+        "{} {} finish   ok={} failed={} skipped={} not_run={} elapsed={} exit={}",
+        at.time_of_day(),
+        report.run_id,
+        report.success().count(),
+        report.failed().count(),
+        report.count(Outcome::Skipped),
+        report.not_run().count(),
+        text::elapsed_short(report.duration),
+        exit.code(),
+    )
 }
 
 /// Returns the line that says that the run is alive.

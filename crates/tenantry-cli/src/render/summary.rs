@@ -51,7 +51,7 @@ fn headline(report: &RunReport, canvas: &Canvas) -> String {
     let (applied, current) = (report.count(Outcome::Applied), report.count(Outcome::Current));
     let migrations: usize = report.targets.iter().map(|target| target.migrations.len()).sum();
     let (failed, waiting) = (report.failed().count(), report.not_run().count());
-    let noun = noun(report);
+    let noun = noun(total, report.targets.iter().map(|target| &target.track));
     let (done, untouched, nobody) = match report.direction {
         Direction::Up => ("migrated", "already current", "all current"),
         Direction::Down => ("rolled back", "with nothing to take back", "nothing to take back"),
@@ -96,11 +96,13 @@ fn headline(report: &RunReport, canvas: &Canvas) -> String {
     text.replace(TIED, " ").replacen(word, &painted, 1)
 }
 
-/// Returns what the targets are, for a number of them: `tenants` if all of them are.
-fn noun(report: &RunReport) -> &'static str {
-    let one = report.targets.len() == 1;
-    let mut tracks = report.targets.iter().map(|target| &target.track);
-    if !report.targets.is_empty() && tracks.clone().all(|track| *track == TrackName::Tenant) {
+/// Returns what the targets are, for so many of them: `tenants` if all of them are.
+pub(super) fn noun<'a>(
+    targets: usize,
+    mut tracks: impl Iterator<Item = &'a TrackName> + Clone,
+) -> &'static str {
+    let one = targets == 1;
+    if targets > 0 && tracks.clone().all(|track| *track == TrackName::Tenant) {
         if one { "tenant" } else { "tenants" }
     } else if tracks.all(|track| matches!(track, TrackName::Product(_))) {
         if one {

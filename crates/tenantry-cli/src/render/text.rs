@@ -25,6 +25,18 @@ pub(crate) fn count(n: usize, noun: &str) -> String {
     format!("{} {noun}{ending}", number(n))
 }
 
+/// Writes a number as a place in an order: `1st`, `18th`.
+pub(crate) fn ordinal(n: usize) -> String {
+    let ending = match (n % 10, n % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{}{ending}", number(n))
+}
+
 /// Writes the first five names: `a, b, c, d, e and 11 more`.
 pub(crate) fn names<'a>(all: impl IntoIterator<Item = &'a str>) -> String {
     let all: Vec<&str> = all.into_iter().collect();
@@ -53,6 +65,17 @@ pub(crate) fn elapsed_short(duration: Duration) -> String {
         seconds @ 10..60 => format!("{seconds}s"),
         _ => elapsed(duration),
     }
+}
+
+/// Writes a duration as a clock does: `00:02:41`.
+pub(crate) fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 /// Replaces control characters, which a database or a file name could use to paint over the terminal.
@@ -139,6 +162,11 @@ mod tests {
         assert_eq!(names(["a", "b"]), "a, b");
         assert_eq!(names(["a", "b", "c", "d", "e", "f"]), "a, b, c, d, e and 1 more");
         assert_eq!(count(1, "migration"), "1 migration");
+        let places = [1, 2, 3, 6, 11, 18, 22, 111].map(ordinal);
+        assert_eq!(
+            places,
+            ["1st", "2nd", "3rd", "6th", "11th", "18th", "22nd", "111th"]
+        );
     }
 
     #[test]
@@ -147,6 +175,7 @@ mod tests {
         assert_eq!(elapsed(Duration::from_millis(1_904)), "1.9 s");
         assert_eq!(elapsed(Duration::from_secs(238)), "3m58s");
         assert_eq!(elapsed(Duration::from_mins(62)), "1h02m");
+        assert_eq!(clock(Duration::from_secs(161)), "00:02:41");
     }
 
     #[test]

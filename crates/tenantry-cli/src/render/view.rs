@@ -3,13 +3,14 @@
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use tenantry::run::{RunEvent, RunReport};
+use tenantry::run::{Control, RunEvent, RunReport, RunStatus, Stop};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::failure::{Group, groups};
 use super::lines::{self, Detail};
 use super::live::Live;
 use super::message::{Canvas, message};
+use super::notice::{Act, notice_text, reply};
 use super::summary::summary;
 use super::tally::Tally;
 use super::warning::Told;
@@ -19,12 +20,16 @@ use crate::args::{Globals, Progress};
 use crate::clock::Utc;
 use crate::exit::Exit;
 use crate::interrupt::Notice;
+use crate::keys::{self, Listen, Wish};
 
 /// How long nothing may be said.
 pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 
 /// How often the terminal is redrawn.
 pub(super) const REDRAW: Duration = Duration::from_millis(100);
+
+/// How often a stream says how far a run is, at most.
+const PROGRESS: Duration = Duration::from_millis(500);
 
 /// How many messages are shown in full at the end; the block lists all kinds anyway.
 const MESSAGES: usize = 5;
@@ -84,6 +89,19 @@ pub(crate) struct Ending<'a> {
     pub(crate) warnings: &'a [Told],
 }
 
+/// What a view hears while a run goes on, and what it steers by the keys.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// What happens in the run; it ends with the run.
+    pub(crate) events: UnboundedReceiver<RunEvent>,
+    /// What signals lead to.
+    pub(crate) notices: UnboundedReceiver<Notice>,
+    /// What somebody wants by a key.
+    pub(crate) wishes: UnboundedReceiver<Wish>,
+    /// The run.
+    pub(crate) control: Control,
+}
+
 /// Shows one run.
 #[derive(Debug)]
 pub(crate) struct RunView {
@@ -93,15 +111,23 @@ pub(crate) struct RunView {
     canvas: Canvas,
     tally: Tally,
     answers: Answers,
-    spoke: Instant,
+    listen: Listen,
+    /// When it was last said how far the run is, and how far that was.
+    told: (Instant, [usize; 3]),
 }
 
 impl RunView {
     /// Chooses the face by the flags and by what stderr is.
     pub(crate) fn new(globals: &Globals, canvas: &Canvas) -> Self {
-        let face = match Surface::of(globals) {
+        let surface = Surface::of(globals);
+        let listen = if surface == Surface::Bar && !globals.ndjson && keys::can_listen(globals) {
+            Listen::ToKeys
+        } else {
+            Listen::ToSignals
+        };
+        let face = match surface {
             _ if globals.ndjson => Face::Ndjson,
-            Surface::Bar => Face::Live(Live::new(canvas.clone())),
+            Surface::Bar => Face::Live(Live::new(canvas.clone(), listen)),
             Surface::Lines => Face::Lines,
             Surface::Silent => Face::Silent,
         };
@@ -123,36 +149,55 @@ impl RunView {
             canvas: canvas.clone(),
             tally: Tally::new(now),
             answers: Answers::default(),
-            spoke: now,
+            listen,
+            told: (now, [0; 3]),
         }
     }
 
-    /// Shows events and notices until the run closes its channel.
-    pub(crate) async fn follow(
-        &mut self,
-        mut events: UnboundedReceiver<RunEvent>,
-        mut notices: UnboundedReceiver<Notice>,
-    ) {
+    /// Returns what somebody has to listen to: to the keys where it shows them.
+    pub(crate) fn listens(&self) -> Listen {
+        self.listen
+    }
+
+    /// Shows events and notices, and answers wishes, until the run closes its channel.
+    pub(crate) async fn follow(&mut self, mut heard: Heard) {
         if self.answer == Answer::Ndjson {
             self.answers.version();
         }
         let mut tick = tokio::time::interval(REDRAW);
-        let mut listening = true;
         loop {
             tokio::select! {
-                event = events.recv() => match event {
+                event = heard.events.recv() => match event {
                     Some(event) => self.show(&event),
                     None => break,
                 },
-                notice = notices.recv(), if listening => match notice {
-                    Some(notice) => self.tell(&notice_text(notice, &self.tally, Instant::now())),
-                    None => listening = false,
-                },
+                Some(notice) = heard.notices.recv() => {
+                    self.tell(&notice_text(notice, &self.tally, Instant::now()));
+                }
+                Some(wish) = heard.wishes.recv() => self.answer(wish, &heard.control),
                 _ = tick.tick() => self.tick(Instant::now()),
             }
         }
         if let Face::Live(live) = &mut self.face {
             live.clear();
+        }
+    }
+
+    fn answer(&mut self, wish: Wish, control: &Control) {
+        let reply = reply(wish, &self.tally, &self.canvas, Instant::now());
+        self.tell(&reply.text);
+        match reply.act {
+            Some(Act::Pause) => control.pause(),
+            Some(Act::Faster) => {
+                self.tally.concurrency += 1;
+                control.faster();
+            }
+            Some(Act::Slower) => {
+                self.tally.concurrency -= 1;
+                control.slower();
+            }
+            Some(Act::Leave) => control.stop(Stop::Drain),
+            None => {}
         }
     }
 
@@ -162,12 +207,12 @@ impl RunView {
             Face::Live(live) => live.event(event, &self.tally, self.detail),
             Face::Lines => {
                 if let Some(line) = lines::event(event, &self.tally, self.detail, Utc::now()) {
-                    self.say(&line);
+                    out::say(&line);
                 }
             }
             Face::Ndjson => {
                 if let Some(event) = Event::of(event) {
-                    self.stream(&event);
+                    self.answers.event(&event);
                 }
             }
             Face::Silent => {}
@@ -175,37 +220,29 @@ impl RunView {
     }
 
     fn tick(&mut self, now: Instant) {
-        let silent = now.duration_since(self.spoke) >= SILENCE;
+        let (told, how_far) = self.told;
+        let present = [self.tally.done, self.tally.failed, self.tally.running.len()];
+        let since = now.duration_since(told);
         match &mut self.face {
-            Face::Live(live) => live.redraw(&self.tally, now),
-            Face::Lines if silent => {
-                let line = lines::heartbeat(&self.tally, now, Utc::now());
-                self.say(&line);
+            Face::Live(live) => return live.redraw(&self.tally, now),
+            Face::Lines if since >= SILENCE => {
+                out::say(&lines::heartbeat(&self.tally, now, Utc::now()));
             }
-            Face::Ndjson if silent => {
-                let event = Event::progress(&self.tally, now);
-                self.stream(&event);
+            Face::Ndjson if since >= SILENCE || (since >= PROGRESS && present != how_far) => {
+                self.answers.event(&Event::progress(&self.tally, now));
             }
-            Face::Lines | Face::Ndjson | Face::Silent => {}
+            Face::Lines | Face::Ndjson | Face::Silent => return,
         }
+        self.told = (now, present);
     }
 
     /// Says something about the run as a whole.
     fn tell(&mut self, text: &str) {
+        let lines = text::wrap(text, self.canvas.width, 0);
         match &self.face {
-            Face::Live(live) => live.above(text),
-            Face::Lines | Face::Ndjson | Face::Silent => self.say(text),
+            Face::Live(live) => live.write(&lines),
+            Face::Lines | Face::Ndjson | Face::Silent => out::say(&lines),
         }
-    }
-
-    fn say(&mut self, line: &str) {
-        self.spoke = Instant::now();
-        out::say(line);
-    }
-
-    fn stream(&mut self, event: &impl serde::Serialize) {
-        self.spoke = Instant::now();
-        self.answers.event(event);
     }
 
     /// Shows how the run ended: messages on stderr, the answer on stdout.
@@ -221,7 +258,12 @@ impl RunView {
                 let finished = self.finished(ending).with_targets(ending.report);
                 self.answers.text(&json(&finished));
             }
-            Answer::Ndjson => self.stream(&self.finished(ending)),
+            Answer::Ndjson => {
+                if ending.report.status == RunStatus::Paused {
+                    self.answers.event(&Event::paused(ending.report));
+                }
+                self.answers.event(&self.finished(ending));
+            }
         }
         self.answers.end()
     }
@@ -229,8 +271,7 @@ impl RunView {
     /// Shows what went wrong, on stderr; the answer is left to the caller.
     pub(crate) fn trouble(&mut self, ending: &Ending<'_>) {
         if matches!(self.face, Face::Lines) {
-            let line = finish_line(ending.report, ending.exit);
-            self.say(&line);
+            out::say(&lines::finish(ending.report, ending.exit, Utc::now()));
         }
         let messages = messages(ending, &self.canvas);
         if !messages.is_empty() {
@@ -267,41 +308,7 @@ pub(crate) fn draw_groups(groups: &[Group<'_>], again: &[String], canvas: &Canva
     drawn.collect::<Vec<_>>().join("\n\n")
 }
 
-fn finish_line(report: &RunReport, exit: Exit) -> String {
-    format!(
-        "{} {} finish   ok={} failed={} not_run={} elapsed={} exit={}",
-        Utc::now().time_of_day(),
-        report.run_id,
-        report.success().count(),
-        report.failed().count(),
-        report.not_run().count(),
-        text::elapsed_short(report.duration),
-        exit.code(),
-    )
-}
-
-/// Says what a signal leads to.
-pub(crate) fn notice_text(notice: Notice, tally: &Tally, now: Instant) -> String {
-    let running = text::number(tally.running.len());
-    let verb = if tally.running.len() == 1 { "is" } else { "are" };
-    let longest = tally.oldest(now).map_or(String::new(), |(_, age)| {
-        format!(" (longest {})", text::elapsed_short(age))
-    });
-    match notice {
-        Notice::Draining => format!(
-            "Pausing. Nothing new starts; {running} {verb} finishing{longest}. \
-             Ctrl-C again stops waiting and cancels their statements."
-        ),
-        Notice::Closing(grace) => format!(
-            "Ending. Nothing new starts; what runs ({running}) has {} to finish{longest}, then it is cancelled.",
-            text::elapsed(grace)
-        ),
-        Notice::Cancelling => format!(
-            "Cancelling the statements of {running} on their servers. \
-             Ctrl-C again leaves at once; the next run finds out how far they came."
-        ),
-    }
-}
-
+#[cfg(test)]
+mod faces;
 #[cfg(test)]
 mod tests;

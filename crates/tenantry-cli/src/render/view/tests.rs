@@ -237,7 +237,15 @@ async fn a_view_ends_when_the_run_closes_its_channel() {
     let event = RunEvent::TargetFinished(Box::new(sample::applied("acme")));
     events.send(event).unwrap();
     drop(events);
-    view.follow(received, noticed).await;
+    let (wish, wishes) = tokio::sync::mpsc::unbounded_channel();
+    drop(wish);
+    let heard = Heard {
+        events: received,
+        notices: noticed,
+        wishes,
+        control: Control::default(),
+    };
+    view.follow(heard).await;
     assert_eq!(view.tally.done, 1);
 }
 

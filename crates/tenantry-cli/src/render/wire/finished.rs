@@ -7,7 +7,7 @@ use tenantry::run::{Cause, Outcome, RunReport, TargetReport};
 use super::{Target, millis};
 use crate::render::failure::groups;
 use crate::render::summary::help;
-use crate::render::{Ending, Invocation, Told};
+use crate::render::{Ending, Invocation, Told, text};
 
 /// How a run ended: the last line of a stream, and all of `--json`.
 #[derive(Debug, Serialize)]
@@ -48,8 +48,18 @@ struct Failures {
     code: String,
     title: String,
     count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    /// The first of them.
     targets: Vec<String>,
+    /// How many there are besides.
+    more: usize,
 }
+
+/// How many targets of a failure are named; each has an event of its own.
+const NAMED: usize = 5;
 
 /// A migration that was found half-way.
 #[derive(Debug, Serialize)]
@@ -92,7 +102,10 @@ impl Finished {
             code: group.failure.code.to_string(),
             title: group.short(),
             count: group.targets.len(),
-            targets: group.labels().map(str::to_owned).collect(),
+            file: group.failure.file.as_ref().map(|file| text::path(file)),
+            line: group.failure.place.map(|place| place.line),
+            targets: group.labels().take(NAMED).map(str::to_owned).collect(),
+            more: group.targets.len().saturating_sub(NAMED),
         });
         let help = help(ending);
         let help = help.iter().map(|line| invocation.fill(line)).collect();

@@ -2,6 +2,7 @@
 
 mod event;
 mod finished;
+mod started;
 mod target;
 
 pub(crate) use event::{Event, Numbered, VersionLine};
