@@ -16,7 +16,7 @@ pub(crate) use fleet::{
 };
 pub(crate) use migrate::{Ahead, Back, Make, MarkArgs, MigrateCommand, ResolveArgs, Whom};
 pub(crate) use run::{Promote, RunCommand};
-pub(crate) use select::{Limits, Selection as Chosen};
+pub(crate) use select::{Annotations, Limits, Selection as Chosen};
 pub(crate) use values::{Bounds, IDLE, WAIT, WHOLE, WINDOW, budget, limit, parallel, same_error, within};
 
 /// Runs the databases of platforms that give every tenant its own database

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tenantry::run::Budget;
 use tenantry::{Jurisdiction, ProductType, ServerName};
 
@@ -72,6 +72,18 @@ impl Selection {
     }
 }
 
+/// Which CI system is told what failed, in the way that it shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Annotations {
+    /// GitHub, in a job of its.
+    #[default]
+    Auto,
+    /// GitHub: a workflow command for each kind of failure, and a summary of the job.
+    Github,
+    /// None.
+    None,
+}
+
 /// How a run goes about it.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "How to run")]
@@ -110,6 +122,9 @@ pub(crate) struct Limits {
     /// It is no error if nothing is selected
     #[arg(long)]
     pub(crate) allow_empty: bool,
+    /// Tell a CI system what failed, in the way that it shows
+    #[arg(long, value_enum, value_name = "WHOM", default_value_t)]
+    pub(crate) annotations: Annotations,
 }
 
 /// How many targets are worked on at once.

@@ -124,7 +124,8 @@ fn flags_stand_anywhere() {
 #[test]
 fn what_cannot_be_meant_together_is_refused() {
     for line in [
-        "tenantry migrate all-tenants --canary 1",
+        "tenantry migrate all-tenants --canary some",
+        "tenantry migrate all-tenants --annotations gitlab",
         "tenantry migrate make x --central --product kira",
         "tenantry migrate make x --down --no-down",
         "tenantry migrate rollback acme --central",

@@ -18,7 +18,7 @@ use super::look::look;
 use super::opened::{self, block_on};
 use super::runs::{self, Asking, Ended};
 use super::{Context, Format, errors, init};
-use crate::args::{EngineName, Limits};
+use crate::args::{Annotations, EngineName, Limits};
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -98,7 +98,11 @@ async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, Comman
         "  Created  {at}: a project on SQLite, with migrations for two products"
     ));
     prepare_central(&project.settings.central()?.address, &project.settings.run).await?;
-    let limits = Limits::default();
+    // What fails here fails on purpose.
+    let limits = Limits {
+        annotations: Annotations::None,
+        ..Limits::default()
+    };
     let fleet = opened::fleet(&project, &limits).await?;
     migrate_central(&project, &fleet).await?;
     let databases = populate(&fleet, folder).await?;

@@ -1,6 +1,7 @@
 //! From arguments to an exit code: parses, dispatches, and says what went wrong.
 
 mod again;
+mod annotate;
 mod completions;
 mod config;
 mod creations;

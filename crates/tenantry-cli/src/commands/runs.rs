@@ -8,6 +8,7 @@ use tenantry::run::{Control, RunEvent, RunReport};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::again::Again;
+use super::annotate::Annotator;
 use super::opened::actor;
 use super::{Context, plans, unwritten};
 use crate::args::Limits;
@@ -106,6 +107,7 @@ pub(super) struct Ended {
     pub(super) report: RunReport,
     /// The commands that go on with what is left.
     again: Vec<String>,
+    annotator: Annotator,
 }
 
 impl Ended {
@@ -120,7 +122,9 @@ impl Ended {
             again: self.again,
             warnings: &self.warnings,
         };
-        self.view.end(&ending).map_err(|error| {
+        let written = self.view.end(&ending);
+        self.annotator.tell(&ending);
+        written.map_err(|error| {
             let made = unwritten(&error);
             let exit = if self.exit == Exit::Done {
                 made.exit
@@ -201,6 +205,7 @@ pub(super) async fn show(
         warnings: Told::all(&warnings, &context.canvas.invocation),
         exit,
         again: again(&asking.again, &report, exit),
+        annotator: Annotator::choose(context, asking.limits.annotations),
         report,
     })
 }

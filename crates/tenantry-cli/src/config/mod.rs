@@ -15,7 +15,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use environment::DotenvError;
-pub(crate) use environment::Environment;
+pub(crate) use environment::{Environment, Layer};
 pub(crate) use file::{ConfigFile, nearest};
 pub(crate) use layers::{KEYS, Layers};
 pub(crate) use settings::Settings;
