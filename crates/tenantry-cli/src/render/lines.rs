@@ -30,8 +30,10 @@ impl Detail {
         match self {
             Self::Every => true,
             Self::Usual => {
-                let cancelled = matches!(target.outcome, Outcome::Cancelled);
-                total <= FEW || cancelled || target.outcome.is_failure()
+                // Who did not run is told by the end, which says why.
+                let not_run = target.outcome == Outcome::NotRun;
+                let cancelled = target.outcome == Outcome::Cancelled;
+                (total <= FEW && !not_run) || cancelled || target.outcome.is_failure()
             }
         }
     }

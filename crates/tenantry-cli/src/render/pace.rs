@@ -21,7 +21,7 @@ pub(crate) fn left(tally: &Tally, now: Instant) -> Option<Duration> {
     if ended(tally) == 0 {
         return None;
     }
-    let (done, whole) = weights(tally, now).unwrap_or_else(|| {
+    let (done, whole) = weights(tally).unwrap_or_else(|| {
         let open = tally.total.saturating_sub(tally.done_before);
         (float(ended(tally)), float(open))
     });
@@ -38,7 +38,7 @@ fn ended(tally: &Tally) -> usize {
 
 /// Returns how much of the expected work is done, and how much there is, in milliseconds. `None` if it is not known of at
 /// least every second target: then the rest would be a guess from a few.
-fn weights(tally: &Tally, now: Instant) -> Option<(f64, f64)> {
+fn weights(tally: &Tally) -> Option<(f64, f64)> {
     let open = tally.total.saturating_sub(tally.done_before);
     let Expected { targets, ms } = tally.expected;
     if targets == 0 || targets * 2 < open {
@@ -46,20 +46,9 @@ fn weights(tally: &Tally, now: Instant) -> Option<(f64, f64)> {
     }
     let usual = whole(ms) / float(targets);
     let unknown = |all: usize, known: usize| float(all.saturating_sub(known)) * usual;
-    let under_way: f64 = tally
-        .running
-        .iter()
-        .map(|target| {
-            let expected = match target.expected_ms {
-                0 => usual,
-                known => whole(known),
-            };
-            let age = now.duration_since(target.since).as_secs_f64() * 1e3;
-            age.min(expected)
-        })
-        .sum();
     let over = tally.expected_done;
-    let done = whole(over.ms) + unknown(ended(tally), over.targets) + under_way;
+    // How far the running ones are nobody knows: this time they may take longer.
+    let done = whole(over.ms) + unknown(ended(tally), over.targets);
     (done > 0.0).then(|| (done, whole(ms) + unknown(open, targets)))
 }
 

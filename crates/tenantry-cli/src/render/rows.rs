@@ -1,6 +1,6 @@
 //! The lines that are redrawn under the bar of a run: its servers, what runs, the keys. Pure.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::message::Canvas;
 use super::tally::{Running, ServerTally, Tally};
@@ -28,11 +28,19 @@ pub(crate) fn beside_bar(tally: &Tally, now: Instant) -> String {
         format!("{:.1}/s", tally.rate(now)),
     ];
     let left = tally.left(now).filter(|left| left.as_secs() > 0);
-    parts.extend(left.map(|left| format!("~{} left", text::elapsed_short(left))));
+    parts.extend(left.map(|left| format!("~{} left", roughly(left))));
     if tally.failed > 0 {
         parts.push(format!("{} failed", text::number(tally.failed)));
     }
     parts.join(" · ")
+}
+
+/// Writes a guess, which knows no tenths.
+fn roughly(left: Duration) -> String {
+    match left.as_secs() {
+        seconds @ 0..10 => format!("{seconds}s"),
+        _ => text::elapsed_short(left),
+    }
 }
 
 /// Draws everything under the bar.
@@ -121,7 +129,6 @@ fn paint(part: &str, canvas: &Canvas) -> String {
 mod tests {
     use super::*;
     use crate::render::{Invocation, Paint, sample};
-    use std::time::Duration;
 
     fn canvas(width: usize) -> Canvas {
         Canvas {

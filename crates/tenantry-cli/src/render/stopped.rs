@@ -67,9 +67,10 @@ pub(super) fn message(report: &RunReport, again: &[String]) -> Option<Message> {
 
 fn state(report: &RunReport, waiting: usize) -> String {
     format!(
-        "{} done, {} failed, {} not run",
+        "{} done, {} failed, {} not run: {}",
         text::number(report.success().count()),
         text::number(report.failed().count()),
-        text::number(waiting)
+        text::number(waiting),
+        text::names(report.not_run().map(|target| target.label.as_str()))
     )
 }

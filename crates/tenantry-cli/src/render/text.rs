@@ -78,16 +78,34 @@ pub(crate) fn clock(duration: Duration) -> String {
     )
 }
 
-/// Replaces control characters, which a database or a file name could use to paint over the terminal.
+/// Replaces what a database or a file name could use to paint over the terminal, control characters, and what it could use
+/// to command a job of GitHub's: a further line that begins with `::`, and `##[` anywhere.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
+    let shown: String = text
+        .chars()
         .flat_map(|c| {
             let escaped = c.is_control() && c != '\n';
             let kept = (!escaped).then_some(c);
             kept.into_iter()
                 .chain(c.escape_unicode().filter(move |_| escaped))
         })
-        .collect()
+        .collect();
+    let shown = shown.replace("##[", "#\\u{23}[");
+    if !shown.contains("::") {
+        return shown;
+    }
+    let mut lines = shown.split('\n');
+    let first = lines.next().unwrap_or_default().to_owned();
+    lines.fold(first, |mut all, line| {
+        all.push('\n');
+        let commands = line.trim_start().starts_with("::");
+        if commands {
+            all.push_str(&line.replacen("::", "\\u{3a}:", 1));
+        } else {
+            all.push_str(line);
+        }
+        all
+    })
 }
 
 /// Writes a path relative to a folder if it lies in it, as it is otherwise.
@@ -181,6 +199,10 @@ mod tests {
     #[test]
     fn escape_sequences_of_others_are_not_passed_on() {
         assert_eq!(printable("a\u{1b}[31mb\r"), "a\\u{1b}[31mb\\u{d}");
+        assert_eq!(
+            printable("a::b\n  ::stop-commands::x\n##[error]y"),
+            "a::b\n  \\u{3a}:stop-commands::x\n#\\u{23}[error]y"
+        );
     }
 
     #[test]
