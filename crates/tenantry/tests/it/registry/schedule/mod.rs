@@ -288,6 +288,7 @@ fn target(row: &Row) -> RunTarget {
         track: TrackName::Tenant,
         database_id: format!("database-{}", row.target),
         server: None,
+        expected_ms: 0,
     };
     RunTarget {
         wave: row.wave as usize,
