@@ -69,6 +69,7 @@ pub(crate) async fn run(job: &Job) -> anyhow::Result<Vec<(String, String)>> {
         direction: Direction::Up,
         reverts: None,
         continues: None,
+        reason: None,
     };
     let selected_after = cost.elapsed();
     let (events, mut listener) = unbounded_channel();
