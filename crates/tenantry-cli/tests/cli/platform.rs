@@ -19,7 +19,8 @@ pub(crate) struct Platform {
     pub(crate) folder: TempDir,
     pub(crate) server: Option<TestServer>,
     pub(crate) central: TestDatabase,
-    url: Option<String>,
+    /// Where the registry is, if that is on a server.
+    pub(crate) url: Option<String>,
 }
 
 /// Waits for a future; the tests themselves are plain functions.

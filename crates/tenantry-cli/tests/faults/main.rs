@@ -37,6 +37,7 @@ mod own_server;
 )]
 #[path = "../cli/platform.rs"]
 mod platform;
+mod rival;
 #[expect(
     dead_code,
     clippy::print_stdout,

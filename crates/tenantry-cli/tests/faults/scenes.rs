@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tenantry::engine::{Address, Engine, NetworkAddress};
@@ -165,9 +166,10 @@ pub(crate) fn leaves_half_an_index(stage: &mut Stage, seed: &str) {
 /// A second deployer comes while the first one is frozen in the middle of its work.
 pub(crate) fn two_deployers(stage: &mut Stage, seed: &str) {
     stage.grow(1);
+    let registry = stage.copied_registry();
     let faults = both(seed, "freeze", "postgres.intent_committed");
     let first = frozen(&mut with_faults(&stage.platform, &DEPLOY, &faults));
-    let mut second = with_faults(&stage.platform, &DEPLOY, seed);
+    let mut second = stage.rival(&registry, &DEPLOY, seed);
     let second: End = second
         .env("TENANTRY_RUN__LOCK_WINDOW", "1s")
         .output()
@@ -183,11 +185,9 @@ pub(crate) fn two_deployers(stage: &mut Stage, seed: &str) {
 /// one asks for the lock with must not be older than the index is.
 pub(crate) fn waits_beside_an_index(stage: &mut Stage, seed: &str) {
     stage.grow(1);
-    let second = frozen(&mut with_faults(
-        &stage.platform,
-        &DEPLOY,
-        &both(seed, "freeze", "postgres.lock_given_up"),
-    ));
+    let registry = stage.copied_registry();
+    let faults = both(seed, "freeze", "postgres.lock_given_up");
+    let second = frozen(&mut stage.rival(&registry, &DEPLOY, &faults));
     let held = Held::postgres(stage, "BEGIN; LOCK TABLE effects IN ROW EXCLUSIVE MODE");
     let first = with_faults(&stage.platform, &DEPLOY, seed).spawn().unwrap();
     let sessions = |what: &str| {
@@ -230,11 +230,13 @@ pub(crate) fn waits_beside_an_index(stage: &mut Stage, seed: &str) {
 pub(crate) fn two_ways_back(stage: &mut Stage, seed: &str) {
     stage.tracks.grow_both_ways(&stage.platform, 2);
     stage.finishes("");
+    let registry = stage.copied_registry();
     let back = ["migrate", "rollback", "acme", "--confirm", "acme", "--step"];
     let faults = both(seed, "freeze", "postgres.read_back");
     let two = [&back[..], &["2"]].concat();
     let first = frozen(&mut with_faults(&stage.platform, &two, &faults));
-    let second = run(&stage.platform, &[&back[..], &["1"]].concat(), seed);
+    let one = [&back[..], &["1"]].concat();
+    let second: End = stage.rival(&registry, &one, seed).output().unwrap().into();
     let first = thaw(first);
     for end in [first, second] {
         assert_eq!(end.code, Some(0), "a rollback failed: {}", end.said);
@@ -263,20 +265,20 @@ pub(crate) fn its_session_is_killed(stage: &mut Stage, seed: &str) {
 /// A second deployer comes while the statement of the first one waits for a reader of its table.
 pub(crate) fn two_deployers_wait_for_a_reader(stage: &mut Stage, seed: &str) {
     stage.grow(1);
+    let registry = stage.copied_registry();
     let held = Held::mysql(stage, &["BEGIN", "SELECT * FROM wide"]);
     let waiting = format!(
         "SELECT count(*) FROM information_schema.processlist \
          WHERE db = '{}' AND state = 'Waiting for table metadata lock'",
         stage.acme()
     );
-    let start = |window| {
-        let mut command = with_faults(&stage.platform, &DEPLOY, seed);
+    let start = |mut command: Command, window| {
         command.env("TENANTRY_RUN__LOCK_TIMEOUT", "20s");
         command.env("TENANTRY_RUN__LOCK_WINDOW", window).spawn().unwrap()
     };
-    let first = start("60s");
+    let first = start(with_faults(&stage.platform, &DEPLOY, seed), "60s");
     until(|| stage.platform.one("mysql", &waiting) == "1");
-    let mut second = start("1s");
+    let mut second = start(stage.rival(&registry, &DEPLOY, seed), "1s");
     until(|| stage.platform.one("mysql", &waiting) == "2" || second.try_wait().unwrap().is_some());
     drop(held);
     for ended in [end(first), end(second)] {
