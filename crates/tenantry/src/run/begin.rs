@@ -99,7 +99,8 @@ pub enum Meeting {
     Apart,
     /// Somebody drives the same thing already: it is followed.
     Attached,
-    /// Its driver is dead, and it is the same thing: it is gone on with, under this lease.
+    /// Its driver is dead, what is left of it is wanted, and it has everything that is: it is gone on with, under this
+    /// lease.
     Taken(Lease),
     /// Its driver is dead, and it is in the way: it is closed, with this lease.
     Closed(Lease),
@@ -122,7 +123,7 @@ impl Found<'_> {
                 Meeting::Held
             };
         }
-        if self.kinship == Kinship::Same && overlap.is_wanted_whole() {
+        if self.kinship == Kinship::Same && overlap.is_wanted_whole() && overlap.covers_the_wanted() {
             return match lease.claim(driver, now, self.sign) {
                 Ok(taken) => Meeting::Taken(taken),
                 Err(Refusal::Held | Refusal::Over(_) | Refusal::Fenced) => Meeting::Attached,
@@ -168,14 +169,15 @@ mod tests {
         );
         assert_eq!(meet(Kinship::Other, &both, 2, NOW), Meeting::Held);
         assert_eq!(meet(Kinship::Other, &[(Wanted, Ended)], 1, NOW), Meeting::Apart);
-        assert!(matches!(meet(Kinship::Same, &both, 3, dead), Meeting::Taken(l) if l.epoch > 1));
+        assert!(matches!(meet(Kinship::Same, &both, 2, dead), Meeting::Taken(l) if l.epoch > 1));
         let more = [(Wanted, Running), (Other, Pending)];
-        for (kinship, targets) in [
-            (Kinship::Same, more),
-            (Kinship::SameButResumes, both),
-            (Kinship::Other, both),
+        for (kinship, targets, wanted) in [
+            (Kinship::Same, more, 1),
+            (Kinship::Same, both, 3),
+            (Kinship::SameButResumes, both, 2),
+            (Kinship::Other, both, 2),
         ] {
-            let met = meet(kinship, &targets, 2, dead);
+            let met = meet(kinship, &targets, wanted, dead);
             let Meeting::Closed(lease) = met else {
                 panic!("{met:?}")
             };

@@ -15,6 +15,7 @@ on_each_engine!(
     of_many_that_start_at_once_one_drives_and_all_end_alike,
     whoever_is_attached_takes_over_when_the_driver_dies,
     a_run_of_another_plan_says_who_has_the_targets_and_waits_if_it_is_told_to,
+    who_wants_more_than_a_dead_run_had_gets_all_of_it,
     a_run_is_paused_and_gone_on_with_from_another_command,
     a_run_is_cancelled_from_another_command,
 );
@@ -161,6 +162,20 @@ fn whoever_is_attached_takes_over_when_the_driver_dies(engine: Engine) {
         (Some("completed"), Some(0)),
         "{run}"
     );
+}
+
+fn who_wants_more_than_a_dead_run_had_gets_all_of_it(engine: Engine) {
+    let Some((platform, slugs)) = fleet(engine, 3) else {
+        return;
+    };
+    write_counted(&platform, "002", engine, 1.0);
+    let mut child = platform.spawn(&["migrate", "tenant", &slugs[1], "--ndjson"]);
+    hears(&mut child, "\"migration.started\"");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let all = platform.json(0, &RUN);
+    assert_eq!(all["ok"], slugs.len(), "{all}");
+    effects_are_there_once(&platform, &slugs, "2");
 }
 
 /// Starts a run that takes some seconds and returns when it works on a target.
