@@ -28,6 +28,8 @@ cargo xtask <task>
   bench status [--tenants n]            what a registry of 100,000 tenants costs the commands that read it
   bench noop [--databases n,n,…] [--sqlite n]
                                         whole commands with nothing to do, as by default and with --live
+  bench recording [--databases n] [--runs n]
+                                        one new migration, recorded and not
   torture [<row>…] [--seed n] [--most n]
                                         the whole of what `test` does a share of, on the same servers, and one
                                         table; it takes hours. Rows: kills, points, sessions, servers, cuts, frozen,

@@ -57,6 +57,15 @@ pub(crate) enum Central {
     Server,
 }
 
+/// What writes a run down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorder {
+    /// The registry, as always.
+    Registry,
+    /// Nothing: what recording costs is the difference.
+    Null,
+}
+
 /// What there is to do in each database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scenario {
@@ -83,6 +92,10 @@ pub(crate) struct Job {
     pub(crate) from: usize,
     /// `central`: where the registry is.
     pub(crate) central: Central,
+    /// `recorder`: what writes the run down.
+    pub(crate) recorder: Recorder,
+    /// `canary`: how many targets go first; `None` for as many as usual.
+    pub(crate) canary: Option<usize>,
     /// `concurrency`: how many at once.
     pub(crate) concurrency: usize,
     /// `set`: which of the sets of databases.
@@ -116,6 +129,8 @@ impl Job {
             databases: given.or("databases", 0)?,
             from: given.or("from", 0)?,
             central: given.or("central", Central::File)?,
+            recorder: given.or("recorder", Recorder::Registry)?,
+            canary: given.0.get("canary").map(|count| count.parse()).transpose()?,
             concurrency: given.or("concurrency", 1)?,
             set: given.or("set", "0".to_owned())?,
             contestant: given.or("who", Contestant::Ours)?,
@@ -245,6 +260,18 @@ impl FromStr for Central {
             "file" => Self::File,
             "server" => Self::Server,
             _ => bail!("a registry is in no `{word}`"),
+        })
+    }
+}
+
+impl FromStr for Recorder {
+    type Err = anyhow::Error;
+
+    fn from_str(word: &str) -> anyhow::Result<Self> {
+        Ok(match word {
+            "registry" => Self::Registry,
+            "null" => Self::Null,
+            _ => bail!("there is no recorder `{word}`"),
         })
     }
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tenantry::engine::{Address, NetworkAddress, SqliteAddress};
-use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Request, Tiers};
+use tenantry::fleet::{Fleet, FleetError, Folders, REGISTRY_TIMEOUT, Request, Selected, Tiers};
 use tenantry::registry::Registry;
-use tenantry::run::{Control, Outcome, RunOptions, RunReport};
+use tenantry::run::{self, Canary, Control, Outcome, Policy, RunEvent, RunOptions, RunReport};
 use tenantry::secret::{KeyRing, read_key_file};
 use tenantry::{Direction, Selection};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::cost::{Cost, pair};
-use crate::job::{Central, Job, Scenario};
+use crate::job::{Central, Job, Recorder, Scenario};
 
 /// Returns where the registry of a set is: every set has its own.
 pub(crate) fn central(job: &Job) -> anyhow::Result<Address> {
@@ -43,10 +43,16 @@ pub(crate) async fn fleet(job: &Job) -> anyhow::Result<Fleet> {
 }
 
 fn options(job: &Job) -> RunOptions {
+    let usual = RunOptions::default();
     RunOptions {
+        policy: Policy {
+            // What is not recorded has no waves, and what is recorded is compared with it.
+            canary: job.canary.map_or(usual.policy.canary, Canary::Count),
+            ..usual.policy
+        },
         concurrency: Some(job.concurrency),
         per_server: Some(job.concurrency),
-        ..RunOptions::default()
+        ..usual
     }
 }
 
@@ -63,19 +69,10 @@ pub(crate) async fn run(job: &Job) -> anyhow::Result<Vec<(String, String)>> {
             address.tls = server.tls.clone();
         }
     }
-    let request = Request {
-        command: "migrate tenants".to_owned(),
-        actor: "bench".to_owned(),
-        direction: Direction::Up,
-        reverts: None,
-        continues: None,
-        reason: None,
-    };
     let selected_after = cost.elapsed();
     let (events, mut listener) = unbounded_channel();
-    let control = Control::default();
     let drained = async { while listener.recv().await.is_some() {} };
-    let (report, ()) = tokio::join!(fleet.execute(selected, &request, &control, events), drained);
+    let (report, ()) = tokio::join!(carry_out(&fleet, job, selected, events), drained);
     let mut lines = cost.end()?;
     let report = report?;
     let whole = cost.elapsed();
@@ -84,6 +81,28 @@ pub(crate) async fn run(job: &Job) -> anyhow::Result<Vec<(String, String)>> {
     lines.push(pair("targets_us", report.duration.as_micros()));
     lines.push(pair("around_us", around(whole, report.duration).as_micros()));
     Ok(lines)
+}
+
+async fn carry_out(
+    fleet: &Fleet,
+    job: &Job,
+    selected: Selected,
+    events: UnboundedSender<RunEvent>,
+) -> Result<RunReport, FleetError> {
+    let control = Control::default();
+    if job.recorder == Recorder::Null {
+        let options = fleet.options.clone();
+        return Ok(run::run("run_unrecorded", selected.jobs, options, control, events).await);
+    }
+    let request = Request {
+        command: "migrate tenants".to_owned(),
+        actor: "bench".to_owned(),
+        direction: Direction::Up,
+        reverts: None,
+        continues: None,
+        reason: None,
+    };
+    fleet.execute(selected, &request, &control, events).await
 }
 
 fn around(whole: Duration, targets: Duration) -> Duration {

@@ -22,6 +22,8 @@ pub(crate) enum Subject {
     Status,
     /// A run with nothing to do, as a whole command.
     Noop,
+    /// What recording a run costs it.
+    Recording,
 }
 
 /// Whether the connections of an extra no-op row are encrypted.
@@ -100,6 +102,7 @@ impl Arguments {
             "growth" | "--growth" => &[Subject::Growth],
             "status" => &[Subject::Status],
             "noop" => &[Subject::Noop],
+            "recording" => &[Subject::Recording],
             _ => bail!("bench does not know `{word}`"),
         };
         for subject in subjects {
@@ -115,7 +118,7 @@ impl Arguments {
         let needs = |engine| {
             self.subjects.iter().any(|subject| match subject {
                 Subject::Server(own) => *own == engine,
-                Subject::Memory => engine == Engine::Postgres,
+                Subject::Memory | Subject::Recording => engine == Engine::Postgres,
                 Subject::Noop => engine == Engine::Postgres && self.sqlite.is_none(),
                 Subject::Status => true,
                 Subject::Sqlite | Subject::Start | Subject::Growth => false,

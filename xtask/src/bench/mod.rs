@@ -10,6 +10,7 @@ mod migrations;
 mod noop;
 mod program;
 mod project;
+mod recording;
 mod samples;
 mod scale;
 mod start;
@@ -62,6 +63,7 @@ pub(crate) fn run(given: &[String], signals: &Signals) -> anyhow::Result<ExitCod
             }
             Subject::Growth => {}
             Subject::Status => status::status(&scale, &servers.running)?,
+            Subject::Recording => recording::recording(&scale, of(&servers, Engine::Postgres))?,
             Subject::Noop => noop::noop(&scale, of(&servers, Engine::Postgres))?,
         }
     }
