@@ -186,7 +186,7 @@ async fn select_one(
     if selected.jobs.is_empty() {
         let failure = selected.left_out.into_iter().find_map(|report| report.failure);
         return Err(match failure {
-            Some(failure) if failure.code != Code(6013) => MigrateError::Failed(Box::new(failure)),
+            Some(failure) if failure.code != Code(6013) => MigrateError::Failed(failure),
             Some(_) | None => MigrateError::NotProvisioned {
                 id: found.id.to_string(),
             },
@@ -231,7 +231,7 @@ async fn migrate_one(fleet: &Fleet, selected: Selected, tenant: &str) -> Result<
         });
     };
     match target.failure {
-        Some(failure) => Err(MigrateError::Failed(Box::new(failure))),
+        Some(failure) => Err(MigrateError::Failed(failure)),
         None => Ok(target),
     }
 }

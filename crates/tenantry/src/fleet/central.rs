@@ -77,7 +77,7 @@ pub async fn prepare_central(address: &Address, options: &RunOptions) -> Result<
             (outcome, None) => return Ok((id, outcome == Outcome::Applied)),
             // Another first run chose the id: read it and go on with it.
             (Outcome::IdentityMismatch, Some(_)) if known.is_none() && tries < TRIES => {}
-            (_, Some(failure)) => return Err(FleetError::Schema(Box::new(failure))),
+            (_, Some(failure)) => return Err(FleetError::Schema(failure)),
         }
     }
 }

@@ -63,6 +63,8 @@ impl Fleet {
                             .await?;
                     }
                     let drive = Self::whole(&new, (epoch, asked), selected, rollout);
+                    // The registry has its targets now.
+                    drop(new);
                     return Box::pin(self.drive(drive, control, &events)).await;
                 }
                 Begun::Taken { run_id, epoch, from } => {
@@ -70,6 +72,7 @@ impl Fleet {
                         run_id: run_id.clone(),
                         from: Driver::for_people(&from),
                     }));
+                    drop(new);
                     let drive = self.rest(&run_id, (epoch, asked), selected).await?;
                     return Box::pin(self.drive(drive, control, &events)).await;
                 }

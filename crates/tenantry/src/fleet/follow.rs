@@ -190,7 +190,7 @@ fn report_of(target: &RunTarget, owners: &HashMap<String, Arc<Owner>>) -> Target
         from: target.from_version,
         to: target.to_version,
         migrations,
-        failure,
+        failure: failure.map(Box::new),
         attempts: target.attempts,
         duration: Duration::from_millis(target.duration_ms),
     }

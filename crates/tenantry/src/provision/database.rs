@@ -174,7 +174,7 @@ impl Tenants {
             }
             Some(failure) => Err(ProvisionError::Migrate {
                 target: Box::new(target),
-                failure: Box::new(failure),
+                failure,
             }),
             None => Ok(target),
         }

@@ -120,11 +120,11 @@ impl RunTarget {
             from_version: report.from,
             to_version: report.to,
             migrations: report.migrations.len(),
-            error_code: report.failure.as_ref().map(|f| f.code),
-            error: report.failure.as_ref().map(|f| f.what.clone()),
+            error_code: report.failure.as_deref().map(|f| f.code),
+            error: report.failure.as_deref().map(|f| f.what.clone()),
             duration_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
             attempts: report.attempts,
-            detail: detail::write(report.failure.as_ref(), &report.migrations),
+            detail: detail::write(report.failure.as_deref(), &report.migrations),
         }
     }
 

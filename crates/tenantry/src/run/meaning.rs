@@ -8,7 +8,7 @@ use super::report::{Outcome, TargetReport};
 
 /// Returns what a target's end says about the migration, its server and its login.
 pub(super) fn ending_of(report: &TargetReport) -> Ending {
-    let failure = report.failure.as_ref();
+    let failure = report.failure.as_deref();
     if failure.is_some_and(|failure| failure.code.is_refusal()) {
         return Ending::Refused;
     }

@@ -128,7 +128,7 @@ pub struct TargetReport {
     /// The migrations that were carried out, in order.
     pub migrations: Vec<Recorded>,
     /// Why it is not where it should be.
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     /// How many times it was tried.
     pub attempts: usize,
     /// How long it took, waiting included.

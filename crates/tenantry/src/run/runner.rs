@@ -121,14 +121,14 @@ pub(crate) async fn conduct_run(
         expected: conduct.rollout.expected(),
         ..conduct.start
     })));
-    let jobs: Vec<Arc<Job>> = conduct.jobs.into_iter().map(Arc::new).collect();
+    let jobs = Arc::new(conduct.jobs);
     let mut tasks = Tasks::new(|index: usize, seat| {
-        let (job, shared) = (Arc::clone(&jobs[index]), Arc::clone(&shared));
+        let (jobs, shared) = (Arc::clone(&jobs), Arc::clone(&shared));
         let begun = BegunTarget {
             expected_ms: conduct.rollout.place_of(index).expected_ms,
-            ..BegunTarget::of(&job.target)
+            ..BegunTarget::of(&jobs[index].target)
         };
-        async move { migrate(&job, &shared, &seat, begun).await }
+        async move { migrate(&jobs[index], &shared, &seat, begun).await }
     });
     let mut course = Course {
         jobs: &jobs,
@@ -156,7 +156,7 @@ pub(crate) async fn conduct_run(
 
 /// The course of a run, as it is told and kept.
 struct Course<'a> {
-    jobs: &'a [Arc<Job>],
+    jobs: &'a [Job],
     shared: &'a Shared,
     rollout: &'a Rollout,
     targets: Vec<TargetReport>,
@@ -186,7 +186,7 @@ impl Course<'_> {
                     .iter()
                     .find(|t| t.database_id == self.target(first).database_id);
                 let what = "its login was refused to others and is not tried again".to_owned();
-                let seen = seen.and_then(|target| target.failure.clone());
+                let seen = seen.and_then(|target| target.failure.as_deref().cloned());
                 let failure = seen.unwrap_or_else(|| Failure::bare(Code(5002), what));
                 (Outcome::AuthFailed, Some(failure))
             }
@@ -323,7 +323,7 @@ impl TargetReport {
             from: None,
             to: None,
             migrations: Vec::new(),
-            failure,
+            failure: failure.map(Box::new),
             attempts: 0,
             duration: Duration::ZERO,
         }

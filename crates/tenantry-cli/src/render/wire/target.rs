@@ -43,7 +43,7 @@ impl Target {
             migrations: target.migrations.iter().map(|m| version(&m.version)).collect(),
             attempts: target.attempts,
             duration_ms: millis(target.duration),
-            error: target.failure.as_ref().map(Error::of),
+            error: target.failure.as_deref().map(Error::of),
         }
     }
 }
