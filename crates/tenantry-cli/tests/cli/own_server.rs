@@ -9,6 +9,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -44,6 +45,21 @@ fn variable(engine: Engine, ending: &str) -> Option<String> {
     std::env::var(format!("{prefix}{ending}")).ok()
 }
 
+/// Returns a port that nobody else in this process is given, and the system to no connection: the server needs it again
+/// behind each death, when somebody else could have it by then.
+fn port_of_its_own() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Below what systems give to connections by themselves, and apart from other processes at the same time.
+    let first = std::process::id().wrapping_mul(101);
+    let ports = std::iter::repeat_with(|| first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000);
+    let mut ports = ports
+        .take(1_000)
+        .map(|port| 10_000 + u16::try_from(port).unwrap());
+    ports
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
+}
+
 impl OwnServer {
     /// Makes a server and starts it; `None`, printed, if there are no programs.
     pub(crate) fn start(engine: Engine) -> Option<Self> {
@@ -61,11 +77,9 @@ impl OwnServer {
             let (user, group) = ids.split_once(':').unwrap();
             (user.parse().unwrap(), group.parse().unwrap())
         });
-        // It was free a moment ago, and is needed again behind each death.
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Self {
             engine,
-            port: free.local_addr().unwrap().port(),
+            port: port_of_its_own(),
             programs: PathBuf::from(programs),
             account,
             words: Vec::new(),
