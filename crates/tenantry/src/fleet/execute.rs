@@ -184,6 +184,7 @@ impl Fleet {
     }
 
     fn new_run(&self, selected: &Selected, request: &Request, rollout: &Rollout) -> NewRun {
+        let servers: HashSet<_> = selected.jobs.iter().map(|job| &job.target.server).collect();
         let place = |job: usize| rollout.places.get(job).map_or(0, |place| place.wave);
         let jobs = selected.jobs.iter().enumerate();
         let mut targets: Vec<RunTarget> = jobs
@@ -201,7 +202,7 @@ impl Fleet {
             reason: request.reason.clone(),
             plan: plan_of(selected, request.direction),
             rollout: rollout_text(rollout),
-            concurrency: self.options.concurrency.unwrap_or(0),
+            concurrency: self.options.total_limit(servers.len()),
             targets,
             found_current: selected.settled.len(),
         }

@@ -101,7 +101,7 @@ const MOST: usize = 64;
 
 impl RunOptions {
     /// Returns how many targets may run at once, given how many servers they stand on.
-    pub(super) fn total_limit(&self, servers: usize) -> usize {
+    pub(crate) fn total_limit(&self, servers: usize) -> usize {
         self.concurrency
             .unwrap_or_else(|| (DEFAULT_CONCURRENCY * servers).min(MOST))
             .max(1)

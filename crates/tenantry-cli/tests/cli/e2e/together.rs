@@ -87,6 +87,7 @@ fn of_many_that_start_at_once_one_drives_and_all_end_alike(engine: Engine) {
         let done = finished(output);
         assert_eq!(done["failed"], 0, "{done}");
     }
+    who_attached_saw_what_the_driver_did(&ended);
     effects_are_there_once(&platform, &slugs, "2");
     let all = platform.json(0, &["run", "list", "--limit", "100"]);
     let of_fleet = |run: &&Value| run["command"] == "migrate all-tenants";
@@ -94,6 +95,31 @@ fn of_many_that_start_at_once_one_drives_and_all_end_alike(engine: Engine) {
     // Whoever came when the first run had ended found nothing to do, in a run of its own.
     assert!(all.len() < AT_ONCE, "{}", all.len());
     assert!(all.iter().all(|run| run["status"] == "completed"), "{all:?}");
+}
+
+/// Whoever says that it attached shows the run as its driver does: where it is driven, and how many at once.
+fn who_attached_saw_what_the_driver_did(ended: &[Output]) {
+    let lines = |output: &Output| -> Vec<Value> {
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let attached: Vec<Vec<Value>> = ended
+        .iter()
+        .map(lines)
+        .filter(|lines| lines.iter().any(|line| line["type"] == "run.attached"))
+        .collect();
+    assert!(!attached.is_empty(), "nobody attached");
+    for lines in attached {
+        let start = lines.iter().find(|line| line["type"] == "run.started").unwrap();
+        assert_eq!(start["concurrency"], 5, "{start}");
+        assert_eq!(start["targets"], 8, "{start}");
+        // The first line says which fields to expect, and has no number.
+        let lines: Vec<&Value> = lines.iter().filter(|line| line["type"] != "version").collect();
+        let seq = lines.iter().map(|line| line["seq"].as_u64().unwrap());
+        assert!(seq.eq(1..=lines.len() as u64), "{lines:?}");
+    }
 }
 
 /// Returns when the command says that something has happened.

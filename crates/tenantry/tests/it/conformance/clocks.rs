@@ -98,7 +98,8 @@ async fn a_server_that_falls_silent_is_given_up_and_nothing_runs_twice(database:
     let target = &report.targets[0];
     assert_eq!(target.failure.as_ref().unwrap().code, Code(5001), "{target:?}");
     assert!(target.attempts > 1, "{target:?}");
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    // A server that has answered in this run is waited for a minute.
+    assert!(begun.elapsed() < Duration::from_mins(2), "{:?}", begun.elapsed());
     drop(wire);
     migrate(&database, &track(database.engine, &files), &Goal::Head)
         .await
