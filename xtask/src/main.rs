@@ -30,6 +30,7 @@ cargo xtask <task>
                                         whole commands with nothing to do, as by default and with --live
   bench recording [--databases n] [--runs n]
                                         one new migration, recorded and not
+  bench many [--databases n]            the memory of one command over 100,000 SQLite files
   torture [<row>…] [--seed n] [--most n]
                                         the whole of what `test` does a share of, on the same servers, and one
                                         table; it takes hours. Rows: kills, points, sessions, servers, cuts, frozen,

@@ -24,6 +24,8 @@ pub(crate) enum Subject {
     Noop,
     /// What recording a run costs it.
     Recording,
+    /// The memory of one run over very many targets.
+    Many,
 }
 
 /// Whether the connections of an extra no-op row are encrypted.
@@ -103,6 +105,7 @@ impl Arguments {
             "status" => &[Subject::Status],
             "noop" => &[Subject::Noop],
             "recording" => &[Subject::Recording],
+            "many" => &[Subject::Many],
             _ => bail!("bench does not know `{word}`"),
         };
         for subject in subjects {
@@ -121,7 +124,7 @@ impl Arguments {
                 Subject::Memory | Subject::Recording => engine == Engine::Postgres,
                 Subject::Noop => engine == Engine::Postgres && self.sqlite.is_none(),
                 Subject::Status => true,
-                Subject::Sqlite | Subject::Start | Subject::Growth => false,
+                Subject::Sqlite | Subject::Start | Subject::Growth | Subject::Many => false,
             })
         };
         Engine::ALL.into_iter().filter(|engine| needs(*engine)).collect()

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod engine;
+mod many;
 mod migrations;
 mod noop;
 mod program;
@@ -64,6 +65,7 @@ pub(crate) fn run(given: &[String], signals: &Signals) -> anyhow::Result<ExitCod
             Subject::Growth => {}
             Subject::Status => status::status(&scale, &servers.running)?,
             Subject::Recording => recording::recording(&scale, of(&servers, Engine::Postgres))?,
+            Subject::Many => many::many(&scale)?,
             Subject::Noop => noop::noop(&scale, of(&servers, Engine::Postgres))?,
         }
     }

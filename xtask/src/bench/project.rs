@@ -78,11 +78,16 @@ impl<'a> Project<'a> {
 
     /// Gives a command, and returns what it cost and what it said on stdout; another exit code than 0 is an error.
     pub(super) fn give(&self, arguments: &[&str]) -> anyhow::Result<(Sample, String)> {
+        self.give_for(arguments, 0)
+    }
+
+    /// The same for a command that is to end with this exit code.
+    pub(super) fn give_for(&self, arguments: &[&str], exit: u64) -> anyhow::Result<(Sample, String)> {
         let (output, errors) = (self.folder.join("output"), self.folder.join("errors"));
         let words = std::iter::once(self.tenantry.as_os_str());
         let words: Vec<&OsStr> = words.chain(arguments.iter().map(OsStr::new)).collect();
         let answer = self.program.command(&self.folder, [&output, &errors], &words)?;
-        if answer.number("code") != 0 {
+        if answer.number("code") != exit {
             let (command, code) = (arguments.join(" "), answer.text("code"));
             bail!(
                 "tenantry {command} ended with {code}:\n{}",
