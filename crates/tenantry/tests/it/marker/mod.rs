@@ -191,8 +191,10 @@ async fn a_server_that_tells_no_comments_is_migrated_all_the_same() {
     };
     let name = database.one("SELECT current_database()").await;
     let role = format!("owner_of_{name}");
+    // The server's log has what it is sent, and no password is to be in it.
+    let stored = postgres_protocol::password::scram_sha_256(b"kept");
     for sql in [
-        format!("CREATE ROLE {role} LOGIN PASSWORD 'kept'"),
+        format!("CREATE ROLE {role} LOGIN PASSWORD '{stored}'"),
         format!("ALTER DATABASE {name} OWNER TO {role}"),
         format!("COMMENT ON DATABASE {name} IS 'theirs'"),
         "REVOKE SELECT ON pg_catalog.pg_shdescription FROM PUBLIC".to_owned(),
