@@ -75,6 +75,12 @@ pub trait Session: Send {
     /// under the lock. Nothing fails because of it: a marker that cannot be written stays as it is.
     async fn settle_marker(&mut self, _track: &TrackName) {}
 
+    /// Returns how many connections its server has for everybody, those for administrators not counted; `None` where
+    /// there is no server, or if it did not say.
+    fn connections(&self) -> Option<usize> {
+        None
+    }
+
     /// Returns the handle that stops the running statement from another task.
     fn canceller(&self) -> Canceller;
 

@@ -2,18 +2,17 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinSet};
 
 use super::failure::Failure;
-use super::machine::{Ending, JobIndex};
+use super::machine::{Ending, JobIndex, Opening};
 
 /// What comes back from the work on jobs.
 pub(super) enum Arrival<T> {
-    /// A job has a session, and how long that took.
-    Opened(JobIndex, Duration),
+    /// A job has a session.
+    Opened(JobIndex, Opening),
     /// A job could not be worked on now.
     PutBack(JobIndex, Box<PutBack>),
     /// A job's work has ended; `None` if a bug of ours ended it.
@@ -72,15 +71,15 @@ pub(super) struct Seat {
 }
 
 enum Note {
-    Opened(JobIndex, Duration),
+    Opened(JobIndex, Opening),
     PutBack(JobIndex, Box<PutBack>, oneshot::Sender<Again>),
 }
 
 impl Seat {
     /// Tells that a session was opened.
-    pub(super) fn opened(&self, took: Duration) {
+    pub(super) fn opened(&self, opening: Opening) {
         // Without a run nobody is interested.
-        drop(self.sender.send(Note::Opened(self.job, took)));
+        drop(self.sender.send(Note::Opened(self.job, opening)));
     }
 
     /// Leaves its place to others and waits until it may try again.

@@ -143,7 +143,7 @@ where
 {
     fn arrived(&mut self, arrival: Arrival<D::Report>) {
         match arrival {
-            Arrival::Opened(job, took) => self.feed(Input::Opened(job, took)),
+            Arrival::Opened(job, opening) => self.feed(Input::Opened(job, opening)),
             Arrival::PutBack(job, why) => {
                 let ending = why.ending;
                 self.reasons.insert(job, *why);

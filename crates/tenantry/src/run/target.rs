@@ -13,7 +13,7 @@ use super::ended::{Ended, describe, outcome_of, outcome_of_cancelled};
 use super::event::{BegunTarget, RunEvent};
 use super::failure::Failure;
 use super::id::new_attempt_id;
-use super::machine::Ending;
+use super::machine::{Ending, Opening};
 use super::options::RunOptions;
 use super::report::{Outcome, TargetReport};
 use super::retry::Tries;
@@ -247,7 +247,10 @@ impl Work<'_> {
             () = self.shared.control.reached(Stop::Cancel) => return Err(Ended::Stopped),
             () = up(self.deadline) => return Err(Ended::Stopped),
         };
-        self.seat.opened(asked.elapsed());
+        self.seat.opened(Opening {
+            took: asked.elapsed(),
+            connections: session.connections(),
+        });
         let emptied = check_not_emptied(self.target, session.history()).map_err(Ended::Session);
         let planned = emptied.and_then(|()| {
             self.account.see(&self.track.name, session.history());

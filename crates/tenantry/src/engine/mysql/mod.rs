@@ -156,6 +156,8 @@ struct Server {
     strings: Strings,
     /// Which of its connections this is. Something in between may have named another at log-in.
     connection: u64,
+    /// How many it has for everybody; `None` if it did not say.
+    connections: Option<usize>,
 }
 
 impl Server {
@@ -163,7 +165,7 @@ impl Server {
     fn question() -> Part {
         let question = format!(
             "SELECT VERSION(), @@GLOBAL.read_only, @@GLOBAL.innodb_read_only, \
-             @@SESSION.max_allowed_packet, {}, {}, {}, CONNECTION_ID()",
+             @@SESSION.max_allowed_packet, {}, {}, {}, CONNECTION_ID(), @@GLOBAL.max_connections",
             engines::DEFAULT,
             engines::FORCED,
             strings::MODES
@@ -216,6 +218,7 @@ impl Server {
             forced_engine: text(row, 5).filter(|name| !name.is_empty()),
             strings: Strings::from_text(text(row, 6).as_deref()),
             connection: text(row, 7).and_then(|id| id.parse().ok()).unwrap_or_default(),
+            connections: text(row, 8).and_then(|most| most.parse().ok()),
         })
     }
 
@@ -399,6 +402,10 @@ impl Session for MySqlSession {
         amend::amend(self, amendment).await
     }
 
+    fn connections(&self) -> Option<usize> {
+        self.server.connections
+    }
+
     fn canceller(&self) -> Canceller {
         let id = self.server.connection;
         let (flag, over) = (Arc::clone(&self.cancel_asked), Arc::clone(&self.cancel_over));
@@ -437,6 +444,7 @@ mod tests {
             forced_engine: forced.map(str::to_owned),
             strings: Strings::Usual,
             connection: 1,
+            connections: None,
         };
         let check = |forced, meta| {
             let history = History {

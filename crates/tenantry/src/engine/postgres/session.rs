@@ -70,6 +70,8 @@ pub(super) struct Locked {
     pub(super) key: i64,
     /// The server's process that answers us; 0 if it did not say.
     pub(super) backend: i32,
+    /// How many connections the server has for everybody; `None` if it did not say.
+    connections: Option<usize>,
     pub(super) history: History,
     /// The history as this session has left it, as far as markers are about it.
     pub(super) left: History,
@@ -93,6 +95,7 @@ impl Locked {
             options: options.clone(),
             key: lock_key(&options.database_id),
             backend: seen.backend,
+            connections: seen.connections,
             left: seen.history.clone(),
             comment: seen.comment.unwrap_or_default(),
             epoch: seen.history.meta.as_ref().map_or(0, |meta| meta.epoch),
@@ -240,6 +243,8 @@ pub(super) struct Seen {
     locked: bool,
     /// The server's process that answered; 0 if it did not say.
     backend: i32,
+    /// How many connections it has for everybody; `None` if it did not say.
+    connections: Option<usize>,
     /// Whether a probe found our tables.
     pub(super) present: bool,
     pub(super) history: History,
@@ -255,6 +260,8 @@ impl Seen {
         if row.get(0) == Some("lock") {
             self.locked = row.get(1) == Some("t");
             self.backend = row.get(2).and_then(|pid| pid.parse().ok()).unwrap_or(0);
+            let number = |column| row.get(column).and_then(|text| text.parse::<usize>().ok());
+            self.connections = number(3).map(|all| all.saturating_sub(number(4).unwrap_or(0)));
             return Ok(());
         }
         if row.get(0) == Some("probe") {
@@ -281,7 +288,11 @@ pub(super) async fn look(
         Look::Known => format!("{};\n{}", history::READ_META, history::READ_HISTORY),
         Look::Probe => history::PROBE.to_owned(),
     };
-    let mut text = format!("{begin};\nSELECT 'lock', {lock}, pg_catalog.pg_backend_pid();\n{tables}");
+    let mut text = format!(
+        "{begin};\nSELECT 'lock', {lock}, pg_catalog.pg_backend_pid(), \
+         pg_catalog.current_setting('max_connections'), \
+         pg_catalog.current_setting('superuser_reserved_connections');\n{tables}"
+    );
     let ours = text.split(";\n").count();
     let mut comment = with.comment().map(|question| {
         text = format!("{text};\n{question}");
@@ -392,6 +403,10 @@ impl Session for Locked {
 
     async fn settle_marker(&mut self, track: &TrackName) {
         comment::settle(self, track).await;
+    }
+
+    fn connections(&self) -> Option<usize> {
+        self.connections
     }
 
     fn canceller(&self) -> Canceller {

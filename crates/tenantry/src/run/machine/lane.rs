@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::spec::{JobIndex, LaneSpec};
+use super::spec::{JobIndex, LaneSpec, Opening};
 
 /// So many errors in a row, and a server is asked by one job at a time.
 const ERRORS_MAX: u32 = 5;
@@ -21,6 +21,9 @@ const PAUSE_MIN: Duration = Duration::from_millis(500);
 const SLOW: Duration = Duration::from_secs(1);
 /// So many times the shortest opening is one.
 const SLOWER: u32 = 4;
+
+/// So many jobs go to a server before it has said how many connections it has.
+const BEFORE_IT_SAYS: usize = 5;
 
 /// One server.
 #[derive(Debug)]
@@ -65,7 +68,7 @@ impl Lane {
             area: spec.area,
             limit,
             most: spec.most.max(limit),
-            bearable: limit,
+            bearable: limit.min(BEFORE_IT_SAYS),
             well: 0,
             running: 0,
             ready: VecDeque::new(),
@@ -118,9 +121,20 @@ impl Lane {
         }
     }
 
-    /// A session was opened, after so long.
-    pub(super) fn opened(&mut self, now: Duration, took: Duration) {
+    /// A session was opened. The first one shows how many the server bears: half of its connections are left to others.
+    pub(super) fn opened(&mut self, now: Duration, opening: Opening) {
         self.answers();
+        let took = opening.took;
+        if self.shortest.is_none() {
+            let room = opening.connections.map_or(usize::MAX, |all| (all / 2).max(1));
+            self.most = self.most.min(room);
+            self.limit = self.limit.min(room);
+            // What was lowered since it began rises again as ever.
+            self.bearable = match self.crowded {
+                None => self.limit,
+                Some(_) => self.bearable.min(self.limit),
+            };
+        }
         let shortest = self.shortest.map_or(took, |shortest| shortest.min(took));
         self.shortest = Some(shortest);
         if took > SLOW && took > shortest * SLOWER && now >= self.slowed + took {

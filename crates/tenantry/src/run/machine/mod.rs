@@ -16,8 +16,8 @@ use std::time::Duration;
 
 pub use rules::Rule;
 pub(crate) use spec::{
-    Action, Asked, Care, End, Ending, Gate, Input, JobIndex, JobSpec, LaneSpec, Said, Spec, StopRules,
-    WaveSpec, Why,
+    Action, Asked, Care, End, Ending, Gate, Input, JobIndex, JobSpec, LaneSpec, Opening, Said, Spec,
+    StopRules, WaveSpec, Why,
 };
 
 use lane::Lane;
@@ -112,7 +112,7 @@ impl Machine {
         let mut actions = Vec::new();
         match input {
             Input::Begin => self.enter_wave(&mut actions),
-            Input::Opened(job, took) => self.opened(job, took),
+            Input::Opened(job, opening) => self.opened(job, opening),
             Input::Ended(job, ending) => self.ended(job, ending, &mut actions),
             Input::Ask(asked) => self.asked(asked, &mut actions),
             Input::Registry(said) => self.heard(said),
@@ -155,9 +155,9 @@ impl Machine {
         }
     }
 
-    fn opened(&mut self, job: JobIndex, took: Duration) {
+    fn opened(&mut self, job: JobIndex, opening: Opening) {
         let spec = &self.jobs[job];
-        self.lanes[spec.server].opened(self.now, took);
+        self.lanes[spec.server].opened(self.now, opening);
         if let Some(login) = spec.login {
             let freed = self.logins.proven(login);
             self.free(freed);

@@ -121,13 +121,22 @@ impl Spec {
     }
 }
 
+/// How a session was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Opening {
+    /// How long that took.
+    pub(crate) took: Duration,
+    /// How many connections the server has for everybody; `None` if it has no such limit, or did not say.
+    pub(crate) connections: Option<usize>,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     /// The run begins.
     Begin,
-    /// A job has a session, and how long that took.
-    Opened(JobIndex, Duration),
+    /// A job has a session.
+    Opened(JobIndex, Opening),
     /// A job's work ended.
     Ended(JobIndex, Ending),
     /// Somebody asked for something.

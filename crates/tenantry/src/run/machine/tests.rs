@@ -35,6 +35,12 @@ fn spec(jobs: Vec<JobSpec>, limits: &[usize], total: usize) -> Spec {
     }
 }
 
+/// A session that was opened on a server which did not say how many it bears.
+fn opened(job: JobIndex, took: Duration) -> Input {
+    let connections = None;
+    Input::Opened(job, Opening { took, connections })
+}
+
 fn starts(actions: &[Action]) -> Vec<JobIndex> {
     actions
         .iter()
@@ -260,6 +266,7 @@ fn the_run_stops_with_the_first_failure_that_it_does_not_bear() {
         ..StopRules::default()
     };
     let (mut trial, _) = Trial::of(ruled(20, rules));
+    trial.step(opened(0, S / 100));
     assert_eq!(starts(&trial.ended(0, Ending::Failed(None))).len(), 1);
     assert_eq!(starts(&trial.ended(1, Ending::Failed(None))).len(), 1);
     assert_eq!(
@@ -291,6 +298,7 @@ fn until_one_is_otherwise_no_more_begin_than_the_rule_needs_to_see() {
     assert_eq!(end(&actions), Some(End::Stopped(Rule::SameError { first: 3 })));
     for otherwise in [Ending::Succeeded, Ending::Failed(Some(8))] {
         let (mut trial, _) = Trial::of(ruled(20, rules.clone()));
+        trial.step(opened(0, S / 100));
         trial.ended(0, Ending::Failed(Some(7)));
         assert_eq!(starts(&trial.ended(1, otherwise)).len(), 8);
     }
@@ -349,7 +357,7 @@ fn a_server_that_never_answers_is_given_up_and_others_go_on() {
 fn a_server_that_answered_before_is_waited_for_by_one_job_at_a_time() {
     let jobs = (0..30).map(|_| job(0, None)).collect();
     let (mut trial, _) = Trial::of(spec(jobs, &[5], 5));
-    trial.step(Input::Opened(0, S / 100));
+    trial.step(opened(0, S / 100));
     trial.ended(0, Ending::Succeeded);
     while trial.running.len() > 1 || trial.at < S {
         for job in trial.running.clone() {
@@ -371,7 +379,7 @@ fn a_server_that_answered_before_is_waited_for_by_one_job_at_a_time() {
         trial.pass();
     }
     let back = trial.running[0];
-    let actions = trial.step(Input::Opened(back, S / 100));
+    let actions = trial.step(opened(back, S / 100));
     assert_eq!(starts(&actions).len(), 4, "it is back");
 }
 
@@ -379,7 +387,8 @@ fn a_server_that_answered_before_is_waited_for_by_one_job_at_a_time() {
 fn a_server_without_connections_is_asked_for_fewer_until_it_has_some() {
     let jobs = (0..100).map(|_| job(0, None)).collect();
     let (mut trial, begun) = Trial::of(spec(jobs, &[64], 64));
-    assert_eq!(starts(&begun).len(), 64);
+    assert_eq!(starts(&begun).len(), 5, "nobody knows what it bears");
+    assert_eq!(starts(&trial.step(opened(0, S / 100))).len(), 59);
     let mut ended = 0;
     let mut most = 64;
     while trial.ends.is_empty() {
@@ -402,6 +411,32 @@ fn a_server_without_connections_is_asked_for_fewer_until_it_has_some() {
 }
 
 #[test]
+fn half_of_a_servers_connections_are_left_to_others() {
+    for (connections, running) in [(Some(27), 13), (Some(1), 5), (Some(400), 64), (None, 64)] {
+        let jobs = (0..100).map(|_| job(0, None)).collect();
+        let (mut trial, _) = Trial::of(spec(jobs, &[64], 64));
+        let took = S / 100;
+        trial.step(Input::Opened(0, Opening { took, connections }));
+        assert_eq!(trial.running.len(), running, "{connections:?}");
+        // Nothing that goes well or is wished for raises that.
+        trial.step(Input::Ask(Asked::Faster));
+        for job in trial.running.clone() {
+            trial.ended(job, Ending::Succeeded);
+        }
+        let most = if running == 64 {
+            65
+        } else {
+            connections.map_or(64, |all| (all / 2).max(1))
+        };
+        assert!(
+            trial.running.len() <= most,
+            "{connections:?}: {}",
+            trial.running.len()
+        );
+    }
+}
+
+#[test]
 fn a_wrong_login_that_several_share_is_tried_twice() {
     let shared = JobSpec {
         login: Some(0),
@@ -419,7 +454,7 @@ fn a_wrong_login_that_several_share_is_tried_twice() {
     assert_eq!(skips(&actions).len(), 8);
     assert_eq!(end(&actions), Some(End::Completed));
     let (mut trial, _) = Trial::of(with());
-    assert_eq!(starts(&trial.step(Input::Opened(0, S))).len(), 4, "it is right");
+    assert_eq!(starts(&trial.step(opened(0, S))).len(), 4, "it is right");
 }
 
 #[test]
@@ -538,7 +573,7 @@ proptest::proptest! {
                 21 => Ending::LoginRefused,
                 22 => Ending::Otherwise,
                 _ => {
-                    actions = trial.step(Input::Opened(job, S / 50));
+                    actions = trial.step(opened(job, S / 50));
                     continue;
                 }
             };

@@ -115,8 +115,11 @@ impl World {
                 let is_settled = task.sent.take().is_some_and(|sent| look.applied > sent);
                 task.has_applied |= is_settled;
                 let took = self.now - self.task(pid, job).map_or(0, |task| task.opening_since);
-                let took = std::time::Duration::from_micros(took);
-                self.feed(pid, Input::Opened(job, took));
+                let opening = crate::run::machine::Opening {
+                    took: std::time::Duration::from_micros(took),
+                    connections: None,
+                };
+                self.feed(pid, Input::Opened(job, opening));
                 self.next_version(pid, job);
             }
             Answer::Locked => self.wait_for_lock(pid, job),
