@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenantry::engine::{CreateError, Holder, SessionError};
-use tenantry::fleet::FleetError;
+use tenantry::fleet::{FleetError, PlanOf};
 use tenantry::migration::{FileProblem, ReadError};
 use tenantry::provision::ProvisionError;
 use tenantry::registry::{Holding, RegistryError};
@@ -206,10 +206,7 @@ impl From<FleetError> for CommandError {
                 .fact("state", "another process drives it; nothing of it was stopped")
                 .help(format!("tenantry run watch {run_id}"))
                 .help(format!("tenantry run pause {run_id}")),
-            FleetError::Replanned {
-                ref run_id,
-                ref changes,
-            } => of_replanned(&error, run_id, changes),
+            FleetError::Replanned { ref of, ref changes } => of_replanned(&error, of, changes),
             FleetError::Schema(failure) => of_schema(&failure),
             FleetError::Create(error) => of_create(&error),
             error @ (FleetError::Broken(_) | _) => bare(error.code(), &error),
@@ -246,15 +243,25 @@ fn of_held(error: &FleetError, holdings: &[Holding]) -> CommandError {
 }
 
 /// Says what is otherwise than it was planned.
-fn of_replanned(error: &FleetError, run_id: &str, changes: &[String]) -> CommandError {
+fn of_replanned(error: &FleetError, of: &PlanOf, changes: &[String]) -> CommandError {
     let mut made = bare(error.code(), error);
     for change in changes.iter().take(FURTHER) {
         made = made.fact("changed", change.clone());
     }
-    made.fact("state", "nothing ran; the run stays paused")
-        .help(format!("give it up:  tenantry run cancel {run_id}"))
-        .help("then begin anew:  tenantry migrate all-tenants")
+    match of {
+        PlanOf::Run { id } => made
+            .fact("state", "nothing ran; the run stays paused")
+            .help(format!("give it up:  tenantry run cancel {id}"))
+            .help("then begin anew:  tenantry migrate all-tenants"),
+        PlanOf::File { begun: Some(run) } => made
+            .fact("state", "nothing ran")
+            .help(format!("finish that run:  tenantry migrate resume {run}"))
+            .help(PLAN_ANEW),
+        PlanOf::File { begun: None } => made.fact("state", "nothing ran").help(PLAN_ANEW),
+    }
 }
+
+const PLAN_ANEW: &str = "plan anew, and look at it:  tenantry migrate plan --out plan.json";
 
 /// An error before a run began.
 fn untouched(error: &dyn std::error::Error, code: Code) -> CommandError {

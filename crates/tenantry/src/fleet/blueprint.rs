@@ -22,7 +22,8 @@ pub(super) struct Plan {
 }
 
 /// The files of one track.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct PlannedTrack {
     pub(super) track: String,
     pub(super) engine: String,
@@ -32,18 +33,23 @@ pub(super) struct PlannedTrack {
 
 /// Writes down what the files of a selection are.
 pub(super) fn plan_of(selected: &Selected, direction: Direction) -> RunPlan {
-    let mut tracks: Vec<&Track> = selected.jobs.iter().map(|job| job.track.as_ref()).collect();
-    tracks.sort_unstable_by_key(|track| (track.name.to_string(), track.engine));
-    tracks.dedup_by_key(|track| (track.name.clone(), track.engine));
     let plan = Plan {
         direction: direction.to_string(),
         goal: selected.goal.to_string(),
-        tracks: tracks.into_iter().map(planned).collect(),
+        tracks: tracks_of(selected),
     };
     // Made of strings alone, it can always be written.
     let text = serde_json::to_string(&plan).unwrap_or_default();
     let hash = hex::encode(Sha256::digest(&text));
     RunPlan { text, hash }
+}
+
+/// Writes down the files of every track that a selection has jobs on.
+pub(super) fn tracks_of(selected: &Selected) -> Vec<PlannedTrack> {
+    let mut tracks: Vec<&Track> = selected.jobs.iter().map(|job| job.track.as_ref()).collect();
+    tracks.sort_unstable_by_key(|track| (track.name.to_string(), track.engine));
+    tracks.dedup_by_key(|track| (track.name.clone(), track.engine));
+    tracks.into_iter().map(planned).collect()
 }
 
 fn planned(track: &Track) -> PlannedTrack {
@@ -72,12 +78,17 @@ impl Plan {
         let (Some(planned), Some(now)) = (read(planned), read(now)) else {
             return Vec::new();
         };
-        let pairs = planned.tracks.iter().filter_map(|before| {
-            let same = |after: &&PlannedTrack| after.track == before.track && after.engine == before.engine;
-            now.tracks.iter().find(same).map(|after| (before, after))
-        });
-        pairs.flat_map(|(before, after)| before.changes(after)).collect()
+        changes_of(&planned.tracks, &now.tracks)
     }
+}
+
+/// Returns what is otherwise in the files of tracks than it was planned, a line each, of the tracks that both have.
+pub(super) fn changes_of(planned: &[PlannedTrack], now: &[PlannedTrack]) -> Vec<String> {
+    let pairs = planned.iter().filter_map(|before| {
+        let same = |after: &&PlannedTrack| after.track == before.track && after.engine == before.engine;
+        now.iter().find(same).map(|after| (before, after))
+    });
+    pairs.flat_map(|(before, after)| before.changes(after)).collect()
 }
 
 impl PlannedTrack {

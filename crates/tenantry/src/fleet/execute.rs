@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::blueprint::{Plan, plan_of, rollout_from, rollout_text};
 use super::drive::Drive;
 use super::follow::Followed;
-use super::{Fleet, FleetError, Request, Selected};
+use super::{Fleet, FleetError, PlanOf, Request, Selected};
 use crate::faults::{Seed, is_seeded};
 use crate::registry::{Begun, NewRun, Run, RunPlan, RunTarget};
 use crate::run::{
@@ -43,10 +43,15 @@ impl Fleet {
         control: &Control,
         events: UnboundedSender<RunEvent>,
     ) -> Result<RunReport, FleetError> {
+        // Also of tracks on which nothing is left to do: whoever starts the same a moment later follows this run.
+        let plan = plan_of(&selected, request.direction);
         selected.hold_back_products();
         self.shorten(&mut selected).await;
         let rollout = self.rollout_of(&selected, request.continues.as_deref()).await?;
-        let new = self.new_run(&selected, request, &rollout);
+        let new = NewRun {
+            plan,
+            ..self.new_run(&selected, request, &rollout)
+        };
         let driver = Driver::this();
         loop {
             let asked = Instant::now();
@@ -200,7 +205,7 @@ impl Fleet {
             continues: request.continues.clone(),
             actor: request.actor.clone(),
             reason: request.reason.clone(),
-            plan: plan_of(selected, request.direction),
+            plan: RunPlan::default(),
             rollout: rollout_text(rollout),
             concurrency: self.options.total_limit(servers.len()),
             targets,
@@ -332,7 +337,7 @@ fn refuse_other_files(run: &Run, now: &RunPlan) -> Result<(), FleetError> {
         return Ok(());
     }
     Err(FleetError::Replanned {
-        run_id: run.id.clone(),
+        of: PlanOf::Run { id: run.id.clone() },
         changes,
     })
 }

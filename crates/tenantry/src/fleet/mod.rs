@@ -12,11 +12,13 @@ mod keeper;
 mod marks;
 mod patience;
 mod recorder;
+mod saved;
 mod shortcut;
 mod verify;
 mod warnings;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::time::Duration;
 
 pub use blueprint::waves_of;
@@ -24,6 +26,7 @@ pub use central::{central_target, prepare_central};
 pub use folders::{Folders, UnfinishedFiles};
 pub use jobs::{Selected, Tiers};
 pub use marks::{Declarations, Declarer};
+pub use saved::{Central, SavedPlan, Scope, UnreadablePlan};
 use thiserror::Error;
 pub use verify::Verified;
 
@@ -54,11 +57,11 @@ pub enum FleetError {
         /// The run.
         run_id: String,
     },
-    /// The files are not what they were when a run was planned.
-    #[error("the files are not what they were when {run_id} was planned")]
+    /// What was planned is not what would run now.
+    #[error("{of}")]
     Replanned {
-        /// The run.
-        run_id: String,
+        /// The plan.
+        of: PlanOf,
         /// What changed, a line each.
         changes: Vec<String>,
     },
@@ -112,6 +115,31 @@ impl FleetError {
             Self::Central(error) => error.code(),
             Self::Create(error) => error.code(),
             Self::Schema(failure) => failure.code,
+        }
+    }
+}
+
+/// A plan that no longer fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanOf {
+    /// A run's, which is gone on with.
+    Run {
+        /// Its id.
+        id: String,
+    },
+    /// A saved one.
+    File {
+        /// The run that carried it out in part, if there is one that left something over.
+        begun: Option<String>,
+    },
+}
+
+impl fmt::Display for PlanOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run { id } => write!(f, "the files are not what they were when {id} was planned"),
+            Self::File { begun: None } => f.write_str("the plan no longer fits"),
+            Self::File { begun: Some(run) } => write!(f, "the plan was carried out in part, by {run}"),
         }
     }
 }

@@ -143,7 +143,7 @@ impl Registry {
     }
 
     /// Compares the targets of a run that is under way with those that are wanted.
-    async fn overlap_of(
+    pub(super) async fn overlap_of(
         &self,
         db: &impl ConnectionTrait,
         run_id: &str,

@@ -26,6 +26,7 @@ mod servers;
 mod status;
 mod targets;
 mod tenants;
+mod under_way;
 mod unfinished;
 mod watched;
 mod went_back;
