@@ -1,5 +1,7 @@
 //! `migrate …`: the commands that make, carry out and revert migrations.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use tenantry::ProductType;
 use tenantry::migration::Version;
@@ -17,7 +19,7 @@ pub(crate) enum MigrateCommand {
     Make(Make),
     /// Show what would run where; asks what its server cannot tell, writes nothing
     #[command(
-        before_help = "Examples:\n  tenantry migrate plan\n  tenantry migrate plan --only acme",
+        before_help = "Examples:\n  tenantry migrate plan\n  tenantry migrate plan --only acme\n  tenantry migrate plan --out plan.json",
         after_help = "Also: migrate:plan"
     )]
     Plan {
@@ -30,6 +32,9 @@ pub(crate) enum MigrateCommand {
         /// End with 10 if something is pending
         #[arg(long)]
         exit_code: bool,
+        /// Also write the plan into this file, for --plan
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
         /// Which targets.
         #[command(flatten)]
         selection: Selection,
@@ -78,50 +83,32 @@ pub(crate) enum MigrateCommand {
     },
     /// Migrate every tenant's database
     #[command(
-        before_help = "Examples:\n  tenantry migrate all-tenants\n  tenantry migrate all-tenants --only acme,globex\n  tenantry migrate all-tenants -j 20 --jurisdiction eu",
+        before_help = "Examples:\n  tenantry migrate all-tenants\n  tenantry migrate all-tenants --only acme,globex -j 20\n  tenantry migrate all-tenants --plan plan.json",
         after_help = "Also: migrate:all-tenants, migrate:tenants"
     )]
-    AllTenants {
-        /// Which targets.
-        #[command(flatten)]
-        selection: Selection,
-        /// How.
-        #[command(flatten)]
-        ahead: Ahead,
-    },
+    AllTenants(Many),
     /// Migrate product databases
     #[command(
         before_help = "Examples:\n  tenantry migrate products\n  tenantry migrate products --product kira",
         after_help = "Also: migrate:products"
     )]
-    Products {
-        /// Which targets.
-        #[command(flatten)]
-        selection: Selection,
-        /// How.
-        #[command(flatten)]
-        ahead: Ahead,
-    },
+    Products(Many),
     /// Migrate the central database
     #[command(
         before_help = "Examples:\n  tenantry migrate central\n  tenantry migrate central --dry-run",
         after_help = "Also: migrate:central"
     )]
     Central {
+        /// Carry out exactly this plan, or nothing
+        #[arg(long, value_name = "FILE", conflicts_with = "to")]
+        plan: Option<PathBuf>,
         /// How.
         #[command(flatten)]
         ahead: Ahead,
     },
     /// Migrate the central database, then every tenant, then the products
     #[command(before_help = "Examples:\n  tenantry migrate all\n  tenantry migrate all --dry-run")]
-    All {
-        /// Which targets.
-        #[command(flatten)]
-        selection: Selection,
-        /// How.
-        #[command(flatten)]
-        ahead: Ahead,
-    },
+    All(Many),
     /// Revert the last run of a target, some steps, or down to a version
     #[command(
         before_help = "Examples:\n  tenantry migrate rollback acme\n  tenantry migrate rollback acme --step 1 --confirm acme",
@@ -166,6 +153,24 @@ pub(crate) struct Ahead {
     /// Up to this version; the newest if left out
     #[arg(long, value_name = "VERSION")]
     pub(crate) to: Option<Version>,
+}
+
+/// `migrate all-tenants`, `products` and `all`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Many {
+    /// Carry out exactly this plan, or nothing; it says which targets
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["to", "only", "tenants", "except", "jurisdiction", "server", "product"]
+    )]
+    pub(crate) plan: Option<PathBuf>,
+    /// Which targets.
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// How.
+    #[command(flatten)]
+    pub(crate) ahead: Ahead,
 }
 
 /// `migrate make`.

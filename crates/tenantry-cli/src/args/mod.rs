@@ -14,7 +14,7 @@ pub(crate) use fleet::{
     EngineName, ProductCommand, ProductProvision, ServerAdd, ServerCommand, ServerSet, TenantCommand,
     TenantCreate, TlsMode,
 };
-pub(crate) use migrate::{Ahead, Back, Make, MarkArgs, MigrateCommand, ResolveArgs, Whom};
+pub(crate) use migrate::{Ahead, Back, Make, Many, MarkArgs, MigrateCommand, ResolveArgs, Whom};
 pub(crate) use run::{Promote, RunCommand};
 pub(crate) use select::{Annotations, Limits, Selection as Chosen};
 pub(crate) use values::{Bounds, IDLE, WAIT, WHOLE, WINDOW, budget, limit, parallel, same_error, within};

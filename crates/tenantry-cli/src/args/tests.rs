@@ -91,7 +91,7 @@ fn every_colon_name_reaches_its_command_and_stands_in_its_help() {
         assert!(also.contains(alias), "{alias}");
     }
     let cli = parse("tenantry -C x migrate:products --product=kira,nova --json").unwrap();
-    let Command::Migrate(MigrateCommand::Products { selection, .. }) = cli.command else {
+    let Command::Migrate(MigrateCommand::Products(Many { selection, .. })) = cli.command else {
         panic!("{:?}", cli.command);
     };
     assert_eq!(selection.product.len(), 2);
@@ -102,7 +102,7 @@ fn every_colon_name_reaches_its_command_and_stands_in_its_help() {
 #[test]
 fn habits_of_other_tools_work_as_hidden_synonyms() {
     let cli = parse("tenantry migrate:tenants --tenants=a,b --only c --pretend --concurrency=7").unwrap();
-    let Command::Migrate(MigrateCommand::AllTenants { selection, ahead }) = cli.command else {
+    let Command::Migrate(MigrateCommand::AllTenants(Many { selection, ahead, .. })) = cli.command else {
         panic!("{:?}", cli.command);
     };
     assert_eq!(selection.chosen().collect::<Vec<_>>(), ["c", "a", "b"]);

@@ -18,6 +18,7 @@ mod make;
 mod mark;
 mod migrate;
 mod opened;
+mod plan_file;
 mod planned;
 mod plans;
 mod product;
@@ -25,6 +26,7 @@ mod resolve;
 mod rollback;
 mod run;
 mod runs;
+mod saved;
 mod server;
 mod status;
 mod tenant;
@@ -44,8 +46,8 @@ use tenantry::migration::Warning;
 use tenantry::run::Wanted;
 
 use crate::args::{
-    Chosen, Cli, Command, ConfigCommand, Globals, MigrateCommand, ProductCommand, RunCommand, ServerCommand,
-    TenantCommand,
+    Chosen, Cli, Command, ConfigCommand, Globals, Many, MigrateCommand, ProductCommand, RunCommand,
+    ServerCommand, TenantCommand,
 };
 use crate::argv::{self, Argv};
 use crate::config::{Environment, Project};
@@ -271,6 +273,7 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
             to,
             live,
             exit_code,
+            out,
         } => {
             let tiers = if selection.product.is_empty() {
                 Tiers::Both
@@ -282,6 +285,7 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
                 to,
                 tiers,
                 live,
+                out: out.as_deref(),
             };
             plans::run(context, &question).map(|answer| pending(answer, exit_code.then_some(Exit::Pending)))
         }
@@ -300,14 +304,13 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
         }
         MigrateCommand::Verify { tenant, selection } => verify::run(context, tenant.as_deref(), &selection),
         MigrateCommand::Tenant { tenant, ahead } => migrate::tenant(context, &tenant, &ahead),
-        MigrateCommand::AllTenants { selection, ahead } => {
-            migrate::many(context, &selection, &ahead, Tiers::Tenant)
-        }
-        MigrateCommand::Products { selection, ahead } => {
-            migrate::many(context, &selection, &ahead, Tiers::Products)
-        }
-        MigrateCommand::All { selection, ahead } => migrate::many(context, &selection, &ahead, Tiers::Both),
-        MigrateCommand::Central { ahead } => migrate::central(context, &ahead),
+        MigrateCommand::AllTenants(many) => migrate_many(context, &many, Tiers::Tenant),
+        MigrateCommand::Products(many) => migrate_many(context, &many, Tiers::Products),
+        MigrateCommand::All(many) => migrate_many(context, &many, Tiers::Both),
+        MigrateCommand::Central { ahead, plan } => match plan {
+            Some(file) => saved::carry_out(context, &file, "central", &ahead.limits),
+            None => migrate::central(context, &ahead),
+        },
         MigrateCommand::Rollback(back) => rollback::run(context, &back),
         MigrateCommand::Mark(asked) => mark::run(context, &asked),
         MigrateCommand::Resolve(asked) => resolve::run(context, &asked),
@@ -316,6 +319,13 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
             selection,
             limits,
         } => migrate::resume(context, run.as_deref(), &selection, &limits),
+    }
+}
+
+fn migrate_many(context: &Context, many: &Many, tiers: Tiers) -> Result<Exit, CommandError> {
+    match &many.plan {
+        Some(file) => saved::carry_out(context, file, opened::tier_word(tiers), &many.ahead.limits),
+        None => migrate::many(context, &many.selection, &many.ahead, tiers),
     }
 }
 

@@ -11,6 +11,7 @@ use tenantry::run::{Preview, TargetReport};
 use tenantry::{Direction, TrackName};
 
 use super::loss::Loss;
+use super::saved::Out;
 use crate::render::failure::groups_of;
 use crate::render::summary::group_lines;
 use crate::render::{Canvas, Told, text};
@@ -26,6 +27,9 @@ pub(super) struct Planned {
     /// What going back loses, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) loss: Option<Loss>,
+    /// The file that it was to go into, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) out: Option<Out>,
     /// What cannot be planned, as a run would report it.
     #[serde(skip)]
     pub(super) failed: Vec<TargetReport>,
@@ -115,6 +119,7 @@ impl Planned {
             left_out: left_out(selected),
             warnings,
             loss: None,
+            out: None,
             failed,
         }
     }
@@ -371,6 +376,7 @@ mod tests {
                 left_out: Vec::new(),
                 warnings: Vec::new(),
                 loss: None,
+                out: None,
                 failed: Vec::new(),
             })
         };

@@ -1,7 +1,9 @@
 //! `migrate plan` and `--dry-run`: what would run where. Asks what servers cannot tell, writes nothing.
 
+use std::path::Path;
+
 use tenantry::TrackName;
-use tenantry::fleet::{Fleet, Selected, Tiers};
+use tenantry::fleet::{Central, Fleet, Scope, Selected, Tiers};
 use tenantry::migration::Version;
 use tenantry::plan::Goal;
 use tenantry::run::{Preview, TargetReport};
@@ -11,7 +13,8 @@ use super::look::look;
 use super::loss::Loss;
 use super::opened::{self, block_on};
 use super::planned::{self, Planned};
-use super::{Context, runs};
+use super::saved::Save;
+use super::{Context, plan_file, runs};
 use crate::args::{Chosen, Limits};
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -24,13 +27,17 @@ pub(super) struct Question<'a> {
     pub(super) to: Option<Version>,
     pub(super) tiers: Tiers,
     pub(super) live: bool,
+    pub(super) out: Option<&'a Path>,
 }
 
 /// Carries out `migrate plan`; returns whether something is pending.
 ///
 /// # Errors
-/// What opening the project says; TN-4003 if nothing is selected.
+/// What opening the project says; TN-4003 if nothing is selected; TN-4017 if the plan may not be written where it was
+/// told.
 pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, bool), CommandError> {
+    // Before anybody is asked.
+    question.out.map_or(Ok(()), plan_file::check_free)?;
     block_on(async {
         let project = context.project()?;
         let limits = Limits {
@@ -41,7 +48,8 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
         let mut selected = fleet
             .select(&opened::selection(question.chosen), question.tiers)
             .await?;
-        if question.chosen.is_everything() && question.to.is_none() {
+        let central = question.central();
+        if central == Central::Included {
             opened::add_central(&project, &fleet, &mut selected)?;
         }
         if selected.is_empty() {
@@ -50,8 +58,37 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
         if let Some(version) = question.to {
             selected.aim(&Goal::UpTo(version))?;
         }
-        show_with(context, &fleet, selected, |planned| carry_out(planned, question)).await
+        let save = question.out.map(|file| Save {
+            file,
+            scope: question.scope(),
+            whole: selected.clone(),
+        });
+        let next = |planned: &Planned| match &planned.out {
+            Some(out) => out.next(planned),
+            None => carry_out(planned, question),
+        };
+        show_with(context, &fleet, selected, (save, next)).await
     })
+}
+
+impl Question<'_> {
+    /// Returns whether the central database is meant, too.
+    fn central(&self) -> Central {
+        if self.chosen.is_everything() && self.to.is_none() {
+            Central::Included
+        } else {
+            Central::LeftOut
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        Scope {
+            selection: opened::selection(self.chosen),
+            tiers: self.tiers,
+            central: self.central(),
+            goal: self.to.map_or(Goal::Head, Goal::UpTo),
+        }
+    }
 }
 
 /// Asks what is selected and shows what would run; returns how the process ends, and whether something
@@ -64,7 +101,7 @@ pub(super) async fn show(
     fleet: &Fleet,
     selected: Selected,
 ) -> Result<(Exit, bool), CommandError> {
-    show_with(context, fleet, selected, |_| None).await
+    show_with(context, fleet, selected, (None, |_: &Planned| None)).await
 }
 
 /// Shows the way back, what it loses, and the command that takes it with the text that it wants.
@@ -91,16 +128,19 @@ pub(super) fn show_back(
     tell(context, &planned, &rehearsal, next)
 }
 
-/// The same with a line that says what comes next.
+/// The same with a line that says what comes next, and a file into which the plan goes.
 async fn show_with(
     context: &Context,
     fleet: &Fleet,
     mut selected: Selected,
-    next: impl FnOnce(&Planned) -> Option<String>,
+    (save, next): (Option<Save<'_>>, impl FnOnce(&Planned) -> Option<String>),
 ) -> Result<(Exit, bool), CommandError> {
     fleet.shorten(&mut selected).await;
     let previews = look(context, fleet, &selected).await;
-    let planned = planned_of(context, &selected, &previews);
+    let mut planned = planned_of(context, &selected, &previews);
+    planned.out = save
+        .map(|save| save.write(fleet, &selected, &previews))
+        .transpose()?;
     let exit = tell(context, &planned, "tenantry migrate plan", next)?;
     Ok((exit, planned.is_anything_pending()))
 }
@@ -122,6 +162,9 @@ fn tell(
 ) -> Result<Exit, CommandError> {
     let exit = tell_failed(context, &planned.failed, again);
     let mut human = planned::human(planned, &context.canvas);
+    if let Some(out) = &planned.out {
+        human = format!("{human}\n{}", out.line());
+    }
     if let Some(next) = next(planned) {
         human = format!("{human}\nNext:  {next}");
     }

@@ -20,6 +20,7 @@ mod mark;
 mod mark_half_way;
 mod marker;
 mod one;
+mod plans;
 mod pooler;
 mod rights;
 mod rollback;
