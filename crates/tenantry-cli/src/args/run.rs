@@ -6,8 +6,13 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunCommand {
     /// List the newest runs
-    #[command(before_help = "Examples:\n  tenantry run list\n  tenantry run list --limit 100 --json")]
+    #[command(
+        before_help = "Examples:\n  tenantry run list\n  tenantry run list --limit 100 --json\n  tenantry run list --all"
+    )]
     List {
+        /// Also the runs in which new databases got their migrations
+        #[arg(long)]
+        all: bool,
         /// How many
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: u16,

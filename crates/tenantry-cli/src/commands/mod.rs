@@ -43,6 +43,7 @@ use serde::Serialize;
 use tenantry::Code;
 use tenantry::fleet::Tiers;
 use tenantry::migration::Warning;
+use tenantry::registry::Which;
 use tenantry::run::Wanted;
 
 use crate::args::{
@@ -331,7 +332,10 @@ fn migrate_many(context: &Context, many: &Many, tiers: Tiers) -> Result<Exit, Co
 
 fn run_command(context: &Context, command: RunCommand) -> Result<Exit, CommandError> {
     match command {
-        RunCommand::List { limit } => run::list(context, limit),
+        RunCommand::List { limit, all } => {
+            let which = if all { Which::All } else { Which::OverTheFleet };
+            run::list(context, which, limit)
+        }
         RunCommand::Show { run: id, failed, all } => {
             let detail = match (failed, all) {
                 (true, _) => run::Detail::Failed,

@@ -49,7 +49,7 @@ pub use marks::{Known, MarkRecord, MarkTarget, NewMark};
 pub use needing::Named;
 pub use run_targets::RunTarget;
 pub(crate) use runs::PROVISION;
-pub use runs::{NewRun, Run, RunEnd, RunPlan};
+pub use runs::{NewRun, Run, RunEnd, RunPlan, Which};
 pub use schema::track;
 pub use servers::{ListedServer, NewServer};
 pub use status::{FleetStatus, NotCurrent, NotProvisioned, Reason, StatusGroup};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Func, IntoTableRef as _, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, Condition, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 
 use super::entities::{run, run_target};
@@ -131,6 +132,24 @@ impl Run {
     }
 }
 
+/// Which runs are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All.
+    All,
+    /// Those over the fleet: not those in which a new database got its migrations.
+    OverTheFleet,
+}
+
+impl Which {
+    fn condition(self) -> Condition {
+        match self {
+            Self::All => Condition::all(),
+            Self::OverTheFleet => Condition::all().add(run::Column::Command.starts_with(PROVISION).not()),
+        }
+    }
+}
+
 impl Registry {
     /// Writes the last outcomes of a run, as [`Registry::record`] does, and that and how it has ended, in one
     /// transaction. A run that is paused waits for the wave `wave`.
@@ -201,8 +220,9 @@ impl Registry {
     }
 
     /// Returns the newest runs, the newest first, at most so many; none if there are none.
-    pub async fn runs(&self, limit: u64) -> Result<Vec<Run>, RegistryError> {
+    pub async fn runs(&self, which: Which, limit: u64) -> Result<Vec<Run>, RegistryError> {
         let rows = run::Entity::find()
+            .filter(which.condition())
             .order_by_desc(run::Column::StartedAt)
             .order_by_desc(run::Column::Id)
             .limit(limit)
@@ -214,6 +234,15 @@ impl Registry {
             runs.push(self.run_of(row).await?);
         }
         Ok(runs)
+    }
+
+    /// Counts the runs in which new databases got their migrations: those that [`Which::OverTheFleet`] leaves out.
+    pub async fn creations(&self) -> Result<u64, RegistryError> {
+        run::Entity::find()
+            .filter(run::Column::Command.starts_with(PROVISION))
+            .count(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))
     }
 
     /// Returns the run forwards over the fleet that began last; `None` if there was none. The run in which

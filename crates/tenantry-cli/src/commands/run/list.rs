@@ -1,7 +1,7 @@
 //! `run list`: the newest runs, a line each.
 
 use serde::Serialize;
-use tenantry::registry::Run;
+use tenantry::registry::{Run, Which};
 use tenantry::run::Outcome;
 
 use super::super::Context;
@@ -65,11 +65,15 @@ impl Listed {
 ///
 /// # Errors
 /// What the registry says.
-pub(in super::super) fn list(context: &Context, limit: u16) -> Result<Exit, CommandError> {
+pub(in super::super) fn list(context: &Context, which: Which, limit: u16) -> Result<Exit, CommandError> {
     block_on(async {
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
-        let runs = fleet.registry.runs(u64::from(limit)).await?;
+        let runs = fleet.registry.runs(which, u64::from(limit)).await?;
+        let hidden = match which {
+            Which::All => 0,
+            Which::OverTheFleet => fleet.registry.creations().await?,
+        };
         if runs.is_empty() {
             context.say("There is no run yet.");
         }
@@ -79,8 +83,24 @@ pub(in super::super) fn list(context: &Context, limit: u16) -> Result<Exit, Comm
             table(&runs).draw()
         };
         let items: Vec<Listed> = runs.iter().map(Listed::of).collect();
-        context.answer_unless_empty(&human, &serde_json::json!({ "items": items, "next": null }))?;
+        let document = serde_json::json!({ "items": items, "next": null, "hidden": hidden });
+        context.answer_unless_empty(&human, &document)?;
+        // Beside the answer, whose lines are runs.
+        if let Some(line) = not_shown(hidden) {
+            context.say(&line);
+        }
         Ok(Exit::Done)
+    })
+}
+
+/// Says how many runs are not in the list; `None` if all are.
+fn not_shown(hidden: u64) -> Option<String> {
+    let hidden = usize::try_from(hidden).unwrap_or(usize::MAX);
+    (hidden > 0).then(|| {
+        format!(
+            "{} of new databases not shown; with them:  tenantry run list --all",
+            text::count(hidden, "run")
+        )
     })
 }
 

@@ -9,7 +9,7 @@ pub(super) use show::{Detail, show};
 pub(super) use steer::{cancel, pause, promote, take_up, watch};
 
 use tenantry::fleet::Fleet;
-use tenantry::registry::Run;
+use tenantry::registry::{Run, Which};
 
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -22,7 +22,7 @@ async fn find(fleet: &Fleet, given: Option<&str>) -> Result<Run, CommandError> {
     if let Some(given) = given {
         return Ok(fleet.registry.find_run(given).await?);
     }
-    let newest = fleet.registry.runs(1).await?.into_iter().next();
+    let newest = fleet.registry.runs(Which::All, 1).await?.into_iter().next();
     newest.ok_or_else(|| {
         CommandError::new(Exit::NotFound, "there is no run yet")
             .code(tenantry::Code(4009))

@@ -15,6 +15,7 @@ mod failure;
 mod fleet;
 mod histories;
 mod left_out;
+mod listed;
 mod lost;
 mod mark;
 mod mark_half_way;
