@@ -61,6 +61,7 @@ impl From<FleetError> for MigrateError {
             | FleetError::Broken(_)
             | FleetError::Held(_)
             | FleetError::Left { .. }
+            | FleetError::Abandoned { .. }
             | FleetError::Replanned { .. }
             | FleetError::Files(_)
             | FleetError::UnknownVersion { .. }

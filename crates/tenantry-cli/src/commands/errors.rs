@@ -28,6 +28,7 @@ fn exit_of(code: Code) -> Exit {
         3000..=3999 | 4005 | 4014 | 6001 | 6003 | 6008 | 6014 | 6016 | 6017 | 7004 => Exit::Refused,
         4001 => Exit::Held,
         4006 => Exit::Interrupted,
+        4018 => Exit::Stopped,
         4003 => Exit::Empty,
         4008 | 4009 | 6002 | 6005 | 6010 | 6015 => Exit::NotFound,
         6011 => Exit::Usage,
@@ -206,6 +207,12 @@ impl From<FleetError> for CommandError {
                 .fact("state", "another process drives it; nothing of it was stopped")
                 .help(format!("tenantry run watch {run_id}"))
                 .help(format!("tenantry run pause {run_id}")),
+            FleetError::Abandoned { ref run_id, .. } => bare(error.code(), &error)
+                .fact(
+                    "state",
+                    "what it recorded stands; every database's own history is right",
+                )
+                .help(format!("what is left of it:  tenantry run show {run_id}")),
             FleetError::Replanned { ref of, ref changes } => of_replanned(&error, of, changes),
             FleetError::Schema(failure) => of_schema(&failure),
             FleetError::Create(error) => of_create(&error),

@@ -248,7 +248,7 @@ async fn went_back(fleet: &Fleet, found: &Run) -> Result<CommandError, CommandEr
 }
 
 /// Returns the rollbacks that finish a run that went backwards.
-async fn rollbacks(fleet: &Fleet, found: &Run) -> Result<Vec<String>, CommandError> {
+pub(super) async fn rollbacks(fleet: &Fleet, found: &Run) -> Result<Vec<String>, CommandError> {
     let again = Again::Rollback {
         command: found.command.clone(),
         goal: found.goal.clone().unwrap_or_default(),

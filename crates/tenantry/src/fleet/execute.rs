@@ -143,7 +143,8 @@ impl Fleet {
     /// Shows a run that is under way, or has ended, and returns its report. Drives nothing.
     ///
     /// # Errors
-    /// [`FleetError::Left`] if a stop was asked for before it ended; what the registry says.
+    /// [`FleetError::Left`] if a stop was asked for before it ended; [`FleetError::Abandoned`] if its driver is dead and
+    /// nobody takes it up within seconds; what the registry says.
     pub async fn watch(
         &self,
         run: &Run,
@@ -159,7 +160,12 @@ impl Fleet {
                         run_id: run.id.clone(),
                     });
                 }
-                Followed::Abandoned => sleep(LOOK_AGAIN).await,
+                Followed::Abandoned => tokio::select! {
+                    found = self.wait_for_driver(&run.id) => found?,
+                    () = control.reached(Stop::Drain) => {
+                        return Err(FleetError::Left { run_id: run.id.clone() });
+                    }
+                },
             }
         }
     }

@@ -19,6 +19,9 @@ use crate::target::{Owner, TrackName};
 /// How often the registry is asked what is new.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long whoever watches a run waits for another driver: those that follow it take it up at once.
+const TAKEN_UP_WITHIN: Duration = Duration::from_secs(5);
+
 /// How following a run ended.
 pub(super) enum Followed {
     /// The run has ended.
@@ -92,6 +95,27 @@ impl Fleet {
         }
     }
 
+    /// Waits until somebody drives a run again, or it is over.
+    ///
+    /// # Errors
+    /// [`FleetError::Abandoned`] if nobody takes it up.
+    pub(super) async fn wait_for_driver(&self, run_id: &str) -> Result<(), FleetError> {
+        let since = Instant::now();
+        loop {
+            sleep(LOOK).await;
+            match self.registry.look_after(run_id, &Driver::this()).await? {
+                Driven::By(_) | Driven::Over(_) => return Ok(()),
+                Driven::ByNobody(driver) if since.elapsed() >= TAKEN_UP_WITHIN => {
+                    return Err(FleetError::Abandoned {
+                        run_id: run_id.to_owned(),
+                        driver: Driver::for_people(&driver),
+                    });
+                }
+                Driven::ByNobody(_) => {}
+            }
+        }
+    }
+
     /// Asks who drives the run, and then what is new: in this order nothing is overlooked at the end.
     async fn look(
         &self,
@@ -99,7 +123,7 @@ impl Fleet {
         this: &Driver,
         seen: &mut i64,
     ) -> Result<(Vec<RunTarget>, Driven), RegistryError> {
-        let driven = self.registry.driven(run_id, this).await?;
+        let driven = self.registry.look_after(run_id, this).await?;
         let (changes, newest) = self.registry.changes_of(run_id, *seen).await?;
         *seen = newest;
         Ok((changes, driven))

@@ -57,6 +57,14 @@ pub enum FleetError {
         /// The run.
         run_id: String,
     },
+    /// The driver of a run is dead, something of it is left, and nobody takes it up.
+    #[error("nobody drives {run_id} any more: {driver} is gone")]
+    Abandoned {
+        /// The run.
+        run_id: String,
+        /// Who drove it, for people.
+        driver: String,
+    },
     /// What was planned is not what would run now.
     #[error("{of}")]
     Replanned {
@@ -108,6 +116,7 @@ impl FleetError {
             Self::Held(_) => Code(4001),
             Self::Left { .. } => Code(4006),
             Self::Replanned { .. } => Code(4005),
+            Self::Abandoned { .. } => Code(4018),
             Self::Broken(_) => Code(1008),
             Self::Files(error) => error.code(),
             Self::UnknownVersion { .. } => Code(4008),

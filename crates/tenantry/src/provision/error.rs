@@ -129,6 +129,7 @@ impl From<FleetError> for ProvisionError {
             | FleetError::Broken(_)
             | FleetError::Held(_)
             | FleetError::Left { .. }
+            | FleetError::Abandoned { .. }
             | FleetError::Replanned { .. }
             | FleetError::Files(_)
             | FleetError::Central(_)

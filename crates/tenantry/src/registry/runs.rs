@@ -130,6 +130,11 @@ impl Run {
     pub fn first_of_chain(&self) -> &str {
         self.continues.as_deref().unwrap_or(&self.id)
     }
+
+    /// Returns whether a new database got its migrations in it.
+    pub fn is_creation(&self) -> bool {
+        self.command.starts_with(PROVISION)
+    }
 }
 
 /// Which runs are asked for.

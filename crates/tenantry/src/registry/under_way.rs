@@ -1,19 +1,44 @@
-//! Runs of one plan: whether one is under way, and which one left something over.
+//! Runs that nobody may have ended: those of one plan, and those whose driver died.
 
 use std::collections::HashSet;
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::entities::run;
-use super::leases::lease_of;
+use super::leases::{Driven, lease_of};
 use super::runs::RUNNING;
 use super::{Registry, RegistryError};
-use crate::run::{Driver, Found, Kinship, Meeting};
+use crate::run::{Driver, Found, Kinship, Meeting, RunStatus};
 
 /// Among how many of the newest runs that left something over one of the plan is looked for.
 const LEFT_OVER_AMONG: usize = 20;
 
 impl Registry {
+    /// Returns whether somebody drives a run, as [`Registry::driven`] does; a run whose driver is dead and all of whose
+    /// targets have ended is completed first, as only its driver's last word is missing. When it ended stays unknown.
+    pub async fn look_after(&self, run_id: &str, driver: &Driver) -> Result<Driven, RegistryError> {
+        let found = self.driven(run_id, driver).await?;
+        let Driven::ByNobody(_) = found else {
+            return Ok(found);
+        };
+        let open = self.overlap_of(&self.db, run_id, &HashSet::new()).await?.open;
+        if open > 0 {
+            return Ok(found);
+        }
+        let transaction = self.begin().await?;
+        let held = self.lock_run(&transaction, run_id).await?;
+        let now = self.clock(&transaction).await?;
+        let sign = driver.sign_of(&held.lease.driver);
+        let Ok(completed) = held.lease.complete(now, sign) else {
+            // Somebody was faster.
+            drop(transaction);
+            return self.driven(run_id, driver).await;
+        };
+        self.write_lease(&transaction, run_id, &completed).await?;
+        self.commit(transaction).await?;
+        Ok(Driven::Over(RunStatus::Completed))
+    }
+
     /// Returns whether a run of the plan with this hash is under way over the wanted targets, by database and track, so that
     /// one which began now would follow it or take it up. Takes no lock and writes nothing.
     pub async fn is_under_way(

@@ -102,7 +102,7 @@ pub enum Meeting {
     /// Its driver is dead, what is left of it is wanted, and it has everything that is: it is gone on with, under this
     /// lease.
     Taken(Lease),
-    /// Its driver is dead, and it is in the way: it is closed, with this lease.
+    /// Its driver is dead, and it is in the way, or nothing is left of it: it is closed, with this lease.
     Closed(Lease),
     /// Somebody drives it, and it has some of the targets.
     Held,
@@ -113,7 +113,10 @@ impl Found<'_> {
     pub fn meet(&self, driver: &str, now: i64) -> Meeting {
         let (lease, overlap) = (self.lease, &self.overlap);
         if overlap.open_wanted == 0 {
-            return Meeting::Apart;
+            return match lease.complete(now, self.sign) {
+                Ok(done) if overlap.open == 0 => Meeting::Closed(done),
+                Ok(_) | Err(Refusal::Held | Refusal::Over(_) | Refusal::Fenced) => Meeting::Apart,
+            };
         }
         if lease.is_live(now, self.sign) {
             let is_same = self.kinship != Kinship::Other;
@@ -183,6 +186,27 @@ mod tests {
             };
             assert_eq!(lease.standing, Standing::Over(RunStatus::Interrupted));
         }
+    }
+
+    #[test]
+    fn what_nobody_drives_and_nothing_is_left_of_is_completed_whatever_is_wanted() {
+        use Interest::{Other, Wanted};
+        use TargetState::{Ended, Pending};
+        let dead = NOW + LEASE;
+        for ended in [
+            vec![(Other, Ended)],
+            vec![(Wanted, Ended), (Other, Ended)],
+            vec![],
+        ] {
+            let met = meet(Kinship::Same, &ended, 1, dead);
+            let Meeting::Closed(lease) = met else {
+                panic!("{met:?}")
+            };
+            assert_eq!(lease.standing, Standing::Over(RunStatus::Completed));
+            assert_eq!(meet(Kinship::Same, &ended, 1, NOW), Meeting::Apart);
+        }
+        let left = [(Wanted, Ended), (Other, Pending)];
+        assert_eq!(meet(Kinship::Same, &left, 1, dead), Meeting::Apart);
     }
 
     #[test]

@@ -170,6 +170,20 @@ impl Lease {
         })
     }
 
+    /// Ends the run of a driver that is dead, all of whose targets have ended: only its driver's last word is missing.
+    ///
+    /// # Errors
+    /// [`Refusal::Held`] while it is somebody's, [`Refusal::Over`] if it has ended or is paused.
+    pub fn complete(&self, now: i64, sign: Sign) -> Result<Self, Refusal> {
+        match self.standing {
+            Standing::Over(status) => Err(Refusal::Over(status)),
+            Standing::Running => Ok(Self {
+                standing: Standing::Over(RunStatus::Completed),
+                ..self.close(now, sign)?
+            }),
+        }
+    }
+
     /// Asks the run's driver for something; where there is none, it is so at once. To go on needs a driver, so that a
     /// promotion of a run without one changes nothing.
     ///
@@ -242,6 +256,23 @@ mod tests {
         let refused = Err(Refusal::Over(RunStatus::Completed));
         assert_eq!(done.claim("b", NOW, Sign::Gone), refused);
         assert_eq!(done.want(Wanted::Pause, NOW, Sign::Unknown), refused);
+    }
+
+    #[test]
+    fn only_a_run_without_a_driver_is_completed_by_somebody_else() {
+        let lease = Lease::begin("a", NOW);
+        assert_eq!(lease.complete(NOW, Sign::Unknown), Err(Refusal::Held));
+        for (now, sign) in [(NOW + LEASE, Sign::Unknown), (NOW, Sign::Gone)] {
+            let done = lease.complete(now, sign).unwrap();
+            assert_eq!(
+                (done.standing, done.driver.as_str()),
+                (Standing::Over(RunStatus::Completed), "a")
+            );
+            assert_eq!(done.renew(1, now), Err(Refusal::Fenced));
+        }
+        let paused = lease.end(1, RunStatus::Paused).unwrap();
+        let refused = Err(Refusal::Over(RunStatus::Paused));
+        assert_eq!(paused.complete(NOW, Sign::Gone), refused);
     }
 
     #[test]

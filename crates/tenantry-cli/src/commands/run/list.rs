@@ -1,12 +1,12 @@
 //! `run list`: the newest runs, a line each.
 
 use serde::Serialize;
-use tenantry::registry::{Run, Which};
+use tenantry::registry::{Driven, Which};
 use tenantry::run::Outcome;
 
 use super::super::Context;
 use super::super::opened::{self, block_on};
-use super::standing;
+use super::{Seen, see};
 use crate::args::Limits;
 use crate::clock::Utc;
 use crate::exit::Exit;
@@ -20,6 +20,8 @@ pub(super) struct Listed {
     command: String,
     direction: String,
     status: &'static str,
+    /// Whether a process works on it now.
+    driven: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
     actor: String,
@@ -35,7 +37,8 @@ pub(super) struct Listed {
 
 impl Listed {
     /// Converts a run.
-    pub(super) fn of(run: &Run) -> Self {
+    pub(super) fn of(seen: &Seen) -> Self {
+        let run = &seen.run;
         let count = |fits: &dyn Fn(Outcome) -> bool| -> u64 {
             run.counts
                 .iter()
@@ -47,8 +50,9 @@ impl Listed {
             run: run.id.clone(),
             command: run.command.clone(),
             direction: run.direction.to_string(),
-            status: run.status.map_or("running", tenantry::run::RunStatus::as_str),
-            cause: run.cause.clone(),
+            status: seen.status(),
+            driven: matches!(seen.driven, Driven::By(_)),
+            cause: seen.cause().map(str::to_owned),
             actor: run.actor.clone(),
             reason: run.reason.clone(),
             started_at: Utc::of_micros(run.started_at).rfc3339(),
@@ -69,7 +73,10 @@ pub(in super::super) fn list(context: &Context, which: Which, limit: u16) -> Res
     block_on(async {
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
-        let runs = fleet.registry.runs(which, u64::from(limit)).await?;
+        let mut runs = Vec::new();
+        for run in fleet.registry.runs(which, u64::from(limit)).await? {
+            runs.push(see(&fleet, run).await?);
+        }
         let hidden = match which {
             Which::All => 0,
             Which::OverTheFleet => fleet.registry.creations().await?,
@@ -86,6 +93,14 @@ pub(in super::super) fn list(context: &Context, which: Which, limit: u16) -> Res
         let document = serde_json::json!({ "items": items, "next": null, "hidden": hidden });
         context.answer_unless_empty(&human, &document)?;
         // Beside the answer, whose lines are runs.
+        for seen in &runs {
+            for command in seen.go_on(&fleet).await? {
+                context.say(&format!(
+                    "{} lost its driver; it is gone on with by:  {command}",
+                    seen.run.id
+                ));
+            }
+        }
         if let Some(line) = not_shown(hidden) {
             context.say(&line);
         }
@@ -104,13 +119,13 @@ fn not_shown(hidden: u64) -> Option<String> {
     })
 }
 
-fn table(runs: &[Run]) -> Table {
+fn table(runs: &[Seen]) -> Table {
     let header = [
         "RUN", "STARTED", "BY", "COMMAND", "STATUS", "TARGETS", "OK", "FAILED", "NOT RUN", "TOOK",
     ];
     let mut table = Table::new(&header);
-    for run in runs {
-        let listed = Listed::of(run);
+    for seen in runs {
+        let (listed, run) = (Listed::of(seen), &seen.run);
         let took = run
             .finished_at
             .and_then(|end| u64::try_from(end - run.started_at).ok());
@@ -122,7 +137,7 @@ fn table(runs: &[Run]) -> Table {
             listed.started_at,
             listed.actor,
             listed.command,
-            standing(run),
+            seen.standing(),
             listed.targets.to_string(),
             listed.ok.to_string(),
             listed.failed.to_string(),

@@ -8,8 +8,12 @@ pub(super) use list::list;
 pub(super) use show::{Detail, show};
 pub(super) use steer::{cancel, pause, promote, take_up, watch};
 
+use tenantry::Direction;
 use tenantry::fleet::Fleet;
-use tenantry::registry::{Run, Which};
+use tenantry::registry::{Driven, Run, Which};
+use tenantry::run::{Driver, RunStatus};
+
+use super::migrate::rollbacks;
 
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -31,15 +35,72 @@ async fn find(fleet: &Fleet, given: Option<&str>) -> Result<Run, CommandError> {
     })
 }
 
-/// Says in one word how a run stands, and why.
-fn standing(run: &Run) -> String {
-    let word = run.status.map_or("running", tenantry::run::RunStatus::as_str);
-    match run.cause.as_deref() {
-        Some("gate") => format!("{word} at a gate"),
-        Some(cause) if cause.starts_with("max_failures") => format!("{word}: too many failures"),
-        Some(cause) if cause.starts_with("same_error") => format!("{word}: the first failed alike"),
-        Some("canary") => format!("{word}: the canary failed"),
-        Some("registry_lost") => format!("{word}: the registry was away"),
-        Some(_) | None => word.to_owned(),
+/// A run, and whether somebody drives it.
+#[derive(Debug)]
+struct Seen {
+    run: Run,
+    driven: Driven,
+}
+
+/// Looks whether somebody drives a run that has not ended; one of which nothing is left is completed by that.
+///
+/// # Errors
+/// What the registry says.
+async fn see(fleet: &Fleet, run: Run) -> Result<Seen, CommandError> {
+    if let Some(status) = run.status {
+        let driven = Driven::Over(status);
+        return Ok(Seen { run, driven });
+    }
+    let driven = fleet.registry.look_after(&run.id, &Driver::this()).await?;
+    let run = match driven {
+        Driven::Over(_) => fleet.registry.find_run(&run.id).await?,
+        Driven::By(_) | Driven::ByNobody(_) => run,
+    };
+    Ok(Seen { run, driven })
+}
+
+impl Seen {
+    /// Returns the word for how it stands: one whose driver is dead was interrupted.
+    fn status(&self) -> &'static str {
+        match self.driven {
+            Driven::By(_) => "running",
+            Driven::ByNobody(_) => RunStatus::Interrupted.as_str(),
+            Driven::Over(status) => status.as_str(),
+        }
+    }
+
+    /// Returns why it ended early, in one word; `None` if it did not.
+    fn cause(&self) -> Option<&str> {
+        match self.driven {
+            Driven::ByNobody(_) => Some("driver_gone"),
+            Driven::By(_) | Driven::Over(_) => self.run.cause.as_deref(),
+        }
+    }
+
+    /// Says in a few words how it stands, and why.
+    fn standing(&self) -> String {
+        let word = self.status();
+        match self.cause() {
+            Some("gate") => format!("{word} at a gate"),
+            Some("driver_gone") => format!("{word}: driver gone"),
+            Some(cause) if cause.starts_with("max_failures") => format!("{word}: too many failures"),
+            Some(cause) if cause.starts_with("same_error") => format!("{word}: the first failed alike"),
+            Some("canary") => format!("{word}: the canary failed"),
+            Some("registry_lost") => format!("{word}: the registry was away"),
+            Some(_) | None => word.to_owned(),
+        }
+    }
+
+    /// Returns the commands that go on with it where its driver is dead; none otherwise, and for a creation, which the
+    /// same command continues.
+    async fn go_on(&self, fleet: &Fleet) -> Result<Vec<String>, CommandError> {
+        match (&self.driven, self.run.direction) {
+            (Driven::ByNobody(_), _) if self.run.is_creation() => Ok(Vec::new()),
+            (Driven::ByNobody(_), Direction::Up) => {
+                Ok(vec![format!("tenantry migrate resume {}", self.run.id)])
+            }
+            (Driven::ByNobody(_), Direction::Down) => rollbacks(fleet, &self.run).await,
+            (Driven::By(_) | Driven::Over(_), _) => Ok(Vec::new()),
+        }
     }
 }

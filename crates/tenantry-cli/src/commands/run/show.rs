@@ -9,7 +9,7 @@ use super::super::Context;
 use super::super::again::Again;
 use super::super::opened::{self, block_on};
 use super::list::Listed;
-use super::{find, standing};
+use super::{Seen, find, see};
 use crate::args::Limits;
 use crate::clock::Utc;
 use crate::exit::Exit;
@@ -37,7 +37,6 @@ struct Shown {
     #[serde(flatten)]
     run: Listed,
     driver: Option<String>,
-    driven: bool,
     wave: usize,
     waves: Vec<ShownWave>,
     targets_listed: Vec<ShownTarget>,
@@ -69,12 +68,12 @@ pub(in super::super) fn show(
     block_on(async {
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
-        let run = find(&fleet, given).await?;
-        let rows = fleet.registry.targets_of(&run.id).await?;
-        let report = fleet.report_of(&run.id).await?;
-        let driven = fleet.registry.driven(&run.id, &Driver::this()).await?;
-        let human = human(context, &run, &report, &rows, (&driven, detail));
-        context.answer(&human, &shown(&run, &report, &rows, (&driven, detail)))?;
+        let seen = see(&fleet, find(&fleet, given).await?).await?;
+        let rows = fleet.registry.targets_of(&seen.run.id).await?;
+        let report = fleet.report_of(&seen.run.id).await?;
+        let go_on = seen.go_on(&fleet).await?;
+        let human = human(context, (&seen, &go_on), &report, &rows, detail);
+        context.answer(&human, &shown(&seen, &report, &rows, detail))?;
         Ok(Exit::Done)
     })
 }
@@ -86,16 +85,16 @@ fn listed(row: &RunTarget, detail: Detail) -> bool {
     }
 }
 
-fn shown(run: &Run, report: &RunReport, rows: &[RunTarget], (driven, detail): (&Driven, Detail)) -> Shown {
+fn shown(seen: &Seen, report: &RunReport, rows: &[RunTarget], detail: Detail) -> Shown {
+    let run = &seen.run;
     let waves = run.rollout.as_deref().map(waves_of).unwrap_or_default();
     let pairs = rows
         .iter()
         .zip(&report.targets)
         .filter(|(row, _)| listed(row, detail));
     Shown {
-        run: Listed::of(run),
+        run: Listed::of(seen),
         driver: run.driver.as_deref().map(Driver::for_people),
-        driven: matches!(driven, Driven::By(_)),
         wave: run.wave,
         waves: waves
             .into_iter()
@@ -113,12 +112,13 @@ fn shown(run: &Run, report: &RunReport, rows: &[RunTarget], (driven, detail): (&
 
 fn human(
     context: &Context,
-    run: &Run,
+    (seen, go_on): (&Seen, &[String]),
     report: &RunReport,
     rows: &[RunTarget],
-    (driven, detail): (&Driven, Detail),
+    detail: Detail,
 ) -> String {
-    let mut parts = vec![head(run, rows, driven)];
+    let mut parts = vec![head(seen, rows)];
+    let run = &seen.run;
     if detail == Detail::All {
         parts.push(table(rows).draw());
     }
@@ -137,13 +137,14 @@ fn human(
         parts.push(lines.join("\n"));
     }
     parts.extend(left(rows));
-    parts.push(next(run, rows, driven));
+    parts.push(next(seen, go_on, rows));
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
 }
 
-fn head(run: &Run, rows: &[RunTarget], driven: &Driven) -> String {
-    let mut lines = vec![format!("{}   {}   {}", run.id, run.command, standing(run))];
+fn head(seen: &Seen, rows: &[RunTarget]) -> String {
+    let (run, driven) = (&seen.run, &seen.driven);
+    let mut lines = vec![format!("{}   {}   {}", run.id, run.command, seen.standing())];
     let mut line = |what: &str, value: String| lines.push(format!("  {what:<9}{value}"));
     let by = run
         .reason
@@ -237,17 +238,20 @@ fn table(rows: &[RunTarget]) -> Table {
 }
 
 /// Says what can be done with the run.
-fn next(run: &Run, rows: &[RunTarget], driven: &Driven) -> String {
-    let id = &run.id;
+fn next(seen: &Seen, go_on: &[String], rows: &[RunTarget]) -> String {
+    let (run, id) = (&seen.run, &seen.run.id);
     let is_left = rows
         .iter()
         .any(|row| !row.outcome.is_success() && row.outcome != Outcome::Skipped);
-    match driven {
+    match &seen.driven {
         Driven::By(_) => format!("Watch:  tenantry run watch {id}\nPause:  tenantry run pause {id}"),
         Driven::Over(_) if run.cause.as_deref() == Some("gate") => {
             format!("Go on:  tenantry run promote {id}\nEnd it: tenantry run cancel {id}")
         }
-        Driven::ByNobody(_) => format!("Go on:  tenantry migrate resume {id}"),
+        Driven::ByNobody(_) => {
+            let lines: Vec<String> = go_on.iter().map(|command| format!("Go on:  {command}")).collect();
+            lines.join("\n")
+        }
         Driven::Over(_) if is_left => format!("Retry:  tenantry migrate resume {id}"),
         Driven::Over(_) => String::new(),
     }

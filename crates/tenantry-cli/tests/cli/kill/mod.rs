@@ -3,6 +3,7 @@
 //!
 //! Every test run does a share of it, `cargo xtask torture` the whole.
 
+mod abandoned;
 mod cuts;
 mod deployers;
 mod disk;
