@@ -3,16 +3,28 @@
 use std::collections::HashMap;
 
 use super::SessionError;
-use super::marker::{self, Marker};
+use super::marker::{self, Marker, Whose};
 use crate::target::TrackName;
 
 /// How many of a server's databases are tried.
 pub(super) const TRIES: usize = 3;
 
+/// A database whose history is asked for among others, and whose it must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The database's name.
+    pub database: &'a str,
+    /// Whose it is: what its meta row must say.
+    pub whose: Whose<'a>,
+    /// The tenant's id; empty for the central database.
+    pub tenant_id: &'a str,
+}
+
 /// What one server says of all its databases at once: the markers, and how busy it is.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
-    /// The markers of each database that has any and can be connected to, by the database's name.
+    /// The markers of each database that has any and can be connected to, by the database's name; those that its
+    /// history deserves, where the engine keeps none.
     pub markers: HashMap<String, Vec<Marker>>,
     /// How many connections the server takes in all.
     pub max_connections: Option<usize>,

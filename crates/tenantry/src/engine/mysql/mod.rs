@@ -25,12 +25,14 @@ mod resume;
 mod room;
 mod rows;
 mod strings;
+mod survey;
 mod tables;
 mod triggers;
 mod wire;
 mod writes;
 
 pub(crate) use self::create::{create_database, describe};
+pub(crate) use self::survey::survey;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

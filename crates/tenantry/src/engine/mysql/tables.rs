@@ -129,7 +129,7 @@ fn history_in(sent: &Sent, at: usize) -> Result<Option<History>, SessionError> {
     };
     let rows = sent.rows(at + 1).iter().map(applied_of);
     Ok(Some(History {
-        meta: Some(meta_of(row)?),
+        meta: Some(meta_of(row, 0)?),
         rows: rows.collect::<Result<_, _>>()?,
         occupied: false,
     }))
@@ -185,17 +185,19 @@ async fn rows_without_meta(conn: &mut Conn, names: &Names) -> Result<Option<Hist
         .ok_or_else(|| damaged(format!("it has rows, but {META_TABLE} has none")))
 }
 
-fn meta_of(row: &Row) -> Result<Meta, SessionError> {
+/// Reads a meta row whose columns, in the order of [`Names::questions`], begin at index `at`.
+pub(super) fn meta_of(row: &Row, at: usize) -> Result<Meta, SessionError> {
     Ok(Meta {
-        database_id: need(row, 0)?,
-        tenant_id: need(row, 1)?,
-        registry_id: need(row, 2)?,
-        epoch: number(row, 3, "epoch")?,
-        format: number(row, 4, "format")?,
+        database_id: need(row, at)?,
+        tenant_id: need(row, at + 1)?,
+        registry_id: need(row, at + 2)?,
+        epoch: number(row, at + 3, "epoch")?,
+        format: number(row, at + 4, "format")?,
     })
 }
 
-fn applied_of(row: &Row) -> Result<Applied, SessionError> {
+/// Reads a history row whose columns are in the order of [`Names::questions`].
+pub(super) fn applied_of(row: &Row) -> Result<Applied, SessionError> {
     let track: String = need(row, 0)?;
     let phase: String = need(row, 4)?;
     let checksum: String = need(row, 3)?;

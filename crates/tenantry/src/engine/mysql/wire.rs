@@ -2,7 +2,7 @@
 
 use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, DriverError, Error, QueryResult, Row, TextProtocol};
+use mysql_async::{Conn, DriverError, Error, QueryResult, Row, TextProtocol, Value};
 
 /// What a statement of a message is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,21 +97,33 @@ enum Results {
 #[error("the server saw more statements in a message than were sent in it")]
 pub(super) struct MoreResults;
 
+/// The error where an answer is longer than was asked for: what follows it was not read, so that the connection is of
+/// no use any more.
+#[derive(Debug, thiserror::Error)]
+#[error("an answer is longer than {0} bytes")]
+struct TooLong(usize);
+
 /// Sends statements as one message and reads every answer.
 ///
 /// Each statement must give exactly one result; more are the error [`MoreResults`].
 pub(super) async fn send(conn: &mut Conn, parts: &[Part]) -> Sent {
-    sent(conn, parts, Results::OneEach).await
+    sent(conn, parts, Results::OneEach, usize::MAX).await
+}
+
+/// Sends as [`send`] does, to whoever may answer anything: an answer that takes more than `most` bytes ends the
+/// connection, and no more than that and one row is held of it.
+pub(super) async fn send_within(conn: &mut Conn, parts: &[Part], most: usize) -> Sent {
+    sent(conn, parts, Results::OneEach, most).await
 }
 
 /// Sends one statement that may give any number of results (`CALL`) and reads them all.
 pub(super) async fn send_alone(conn: &mut Conn, part: &[Part; 1]) -> Sent {
-    sent(conn, part, Results::Any).await
+    sent(conn, part, Results::Any, usize::MAX).await
 }
 
-async fn sent(conn: &mut Conn, parts: &[Part], results: Results) -> Sent {
+async fn sent(conn: &mut Conn, parts: &[Part], results: Results, most: usize) -> Sent {
     let mut answers = Vec::with_capacity(parts.len());
-    let mut failure = exchange(conn, parts, &mut answers).await.err();
+    let mut failure = exchange(conn, parts, &mut answers, most).await.err();
     if failure.is_none() {
         failure = rest(conn, results).await.err();
     }
@@ -128,7 +140,12 @@ async fn sent(conn: &mut Conn, parts: &[Part], results: Results) -> Sent {
     Sent { answers, failure }
 }
 
-async fn exchange(conn: &mut Conn, parts: &[Part], answers: &mut Vec<Answer>) -> Result<(), Error> {
+async fn exchange(
+    conn: &mut Conn,
+    parts: &[Part],
+    answers: &mut Vec<Answer>,
+    most: usize,
+) -> Result<(), Error> {
     let texts: Vec<&str> = parts.iter().map(|part| part.sql.as_str()).collect();
     // The line break ends a comment that a statement may end with.
     drop(conn.query_iter(texts.join("\n;")).await?);
@@ -148,14 +165,33 @@ async fn exchange(conn: &mut Conn, parts: &[Part], answers: &mut Vec<Answer>) ->
         if columns.is_empty() {
             answer.status = status;
         }
+        let mut room = most;
         while let Some(row) = result.next().await? {
             if !matches!(part.role, Role::Work(_)) {
+                room = room
+                    .checked_sub(bytes_of(&row))
+                    .ok_or_else(|| Error::Other(Box::new(TooLong(most))))?;
                 answer.rows.push(row);
             }
         }
         answers.push(answer);
     }
     Ok(())
+}
+
+/// Returns how many bytes of memory the values of a row take, also where there are many empty ones.
+fn bytes_of(row: &Row) -> usize {
+    let texts = (0..row.len()).filter_map(|at| match row.as_ref(at)? {
+        Value::Bytes(bytes) => Some(bytes.len()),
+        Value::NULL
+        | Value::Int(_)
+        | Value::UInt(_)
+        | Value::Float(_)
+        | Value::Double(_)
+        | Value::Date(..)
+        | Value::Time(..) => None,
+    });
+    row.len() * size_of::<Value>() + texts.sum::<usize>()
 }
 
 /// Reads what comes behind the last statement's result.

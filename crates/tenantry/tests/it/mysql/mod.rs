@@ -15,5 +15,6 @@ mod proxy;
 mod resumed;
 mod session;
 mod strings;
+mod survey;
 mod triggers;
 mod values;
