@@ -1,12 +1,14 @@
-//! Free when there is nothing to do: each server is asked once for its databases' markers, instead of each database.
+//! Free when there is nothing to do: each server is asked once about its databases, instead of each database.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::{Fleet, Selected};
-use crate::engine::{self, Address, Done, IDLE_TIMEOUT, Marker, OpenOptions, Survey, Whose};
+use crate::engine::{
+    self, Address, Asked, Done, Engine, IDLE_TIMEOUT, Marker, NetworkAddress, OpenOptions, Survey, Whose,
+};
 use crate::migration::Track;
 use crate::plan::Goal;
 use crate::run::{Ask, Job, Outcome, RunOptions, TargetReport};
@@ -20,8 +22,9 @@ type Endpoint = (String, u16);
 
 impl Fleet {
     /// Moves the jobs out of a selection whose databases are at their goal by their server's word, to
-    /// [`Selected::settled`]: nobody connects to them. One question for each server that keeps markers; nothing is
-    /// moved with [`Ask::Databases`], or where nobody answers. Writes nothing.
+    /// [`Selected::settled`]: nobody connects to them. One connection for each server: to one of its databases, where
+    /// they keep markers, or as its administrator, who reads their histories. Nothing is moved with [`Ask::Databases`],
+    /// or where nobody answers. Writes nothing.
     ///
     /// A marker is believed where it is exactly the one of that database, registry, track and files, and where the
     /// registry remembers the same: whatever does not fit is asked itself.
@@ -33,7 +36,8 @@ impl Fleet {
         let worth = |job: &&Job| expected.contains_key(&key(&job.target));
         let mut servers = by_server(selected.jobs.iter().filter(worth));
         servers.retain(|_, jobs| jobs.len() >= WORTH_IT);
-        let says = surveys(&servers, &self.options).await;
+        let (mut says, histories) = join(surveys(&servers, &self.options), self.histories(&servers)).await;
+        says.extend(histories);
         let settled: Vec<(Key, TargetReport)> = says
             .iter()
             .flat_map(|(at, survey)| {
@@ -52,6 +56,42 @@ impl Fleet {
         tracing::debug!(databases = settled.len(), "current by their servers' word");
         selected.settle(settled);
     }
+
+    /// Asks every server without markers at once for the histories of these jobs' databases; those that cannot be asked
+    /// are missing.
+    async fn histories(&self, servers: &BTreeMap<Endpoint, Vec<Job>>) -> BTreeMap<Endpoint, Survey> {
+        let open = &open_options(&self.options);
+        let asking = servers.iter().map(|(at, jobs)| async move {
+            let server = self.administration(jobs.first()?).await?;
+            let asked: Vec<Asked<'_>> = jobs.iter().map(|job| asked(&job.target)).collect();
+            let survey = engine::survey_histories(&server, &asked, open).await;
+            Some((at.clone(), survey))
+        });
+        join_all(asking).await.into_iter().flatten().collect()
+    }
+
+    /// Returns how the administrator gets to the server that a job's database stands on; `None` where markers are kept,
+    /// or if there is no administrator whose password opens.
+    async fn administration(&self, job: &Job) -> Option<Address> {
+        let Address::Network(network) = &job.target.address else {
+            return None;
+        };
+        match network.engine {
+            Engine::MySql => {}
+            Engine::Postgres | Engine::Sqlite => return None,
+        }
+        let found = self
+            .registry
+            .find_server(job.target.server.as_ref()?.as_str())
+            .await;
+        let server = found
+            .inspect_err(|error| tracing::debug!(%error, "a server's administrator is not known"))
+            .ok()?;
+        Some(Address::Network(NetworkAddress {
+            login: server.admin?,
+            ..network.clone()
+        }))
+    }
 }
 
 impl Selected {
@@ -67,6 +107,14 @@ type Key = (String, TrackName);
 
 fn key(target: &Target) -> Key {
     (target.database_id.clone(), target.track.clone())
+}
+
+fn asked(target: &Target) -> Asked<'_> {
+    Asked {
+        database: target.address.database(),
+        whose: Whose::of(target),
+        tenant_id: target.owner.as_ref().map_or("", |owner| owner.id.as_str()),
+    }
 }
 
 fn current(target: &Target, marker: &Marker) -> TargetReport {

@@ -22,7 +22,7 @@ pub enum TransactionScope {
 /// Who is asked what is pending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ask {
-    /// Each server once, and then those of its databases whose markers do not say that they are at their goal.
+    /// Each server once, and then those of its databases that are not at their goal by its word.
     #[default]
     Servers,
     /// Every database itself.

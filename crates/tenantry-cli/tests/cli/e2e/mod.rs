@@ -21,6 +21,7 @@ mod mark;
 mod mark_half_way;
 mod marker;
 mod one;
+mod passed_over;
 mod plans;
 mod pooler;
 mod rights;
