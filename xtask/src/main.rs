@@ -26,7 +26,7 @@ cargo xtask <task>
                                         ours against the floor; what: postgres, mariadb, sqlite, all,
                                         start, memory, growth (docs/benchmarks.md)
   bench status [--tenants n]            what a registry of 100,000 tenants costs the commands that read it
-  bench noop [--databases n,n,…] [--sqlite n]
+  bench noop [--engine postgres|mariadb] [--databases n,n,…] [--sqlite n]
                                         whole commands with nothing to do, as by default and with --live
   bench recording [--databases n] [--runs n]
                                         one new migration, recorded and not

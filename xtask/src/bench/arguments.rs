@@ -46,7 +46,9 @@ pub(crate) struct Arguments {
     pub(crate) databases: Vec<usize>,
     /// How many tenants the registry has whose status is asked for.
     pub(crate) tenants: usize,
-    /// How many SQLite files a no-op is measured over instead of PostgreSQL databases.
+    /// The engine of the databases that a no-op is measured over.
+    pub(crate) engine: Engine,
+    /// How many SQLite files a no-op is measured over instead of databases on a server.
     pub(crate) sqlite: Option<usize>,
     /// How many at once.
     pub(crate) concurrency: usize,
@@ -63,6 +65,7 @@ impl Arguments {
             subjects: Vec::new(),
             databases: Vec::new(),
             tenants: 100_000,
+            engine: Engine::Postgres,
             sqlite: None,
             concurrency: 5,
             runs: 3,
@@ -73,6 +76,7 @@ impl Arguments {
             match word.as_str() {
                 "--databases" => arguments.databases = numbers(word, given.next())?,
                 "--tenants" => arguments.tenants = number(word, given.next())?,
+                "--engine" => arguments.engine = engine(given.next())?,
                 "--sqlite" => arguments.sqlite = Some(number(word, given.next())?),
                 "--concurrency" => arguments.concurrency = number(word, given.next())?,
                 "--runs" => arguments.runs = number(word, given.next())?,
@@ -122,12 +126,21 @@ impl Arguments {
             self.subjects.iter().any(|subject| match subject {
                 Subject::Server(own) => *own == engine,
                 Subject::Memory | Subject::Recording => engine == Engine::Postgres,
-                Subject::Noop => engine == Engine::Postgres && self.sqlite.is_none(),
+                Subject::Noop => engine == self.engine && self.sqlite.is_none(),
                 Subject::Status => true,
                 Subject::Sqlite | Subject::Start | Subject::Growth | Subject::Many => false,
             })
         };
         Engine::ALL.into_iter().filter(|engine| needs(*engine)).collect()
+    }
+}
+
+/// Reads the engine of a server.
+fn engine(value: Option<&String>) -> anyhow::Result<Engine> {
+    match value.map(String::as_str) {
+        Some("postgres") => Ok(Engine::Postgres),
+        Some("mariadb") => Ok(Engine::MariaDb),
+        Some(_) | None => bail!("--engine needs `postgres` or `mariadb`"),
     }
 }
 
@@ -164,6 +177,8 @@ mod tests {
             "--databases many",
             "--databases 1,,2",
             "oracle",
+            "noop --engine",
+            "noop --engine sqlite",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
@@ -176,5 +191,8 @@ mod tests {
         assert_eq!(parse("sqlite growth start").unwrap().engines(), []);
         assert_eq!(parse("mariadb memory").unwrap().engines(), Engine::ALL);
         assert_eq!(parse("noop --sqlite 10").unwrap().engines(), []);
+        assert_eq!(parse("noop").unwrap().engines(), [Engine::Postgres]);
+        let mariadb = parse("noop --engine mariadb").unwrap();
+        assert_eq!(mariadb.engines(), [Engine::MariaDb]);
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn run(given: &[String], signals: &Signals) -> anyhow::Result<ExitCod
             Subject::Status => status::status(&scale, &servers.running)?,
             Subject::Recording => recording::recording(&scale, of(&servers, Engine::Postgres))?,
             Subject::Many => many::many(&scale)?,
-            Subject::Noop => noop::noop(&scale, of(&servers, Engine::Postgres))?,
+            Subject::Noop => noop::noop(&scale, of(&servers, arguments.engine))?,
         }
     }
     if scale::needs_files(&arguments) {

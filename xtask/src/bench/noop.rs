@@ -27,8 +27,8 @@ struct Costs {
 /// Makes a fleet, lets the command migrate it, and then gives it again.
 pub(super) fn noop(scale: &Scale<'_>, server: Option<&Server>) -> anyhow::Result<()> {
     let (at, name, sizes) = match (scale.arguments.sqlite, server) {
-        (Some(files), _) => (At::Files, "SQLite", vec![files]),
-        (None, Some(server)) => (At::Server(server), "PostgreSQL", sizes(scale)),
+        (Some(files), _) => (At::Files, "SQLite".to_owned(), vec![files]),
+        (None, Some(server)) => (At::Server(server), server.engine.to_string(), sizes(scale)),
         (None, None) => return Ok(()),
     };
     say::answer(&format!(
