@@ -8,6 +8,7 @@ mod central;
 mod clock;
 mod corpus;
 mod create;
+mod crowded;
 mod delayed;
 mod durable;
 mod ends;
