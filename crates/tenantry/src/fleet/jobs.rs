@@ -70,18 +70,18 @@ impl Selected {
 
     /// Keeps the jobs that a condition holds for; a job whose predecessor goes waits for nobody.
     pub fn retain(&mut self, keep: impl Fn(&Job) -> bool) {
-        let mut renumbered: HashMap<usize, usize> = HashMap::new();
-        let mut kept = Vec::new();
-        for (index, job) in std::mem::take(&mut self.jobs).into_iter().enumerate() {
-            if keep(&job) {
-                renumbered.insert(index, kept.len());
-                kept.push(job);
-            }
+        // In place: there may be very many.
+        let mut places: Vec<Option<usize>> = Vec::with_capacity(self.jobs.len());
+        let mut kept = 0;
+        self.jobs.retain(|job| {
+            let stays = keep(job);
+            places.push(stays.then_some(kept));
+            kept += usize::from(stays);
+            stays
+        });
+        for job in &mut self.jobs {
+            job.after = job.after.and_then(|before| places.get(before).copied().flatten());
         }
-        for job in &mut kept {
-            job.after = job.after.and_then(|before| renumbered.get(&before).copied());
-        }
-        self.jobs = kept;
     }
 
     /// Leaves out, as not run, every product database that would have waited for one which was left out

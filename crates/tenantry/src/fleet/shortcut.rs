@@ -32,7 +32,11 @@ impl Fleet {
         if self.options.ask == Ask::Databases {
             return;
         }
-        let expected = expected(&selected.jobs);
+        let on_servers = |job: &&Job| matches!(job.target.address, Address::Network(_));
+        let expected = expected(selected.jobs.iter().filter(on_servers));
+        if expected.is_empty() {
+            return;
+        }
         let worth = |job: &&Job| expected.contains_key(&key(&job.target));
         let mut servers = by_server(selected.jobs.iter().filter(worth));
         servers.retain(|_, jobs| jobs.len() >= WORTH_IT);
@@ -59,7 +63,7 @@ impl Fleet {
 
     /// Asks every server without markers at once for the histories of these jobs' databases; those that cannot be asked
     /// are missing.
-    async fn histories(&self, servers: &BTreeMap<Endpoint, Vec<Job>>) -> BTreeMap<Endpoint, Survey> {
+    async fn histories(&self, servers: &BTreeMap<Endpoint, Vec<&Job>>) -> BTreeMap<Endpoint, Survey> {
         let open = &open_options(&self.options);
         let asking = servers.iter().map(|(at, jobs)| async move {
             let server = self.administration(jobs.first()?).await?;
@@ -127,7 +131,7 @@ fn current(target: &Target, marker: &Marker) -> TargetReport {
 
 /// Returns the marker that each job's database must have to be at its goal; none for a job that the registry does not
 /// remember there, or whose last run did not end well.
-fn expected(jobs: &[Job]) -> BTreeMap<Key, Marker> {
+fn expected<'a>(jobs: impl Iterator<Item = &'a Job>) -> BTreeMap<Key, Marker> {
     let mut known: Vec<(&Arc<Track>, &Goal, Option<Done>)> = Vec::new();
     let mut expected = BTreeMap::new();
     for job in jobs {
@@ -152,12 +156,12 @@ fn expected(jobs: &[Job]) -> BTreeMap<Key, Marker> {
 }
 
 /// Sorts jobs by the server that they stand on; files have none.
-pub(super) fn by_server<'a>(jobs: impl Iterator<Item = &'a Job>) -> BTreeMap<Endpoint, Vec<Job>> {
-    let mut servers: BTreeMap<Endpoint, Vec<Job>> = BTreeMap::new();
+pub(super) fn by_server<'a>(jobs: impl Iterator<Item = &'a Job>) -> BTreeMap<Endpoint, Vec<&'a Job>> {
+    let mut servers: BTreeMap<Endpoint, Vec<&Job>> = BTreeMap::new();
     for job in jobs {
         if let Address::Network(network) = &job.target.address {
             let at = (network.host.clone(), network.port);
-            servers.entry(at).or_default().push(job.clone());
+            servers.entry(at).or_default().push(job);
         }
     }
     servers
@@ -165,7 +169,7 @@ pub(super) fn by_server<'a>(jobs: impl Iterator<Item = &'a Job>) -> BTreeMap<End
 
 /// Asks every server at once; those that do not answer, or keep no markers, are missing.
 pub(super) async fn surveys(
-    servers: &BTreeMap<Endpoint, Vec<Job>>,
+    servers: &BTreeMap<Endpoint, Vec<&Job>>,
     options: &RunOptions,
 ) -> BTreeMap<Endpoint, Survey> {
     let open = open_options(options);
