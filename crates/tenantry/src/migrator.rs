@@ -1,5 +1,7 @@
 //! The library's front door: migrate one tenant, or all of them, with one call.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -32,7 +34,7 @@ pub enum MigrateError {
     },
     /// The migration failed; what is true now is in the failure.
     #[error("Migration failed: {}", .0.what)]
-    Failed(Box<Failure>),
+    Failed(Arc<Failure>),
     /// The run could not be carried on at all.
     #[error(transparent)]
     Fleet(FleetError),
@@ -274,7 +276,7 @@ async fn needs_migration(fleet: &Fleet, selected: &Selected, tenant: &str) -> Re
     {
         Some(preview) => match preview.planned {
             Ok((plan, _)) => Ok(!plan.steps.is_empty()),
-            Err(failure) => Err(MigrateError::Failed(Box::new(failure))),
+            Err(failure) => Err(MigrateError::Failed(Arc::new(failure))),
         },
         None => Err(MigrateError::NotProvisioned {
             id: tenant.to_owned(),

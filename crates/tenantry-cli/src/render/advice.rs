@@ -294,7 +294,7 @@ mod tests {
     fn a_state_that_needs_a_decision_is_not_simply_resumed() {
         for state in [StateAfter::Ambiguous, StateAfter::SessionLost { done: 2 }] {
             let lines = help_of(2003, |target| {
-                if let Some(failure) = &mut target.failure {
+                if let Some(failure) = target.failure.as_mut().map(std::sync::Arc::make_mut) {
                     failure.state = state;
                 }
             });

@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn nobody_elses_words_become_commands_or_markup() {
         let mut target = sample::failed("acme,line=1::\n::error::x", Code(2000));
-        let failure = target.failure.as_mut().unwrap();
+        let failure = std::sync::Arc::make_mut(target.failure.as_mut().unwrap());
         let words = "100%\r\n::stop-commands::x\n<img src=x>|[a](b)`";
         failure.file = Some("a,b:c%.sql".into());
         failure.what = words.to_owned();

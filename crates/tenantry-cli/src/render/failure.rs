@@ -288,7 +288,7 @@ mod tests {
     /// Waited for a lock of ours, without a file, and the server answered with this code.
     fn waited(label: &str, code: &str) -> TargetReport {
         let mut target = sample::failed(label, Code(2005));
-        let failure = target.failure.as_mut().unwrap();
+        let failure = std::sync::Arc::make_mut(target.failure.as_mut().unwrap());
         failure.what = "another session holds a lock that a statement of ours needs".to_owned();
         failure.migration = None;
         failure.file = None;

@@ -166,7 +166,7 @@ mod tests {
 
     fn blocked(label: &str, by: &[Holder]) -> TargetReport {
         let mut target = sample::failed(label, Code(4001));
-        by.clone_into(&mut target.failure.as_mut().unwrap().holders);
+        by.clone_into(&mut std::sync::Arc::make_mut(target.failure.as_mut().unwrap()).holders);
         target
     }
 

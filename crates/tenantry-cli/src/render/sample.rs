@@ -90,7 +90,7 @@ pub(crate) fn failed(label: &str, code: Code) -> TargetReport {
         causes: Vec::new(),
     };
     TargetReport {
-        failure: Some(Box::new(failure)),
+        failure: Some(std::sync::Arc::new(failure)),
         ..target(label, Outcome::Failed)
     }
 }

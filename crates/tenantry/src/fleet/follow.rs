@@ -214,7 +214,7 @@ fn report_of(target: &RunTarget, owners: &HashMap<String, Arc<Owner>>) -> Target
         from: target.from_version,
         to: target.to_version,
         migrations,
-        failure: failure.map(Box::new),
+        failure: failure.map(Arc::new),
         attempts: target.attempts,
         duration: Duration::from_millis(target.duration_ms),
     }

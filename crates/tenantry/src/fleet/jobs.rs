@@ -308,7 +308,7 @@ fn not_provisioned(tenant: &Tenant, track: &TrackName) -> TargetReport {
     };
     TargetReport {
         owner: Some(Arc::new(owner)),
-        failure: Some(Box::new(Failure::bare(Code(6013), what))),
+        failure: Some(Arc::new(Failure::bare(Code(6013), what))),
         ..left_out(&label(tenant, track), track, Outcome::Failed)
     }
 }
@@ -318,7 +318,7 @@ fn locked(target: &LockedTarget) -> TargetReport {
     let failure = Failure::bare(Code(7004), what);
     TargetReport {
         database_id: target.database_id.clone(),
-        failure: Some(Box::new(failure)),
+        failure: Some(Arc::new(failure)),
         ..left_out(&target.label, &target.track, Outcome::AuthFailed)
     }
 }

@@ -105,7 +105,7 @@ pub enum FleetError {
     Create(#[source] crate::engine::CreateError),
     /// Our own tables in the central database could not be migrated.
     #[error("the registry's tables could not be migrated: {}", .0.what)]
-    Schema(Box<crate::run::Failure>),
+    Schema(std::sync::Arc<crate::run::Failure>),
 }
 
 impl FleetError {

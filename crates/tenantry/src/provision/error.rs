@@ -1,5 +1,7 @@
 //! Why a tenant or a product could not be provisioned.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use super::NamingError;
@@ -71,7 +73,7 @@ pub enum ProvisionError {
         /// What became of the database.
         target: Box<TargetReport>,
         /// Why.
-        failure: Box<Failure>,
+        failure: Arc<Failure>,
     },
     /// It was asked to stop before it was done; the same call continues.
     #[error("{} was stopped before it was there", stopped(slug, product.as_ref()))]

@@ -127,8 +127,8 @@ pub struct TargetReport {
     pub to: Option<Version>,
     /// The migrations that were carried out, in order.
     pub migrations: Vec<Recorded>,
-    /// Why it is not where it should be.
-    pub failure: Option<Box<Failure>>,
+    /// Why it is not where it should be. Those that fail alike share it.
+    pub failure: Option<Arc<Failure>>,
     /// How many times it was tried.
     pub attempts: usize,
     /// How long it took, waiting included.

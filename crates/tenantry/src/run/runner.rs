@@ -137,6 +137,7 @@ pub(crate) async fn conduct_run(
         targets: Vec::with_capacity(jobs.len()),
         warnings: Vec::new(),
         away: HashMap::new(),
+        failures: Vec::new(),
     };
     let end = drive(machine, &mut tasks, &mut course, &shared.control, conduct.said).await;
     let (targets, warnings) = (course.targets, course.warnings);
@@ -154,6 +155,9 @@ pub(crate) async fn conduct_run(
     }
 }
 
+/// With so many failures that are unlike each other, sharing more saves nothing.
+const FAILURES_SHARED: usize = 32;
+
 /// The course of a run, as it is told and kept.
 struct Course<'a> {
     jobs: &'a [Job],
@@ -163,6 +167,8 @@ struct Course<'a> {
     warnings: Vec<Warning>,
     /// Why servers do not answer, by the name of the server.
     away: HashMap<String, Failure>,
+    /// The first failures that are unlike each other: many targets have one of them.
+    failures: Vec<Arc<Failure>>,
 }
 
 impl Course<'_> {
@@ -194,6 +200,18 @@ impl Course<'_> {
         TargetReport::untried(target, outcome, failure)
     }
 
+    /// Lets a report share its failure with an earlier one that is the same.
+    fn sharing(&mut self, mut report: TargetReport) -> TargetReport {
+        if let Some(failure) = &mut report.failure {
+            match self.failures.iter().find(|known| *known == failure) {
+                Some(known) => *failure = Arc::clone(known),
+                None if self.failures.len() < FAILURES_SHARED => self.failures.push(Arc::clone(failure)),
+                None => {}
+            }
+        }
+        report
+    }
+
     fn wave_name(&self, wave: usize) -> Option<String> {
         self.rollout.waves.get(wave).map(|wave| wave.name.clone())
     }
@@ -223,6 +241,7 @@ impl Observer<(TargetReport, Vec<Warning>)> for Course<'_> {
                 TargetReport::untried(self.target(job), Outcome::Failed, Some(failure))
             }
         };
+        let report = self.sharing(report);
         self.shared
             .tell(RunEvent::TargetFinished(Box::new(report.clone())));
         self.targets.push(report);
@@ -323,7 +342,7 @@ impl TargetReport {
             from: None,
             to: None,
             migrations: Vec::new(),
-            failure: failure.map(Box::new),
+            failure: failure.map(Arc::new),
             attempts: 0,
             duration: Duration::ZERO,
         }

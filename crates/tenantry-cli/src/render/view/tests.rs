@@ -18,7 +18,7 @@ fn canvas(width: usize) -> Canvas {
 
 fn with_failure(target: TargetReport, change: impl FnOnce(&mut Failure)) -> TargetReport {
     let mut failure = target.failure.clone().unwrap();
-    change(&mut failure);
+    change(std::sync::Arc::make_mut(&mut failure));
     TargetReport {
         failure: Some(failure),
         ..target

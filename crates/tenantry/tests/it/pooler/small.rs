@@ -69,7 +69,7 @@ async fn whoever_is_in_the_way_is_named_through_a_pooler_too() {
     let update = ("3_update.sql", "UPDATE effect SET n = n + 1;\n");
     let report = carried_out(&database, track(&[EFFECT, ONE, update]), Goal::Head, options).await;
     assert_eq!(report.outcome, Outcome::Blocked, "{report:?}");
-    let holders = report.failure.unwrap().holders;
+    let holders = report.failure.unwrap().holders.clone();
     let named: Vec<String> = holders.iter().map(|holder| holder.pid.to_string()).collect();
     assert_eq!(named, [pid]);
 }
