@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use tenantry::engine::{Address, NetworkAddress, SqliteAddress};
 use tenantry::fleet::{Fleet, FleetError, Folders, REGISTRY_TIMEOUT, Request, Selected, Tiers};
 use tenantry::registry::Registry;
-use tenantry::run::{self, Canary, Control, Outcome, Policy, RunEvent, RunOptions, RunReport};
+use tenantry::run::{self, Ask, Canary, Control, Outcome, Policy, RunEvent, RunOptions, RunReport};
 use tenantry::secret::{KeyRing, read_key_file};
 use tenantry::{Direction, Selection};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -50,6 +50,8 @@ fn options(job: &Job) -> RunOptions {
             canary: job.canary.map_or(usual.policy.canary, Canary::Count),
             ..usual.policy
         },
+        // The floor connects to every database, too; `bench noop` measures what asking the servers saves.
+        ask: Ask::Databases,
         concurrency: Some(job.concurrency),
         per_server: Some(job.concurrency),
         ..usual
