@@ -60,8 +60,12 @@ pub(crate) fn width() -> usize {
 pub(crate) fn json(value: &impl Serialize) -> String {
     // Our own structs have text keys and no maps, so that they can always be written.
     let line = serde_json::to_string(value).unwrap_or_default();
-    // Two such characters stand nowhere but in a string, where it means the same.
-    line.replace("##[", "##\\u005b")
+    // Two such characters stand nowhere but in a string, where it means the same. A line may be very long.
+    if line.contains("##[") {
+        line.replace("##[", "##\\u005b")
+    } else {
+        line
+    }
 }
 
 /// Writes a value as JSON for people to read.

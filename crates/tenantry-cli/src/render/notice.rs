@@ -105,12 +105,20 @@ fn everything(tally: &Tally, canvas: &Canvas, now: Instant) -> String {
 }
 
 fn failures(tally: &Tally, canvas: &Canvas) -> String {
-    if tally.failures.is_empty() {
+    if tally.failed == 0 {
         return "Nothing has failed so far.".to_owned();
     }
     let groups = groups_of(&tally.failures);
     let lines = groups.iter().flat_map(|group| group_lines(group, canvas));
-    lines.collect::<Vec<_>>().join("\n")
+    let further = tally.failed.saturating_sub(tally.failures.len());
+    let further = (further > 0).then(|| {
+        let run = &tally.run_id;
+        format!(
+            "{} more:  tenantry run show {run} --failed",
+            text::number(further)
+        )
+    });
+    lines.chain(further).collect::<Vec<_>>().join("\n")
 }
 
 /// Says how many are finishing, and how old the oldest is.
@@ -220,5 +228,11 @@ mod tests {
             tally.count(&RunEvent::TargetFinished(Box::new(failed)), now);
         }
         insta::assert_snapshot!(reply(Wish::Failures, &tally, &canvas(), now).text);
+        for number in 0..1_500 {
+            let failed = sample::failed(&format!("t{number}"), Code(2003));
+            tally.count(&RunEvent::TargetFinished(Box::new(failed)), now);
+        }
+        let many = reply(Wish::Failures, &tally, &canvas(), now).text;
+        assert!(many.ends_with("502 more:  tenantry run show run_7f3a --failed"), "{many}");
     }
 }

@@ -6,6 +6,9 @@ use tenantry::run::{BegunTarget, Expected, Outcome, RunEvent, Start, TargetRepor
 
 use super::pace;
 
+/// So many failures are enough to look at while a run goes on: its end has them all.
+pub(crate) const FAILURES_KEPT: usize = 1_000;
+
 /// A target that is being worked on.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
@@ -55,7 +58,7 @@ pub(crate) struct Tally {
     pub(crate) done_before: usize,
     /// How many of these are not where they should be.
     pub(crate) failed: usize,
-    /// Those that this process saw fail, in the order in which they ended.
+    /// The first that this process saw fail, at most [`FAILURES_KEPT`], in the order in which they ended.
     pub(crate) failures: Vec<TargetReport>,
     /// Those that are being worked on, the oldest first.
     pub(crate) running: Vec<Running>,
@@ -192,7 +195,7 @@ impl Tally {
             on.done += 1;
             on.failed += failed;
         }
-        if failed > 0 {
+        if failed > 0 && self.failures.len() < FAILURES_KEPT {
             self.failures.push(target.clone());
         }
     }
