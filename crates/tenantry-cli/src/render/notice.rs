@@ -233,6 +233,9 @@ mod tests {
             tally.count(&RunEvent::TargetFinished(Box::new(failed)), now);
         }
         let many = reply(Wish::Failures, &tally, &canvas(), now).text;
-        assert!(many.ends_with("502 more:  tenantry run show run_7f3a --failed"), "{many}");
+        assert!(
+            many.ends_with("502 more:  tenantry run show run_7f3a --failed"),
+            "{many}"
+        );
     }
 }

@@ -174,11 +174,22 @@ pub(super) async fn surveys(
 ) -> BTreeMap<Endpoint, Survey> {
     let open = open_options(options);
     let asking = servers.iter().map(|(at, jobs)| {
-        let addresses: Vec<&Address> = jobs.iter().map(|job| &job.target.address).collect();
+        let addresses = with_different_logins(jobs);
         let open = &open;
         async move { Some((at.clone(), engine::survey(&addresses, open).await?)) }
     });
     join_all(asking).await.into_iter().flatten().collect()
+}
+
+/// Returns the addresses of jobs, one for each login: what refuses one is not tried with it again.
+fn with_different_logins<'a>(jobs: &[&'a Job]) -> Vec<&'a Address> {
+    let mut logins = HashSet::new();
+    let mut differs = |job: &&'a Job| match &job.target.address {
+        Address::Network(network) => logins.insert(network.login.user.as_str()),
+        Address::Sqlite(_) => false,
+    };
+    let addresses = jobs.iter().copied().filter(|job| differs(job));
+    addresses.map(|job| &job.target.address).collect()
 }
 
 /// No database's own: the question is about all of them.

@@ -1,9 +1,6 @@
-//! Logins that several jobs share: a wrong password is tried twice in a run, and by nobody else.
+//! Logins that several jobs share: a wrong password is tried twice in a run at most.
 
 use super::spec::JobIndex;
-
-/// How often a login is tried that was never accepted.
-const TRIES_MAX: u8 = 2;
 
 /// The shared logins of a run.
 #[derive(Debug)]
@@ -15,6 +12,8 @@ struct Login {
     /// Whether a job is trying it now.
     is_tried: bool,
     refused: u8,
+    /// So many refusals, and nobody tries it again.
+    most: u8,
     /// One of those that were refused.
     first: Option<JobIndex>,
     /// Jobs that wait until it is proven.
@@ -42,8 +41,13 @@ pub(super) enum Admission {
 }
 
 impl Logins {
-    pub(super) fn new(count: usize) -> Self {
-        Self(vec![Login::default(); count])
+    /// `tries` says how often each may be tried that is never accepted.
+    pub(super) fn new(tries: &[u8]) -> Self {
+        let login = |most: &u8| Login {
+            most: *most,
+            ..Login::default()
+        };
+        Self(tries.iter().map(login).collect())
     }
 
     /// Returns whether a job may log in now; one that waits is kept here.
@@ -51,7 +55,7 @@ impl Logins {
         let login = &mut self.0[login];
         if let Some(first) = login
             .first
-            .filter(|_| login.refused >= TRIES_MAX && !login.is_proven)
+            .filter(|_| login.refused >= login.most && !login.is_proven)
         {
             return Admission::Never(first);
         }
@@ -84,7 +88,7 @@ impl Logins {
         login.is_tried = false;
         login.refused += 1;
         login.first.get_or_insert(job);
-        if login.refused >= TRIES_MAX {
+        if login.refused >= login.most {
             return Next::GiveUp(std::mem::take(&mut login.parked));
         }
         login.parked.pop().map_or(Next::GiveUp(Vec::new()), Next::Try)

@@ -88,7 +88,7 @@ impl Machine {
             ends: vec![None; spec.jobs.len()],
             lanes: spec.lanes.iter().map(Lane::new).collect(),
             areas: spec.areas.iter().map(area).collect(),
-            logins: Logins::new(spec.logins),
+            logins: Logins::new(&spec.logins),
             waves: Waves::new(spec.waves, spec.wave, &spec.jobs),
             counts: Counts::new(spec.rules),
             waiting: HashMap::new(),

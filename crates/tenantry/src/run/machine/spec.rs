@@ -85,8 +85,8 @@ pub(crate) struct Spec {
     pub(crate) lanes: Vec<LaneSpec>,
     /// How many jobs may run at once in each jurisdiction.
     pub(crate) areas: Vec<usize>,
-    /// How many logins several jobs share.
-    pub(crate) logins: usize,
+    /// How often each login that several jobs share may be tried, as long as it was never accepted.
+    pub(crate) logins: Vec<u8>,
     /// The waves, in order; at least one if there are jobs.
     pub(crate) waves: Vec<WaveSpec>,
     /// The wave that the run is in.

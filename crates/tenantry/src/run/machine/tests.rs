@@ -443,7 +443,7 @@ fn a_wrong_login_that_several_share_is_tried_twice() {
         ..JobSpec::default()
     };
     let with = || Spec {
-        logins: 1,
+        logins: vec![2],
         ..spec(vec![shared.clone(); 10], &[5], 5)
     };
     let (mut trial, begun) = Trial::of(with());
@@ -522,7 +522,7 @@ proptest::proptest! {
         let soak = WaveSpec { soak: S, ..WaveSpec::default() };
         let (mut trial, begun) = Trial::of(Spec {
             waves: vec![canary(), soak, WaveSpec::default()],
-            logins: 2,
+            logins: vec![2; 2],
             rules: StopRules { max_failures: rules.0, same_error: rules.1, ..StopRules::default() },
             ..spec(jobs.clone(), &limits, total)
         });

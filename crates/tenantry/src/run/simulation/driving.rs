@@ -172,9 +172,9 @@ impl World {
             lanes: self.fleet.servers.iter().map(lane).collect(),
             areas: vec![usize::MAX],
             logins: if self.fleet.logins {
-                self.fleet.servers.len()
+                vec![2; self.fleet.servers.len()]
             } else {
-                0
+                Vec::new()
             },
             waves,
             wave,
