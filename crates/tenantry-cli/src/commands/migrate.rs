@@ -11,6 +11,7 @@ use super::again::Again;
 use super::opened::{self, block_on, tier_word};
 use super::run;
 use super::runs::{self, Asking};
+use super::unparsed::usage;
 use crate::args::{Ahead, Chosen, Limits};
 use crate::config::Project;
 use crate::exit::Exit;
@@ -103,7 +104,7 @@ pub(super) fn central(context: &Context, ahead: &Ahead) -> Result<Exit, CommandE
 /// TN-4009 for an unknown run; exit 40 for a run that went back, with the rollback that finishes it.
 pub(super) fn resume(
     context: &Context,
-    run: Option<&str>,
+    given: Option<&str>,
     chosen: &Chosen,
     limits: &Limits,
 ) -> Result<Exit, CommandError> {
@@ -113,7 +114,7 @@ pub(super) fn resume(
         let mut everything = fleet.select(&opened::selection(chosen), Tiers::Both).await?;
         let first = opened::central_job(&project, &fleet, &mut everything)?;
         everything.begin_with(first);
-        let open = match run {
+        let open = match given {
             Some(id) => Some(named(&fleet, id, everything).await?),
             None => newest_open(&fleet, &everything).await?,
         };
@@ -122,7 +123,12 @@ pub(super) fn resume(
             context.answer("There is no run yet: nothing to resume.", &nothing)?;
             return Ok(Exit::Done);
         };
-        if found.status == Some(RunStatus::Paused) {
+        // What would run is what is left of it, whoever looks.
+        if found.status == Some(RunStatus::Paused) && !limits.dry_run {
+            run::goes_on_as_it_began(&found, limits)?;
+            if !chosen.is_everything() {
+                return Err(all_or_nothing(&found));
+            }
             return go_on_with_paused(context, &project, &fleet, found, limits).await;
         }
         let goal = found.goal.clone().unwrap_or_default();
@@ -141,6 +147,19 @@ pub(super) fn resume(
             Asking::up(format!("migrate resume {}", found.id), limits).continuing(found.first_of_chain());
         runs::carry_out(context, &project, &fleet, selected, asking).await
     })
+}
+
+fn all_or_nothing(found: &Run) -> CommandError {
+    usage(format!(
+        "{} is paused, and goes on with all that is left of it",
+        found.id
+    ))
+    .fact("state", "nothing ran")
+    .help(format!("tenantry run resume {}", found.id))
+    .help(format!(
+        "tenantry run cancel {}  and then the resume of some",
+        found.id
+    ))
 }
 
 /// Goes on with a run that is paused, under its own id.

@@ -4,7 +4,7 @@ use tenantry::Direction;
 use tenantry::fleet::{Fleet, FleetError, Request, Selected};
 use tenantry::migration::Warning;
 use tenantry::registry::{Run, RunTarget};
-use tenantry::run::{Control, RunEvent, RunReport};
+use tenantry::run::{Cause, Control, RunEvent, RunReport};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::again::Again;
@@ -212,6 +212,9 @@ pub(super) async fn show(
 
 /// Returns the commands that go on with what is left of a run.
 fn again(again: &Again, report: &RunReport, exit: Exit) -> Vec<String> {
+    if let Some(Cause::Gate { .. }) = report.cause {
+        return vec![format!("tenantry run promote {}", report.run_id)];
+    }
     if exit == Exit::RegistryDown {
         return again.telling_the_registry(&report.run_id);
     }

@@ -6,7 +6,7 @@ mod steer;
 
 pub(super) use list::list;
 pub(super) use show::{Detail, show};
-pub(super) use steer::{cancel, pause, promote, take_up, watch};
+pub(super) use steer::{cancel, goes_on_as_it_began, pause, promote, take_up, watch};
 
 use tenantry::Direction;
 use tenantry::fleet::Fleet;

@@ -150,7 +150,8 @@ fn head(seen: &Seen, rows: &[RunTarget]) -> String {
         .reason
         .as_ref()
         .map_or(String::new(), |reason| format!(": {reason}"));
-    line("by", format!("{}{by}", text::printable(&run.actor)));
+    let by = format!("{}{by}", run.actor);
+    line("by", text::printable(&by.replace('\n', " ")));
     let finished = run.finished_at.map_or(String::new(), |at| {
         format!(" to {}", Utc::of_micros(at).rfc3339())
     });

@@ -7,6 +7,7 @@ use tenantry::run::{Driver, RunStatus, Wanted};
 use super::super::Context;
 use super::super::opened::{self, block_on};
 use super::super::runs::{self, Work};
+use super::super::unparsed::usage;
 use super::find;
 use crate::args::{Limits, Promote};
 use crate::exit::Exit;
@@ -43,6 +44,27 @@ pub(in super::super) fn pause(context: &Context, given: &str) -> Result<Exit, Co
 /// As [`pause`].
 pub(in super::super) fn cancel(context: &Context, given: &str, how: Wanted) -> Result<Exit, CommandError> {
     steer(context, given, how)
+}
+
+/// Refuses waves and rules that are other ones than a run began with.
+///
+/// # Errors
+/// Exit 2 if there are any.
+pub(in super::super) fn goes_on_as_it_began(run: &Run, limits: &Limits) -> Result<(), CommandError> {
+    let asked = [
+        ("--canary", limits.canary.is_some()),
+        ("--max-failures", limits.max_failures.is_some()),
+        ("--same-error", limits.same_error.is_some()),
+    ];
+    match asked.into_iter().find(|(_, is_asked)| *is_asked) {
+        Some((flag, _)) => Err(usage(format!(
+            "{flag} is for runs that begin: {} goes on with the waves and rules that it has",
+            run.id
+        ))
+        .fact("state", "nothing ran")
+        .help(format!("tenantry run show {}", run.id))),
+        None => Ok(()),
+    }
 }
 
 fn steer(context: &Context, given: &str, wanted: Wanted) -> Result<Exit, CommandError> {
@@ -99,6 +121,12 @@ pub(in super::super) fn promote(context: &Context, asked: &Promote) -> Result<Ex
         let project = context.project()?;
         let fleet = opened::fleet(&project, &asked.limits).await?;
         let run = find(&fleet, Some(&asked.run)).await?;
+        goes_on_as_it_began(&run, &asked.limits)?;
+        if asked.limits.dry_run {
+            return Err(usage("a promotion lets a run go on, and shows nothing")
+                .fact("state", "nothing ran")
+                .help(format!("tenantry migrate resume {} --dry-run", run.id)));
+        }
         let driven = fleet
             .registry
             .want(&run.id, Wanted::Promote, &Driver::this())

@@ -136,6 +136,7 @@ fn waves_go_one_after_the_other_and_a_gate_waits_for_a_person() {
         said.contains("error[TN-4015]") && said.contains("`internal`"),
         "{said}"
     );
+    assert!(!said.contains("migrate resume"), "it would be refused: {said}");
     let run = platform.json(0, &["run", "show", "--all"]);
     let id = run["run"].as_str().unwrap();
     let names: Vec<&str> = run["waves"]
@@ -162,6 +163,10 @@ fn waves_go_one_after_the_other_and_a_gate_waits_for_a_person() {
         "{replanned}"
     );
     std::fs::remove_file(platform.path("migrations/tenant/003_late.sql")).unwrap();
+    platform.json(2, &["run", "promote", id, "--dry-run"]);
+    platform.json(2, &["run", "promote", id, "--canary", "3"]);
+    platform.json(0, &["migrate", "resume", id, "--dry-run"]);
+    assert_eq!(platform.json(0, &["run", "show", id])["status"], "paused");
     let done = platform.json(0, &["run", "promote", id]);
     assert_eq!(
         (done["run"].as_str(), count(&done, "applied")),

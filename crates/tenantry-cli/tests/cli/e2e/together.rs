@@ -256,6 +256,21 @@ fn a_run_is_paused_and_gone_on_with_from_another_command(engine: Engine) {
     assert!(left["not_run"].as_u64().unwrap() > 0, "{left}");
     let shown = platform.json(0, &["run", "show", &run[..8]]);
     assert_eq!(shown["status"], "paused", "{shown}");
+    // A look changes nothing, and what a paused run cannot do is refused.
+    platform.json(0, &["run", "resume", &run, "--dry-run"]);
+    for words in [
+        ["--only", &slugs[5]],
+        ["--canary", "0"],
+        ["--max-failures", "all"],
+    ] {
+        platform.json(2, &[&["migrate", "resume", &run][..], &words].concat());
+    }
+    let again = platform.json(0, &["run", "show", &run]);
+    assert_eq!(
+        (&again["status"], &again["ok"]),
+        (&shown["status"], &shown["ok"]),
+        "{again}"
+    );
     let resumed = platform.json(0, &["run", "resume", &run]);
     assert_eq!(resumed["run"].as_str(), Some(run.as_str()), "{resumed}");
     assert_eq!(
