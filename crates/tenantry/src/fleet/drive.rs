@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::follow::Followed;
 use super::keeper::Keeper;
-use super::recorder::Recorder;
+use super::recorder::{Closed, Recorder};
 use super::{Fleet, FleetError};
 use crate::direction::Direction;
 use crate::registry::RunEnd;
@@ -86,13 +86,13 @@ impl Fleet {
         let (ran, kept) = tokio::join!(in_task(running), in_task(recording));
         let (mut report, (recorder, waiting)) = (ran?, kept?);
         report.direction = drive.direction;
-        let window = self.options.registry_window;
-        let written = recorder.finish(waiting, &end_of(&report), window).await;
+        let end = end_of(&report);
+        let written = recorder.finish(waiting, &end, self.options.registry_window).await;
         drop(keeping);
-        report.unrecorded = written.err().map(Unrecorded::from);
-        if report.cause == Some(Cause::TakenOver) {
+        if matches!(written, Ok(Closed::ByAnother)) || report.cause == Some(Cause::TakenOver) {
             return self.after_fence(&drive.run_id, control, events).await;
         }
+        report.unrecorded = written.err().map(Unrecorded::from);
         if drive.has_begun && report.unrecorded.is_none() {
             let whole = self.report_of(&drive.run_id).await?;
             return Ok(RunReport {

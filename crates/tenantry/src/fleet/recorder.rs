@@ -42,6 +42,15 @@ pub(super) struct Recorder {
     pub(super) doubt: Arc<AtomicBool>,
 }
 
+/// Who ends a run in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// We did.
+    ByUs,
+    /// Whoever has it now: what this process saw of it is not all of it.
+    ByAnother,
+}
+
 /// Outcomes that the registry did not take.
 pub(super) struct NotRecorded {
     /// How many.
@@ -121,6 +130,11 @@ impl Waiting {
         }
     }
 
+    /// Returns whether there is something that the registry does not know.
+    fn has_news(&self) -> bool {
+        !self.outcomes.is_empty() || self.under_way.values().any(|(_, noted)| *noted == Noted::No)
+    }
+
     /// Takes out what is to be written: outcomes, and what is worked on where the registry does not know it.
     fn batch(&mut self) -> Vec<RunTarget> {
         let mut batch = std::mem::take(&mut self.outcomes);
@@ -175,7 +189,7 @@ impl Recorder {
                 () = sleep_until(glance), if !passing.is_empty() => pass_on(&mut passing, &to),
                 Some((batch, written)) = in_flight.next(), if !in_flight.is_empty() => {
                     let pause = if self.settle(&mut kept, batch, written) { PATIENCE } else { RECOVERY };
-                    due = (!kept.outcomes.is_empty()).then(|| Instant::now() + pause);
+                    due = kept.has_news().then(|| Instant::now() + pause);
                 }
                 () = until(due), if in_flight.is_empty() && !kept.is_taken_over => {
                     due = None;
@@ -226,9 +240,9 @@ impl Recorder {
         waiting: Waiting,
         end: &RunEnd,
         window: Duration,
-    ) -> Result<(), NotRecorded> {
+    ) -> Result<Closed, NotRecorded> {
         if waiting.is_taken_over {
-            return Ok(());
+            return Ok(Closed::ByAnother);
         }
         let until = Instant::now() + window;
         loop {
@@ -237,7 +251,8 @@ impl Recorder {
                 .finish_run(&self.run_id, self.epoch, end, &waiting.outcomes);
             let ended = within(ANSWER.max(window), self.registry.endpoint(), ended).await;
             let error = match ended {
-                Ok(()) | Err(RegistryError::TakenOver { .. }) => return Ok(()),
+                Ok(()) => return Ok(Closed::ByUs),
+                Err(RegistryError::TakenOver { .. }) => return Ok(Closed::ByAnother),
                 Err(error) => error,
             };
             if Instant::now() + RECOVERY >= until || self.control.requested() != Stop::No {

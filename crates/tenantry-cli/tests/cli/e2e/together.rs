@@ -204,6 +204,35 @@ fn who_wants_more_than_a_dead_run_had_gets_all_of_it(engine: Engine) {
     effects_are_there_once(&platform, &slugs, "2");
 }
 
+/// It stands still for longer than its lease, and then brings its last target to an end: what it shows must be the run.
+#[test]
+fn a_driver_that_lost_its_run_shows_what_became_of_that() {
+    let (platform, slugs) = fleet(Engine::Sqlite, 1).unwrap();
+    write_counted(&platform, "002", Engine::Sqlite, 3.0);
+    let frozen = under_way(&platform, &[]);
+    signal(&frozen, "-STOP");
+    let run = id_of_the_newest(&platform);
+    let mut second = platform.spawn(&[&RUN[..], &["--ndjson"]].concat());
+    hears(&mut second, "\"run.taken_over\"");
+    signal(&frozen, "-CONT");
+    let first = frozen.wait_with_output().unwrap();
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    let shown = platform.json(0, &["run", "show", &run]);
+    assert_eq!(
+        (&shown["status"], &shown["ok"]),
+        (&"completed".into(), &1.into()),
+        "{shown}"
+    );
+    assert_eq!(second.wait_with_output().unwrap().status.code(), Some(0));
+    effects_are_there_once(&platform, &slugs, "2");
+}
+
+fn signal(child: &Child, signal: &str) {
+    let pid = child.id().to_string();
+    let sent = std::process::Command::new("kill").args([signal, &pid]).status();
+    assert!(sent.unwrap().success());
+}
+
 /// Starts a run that takes some seconds and returns when it works on a target.
 fn under_way(platform: &Platform, more: &[&str]) -> Child {
     let words = [&RUN[..], &["--ndjson", "-j", "1", "--canary", "0"], more].concat();

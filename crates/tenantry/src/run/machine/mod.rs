@@ -127,7 +127,7 @@ impl Machine {
         if self.halt.is_some() {
             return None;
         }
-        let lost = self.lost_since().map(|since| since + self.patience);
+        let lost = self.away.map(|since| since + self.patience);
         let fence = self.ours_until.filter(|_| self.away.is_none());
         let retry = self.later.first().map(|(at, _)| *at);
         let lanes = self.lanes.iter().filter_map(Lane::wake).min();
@@ -317,10 +317,9 @@ impl Machine {
         }
     }
 
-    /// Returns since when it is not known whether the run is still ours; `None` while it is.
-    fn lost_since(&self) -> Option<Duration> {
-        let fenced = self.ours_until.filter(|until| *until <= self.now);
-        self.away.into_iter().chain(fenced).min()
+    /// Returns whether the registry has said, not too long ago, that the run is ours.
+    fn is_ours(&self) -> bool {
+        self.away.is_none() && self.ours_until.is_none_or(|until| until > self.now)
     }
 
     fn halt(&mut self, end: End, actions: &mut Vec<Action>) {
@@ -338,7 +337,7 @@ impl Machine {
             }
             self.give_up_lanes(actions);
             self.take_up_retries();
-            if self.lost_since().is_none() {
+            if self.is_ours() {
                 self.start_ready(actions);
             }
             if self.running > 0 || !self.is_wave_over() || self.goes_no_further(actions) {
@@ -352,8 +351,8 @@ impl Machine {
     }
 
     fn look_at_rules(&mut self, actions: &mut Vec<Action>) {
-        let lost = self.lost_since();
-        let is_lost = lost.is_some_and(|since| self.now >= since + self.patience) && self.running == 0;
+        // A process that stood still knows nothing of the registry before it has asked.
+        let is_lost = self.away.is_some_and(|since| self.now >= since + self.patience) && self.running == 0;
         if is_lost {
             self.halt(End::RegistryLost, actions);
         }
