@@ -62,6 +62,7 @@ impl From<FleetError> for MigrateError {
             | FleetError::NotBegun(_)
             | FleetError::Broken(_)
             | FleetError::Held(_)
+            | FleetError::Waits { .. }
             | FleetError::Left { .. }
             | FleetError::Abandoned { .. }
             | FleetError::Replanned { .. }

@@ -25,7 +25,7 @@ fn exit_of(code: Code) -> Exit {
     match code.0 {
         1008 => Exit::Internal,
         1000..=1999 => Exit::Configuration,
-        3000..=3999 | 4005 | 4014 | 6001 | 6003 | 6008 | 6014 | 6016 | 6017 | 7004 => Exit::Refused,
+        3000..=3999 | 4005 | 4014 | 4015 | 6001 | 6003 | 6008 | 6014 | 6016 | 6017 | 7004 => Exit::Refused,
         4001 => Exit::Held,
         4006 => Exit::Interrupted,
         4018 => Exit::Stopped,
@@ -203,6 +203,13 @@ impl From<FleetError> for CommandError {
                 untouched(&error, error.code()).help(help)
             }
             FleetError::Held(ref holdings) => of_held(&error, holdings),
+            FleetError::Waits { ref run_id, at_gate } => {
+                let goes_on = if at_gate { "promote" } else { "resume" };
+                bare(error.code(), &error)
+                    .fact("state", "nothing ran")
+                    .help(format!("tenantry run {goes_on} {run_id}"))
+                    .help(format!("tenantry run cancel {run_id}"))
+            }
             FleetError::Left { ref run_id } => bare(error.code(), &error)
                 .fact("state", "another process drives it; nothing of it was stopped")
                 .help(format!("tenantry run watch {run_id}"))

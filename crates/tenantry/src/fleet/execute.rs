@@ -34,6 +34,7 @@ impl Fleet {
     ///
     /// # Errors
     /// [`FleetError::NotBegun`] if the run could not be written down before it begins: nothing ran then.
+    /// [`FleetError::Waits`] if a run of the same plan is paused that has everything that is left;
     /// [`FleetError::Held`] if other runs have some of the targets; [`FleetError::Left`] if a stop was asked for while
     /// another process drives.
     pub async fn execute(
@@ -88,6 +89,10 @@ impl Fleet {
                         // Whoever begins first now takes it over.
                         Followed::Abandoned => {}
                     }
+                }
+                Begun::Waits { run_id, cause } => {
+                    let at_gate = cause.as_deref() == Some("gate");
+                    return Err(FleetError::Waits { run_id, at_gate });
                 }
                 Begun::Held(holdings) => match self.options.when_held {
                     WhenHeld::Wait if control.requested() == Stop::No => sleep(LOOK_AGAIN).await,

@@ -51,6 +51,14 @@ pub enum FleetError {
     /// Other runs have some of the targets.
     #[error("{} is migrating these databases right now", names_of(.0))]
     Held(Vec<Holding>),
+    /// A run of the same plan is paused that has everything that is left: this one was not begun.
+    #[error("{run_id} {}", if *.at_gate { "waits until somebody promotes it" } else { "is paused" })]
+    Waits {
+        /// The run.
+        run_id: String,
+        /// Whether it waits between two waves; otherwise somebody paused it.
+        at_gate: bool,
+    },
     /// Somebody left a run that another process drives; it goes on.
     #[error("left {run_id}, which goes on")]
     Left {
@@ -114,6 +122,7 @@ impl FleetError {
         match self {
             Self::Registry(error) | Self::NotBegun(error) => error.code(),
             Self::Held(_) => Code(4001),
+            Self::Waits { .. } => Code(4015),
             Self::Left { .. } => Code(4006),
             Self::Replanned { .. } => Code(4005),
             Self::Abandoned { .. } => Code(4018),

@@ -130,6 +130,7 @@ impl From<FleetError> for ProvisionError {
             | FleetError::UnknownProduct { .. }
             | FleetError::Broken(_)
             | FleetError::Held(_)
+            | FleetError::Waits { .. }
             | FleetError::Left { .. }
             | FleetError::Abandoned { .. }
             | FleetError::Replanned { .. }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sea_orm::sea_query::{Alias, LockType, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
+    ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
@@ -15,7 +15,9 @@ use super::run_targets::{self, Written};
 use super::runs::{NewRun, RUNNING};
 use super::{Registry, RegistryError};
 use crate::faults::{Point, point};
-use crate::run::{Driver, Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, TargetState};
+use crate::run::{
+    Driver, Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, RunStatus, TargetState,
+};
 
 /// A database and its track.
 type Key = (String, String);
@@ -43,6 +45,13 @@ pub enum Begun {
     },
     /// Other runs have some of its targets.
     Held(Vec<Holding>),
+    /// A run of the same plan is paused that has everything that is left: it is gone on with, or given up.
+    Waits {
+        /// That run.
+        run_id: String,
+        /// Why it is paused, as the registry keeps it.
+        cause: Option<String>,
+    },
 }
 
 /// A run that has targets which another one wants.
@@ -96,7 +105,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Looks at the runs that are under way; `None` if none is in the way.
+    /// Looks at the runs that are under way, and at paused ones of the same plan; `None` if none is in the way.
     async fn others(
         &self,
         transaction: &DatabaseTransaction,
@@ -105,7 +114,13 @@ impl Registry {
         (driver, now): (&Driver, i64),
     ) -> Result<Option<Begun>, RegistryError> {
         let rows = run::Entity::find()
-            .filter(run::Column::Status.eq(RUNNING))
+            .filter(
+                Condition::any().add(run::Column::Status.eq(RUNNING)).add(
+                    Condition::all()
+                        .add(run::Column::Status.eq(RunStatus::Paused.as_str()))
+                        .add(run::Column::PlanHash.eq(new.plan.hash.as_str())),
+                ),
+            )
             .order_by_asc(run::Column::StartedAt)
             .lock_exclusive()
             .all(transaction)
@@ -136,6 +151,10 @@ impl Registry {
                     }));
                 }
                 Meeting::Closed(closed) => self.write_lease(transaction, &row.id, &closed).await?,
+                Meeting::Waits => {
+                    let (run_id, cause) = (row.id, row.cause);
+                    return Ok(Some(Begun::Waits { run_id, cause }));
+                }
                 Meeting::Held => holdings.push(holding(&row, &lease, now, overlap)),
             }
         }

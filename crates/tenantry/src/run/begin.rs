@@ -1,6 +1,7 @@
 //! What a run that is under way means for one that wants to begin, as pure functions that every store of runs shares.
 
-use super::lease::{Lease, Refusal, Sign};
+use super::lease::{Lease, Refusal, Sign, Standing};
+use super::report::RunStatus;
 use super::state::TargetState;
 
 /// How the targets of a run that is under way and those that another one wants have to do with each other.
@@ -106,12 +107,23 @@ pub enum Meeting {
     Closed(Lease),
     /// Somebody drives it, and it has some of the targets.
     Held,
+    /// It is paused, and it is the same thing: whoever wants that lets it go on.
+    Waits,
 }
 
 impl Found<'_> {
     /// Decides what a driver that wants to begin does about this run, at a time by the registry's clock.
     pub fn meet(&self, driver: &str, now: i64) -> Meeting {
         let (lease, overlap) = (self.lease, &self.overlap);
+        if lease.standing == Standing::Over(RunStatus::Paused) {
+            let is_same = self.kinship == Kinship::Same && overlap.open_wanted > 0;
+            // Whoever wants some of it alone does not repeat the run.
+            return if is_same && overlap.is_wanted_whole() {
+                Meeting::Waits
+            } else {
+                Meeting::Apart
+            };
+        }
         if overlap.open_wanted == 0 {
             return match lease.complete(now, self.sign) {
                 Ok(done) if overlap.open == 0 => Meeting::Closed(done),
@@ -141,9 +153,8 @@ impl Found<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lease::{LEASE, Standing};
+    use super::super::lease::LEASE;
     use super::*;
-    use crate::run::RunStatus;
 
     const NOW: i64 = 1_000_000_000;
 
@@ -207,6 +218,32 @@ mod tests {
         }
         let left = [(Wanted, Ended), (Other, Pending)];
         assert_eq!(meet(Kinship::Same, &left, 1, dead), Meeting::Apart);
+    }
+
+    #[test]
+    fn a_paused_run_is_not_begun_anew_beside_itself() {
+        use Interest::{Other, Wanted};
+        use TargetState::{Ended, Pending};
+        let paused = Lease::begin("a", NOW).end(1, RunStatus::Paused).unwrap();
+        let meet = |kinship, targets: &[(Interest, TargetState)]| {
+            let found = Found {
+                lease: &paused,
+                kinship,
+                overlap: Overlap::of(targets.iter().copied(), 1),
+                sign: Sign::Unknown,
+            };
+            found.meet("b", NOW)
+        };
+        let left = [(Other, Ended), (Wanted, Pending)];
+        assert_eq!(meet(Kinship::Same, &left), Meeting::Waits);
+        for (kinship, targets) in [
+            (Kinship::Other, left),
+            (Kinship::SameButResumes, left),
+            (Kinship::Same, [(Wanted, Pending), (Other, Pending)]),
+            (Kinship::Same, [(Wanted, Ended), (Other, Ended)]),
+        ] {
+            assert_eq!(meet(kinship, &targets), Meeting::Apart, "{kinship:?} {targets:?}");
+        }
     }
 
     #[test]

@@ -150,6 +150,7 @@ fn waves_go_one_after_the_other_and_a_gate_waits_for_a_person() {
     assert_eq!(run["status"].as_str(), Some("paused"), "{run}");
     assert!((4..=5).contains(&count(&run, "ok")), "{run}");
     assert_eq!(platform.json(40, &["migrate", "resume", id])["code"], "TN-4015");
+    the_same_again_is_no_promotion(&platform, id);
     platform.write(
         "migrations/tenant/003_late.sql",
         "CREATE TABLE late (id INTEGER);\n",
@@ -172,6 +173,23 @@ fn waves_go_one_after_the_other_and_a_gate_waits_for_a_person() {
         (done["run"].as_str(), count(&done, "applied")),
         (Some(id), MANY as u64),
         "{done}"
+    );
+}
+
+fn the_same_again_is_no_promotion(platform: &Platform, id: &str) {
+    for _ in 0..2 {
+        let again = platform.json(40, &["migrate", "all-tenants"]);
+        assert_eq!(again["code"], "TN-4015", "{again}");
+        assert!(
+            again.to_string().contains(&format!("run promote {id}")),
+            "{again}"
+        );
+    }
+    let runs = platform.json(0, &["run", "list"]);
+    let runs = runs["items"].as_array().unwrap().iter();
+    assert_eq!(
+        runs.filter(|run| run["command"] == "migrate all-tenants").count(),
+        1
     );
 }
 

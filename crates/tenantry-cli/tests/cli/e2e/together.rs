@@ -294,6 +294,7 @@ fn a_run_is_paused_and_gone_on_with_from_another_command(engine: Engine) {
     ] {
         platform.json(2, &[&["migrate", "resume", &run][..], &words].concat());
     }
+    assert_eq!(platform.json(40, &RUN)["code"], "TN-4015");
     let again = platform.json(0, &["run", "show", &run]);
     assert_eq!(
         (&again["status"], &again["ok"]),

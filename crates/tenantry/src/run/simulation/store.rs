@@ -136,7 +136,7 @@ impl Store {
                     return Begun::Taken(*run, kept.lease.epoch);
                 }
                 Meeting::Closed(lease) => kept.lease = lease,
-                Meeting::Held => held.push(*run),
+                Meeting::Held | Meeting::Waits => held.push(*run),
             }
         }
         if !held.is_empty() {
