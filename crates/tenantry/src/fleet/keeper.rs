@@ -44,10 +44,17 @@ impl Keeper {
             let is_due = is_away || is_doubted || renewed.elapsed() >= RENEW;
             let asked = Instant::now();
             let answer = within(REGISTRY_TIMEOUT, self.registry.endpoint(), async {
-                if is_due {
-                    self.registry.renew_run(&self.run_id, self.epoch).await
+                let wishes = if is_due {
+                    None
                 } else {
-                    self.registry.wishes_of(&self.run_id, self.epoch).await
+                    Some(self.registry.wishes_of(&self.run_id, self.epoch).await?)
+                };
+                match wishes {
+                    // Heard of by a renewal, it is not heard of again.
+                    None | Some(Some(Wanted::Promote)) => {
+                        self.registry.renew_run(&self.run_id, self.epoch).await
+                    }
+                    Some(wanted) => Ok(wanted),
                 }
             })
             .await;
@@ -60,7 +67,7 @@ impl Keeper {
                     if std::mem::take(&mut is_away) {
                         self.tell(RunEvent::RegistryBack);
                     }
-                    if wanted != heard {
+                    if wanted != heard || wanted == Some(Wanted::Promote) {
                         heard = wanted;
                         self.obey(wanted);
                     }

@@ -109,7 +109,7 @@ impl Registry {
         let renewed = held.lease.renew(epoch, now).map_err(|_| taken_over(run_id))?;
         self.write_lease(&transaction, run_id, &renewed).await?;
         self.commit(transaction).await?;
-        Ok(renewed.wanted)
+        Ok(held.lease.wanted)
     }
 
     /// Returns what somebody asked of a run. Takes no lock and writes nothing.

@@ -128,7 +128,8 @@ impl Lease {
         }
     }
 
-    /// Keeps the run for its driver. What was late and taken by nobody is its own still.
+    /// Keeps the run for its driver, who hears of a promotion by that: one that comes later is another one. What was late
+    /// and taken by nobody is its own still.
     ///
     /// # Errors
     /// [`Refusal::Fenced`] if it is not its driver's any more.
@@ -136,6 +137,7 @@ impl Lease {
         self.check(epoch)?;
         Ok(Self {
             until: now + LEASE,
+            wanted: self.wanted.filter(|wanted| *wanted != Wanted::Promote),
             ..self.clone()
         })
     }
@@ -223,6 +225,16 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_000_000_000;
+
+    #[test]
+    fn a_promotion_is_heard_once_and_a_pause_until_it_is_obeyed() {
+        let lease = Lease::begin("a", NOW);
+        for (wanted, left) in [(Wanted::Promote, None), (Wanted::Pause, Some(Wanted::Pause))] {
+            let asked = lease.want(wanted, NOW, Sign::Unknown).unwrap();
+            assert_eq!(asked.wanted, Some(wanted));
+            assert_eq!(asked.renew(1, NOW).unwrap().wanted, left);
+        }
+    }
 
     #[test]
     fn a_run_is_its_drivers_until_the_lease_ends_or_its_process_is_known_to_be_gone() {

@@ -1,5 +1,7 @@
 //! Waves, gates and rules: a bad migration stops before it is everywhere, and a run waits where it was told to.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 use tenantry::engine::Engine;
 
@@ -191,6 +193,35 @@ fn the_same_again_is_no_promotion(platform: &Platform, id: &str) {
         runs.filter(|run| run["command"] == "migrate all-tenants").count(),
         1
     );
+}
+
+#[test]
+fn every_soak_is_ended_by_a_promotion_of_its_own() {
+    let (platform, _) = many();
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let wave = |name: &str, matches: &str| {
+        format!("\n[[rollout.wave]]\nname = \"{name}\"\nmatch = [\"{matches}\"]\nsoak = \"1h\"\n")
+    };
+    let waves = wave("one", "t1*") + &wave("two", "t2*");
+    platform.write("tenantry.toml", &format!("{config}{waves}"));
+    let child = platform.spawn(&["migrate", "all-tenants", "--canary", "0", "--ndjson"]);
+    let begun = Instant::now();
+    let ok = || platform.json(0, &["run", "show"])["ok"].as_u64().unwrap_or(0);
+    for done in [10, 14] {
+        while ok() < done {
+            assert!(begun.elapsed() < Duration::from_mins(1), "it does not go on");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        let run = platform.json(0, &["run", "show"]);
+        platform.json(0, &["run", "promote", run["run"].as_str().unwrap()]);
+    }
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert_eq!(ok(), MANY as u64);
 }
 
 #[test]

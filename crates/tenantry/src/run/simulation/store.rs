@@ -161,8 +161,9 @@ impl Store {
 
     pub(super) fn renew(&mut self, run: RunKey, epoch: i64, now: i64) -> Result<Option<Wanted>, Refused> {
         let kept = self.run_mut(run)?;
+        let wanted = kept.lease.wanted;
         kept.lease = kept.lease.renew(epoch, now)?;
-        Ok(kept.lease.wanted)
+        Ok(wanted)
     }
 
     pub(super) fn wishes(&self, run: RunKey, epoch: i64) -> Result<Option<Wanted>, Refused> {
