@@ -165,8 +165,11 @@ pub(crate) fn heartbeat(tally: &Tally, now: Instant, at: Utc) -> String {
     let oldest = tally.oldest(now).map_or(String::new(), |(label, age)| {
         format!(" oldest={label}:{}", text::elapsed_short(age))
     });
+    let soak = tally.soaks(now).map_or(String::new(), |left| {
+        format!(" wave={} soak={}", tally.wave, text::elapsed_short(left))
+    });
     format!(
-        "{} {} progress {}/{} {}% rate={:.1}/s left={left} running={} failed={}{oldest}",
+        "{} {} progress {}/{} {}% rate={:.1}/s left={left} running={} failed={}{oldest}{soak}",
         at.time_of_day(),
         tally.run_id,
         tally.done,

@@ -46,6 +46,7 @@ fn roughly(left: Duration) -> String {
 /// Draws everything under the bar.
 pub(crate) fn under_bar(tally: &Tally, canvas: &Canvas, listen: Listen, now: Instant) -> Vec<String> {
     let mut lines = servers(tally, canvas);
+    lines.extend(tally.soaks(now).map(|left| soaking(tally, left, canvas)));
     let shown = tally.running.iter().take(SHOWN);
     lines.extend(shown.map(|target| running(target, canvas, now)));
     let more = tally.running.len().saturating_sub(SHOWN);
@@ -57,6 +58,16 @@ pub(crate) fn under_bar(tally: &Tally, canvas: &Canvas, listen: Listen, now: Ins
         Listen::ToSignals => {}
     }
     lines
+}
+
+/// Draws that nothing begins for a while, in one line.
+fn soaking(tally: &Tally, left: Duration, canvas: &Canvas) -> String {
+    let (wave, left) = (&tally.wave, text::elapsed_short(left));
+    let line = format!(
+        "  ◷ `{wave}` is watched for another {left}: tenantry run promote {}",
+        tally.run_id
+    );
+    text::cut(&text::printable(&line).replace('\n', " "), canvas.width)
 }
 
 /// Draws a target that runs, in one line.

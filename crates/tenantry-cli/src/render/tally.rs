@@ -68,6 +68,8 @@ pub(crate) struct Tally {
     pub(crate) concurrency: usize,
     /// The wave that it is in; empty if it has none.
     pub(crate) wave: String,
+    /// Until when nothing begins behind that one; `None` while it is worked on.
+    pub(crate) soaks_until: Option<Instant>,
     /// How long its targets are expected to take together.
     pub(crate) expected: Expected,
     /// The same of those that have ended.
@@ -91,6 +93,7 @@ impl Tally {
             servers: Vec::new(),
             concurrency: 0,
             wave: String::new(),
+            soaks_until: None,
             expected: Expected::default(),
             expected_done: Expected::default(),
             attached: None,
@@ -106,7 +109,14 @@ impl Tally {
             }
             RunEvent::TakenOver { run_id, .. } => self.run_id.clone_from(run_id),
             RunEvent::Started(start) => self.start(start, now),
-            RunEvent::WaveStarted { wave, .. } => self.wave.clone_from(wave),
+            RunEvent::WaveStarted { wave, .. } => {
+                self.wave.clone_from(wave);
+                self.soaks_until = None;
+            }
+            RunEvent::WaveFinished { wave, soak, .. } => {
+                self.wave.clone_from(wave);
+                self.soaks_until = (!soak.is_zero()).then(|| now + *soak);
+            }
             RunEvent::TargetStarted(begun) => self.begin(begun, now),
             RunEvent::PutBack { label, track, .. } => {
                 self.take(label, &track.to_string());
@@ -133,12 +143,14 @@ impl Tally {
                 self.of(label).for_each(|target| target.waits.clear());
             }
             RunEvent::TargetFinished(target) => self.finish(target),
-            RunEvent::WaveFinished { .. }
-            | RunEvent::Slow { .. }
-            | RunEvent::RegistryAway { .. }
-            | RunEvent::RegistryBack
-            | _ => {}
+            RunEvent::Slow { .. } | RunEvent::RegistryAway { .. } | RunEvent::RegistryBack | _ => {}
         }
+    }
+
+    /// Returns how long nothing begins yet behind the wave that is over; `None` if nothing is waited for.
+    pub(crate) fn soaks(&self, now: Instant) -> Option<Duration> {
+        let left = self.soaks_until?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 
     fn start(&mut self, start: &Start, now: Instant) {

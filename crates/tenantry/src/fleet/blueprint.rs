@@ -8,7 +8,7 @@ use super::jobs::Selected;
 use crate::direction::Direction;
 use crate::migration::Track;
 use crate::registry::{RunPlan, RunTarget};
-use crate::run::{Rollout, TargetState, Then, Wave, WaveKind};
+use crate::run::{Rollout, Stage, TargetState, Then, Wave, WaveKind};
 
 /// How much of a checksum tells files apart for people, in hexadecimal digits.
 const CHECKSUM_DIGITS: usize = 16;
@@ -162,16 +162,16 @@ pub(super) fn rollout_text(rollout: &Rollout) -> String {
 }
 
 /// Reads the waves and rules of a run that this process goes on with, without places. A text that nobody wrote gives none.
-pub(super) fn rollout_from(text: &str, wave: usize, targets: &[RunTarget]) -> Rollout {
+pub(super) fn rollout_from(text: &str, stage: Stage, targets: &[RunTarget]) -> Rollout {
     let Ok(kept) = serde_json::from_str::<Kept>(text) else {
         return Rollout::default();
     };
-    let ended = |target: &&RunTarget| target.state == TargetState::Ended;
-    let failed: Vec<&RunTarget> = targets
+    let ended: Vec<&RunTarget> = targets
         .iter()
-        .filter(ended)
-        .filter(|t| t.outcome.is_failure())
+        .filter(|target| target.state == TargetState::Ended)
         .collect();
+    let of_wave = |number: usize| ended.iter().filter(move |target| target.wave == number);
+    let has_failed = |target: &&&RunTarget| target.outcome.is_failure();
     let waves = kept.waves.into_iter().enumerate().map(|(number, kept)| Wave {
         name: kept.name,
         kind: if kept.kind == "canary" {
@@ -185,20 +185,17 @@ pub(super) fn rollout_from(text: &str, wave: usize, targets: &[RunTarget]) -> Ro
             Then::GoOn
         },
         soak: Duration::from_millis(kept.soak_ms),
-        failed_before: failed.iter().filter(|target| target.wave == number).count(),
+        failed_before: of_wave(number).filter(has_failed).count(),
+        ended_before: of_wave(number).count(),
     });
     Rollout {
         waves: waves.collect(),
-        wave,
+        stage,
         places: Vec::new(),
         max_failures: kept.max_failures,
         same_error: kept.same_error,
-        failed_before: failed.len(),
-        succeeded_before: targets
-            .iter()
-            .filter(ended)
-            .filter(|t| t.outcome.is_success())
-            .count(),
+        failed_before: ended.iter().filter(has_failed).count(),
+        succeeded_before: ended.iter().filter(|target| target.outcome.is_success()).count(),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Fleet, FleetError};
 use crate::direction::Direction;
 use crate::registry::RunEnd;
 use crate::run::{
-    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, Start, TargetReport, Unrecorded, Word,
+    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, Stage, Start, TargetReport, Unrecorded, Word,
     conduct_run,
 };
 
@@ -131,14 +131,17 @@ impl Fleet {
 
 /// Returns how a run ends in the registry.
 fn end_of(report: &RunReport) -> RunEnd {
-    let wave = match &report.cause {
-        Some(Cause::Gate { next, .. }) => Some(*next),
+    let stage = match &report.cause {
+        Some(Cause::Gate { next, .. }) => Some(Stage {
+            wave: *next,
+            soak: None,
+        }),
         Some(Cause::Rule(_) | Cause::Asked | Cause::RegistryLost | Cause::TakenOver) | None => None,
     };
     RunEnd {
         status: report.status,
         cause: report.cause.as_ref().map(Cause::word),
-        wave,
+        stage,
     }
 }
 

@@ -103,8 +103,7 @@ impl Fleet {
     }
 
     /// Goes on with a run that is paused, or whose driver is dead; follows one that somebody drives. `everything` is what
-    /// there is, from which the run's remaining targets are taken; `behind` says whether its present wave counts as
-    /// promoted.
+    /// there is, from which the run's remaining targets are taken.
     ///
     /// # Errors
     /// [`FleetError::Replanned`] if the files have changed since; what [`Fleet::execute`] says.
@@ -120,6 +119,7 @@ impl Fleet {
         everything.aim(&run.goal.clone().unwrap_or_default())?;
         let targets = self.registry.targets_of(&run.id).await?;
         let open = remaining(&targets);
+        everything.drop_behind(&ended_badly(&targets));
         everything.retain(|job| open.contains(&(job.target.database_id.clone(), job.target.track.clone())));
         refuse_other_files(&run, &plan_of(&everything, run.direction))?;
         loop {
@@ -264,8 +264,10 @@ impl Fleet {
         let targets = self.registry.targets_of(run_id).await?;
         let open = remaining(&targets);
         let key = |id: &str, track: &TrackName| (id.to_owned(), track.clone());
+        selected.drop_behind(&ended_badly(&targets));
         selected.retain(|job| open.contains(&key(&job.target.database_id, &job.target.track)));
-        let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), run.wave, &targets);
+        let stage = self.registry.stage_of(run_id).await?;
+        let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), stage, &targets);
         let waves: HashMap<_, usize> = targets
             .iter()
             .map(|t| (key(&t.database_id, &t.track), t.wave))
@@ -332,6 +334,15 @@ fn on_servers(targets: &[RunTarget]) -> Vec<OnServer> {
         on.done.1 += usize::from(has_ended && target.outcome.is_failure());
     }
     servers.into_values().collect()
+}
+
+/// Returns the targets of a run that have ended, and not at their goal.
+fn ended_badly(targets: &[RunTarget]) -> HashSet<(String, TrackName)> {
+    let ended = targets.iter().filter(|target| target.state == TargetState::Ended);
+    ended
+        .filter(|target| !target.outcome.is_success())
+        .map(|target| (target.database_id.clone(), target.track.clone()))
+        .collect()
 }
 
 /// Returns the targets of a run that have not ended.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 
+use super::stages::Stages;
 use super::{Fleet, FleetError, waves_of};
 use crate::registry::{Driven, RegistryError, Run, RunTarget};
 use crate::run::{
@@ -54,11 +55,12 @@ impl Fleet {
             servers,
             ..start_of(&run)
         })));
+        let mut stages = Stages::of(&run);
         let mut seen = 0;
         let mut silent: Option<Instant> = None;
         loop {
-            let looked = self.look(run_id, &this, &mut seen).await;
-            let (changes, stands) = match looked {
+            let looked = self.look(run_id, &this, (&mut seen, &mut stages)).await;
+            let (waves, changes, stands) = match looked {
                 Ok(looked) => {
                     if silent.take().is_some() {
                         tell(RunEvent::RegistryBack);
@@ -78,6 +80,7 @@ impl Fleet {
                     continue;
                 }
             };
+            waves.into_iter().for_each(tell);
             for target in &changes {
                 if let Some(event) = event_of(target, &owners) {
                     tell(event);
@@ -116,17 +119,22 @@ impl Fleet {
         }
     }
 
-    /// Asks who drives the run, and then what is new: in this order nothing is overlooked at the end.
+    /// Asks who drives the run, which wave it is in, and then what is new: in this order nothing is overlooked at the end.
     async fn look(
         &self,
         run_id: &str,
         this: &Driver,
-        seen: &mut i64,
-    ) -> Result<(Vec<RunTarget>, Driven), RegistryError> {
+        (seen, stages): (&mut i64, &mut Stages),
+    ) -> Result<(Vec<RunEvent>, Vec<RunTarget>, Driven), RegistryError> {
         let driven = self.registry.look_after(run_id, this).await?;
+        let waves = if stages.is_empty() {
+            Vec::new()
+        } else {
+            stages.look(self.registry.stage_of(run_id).await?)
+        };
         let (changes, newest) = self.registry.changes_of(run_id, *seen).await?;
         *seen = newest;
-        Ok((changes, driven))
+        Ok((waves, changes, driven))
     }
 
     /// Returns the report of a run that has ended, as the registry has it.

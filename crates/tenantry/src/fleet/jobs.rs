@@ -84,6 +84,25 @@ impl Selected {
         }
     }
 
+    /// Drops the jobs that wait, directly or not, for one whose target has ended badly in the run that they are left of.
+    pub(super) fn drop_behind(&mut self, ended_badly: &HashSet<(String, TrackName)>) {
+        let key = |job: &Job| (job.target.database_id.clone(), job.target.track.clone());
+        let mut held: HashSet<(String, TrackName)> = HashSet::new();
+        loop {
+            let waits = |job: &&Job| {
+                let before = job.after.map(|before| key(&self.jobs[before]));
+                before.is_some_and(|before| ended_badly.contains(&before) || held.contains(&before))
+            };
+            let found: Vec<_> = self.jobs.iter().filter(waits).map(key).collect();
+            let known = held.len();
+            held.extend(found);
+            if held.len() == known {
+                break;
+            }
+        }
+        self.retain(|job| !held.contains(&key(job)));
+    }
+
     /// Leaves out, as not run, every product database that would have waited for one which was left out
     /// itself.
     pub(super) fn hold_back_products(&mut self) {

@@ -14,6 +14,7 @@ mod patience;
 mod recorder;
 mod saved;
 mod shortcut;
+mod stages;
 mod verify;
 mod warnings;
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::patience::within;
 use crate::registry::{Registry, RegistryError, RunEnd, RunTarget};
-use crate::run::{Control, RunEvent, Stop, TargetState, Unrecorded, Word};
+use crate::run::{Control, RunEvent, Stage, Stop, TargetState, Unrecorded, Word};
 use crate::target::TrackName;
 
 /// How many outcomes are written without waiting for more.
@@ -79,10 +79,36 @@ impl From<NotRecorded> for Unrecorded {
 #[derive(Default)]
 pub(super) struct Waiting {
     outcomes: Vec<RunTarget>,
+    /// Where the run is among its waves.
+    reached: Option<Reached>,
     /// Targets that are worked on, and whether the registry knows where they are.
     under_way: HashMap<(String, TrackName), (RunTarget, Noted)>,
     /// Whether somebody else has the run: what waits is in the histories, where the other one reads it.
     is_taken_over: bool,
+}
+
+/// Where a run is among its waves, by this process's clock.
+#[derive(Clone, Copy)]
+struct Reached {
+    wave: usize,
+    /// Until when nothing begins behind it, if it has ended.
+    soaks_until: Option<Instant>,
+}
+
+impl Reached {
+    fn stage(self) -> Stage {
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        Stage {
+            wave: self.wave,
+            soak: self.soaks_until.map(left),
+        }
+    }
+}
+
+/// What is written at once.
+struct Batch {
+    reached: Option<Reached>,
+    targets: Vec<RunTarget>,
 }
 
 /// Whether the registry knows where a target is.
@@ -107,11 +133,11 @@ impl Waiting {
                     .remove(&(report.label.clone(), report.track.clone()));
                 self.outcomes.push(RunTarget::reported(report));
             }
+            RunEvent::WaveStarted { index, .. } => self.reach(*index, None),
+            RunEvent::WaveFinished { index, soak, .. } => self.reach(*index, Some(Instant::now() + *soak)),
             RunEvent::Started(_)
             | RunEvent::Attached { .. }
             | RunEvent::TakenOver { .. }
-            | RunEvent::WaveStarted { .. }
-            | RunEvent::WaveFinished { .. }
             | RunEvent::MigrationFinished { .. }
             | RunEvent::Waiting { .. }
             | RunEvent::Retrying { .. }
@@ -119,6 +145,10 @@ impl Waiting {
             | RunEvent::RegistryAway { .. }
             | RunEvent::RegistryBack => {}
         }
+    }
+
+    fn reach(&mut self, wave: usize, soaks_until: Option<Instant>) {
+        self.reached = Some(Reached { wave, soaks_until });
     }
 
     fn moves(&mut self, label: &str, track: &TrackName, state: TargetState) {
@@ -132,23 +162,26 @@ impl Waiting {
 
     /// Returns whether there is something that the registry does not know.
     fn has_news(&self) -> bool {
-        !self.outcomes.is_empty() || self.under_way.values().any(|(_, noted)| *noted == Noted::No)
+        let is_news = |(_, noted): &(RunTarget, Noted)| *noted == Noted::No;
+        !self.outcomes.is_empty() || self.reached.is_some() || self.under_way.values().any(is_news)
     }
 
     /// Takes out what is to be written: outcomes, and what is worked on where the registry does not know it.
-    fn batch(&mut self) -> Vec<RunTarget> {
-        let mut batch = std::mem::take(&mut self.outcomes);
+    fn batch(&mut self) -> Batch {
+        let mut targets = std::mem::take(&mut self.outcomes);
         for (target, noted) in self.under_way.values_mut() {
             if std::mem::replace(noted, Noted::Yes) == Noted::No {
-                batch.push(target.clone());
+                targets.push(target.clone());
             }
         }
-        batch
+        let reached = self.reached.take();
+        Batch { reached, targets }
     }
 
     /// Takes back what could not be written.
-    fn take_back(&mut self, batch: Vec<RunTarget>) {
-        let ended: Vec<RunTarget> = batch.into_iter().filter(is_outcome).collect();
+    fn take_back(&mut self, batch: Batch) {
+        self.reached = self.reached.or(batch.reached);
+        let ended: Vec<RunTarget> = batch.targets.into_iter().filter(is_outcome).collect();
         self.outcomes.splice(0..0, ended);
         for (_, noted) in self.under_way.values_mut() {
             *noted = Noted::No;
@@ -193,9 +226,8 @@ impl Recorder {
                 }
                 () = until(due), if in_flight.is_empty() && !kept.is_taken_over => {
                     due = None;
-                    let batch = kept.batch();
-                    if !batch.is_empty() {
-                        in_flight.push(self.write(batch));
+                    if kept.has_news() {
+                        in_flight.push(self.write(kept.batch()));
                     }
                 }
             }
@@ -207,14 +239,17 @@ impl Recorder {
         kept
     }
 
-    async fn write(&self, batch: Vec<RunTarget>) -> (Vec<RunTarget>, Result<(), RegistryError>) {
-        let written = self.registry.record(&self.run_id, self.epoch, &batch);
+    async fn write(&self, batch: Batch) -> (Batch, Result<(), RegistryError>) {
+        let stage = batch.reached.map(Reached::stage);
+        let written = self
+            .registry
+            .reach(&self.run_id, self.epoch, stage, &batch.targets);
         let written = within(ANSWER, self.registry.endpoint(), written).await;
         (batch, written)
     }
 
     /// Takes the end of a write in; what was not written waits again. Returns whether it was written.
-    fn settle(&self, kept: &mut Waiting, batch: Vec<RunTarget>, written: Result<(), RegistryError>) -> bool {
+    fn settle(&self, kept: &mut Waiting, batch: Batch, written: Result<(), RegistryError>) -> bool {
         match written {
             Ok(()) => true,
             Err(RegistryError::TakenOver { .. }) => {
@@ -246,9 +281,13 @@ impl Recorder {
         }
         let until = Instant::now() + window;
         loop {
+            let end = RunEnd {
+                stage: end.stage.or(waiting.reached.map(Reached::stage)),
+                ..end.clone()
+            };
             let ended = self
                 .registry
-                .finish_run(&self.run_id, self.epoch, end, &waiting.outcomes);
+                .finish_run(&self.run_id, self.epoch, &end, &waiting.outcomes);
             let ended = within(ANSWER.max(window), self.registry.endpoint(), ended).await;
             let error = match ended {
                 Ok(()) => return Ok(Closed::ByUs),
@@ -275,14 +314,14 @@ fn sooner(due: Option<Instant>, kept: &Waiting, event: &RunEvent) -> Option<Inst
     let next = match event {
         RunEvent::TargetFinished(_) if kept.outcomes.len() > BATCH => now,
         RunEvent::TargetFinished(_) => now + PATIENCE,
-        RunEvent::TargetStarted(_) | RunEvent::MigrationStarted { .. } | RunEvent::PutBack { .. } => {
-            now + UNDER_WAY
-        }
+        RunEvent::TargetStarted(_)
+        | RunEvent::MigrationStarted { .. }
+        | RunEvent::PutBack { .. }
+        | RunEvent::WaveStarted { .. }
+        | RunEvent::WaveFinished { .. } => now + UNDER_WAY,
         RunEvent::Started(_)
         | RunEvent::Attached { .. }
         | RunEvent::TakenOver { .. }
-        | RunEvent::WaveStarted { .. }
-        | RunEvent::WaveFinished { .. }
         | RunEvent::MigrationFinished { .. }
         | RunEvent::Waiting { .. }
         | RunEvent::Retrying { .. }

@@ -213,6 +213,7 @@ impl Registry {
             rollout: Set(Some(new.rollout.clone())),
             concurrency: Set(i32::try_from(new.concurrency).ok()),
             wave: Set(0),
+            soaks_until: Set(None),
             driver: Set(Some(shorten(&lease.driver, 255))),
             epoch: Set(lease.epoch),
             lease_until: Set(lease.until),

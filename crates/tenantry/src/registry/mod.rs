@@ -23,6 +23,7 @@ mod run_targets;
 mod runs;
 mod schema;
 mod servers;
+mod stages;
 mod status;
 mod targets;
 mod tenants;

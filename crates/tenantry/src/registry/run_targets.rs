@@ -17,7 +17,7 @@ use crate::code::Code;
 use crate::engine::Recorded;
 use crate::faults::{Point, point};
 use crate::migration::Version;
-use crate::run::{BegunTarget, Failure, Outcome, TargetReport, TargetState};
+use crate::run::{BegunTarget, Failure, Outcome, Stage, TargetReport, TargetState};
 use crate::target::{Target, TrackName};
 
 /// How many rows one statement writes; nineteen values each stay below every engine's limit.
@@ -157,12 +157,28 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::TakenOver`] if the run is not that driver's any more: nothing is written then.
     pub async fn record(&self, run_id: &str, epoch: i64, targets: &[RunTarget]) -> Result<(), RegistryError> {
-        if targets.is_empty() {
+        self.reach(run_id, epoch, None, targets).await
+    }
+
+    /// Writes where a run is among its waves, if that is given, and its targets as [`Self::record`] does, in one
+    /// transaction.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub async fn reach(
+        &self,
+        run_id: &str,
+        epoch: i64,
+        stage: Option<Stage>,
+        targets: &[RunTarget],
+    ) -> Result<(), RegistryError> {
+        if targets.is_empty() && stage.is_none() {
             return Ok(());
         }
         let transaction = self.begin().await?;
         let held = self.lock_run(&transaction, run_id).await?;
         held.lease.check(epoch).map_err(|_| taken_over(run_id))?;
+        self.write_stage(&transaction, run_id, stage).await?;
         self.write_moves(&transaction, &held, targets).await?;
         point(Point::RegistryOutcomesWritten);
         self.commit(transaction).await?;

@@ -16,7 +16,7 @@ use super::{Registry, RegistryError};
 use crate::direction::Direction;
 use crate::faults::{Point, point};
 use crate::plan::Goal;
-use crate::run::{Outcome, RunStatus};
+use crate::run::{Outcome, RunStatus, Stage};
 use crate::selection::nearest;
 use crate::target::TrackName;
 
@@ -38,8 +38,8 @@ pub struct RunEnd {
     pub status: RunStatus,
     /// Why it ended early, in one word.
     pub cause: Option<String>,
-    /// The wave that a paused run goes on with; `None` leaves what is known.
-    pub wave: Option<usize>,
+    /// Where it is among its waves; `None` leaves what is known.
+    pub stage: Option<Stage>,
 }
 
 /// What is needed to begin a run.
@@ -115,6 +115,9 @@ pub struct Run {
     pub concurrency: usize,
     /// The number of the wave that it is in, from 0.
     pub wave: usize,
+    /// Until when nothing begins behind that one, in microseconds since 1970-01-01 UTC by the registry's clock; `None`
+    /// while it is worked on.
+    pub soaks_until: Option<i64>,
     /// Who drives it, or did last; `None` likewise.
     pub driver: Option<String>,
     /// Why it ended early, in one word; `None` if it did not.
@@ -157,7 +160,7 @@ impl Which {
 
 impl Registry {
     /// Writes the last outcomes of a run, as [`Registry::record`] does, and that and how it has ended, in one
-    /// transaction. A run that is paused waits for the wave `wave`.
+    /// transaction.
     ///
     /// # Errors
     /// [`RegistryError::TakenOver`] if the run is not that driver's any more: nothing is written then.
@@ -173,17 +176,12 @@ impl Registry {
         let over = held.lease.end(epoch, end.status).map_err(|_| taken_over(id))?;
         self.write_moves(&transaction, &held, outcomes).await?;
         self.write_lease(&transaction, id, &over).await?;
-        let mut update = run::Entity::update_many()
+        self.write_stage(&transaction, id, end.stage).await?;
+        let now = self.clock(&transaction).await?;
+        let update = run::Entity::update_many()
             .col_expr(run::Column::Cause, Expr::value(end.cause.clone()))
-            .col_expr(
-                run::Column::FinishedAt,
-                Expr::value(self.clock(&transaction).await?),
-            )
+            .col_expr(run::Column::FinishedAt, Expr::value(now))
             .filter(run::Column::Id.eq(id));
-        if let Some(wave) = end.wave {
-            let wave = i32::try_from(wave).unwrap_or(i32::MAX);
-            update = update.col_expr(run::Column::Wave, Expr::value(wave));
-        }
         update.exec(&transaction).await.map_err(|e| self.refused(&e))?;
         point(Point::RegistryEndWritten);
         self.commit(transaction).await?;
@@ -383,6 +381,7 @@ impl Registry {
             rollout: row.rollout.clone(),
             concurrency: row.concurrency.and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
             wave: usize::try_from(row.wave).unwrap_or(0),
+            soaks_until: row.soaks_until,
             driver: row.driver.clone(),
             cause: row.cause.clone(),
             found_current: row.found_current.unsigned_abs(),

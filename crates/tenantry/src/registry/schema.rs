@@ -84,6 +84,18 @@ const FILES: &[(&str, &str)] = &[
         "20260306000000_run_leases.sqlite.sql",
         include_str!("schema/20260306000000_run_leases.sqlite.sql"),
     ),
+    (
+        "20260307000000_run_soaks.postgres.sql",
+        include_str!("schema/20260307000000_run_soaks.postgres.sql"),
+    ),
+    (
+        "20260307000000_run_soaks.mysql.sql",
+        include_str!("schema/20260307000000_run_soaks.mysql.sql"),
+    ),
+    (
+        "20260307000000_run_soaks.sqlite.sql",
+        include_str!("schema/20260307000000_run_soaks.sqlite.sql"),
+    ),
 ];
 
 /// Returns the registry's schema for one engine, which is in this binary.

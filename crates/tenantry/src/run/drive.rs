@@ -55,8 +55,8 @@ pub(super) trait Observer<T> {
     /// A wave begins.
     fn wave_started(&mut self, _wave: usize) {}
 
-    /// A wave has ended.
-    fn wave_finished(&mut self, _wave: usize) {}
+    /// A wave has ended, and nothing begins behind it for so long.
+    fn wave_finished(&mut self, _wave: usize, _soak: Duration) {}
 }
 
 /// Drives a machine to its end, and returns how it ended. `said` is what the registry says about the run.
@@ -181,7 +181,7 @@ where
                 }
             }
             Action::WaveStarted(wave) => self.observer.wave_started(wave),
-            Action::WaveFinished(wave) => self.observer.wave_finished(wave),
+            Action::WaveFinished(wave, soak) => self.observer.wave_finished(wave, soak),
             Action::Finish(end) => self.end = Some(end),
         }
     }

@@ -34,7 +34,8 @@ pub(super) fn machine_of(jobs: &[Job], options: &RunOptions, rollout: &Rollout) 
         areas: lanes.areas,
         logins: vec![tries_of(options); logins.count],
         waves: rollout.wave_specs(),
-        wave: rollout.wave,
+        wave: rollout.stage.wave,
+        soak: rollout.stage.soak,
         rules: rollout.rules(),
         patience: options.registry_window,
     })

@@ -51,7 +51,7 @@ pub use options::{Ask, DEFAULT_CONCURRENCY, RunOptions, TransactionScope, WhenHe
 pub use policy::{Budget, Canary, Limit, Policy, WaveRule};
 pub use preview::{Preview, is_idle, is_told_empty, preview};
 pub use report::{Cause, Outcome, RunReport, RunStatus, TargetReport, Unrecorded};
-pub use rollout::{Place, Rollout, Then, Wave, WaveKind};
+pub use rollout::{Place, Rollout, Stage, Then, Wave, WaveKind};
 pub(crate) use runner::{Conduct, conduct_run};
 pub use runner::{Job, Tracks, run};
 pub use state::TargetState;

@@ -16,6 +16,8 @@ pub struct Wave {
     pub soak: Duration,
     /// How many of its targets had failed when this process took the run up.
     pub failed_before: usize,
+    /// How many of its targets had ended then.
+    pub ended_before: usize,
     /// Whether one failure ends the run.
     pub kind: WaveKind,
 }
@@ -49,13 +51,22 @@ pub struct Place {
     pub expected_ms: u64,
 }
 
+/// Where a run is among its waves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stage {
+    /// The number of its wave, from 0.
+    pub wave: usize,
+    /// How long nothing begins behind that wave, from now on; zero if that is over, `None` while it is worked on.
+    pub soak: Option<Duration>,
+}
+
 /// How a run goes over its targets. By default all of them are one wave, and failures stop nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Rollout {
     /// The waves in order; none is one of everything.
     pub waves: Vec<Wave>,
-    /// The wave that the run is in.
-    pub wave: usize,
+    /// Where the run is among them.
+    pub stage: Stage,
     /// For each job its place; a job beyond the end is of the first wave.
     pub places: Vec<Place>,
     /// How many failures the run bears; `None` bears all.
@@ -93,6 +104,7 @@ impl Rollout {
                 WaveKind::Canary => Care::Canary,
             },
             failed_before: wave.failed_before,
+            ended_before: wave.ended_before,
         };
         self.waves.iter().map(spec).collect()
     }

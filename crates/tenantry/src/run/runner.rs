@@ -272,13 +272,13 @@ impl Observer<(TargetReport, Vec<Warning>)> for Course<'_> {
         }
     }
 
-    fn wave_finished(&mut self, wave: usize) {
+    fn wave_finished(&mut self, wave: usize, soak: Duration) {
         if let Some(name) = self.wave_name(wave) {
             let over = self.rollout.waves.get(wave);
             self.shared.tell(RunEvent::WaveFinished {
                 wave: name,
                 index: wave,
-                soak: over.map_or(Duration::ZERO, |wave| wave.soak),
+                soak,
                 then: over.map(|wave| wave.then).unwrap_or_default(),
             });
         }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tenantry::fleet::waves_of;
 use tenantry::registry::{Driven, Run, RunTarget};
-use tenantry::run::{Driver, Outcome, RunReport, TargetState};
+use tenantry::run::{Driver, Outcome, RunReport, RunStatus, TargetState};
 
 use super::super::Context;
 use super::super::again::Again;
@@ -38,6 +38,8 @@ struct Shown {
     run: Listed,
     driver: Option<String>,
     wave: usize,
+    /// Until when nothing begins behind the wave; `null` while it is worked on.
+    soaks_until: Option<String>,
     waves: Vec<ShownWave>,
     targets_listed: Vec<ShownTarget>,
 }
@@ -96,6 +98,7 @@ fn shown(seen: &Seen, report: &RunReport, rows: &[RunTarget], detail: Detail) ->
         run: Listed::of(seen),
         driver: run.driver.as_deref().map(Driver::for_people),
         wave: run.wave,
+        soaks_until: run.soaks_until.map(|at| Utc::of_micros(at).rfc3339()),
         waves: waves
             .into_iter()
             .map(|(name, targets)| ShownWave { name, targets })
@@ -169,8 +172,24 @@ fn head(seen: &Seen, rows: &[RunTarget]) -> String {
         let name = |(name, targets): &(String, usize)| format!("{name} {}", text::number(*targets));
         line("waves", waves.iter().map(name).collect::<Vec<_>>().join(" → "));
     }
+    if let Some(until) = soaks(seen) {
+        line("soaks", until);
+    }
     line("targets", counts(run, rows));
     lines.join("\n")
+}
+
+/// Says until when nothing begins; `None` where nothing waits for that.
+fn soaks(seen: &Seen) -> Option<String> {
+    let run = &seen.run;
+    let is_open = run.status.is_none_or(|status| status == RunStatus::Paused);
+    let until = run
+        .soaks_until
+        .filter(|until| is_open && Utc::of_micros(*until) > Utc::now())?;
+    let waves = waves_of(run.rollout.as_deref().unwrap_or_default());
+    let (wave, _) = waves.get(run.wave)?;
+    let until = Utc::of_micros(until).rfc3339();
+    Some(text::printable(&format!("behind `{wave}` until {until}")))
 }
 
 fn counts(run: &Run, rows: &[RunTarget]) -> String {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tenantry::engine::Engine;
 
-use crate::output::stderr;
+use crate::output::{stderr, stdout};
 use crate::platform::Platform;
 
 /// So many that the run begins with a canary by itself.
@@ -239,4 +239,79 @@ fn a_wave_that_cannot_be_is_refused_before_anything_runs() {
         let refused = platform.ends(3, &["config", "check"]);
         assert!(stderr(&refused).contains(why), "{wave}: {}", stderr(&refused));
     }
+}
+
+/// Waits until the newest run is in a state, and returns what is shown of it.
+fn run_that(platform: &Platform, is_so: impl Fn(&Value) -> bool) -> Value {
+    let begun = Instant::now();
+    loop {
+        let run = platform.json(0, &["run", "show"]);
+        if is_so(&run) {
+            return run;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "{run}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Returns the second at which a soak ends.
+fn soaks_until(run: &Value) -> Option<i64> {
+    let until = run["soaks_until"].as_str()?;
+    let time: jiff::Timestamp = until.parse().unwrap();
+    Some(time.as_second())
+}
+
+#[test]
+fn a_soak_goes_on_where_it_was_after_a_kill_and_after_a_pause() {
+    let (platform, _) = many();
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let wave = "\n[[rollout.wave]]\nname = \"one\"\nmatch = [\"t1*\"]\nsoak = \"1h\"\n";
+    platform.write("tenantry.toml", &format!("{config}{wave}"));
+    let words = ["migrate", "all-tenants", "--canary", "0", "--ndjson"];
+    let mut killed = platform.spawn(&words);
+    let soaking = run_that(&platform, |run| soaks_until(run).is_some());
+    let (id, until) = (soaking["run"].as_str().unwrap(), soaks_until(&soaking).unwrap());
+    let shown = platform.ends(0, &["run", "show", id]);
+    assert!(
+        stdout(&shown).contains("soaks    behind `one` until "),
+        "{}",
+        stdout(&shown)
+    );
+    std::thread::sleep(Duration::from_secs(4));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let is_as_before = |run: &Value| soaks_until(run).is_some_and(|now| (now - until).abs() <= 2);
+    let mut taker = platform.spawn(&words);
+    let taken = run_that(&platform, |run| run["driver"] != soaking["driver"]);
+    assert_eq!(
+        (taken["run"].as_str(), count(&taken, "ok")),
+        (Some(id), 10),
+        "{taken}"
+    );
+    std::thread::sleep(Duration::from_secs(2));
+    let taken = platform.json(0, &["run", "show"]);
+    assert!(is_as_before(&taken), "{until}: {taken}");
+    platform.json(0, &["run", "pause", id]);
+    assert!(!taker.wait().unwrap().success());
+    let paused = platform.json(0, &["run", "show"]);
+    assert!(
+        paused["status"] == "paused" && is_as_before(&paused),
+        "{until}: {paused}"
+    );
+    let resumed = platform.spawn(&["migrate", "resume", id, "--ndjson"]);
+    run_that(&platform, |run| run["status"] == "running");
+    std::thread::sleep(Duration::from_secs(2));
+    let waits = platform.json(0, &["run", "show"]);
+    assert!(
+        is_as_before(&waits) && count(&waits, "ok") == 10,
+        "{until}: {waits}"
+    );
+    platform.json(0, &["run", "promote", id]);
+    let ended = resumed.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", stderr(&ended));
+    assert_eq!(count(&platform.json(0, &["run", "show"]), "ok"), MANY as u64);
 }

@@ -24,6 +24,7 @@ pub struct Model {
     pub rollout: Option<String>,
     pub concurrency: Option<i32>,
     pub wave: i32,
+    pub soaks_until: Option<i64>,
     pub driver: Option<String>,
     pub epoch: i64,
     pub lease_until: i64,

@@ -89,7 +89,7 @@ impl Machine {
             lanes: spec.lanes.iter().map(Lane::new).collect(),
             areas: spec.areas.iter().map(area).collect(),
             logins: Logins::new(&spec.logins),
-            waves: Waves::new(spec.waves, spec.wave, &spec.jobs),
+            waves: Waves::new(spec.waves, (spec.wave, spec.soak), &spec.jobs),
             counts: Counts::new(spec.rules),
             waiting: HashMap::new(),
             later: BTreeSet::new(),
@@ -378,8 +378,9 @@ impl Machine {
     fn goes_no_further(&mut self, actions: &mut Vec<Action>) -> bool {
         let wave = self.waves.current();
         let left = self.waves.leave(self.now);
-        if left != wave::Left::Soaks && self.waves.end(wave) {
-            actions.push(Action::WaveFinished(wave));
+        if self.waves.end(wave) {
+            let until = self.waves.soaks_until().unwrap_or_default();
+            actions.push(Action::WaveFinished(wave, until.saturating_sub(self.now)));
         }
         match left {
             wave::Left::Soaks | wave::Left::Over => true,

@@ -47,6 +47,8 @@ pub(crate) struct WaveSpec {
     pub(crate) care: Care,
     /// How many of its targets failed before this process took the run up.
     pub(crate) failed_before: usize,
+    /// How many of them had ended.
+    pub(crate) ended_before: usize,
 }
 
 /// A wave behind which a person has to promote the run.
@@ -91,6 +93,8 @@ pub(crate) struct Spec {
     pub(crate) waves: Vec<WaveSpec>,
     /// The wave that the run is in.
     pub(crate) wave: usize,
+    /// How long nothing begins behind that one, from the beginning on; `None` if it has not ended.
+    pub(crate) soak: Option<Duration>,
     /// When it stops by itself.
     pub(crate) rules: StopRules,
     /// How many jobs may run at once in all.
@@ -204,8 +208,8 @@ pub(crate) enum Action {
     Skip(JobIndex, Why),
     /// A wave begins.
     WaveStarted(usize),
-    /// A wave has ended.
-    WaveFinished(usize),
+    /// A wave has ended, and nothing begins behind it for so long.
+    WaveFinished(usize, Duration),
     /// Everything has ended.
     Finish(End),
 }

@@ -189,7 +189,7 @@ fn a_wave_begins_when_the_one_before_has_ended() {
     let next = trial.ended(1, Ending::Succeeded);
     let expected = [
         Action::Settle(1),
-        Action::WaveFinished(0),
+        Action::WaveFinished(0, Duration::ZERO),
         Action::WaveStarted(1),
         Action::Start(0),
         Action::Start(2),
@@ -250,6 +250,44 @@ fn a_soak_is_waited_for_or_cut_short() {
     assert_eq!(waited.at, 600 * S);
     let mut promoted = soaking();
     assert_eq!(starts(&promoted.step(Input::Ask(Asked::Promote))), [1]);
+}
+
+/// A run that soaks for ten minutes behind its first wave, whose targets have ended but for those of `of`.
+fn soaks(soak: Option<Duration>, ended_before: usize, of: &[usize]) -> Spec {
+    let wave = WaveSpec {
+        soak: 600 * S,
+        ended_before,
+        ..WaveSpec::default()
+    };
+    Spec {
+        soak,
+        ..waves(vec![wave, WaveSpec::default()], of)
+    }
+}
+
+#[test]
+fn a_soak_is_told_when_it_begins() {
+    let (mut trial, _) = Trial::of(soaks(None, 0, &[0, 1]));
+    let told = trial.ended(0, Ending::Succeeded);
+    assert_eq!(told, [Action::Settle(0), Action::WaveFinished(0, 600 * S)]);
+    assert_eq!(trial.pass(), [Action::WaveStarted(1), Action::Start(1)]);
+}
+
+#[test]
+fn a_soak_is_gone_on_with_by_whoever_takes_the_run_up() {
+    let (mut trial, begun) = Trial::of(soaks(Some(9 * S), 1, &[1]));
+    assert_eq!(begun, [Action::WaveFinished(0, 9 * S)]);
+    assert_eq!(trial.pass(), [Action::WaveStarted(1), Action::Start(0)]);
+    assert_eq!(trial.at, 9 * S);
+    let over = Trial::of(soaks(Some(Duration::ZERO), 1, &[1])).1;
+    assert_eq!(starts(&over), [0], "it was over");
+    let unknown = Trial::of(soaks(None, 1, &[1])).1;
+    assert_eq!(unknown, [], "nobody wrote down that it had begun");
+}
+
+#[test]
+fn nothing_is_waited_for_behind_a_wave_without_targets() {
+    assert_eq!(starts(&Trial::of(soaks(None, 0, &[1])).1), [0]);
 }
 
 fn ruled(jobs: usize, rules: StopRules) -> Spec {
@@ -543,7 +581,7 @@ proptest::proptest! {
                         proptest::prop_assert!(ended[job].replace(well[job]).is_none());
                     }
                     Action::Skip(job, _) => proptest::prop_assert!(ended[job].replace(false).is_none()),
-                    Action::Again(..) | Action::WaveStarted(_) | Action::WaveFinished(_) | Action::Finish(_) => {}
+                    Action::Again(..) | Action::WaveStarted(_) | Action::WaveFinished(..) | Action::Finish(_) => {}
                 }
             }
             proptest::prop_assert!(trial.running.len() <= total);

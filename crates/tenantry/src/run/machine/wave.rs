@@ -24,6 +24,8 @@ struct Wave {
     failed: usize,
     /// Whether it has begun and its end was not told.
     has_begun: bool,
+    /// Whether anything of it was worked on, so that there is something to wait for behind it.
+    has_targets: bool,
 }
 
 /// What comes behind a wave.
@@ -40,9 +42,16 @@ pub(super) enum Left {
 }
 
 impl Waves {
-    pub(super) fn new(specs: Vec<WaveSpec>, current: usize, jobs: &[JobSpec]) -> Self {
+    /// Arranges jobs in waves. The run is in `current`; for how long nothing begins behind that one is `soak`, if it has
+    /// ended.
+    pub(super) fn new(
+        specs: Vec<WaveSpec>,
+        (current, soak): (usize, Option<Duration>),
+        jobs: &[JobSpec],
+    ) -> Self {
         let wave = |spec: WaveSpec| Wave {
             failed: spec.failed_before,
+            has_targets: spec.ended_before > 0,
             spec,
             jobs: Vec::new(),
             unsettled: 0,
@@ -57,16 +66,19 @@ impl Waves {
             let wave = &mut waves[job.wave];
             wave.jobs.push(index);
             wave.unsettled += 1;
+            wave.has_targets = true;
         }
         for wave in &mut waves {
             wave.jobs
                 .sort_by_key(|job| std::cmp::Reverse(jobs[*job].expected_ms));
         }
+        let current = current.min(last);
+        waves[current].has_begun = soak.is_some_and(|soak| !soak.is_zero());
         Self {
             all: waves,
-            current: current.min(last),
+            current,
             unsettled: jobs.len(),
-            soaks_until: None,
+            soaks_until: soak,
         }
     }
 
@@ -140,16 +152,18 @@ impl Waves {
         if self.unsettled == 0 {
             return Left::Over;
         }
-        let spec = &self.all[self.current].spec;
-        match self.soaks_until {
-            None if !spec.soak.is_zero() => {
-                self.soaks_until = Some(now + spec.soak);
-                return Left::Soaks;
-            }
-            Some(until) if now < until => return Left::Soaks,
-            Some(_) | None => self.soaks_until = None,
+        let wave = &self.all[self.current];
+        let until = match self.soaks_until {
+            Some(until) => until,
+            None if wave.has_targets => now + wave.spec.soak,
+            None => now,
+        };
+        if now < until {
+            self.soaks_until = Some(until);
+            return Left::Soaks;
         }
-        if spec.gate.is_some() {
+        self.soaks_until = None;
+        if wave.spec.gate.is_some() {
             return Left::Gate;
         }
         self.current += 1;

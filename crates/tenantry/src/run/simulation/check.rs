@@ -1,17 +1,22 @@
 //! What must be true at every moment, seen from outside of the code under trial.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::Pid;
+use super::event::{Micros, Pid};
 use super::fleet::{VERSIONS, versions};
-use super::store::{Kept, Row, RunKey};
-use super::{Care, Ending, Lease, Outcome, RunStatus, Standing, StopRules, TargetState};
+use super::store::{Kept, Row, RunKey, TargetKey};
+use super::{Care, Ending, Lease, Outcome, RunStatus, Standing, StopRules, TargetState, WaveSpec};
 
 /// Who has which run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Owners(BTreeMap<RunKey, (i64, Pid)>);
 
 impl Owners {
+    /// Returns whether this is the newest epoch of a run.
+    pub(super) fn has(&self, run: RunKey, epoch: i64) -> bool {
+        self.0.get(&run).is_some_and(|(newest, _)| *newest == epoch)
+    }
+
     /// A process was given a run.
     pub(super) fn given(&mut self, run: RunKey, epoch: i64, pid: Pid) -> Result<(), String> {
         match self.0.insert(run, (epoch, pid)) {
@@ -40,6 +45,49 @@ impl Owners {
             )),
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+/// When the targets of waves ended that something has to be waited for behind.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Soaks {
+    ended: BTreeMap<(RunKey, usize), Micros>,
+    promoted: BTreeSet<RunKey>,
+}
+
+impl Soaks {
+    /// A target of a wave has ended.
+    pub(super) fn ended(&mut self, wave: (RunKey, usize), now: Micros) {
+        self.ended.insert(wave, now);
+    }
+
+    /// Somebody lets a run go on without waiting.
+    pub(super) fn promoted(&mut self, run: RunKey) {
+        self.promoted.insert(run);
+    }
+
+    /// A target of a wave starts.
+    pub(super) fn started(
+        &self,
+        (run, wave): (RunKey, usize),
+        waves: &[WaveSpec],
+        now: Micros,
+    ) -> Result<(), String> {
+        if self.promoted.contains(&run) {
+            return Ok(());
+        }
+        for (before, spec) in waves.iter().enumerate().take(wave) {
+            // A clock that is fast by a hundredth is one.
+            let soak = u64::try_from(spec.soak.as_micros()).unwrap_or(u64::MAX) / 100 * 98;
+            let ended = self.ended.get(&(run, before));
+            if let Some(ended) = ended.filter(|ended| **ended + soak > now) {
+                return Err(format!(
+                    "run {run}: a target of wave {wave} starts {} µs too early behind wave {before}",
+                    ended + soak - now
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -152,4 +200,10 @@ impl Tally {
 pub(super) fn failures(rows: &[Row]) -> impl Iterator<Item = &Row> {
     rows.iter()
         .filter(|row| row.state == TargetState::Ended && Outcome::is_failure(row.outcome))
+}
+
+/// Returns whether a target of a run has ended otherwise than at its goal.
+pub(super) fn ended_badly(rows: &[Row], target: TargetKey) -> bool {
+    let found = rows.binary_search_by_key(&target, |row| row.target);
+    found.is_ok_and(|index| rows[index].state == TargetState::Ended && !rows[index].outcome.is_success())
 }

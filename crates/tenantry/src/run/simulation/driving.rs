@@ -6,14 +6,14 @@ use super::check::{self, Tally};
 use super::event::{Event, Micros, Note, Pid, S, SessionKey};
 use super::fleet::versions;
 use super::keeper::Keeper;
-use super::process::{Process, Stage, Then};
+use super::process::{Doing, Process, Then};
 use super::recorder::Recorder;
 use super::store::{Ending as RunEnding, Row, RunKey, TargetKey};
 use super::task::{Phase, Task};
 use super::world::World;
 use super::{
     Action, Asked, Care, End, Ending, Input, JobIndex, JobSpec, LaneSpec, Machine, Outcome, RunStatus, Said,
-    Spec, Stop, TargetState, Why,
+    Spec, Stage, Stop, TargetState, Why,
 };
 
 /// For so long a driver may rely on what the registry has forgotten since: for the time that its word counts.
@@ -27,6 +27,8 @@ pub(super) struct Driving {
     pub(super) versions: u8,
     pub(super) jobs: Vec<TargetKey>,
     cares: Vec<Care>,
+    /// The wave of each job.
+    waves: Vec<usize>,
     machine: Machine,
     /// When it is looked at next, if nothing happens before.
     wakes_at: Option<Micros>,
@@ -67,8 +69,11 @@ impl Driving {
                 RunStatus::Completed
             }
         };
-        let wave = match end {
-            End::Gate(wave) => u32::try_from(wave + 1).ok(),
+        let stage = match end {
+            End::Gate(wave) => Some(Stage {
+                wave: wave + 1,
+                soak: None,
+            }),
             End::Completed
             | End::Paused
             | End::Stopped(_)
@@ -77,7 +82,7 @@ impl Driving {
             | End::RegistryLost
             | End::Fenced => None,
         };
-        RunEnding { status, wave }
+        RunEnding { status, stage }
     }
 }
 
@@ -91,24 +96,28 @@ impl World {
             .into_iter()
             .map(|target| Row::pending(target, waves.wave_of(target)))
             .collect();
-        self.drive(pid, (run, 1), 0, &rows);
+        self.drive(pid, (run, 1), Stage::default(), &rows);
     }
 
     /// A process drives what is left of a run.
-    pub(super) fn take_rest(&mut self, pid: Pid, wave: u32, rows: &[Row]) {
-        if let Stage::Reads(run, epoch) = self.processes[pid].stage {
-            self.drive(pid, (run, epoch), wave as usize, rows);
+    pub(super) fn take_rest(&mut self, pid: Pid, mut stage: Stage, rows: &[Row]) {
+        if self.settings.defect == Some(super::Defect::SoakForgotten) {
+            stage.soak = Some(std::time::Duration::ZERO);
+        }
+        if let Doing::Reads(run, epoch) = self.processes[pid].doing {
+            self.drive(pid, (run, epoch), stage, rows);
         }
     }
 
-    fn drive(&mut self, pid: Pid, (run, epoch): (RunKey, i64), wave: usize, rows: &[Row]) {
+    fn drive(&mut self, pid: Pid, (run, epoch): (RunKey, i64), stage: Stage, rows: &[Row]) {
         let rollout = self.rollouts.get(&run).copied().unwrap_or(0);
+        let held = self.held_back(rows);
         let open: Vec<Row> = rows
             .iter()
-            .filter(|row| row.state != TargetState::Ended)
+            .filter(|row| row.state != TargetState::Ended && !held.contains(&row.target))
             .copied()
             .collect();
-        let spec = self.spec(rollout, wave, rows, &open);
+        let spec = self.spec(rollout, stage, rows, &open);
         let tally = self.tally(&spec, rows);
         let care = |job: &JobSpec| spec.waves.get(job.wave).map_or(Care::Usual, |wave| wave.care);
         let plan = self.processes[pid].errand.plan;
@@ -118,6 +127,7 @@ impl World {
             epoch,
             versions: versions(plan),
             cares: spec.jobs.iter().map(care).collect(),
+            waves: spec.jobs.iter().map(|job| job.wave).collect(),
             jobs: open.iter().map(|row| row.target).collect(),
             machine: Machine::new(spec),
             wakes_at: None,
@@ -133,14 +143,29 @@ impl World {
             finishes_until: None,
         };
         self.figures.targets += driving.jobs.len() as u64;
-        self.processes[pid].stage = Stage::Drives(Box::new(driving));
+        self.processes[pid].doing = Doing::Drives(Box::new(driving));
         let ago = self.processes[pid].clock(self.now).saturating_sub(asked);
         self.say(pid, Said::Ours { ago });
         self.feed(pid, Input::Begin);
         self.keep_later(pid);
     }
 
-    fn spec(&self, rollout: usize, wave: usize, rows: &[Row], open: &[Row]) -> Spec {
+    /// Returns the targets that wait, directly or not, for one that did not end well.
+    fn held_back(&self, rows: &[Row]) -> BTreeSet<TargetKey> {
+        let mut held = BTreeSet::new();
+        // Whoever waits has the greater number.
+        for row in rows {
+            let Some(before) = self.fleet.targets[row.target as usize].after else {
+                continue;
+            };
+            if held.contains(&before) || check::ended_badly(rows, before) {
+                held.insert(row.target);
+            }
+        }
+        held
+    }
+
+    fn spec(&self, rollout: usize, stage: Stage, rows: &[Row], open: &[Row]) -> Spec {
         let rollout = &self.fleet.rollouts[rollout];
         let mut waves = rollout.waves.clone();
         let mut rules = rollout.rules.clone();
@@ -148,6 +173,11 @@ impl World {
             rules.failed_before += 1;
             if let Some(wave) = waves.get_mut(row.wave as usize) {
                 wave.failed_before += 1;
+            }
+        }
+        for row in rows.iter().filter(|row| row.state == TargetState::Ended) {
+            if let Some(wave) = waves.get_mut(row.wave as usize) {
+                wave.ended_before += 1;
             }
         }
         rules.succeeded_before = rows.iter().filter(|row| row.outcome.is_success()).count();
@@ -177,7 +207,8 @@ impl World {
                 Vec::new()
             },
             waves,
-            wave,
+            wave: stage.wave,
+            soak: stage.soak,
             rules,
             total: self.fleet.total,
             patience: std::time::Duration::from_micros(super::process::WINDOW),
@@ -203,11 +234,11 @@ impl World {
     pub(super) fn driving(&mut self, pid: Pid) -> Option<&mut Driving> {
         match &mut self.processes[pid] {
             Process {
-                stage: Stage::Drives(driving),
+                doing: Doing::Drives(driving),
                 ..
             } => Some(driving),
             Process {
-                stage: Stage::Begins | Stage::Reads(..) | Stage::Follows(..) | Stage::Over,
+                doing: Doing::Begins | Doing::Reads(..) | Doing::Follows(..) | Doing::Over,
                 ..
             } => None,
         }
@@ -237,14 +268,14 @@ impl World {
         let now = self.now;
         let process = &mut self.processes[pid];
         let clock = process.clock(now);
-        let Stage::Drives(driving) = &mut process.stage else {
+        let Doing::Drives(driving) = &mut process.doing else {
             return;
         };
         let Some(at) = driving.machine.wake() else { return };
         let own = u64::try_from(at.saturating_sub(clock).as_micros()).unwrap_or(u64::MAX);
         let is_due = driving.wakes_at.is_some_and(|wakes| wakes > now);
         let wakes_at = now + process.real(own);
-        let Stage::Drives(driving) = &mut process.stage else {
+        let Doing::Drives(driving) = &mut process.doing else {
             return;
         };
         if is_due && driving.wakes_at.is_some_and(|earlier| earlier <= wakes_at) {
@@ -274,7 +305,8 @@ impl World {
             }
             Action::Skip(job, why) => self.let_go(pid, job, why),
             Action::Again(job, _) => self.note_state(pid, job, TargetState::RetryWait),
-            Action::WaveStarted(_) | Action::WaveFinished(_) => {}
+            Action::WaveStarted(wave) => self.note_wave(pid, wave, None),
+            Action::WaveFinished(wave, soak) => self.note_wave(pid, wave, Some(soak)),
             Action::Finish(end) => {
                 if let Some(driving) = self.driving(pid) {
                     driving.finished = Some(end);
@@ -286,6 +318,7 @@ impl World {
     fn start(&mut self, pid: Pid, job: JobIndex) {
         let Some(driving) = self.driving(pid) else { return };
         let (run, epoch, target) = (driving.run, driving.epoch, driving.jobs[job]);
+        let wave = driving.waves[job];
         let lane = self.fleet.targets[target as usize].server;
         let is_awake = self.processes[pid].slept == 0;
         let is_restored = self.restored_at.is_some_and(|at| self.now < at + FORGOTTEN);
@@ -297,6 +330,20 @@ impl World {
             let started = self.owners.started(run, epoch, pid);
             self.check(started);
         }
+        let kept = self.store.runs.get(&run);
+        let rows = kept.map(|kept| kept.rows.as_slice()).unwrap_or_default();
+        let behind = match self.fleet.targets[target as usize].after {
+            Some(before) if check::ended_badly(rows, before) => Err(format!(
+                "run {run}: target {target} starts, and {before} did not end well"
+            )),
+            Some(_) | None => Ok(()),
+        };
+        self.check(behind);
+        let specs = self.rollouts.get(&run).map(|index| &self.fleet.rollouts[*index]);
+        let soaked = specs.map_or(Ok(()), |rollout| {
+            self.soaks.started((run, wave), &rollout.waves, self.now)
+        });
+        self.check(soaked);
         self.begin_task(pid, job);
     }
 
@@ -335,8 +382,12 @@ impl World {
         let Some(driving) = self.driving(pid) else { return };
         let (outcome, ending) = ended;
         driving.tally.end(lane, ending, driving.cares[job]);
+        let (run, epoch, wave) = (driving.run, driving.epoch, driving.waves[job]);
         if let Some(outcome) = outcome {
             driving.held.insert(job, outcome);
+        }
+        if self.owners.has(run, epoch) {
+            self.soaks.ended((run, wave), self.now);
         }
         self.feed(pid, Input::Ended(job, ending));
     }
@@ -367,7 +418,7 @@ impl World {
         let run = driving.run;
         if driving.finished == Some(End::Fenced) {
             self.figures.fenced += 1;
-            self.processes[pid].stage = Stage::Follows(run, None, Then::Leave);
+            self.processes[pid].doing = Doing::Follows(run, None, Then::Leave);
             self.at(self.now + S / 2, Event::Process(pid, Note::GoOn));
         } else {
             self.leave_world(pid);

@@ -1,7 +1,7 @@
 //! What happens in the simulated world, and what its parts say to each other.
 
 use super::store::{Begun, Driven, Ending, Refused, Row, RunKey, TargetKey, Wish};
-use super::{JobIndex, Wanted};
+use super::{JobIndex, Stage, Wanted};
 
 /// Simulated time, in microseconds.
 pub(super) type Micros = u64;
@@ -78,7 +78,7 @@ pub(super) enum Request {
     Renew(RunKey, i64),
     Wishes(RunKey, i64),
     Driven(RunKey),
-    Record(RunKey, i64, Vec<Row>),
+    Record(RunKey, i64, Option<Stage>, Vec<Row>),
     Finish(RunKey, i64, Ending, Vec<Row>),
 }
 
@@ -87,7 +87,7 @@ pub(super) enum Request {
 pub(super) enum Reply {
     Begun(Begun),
     Claimed(Result<i64, Refused>),
-    Rest(Option<(u32, Vec<Row>)>),
+    Rest(Option<(Stage, Vec<Row>)>),
     Heard(Result<Option<Wanted>, Refused>),
     Driven(Result<Driven, Refused>),
     Written(Result<(), Refused>),

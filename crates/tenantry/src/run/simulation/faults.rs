@@ -2,7 +2,7 @@
 
 use super::event::{Errand, Event, Fault, Micros, Pid, S, WhenHeld};
 use super::fleet::{NEW, OLD};
-use super::process::Stage;
+use super::process::Doing;
 use super::store::TargetKey;
 use super::world::World;
 use super::{RunStatus, Standing, Wanted};
@@ -184,11 +184,9 @@ impl World {
             .iter()
             .filter(|(_, kept)| kept.lease.standing == Standing::Running);
         let open: Vec<_> = open.map(|(run, kept)| (*run, kept.lease.clone())).collect();
-        let stages = self.processes.iter().enumerate().filter(|(_, p)| !p.is_dead());
-        let stages: Vec<_> = stages
-            .map(|(pid, process)| (pid, stage(&process.stage)))
-            .collect();
-        self.violate(format!("{what}; runs {open:?}, processes {stages:?}"));
+        let all = self.processes.iter().enumerate().filter(|(_, p)| !p.is_dead());
+        let all: Vec<_> = all.map(|(pid, process)| (pid, doing(&process.doing))).collect();
+        self.violate(format!("{what}; runs {open:?}, processes {all:?}"));
     }
 
     fn go_on_with_paused(&mut self) {
@@ -239,15 +237,15 @@ impl World {
     }
 }
 
-fn stage(stage: &Stage) -> String {
-    match stage {
-        Stage::Begins => "begins".to_owned(),
-        Stage::Reads(run, epoch) => format!("reads {run} under {epoch}"),
-        Stage::Follows(run, _, _) => format!("follows {run}"),
-        Stage::Drives(driving) => format!(
+fn doing(doing: &Doing) -> String {
+    match doing {
+        Doing::Begins => "begins".to_owned(),
+        Doing::Reads(run, epoch) => format!("reads {run} under {epoch}"),
+        Doing::Follows(run, _, _) => format!("follows {run}"),
+        Doing::Drives(driving) => format!(
             "drives {} under {}, finished: {:?}, tasks {:?}",
             driving.run, driving.epoch, driving.finished, driving.tasks
         ),
-        Stage::Over => "over".to_owned(),
+        Doing::Over => "over".to_owned(),
     }
 }

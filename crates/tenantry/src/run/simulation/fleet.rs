@@ -136,7 +136,7 @@ fn rollout(random: &mut Random, targets: usize) -> Rollout {
         } else {
             Care::Usual
         },
-        failed_before: 0,
+        ..WaveSpec::default()
     };
     Rollout {
         waves: (0..count).map(|number| wave(number, random)).collect(),

@@ -31,6 +31,7 @@ use super::machine::{
     StopRules, WaveSpec, Why,
 };
 use super::report::{Outcome, RunStatus};
+use super::rollout::Stage;
 use super::state::TargetState;
 
 use world::World;
@@ -72,16 +73,19 @@ pub enum Defect {
     LockIgnored,
     /// A target is reported as applied before its history was read back.
     NotReadBack,
+    /// Whoever takes a run up does not wait behind a wave that has ended.
+    SoakForgotten,
 }
 
 impl Defect {
     /// Every one there is.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::EpochIgnored,
         Self::LeaseIgnored,
         Self::FenceIgnored,
         Self::LockIgnored,
         Self::NotReadBack,
+        Self::SoakForgotten,
     ];
 }
 

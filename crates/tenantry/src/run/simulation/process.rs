@@ -36,12 +36,12 @@ pub(super) struct Process {
     /// When it asked for a run last, by its own clock.
     pub(super) asked: Duration,
     pub(super) errand: Errand,
-    pub(super) stage: Stage,
+    pub(super) doing: Doing,
 }
 
 /// Where a process is.
 #[derive(Debug)]
-pub(super) enum Stage {
+pub(super) enum Doing {
     /// It asks whether it may begin, or go on with a run.
     Begins,
     /// It asks for what is left of a run that it was given.
@@ -65,7 +65,7 @@ const FRACTION: u64 = 1_000_000;
 
 impl Process {
     pub(super) fn is_dead(&self) -> bool {
-        matches!(self.stage, Stage::Over)
+        matches!(self.doing, Doing::Over)
     }
 
     /// Returns until when it does not reach a server.
@@ -133,7 +133,7 @@ impl World {
             wished: 0,
             asked: Duration::ZERO,
             errand,
-            stage: Stage::Begins,
+            doing: Doing::Begins,
         };
         self.processes.push(process);
         self.figures.drivers += 1;
@@ -177,18 +177,18 @@ impl World {
     fn go_on(&mut self, pid: Pid) {
         let now = self.now;
         let process = &mut self.processes[pid];
-        if matches!(process.stage, Stage::Begins) {
+        if matches!(process.doing, Doing::Begins) {
             process.asked = process.clock(now);
         }
         let process = &self.processes[pid];
-        let request = match &process.stage {
-            Stage::Begins => match process.errand.take_up {
+        let request = match &process.doing {
+            Doing::Begins => match process.errand.take_up {
                 Some(run) => Request::Claim(run),
                 None => Request::Begin(self.wish(pid)),
             },
-            Stage::Reads(run, _) => Request::Rest(*run),
-            Stage::Follows(run, _, _) => Request::Driven(*run),
-            Stage::Drives(_) | Stage::Over => return,
+            Doing::Reads(run, _) => Request::Rest(*run),
+            Doing::Follows(run, _, _) => Request::Driven(*run),
+            Doing::Drives(_) | Doing::Over => return,
         };
         self.ask(pid, Line::Errand, request);
     }
@@ -215,13 +215,13 @@ impl World {
             Reply::Begun(begun) => self.on_begun(pid, &begun),
             Reply::Claimed(Ok(epoch)) => {
                 let run = self.processes[pid].errand.take_up.unwrap_or_default();
-                self.enter(pid, Stage::Reads(run, epoch));
+                self.enter(pid, Doing::Reads(run, epoch));
             }
             Reply::Claimed(Err(Refused::By(Refusal::Held))) => {
                 let run = self.processes[pid].errand.take_up.unwrap_or_default();
-                self.enter(pid, Stage::Follows(run, None, Then::TakeOver));
+                self.enter(pid, Doing::Follows(run, None, Then::TakeOver));
             }
-            Reply::Rest(Some((wave, rows))) => self.take_rest(pid, wave, &rows),
+            Reply::Rest(Some((stage, rows))) => self.take_rest(pid, stage, &rows),
             Reply::Driven(driven) => self.on_driven(pid, driven),
             Reply::Away if self.waits_for_registry(pid) => self.pause(pid, LOOK),
             Reply::Claimed(Err(_)) | Reply::Rest(None) | Reply::Away => self.leave_world(pid),
@@ -236,18 +236,18 @@ impl World {
                 let run = self.processes[pid].wished;
                 self.drive_whole(pid, run);
             }
-            Begun::Taken(run, epoch) => self.enter(pid, Stage::Reads(*run, *epoch)),
+            Begun::Taken(run, epoch) => self.enter(pid, Doing::Reads(*run, *epoch)),
             Begun::Attached(run) => {
                 self.figures.attached += 1;
-                self.enter(pid, Stage::Follows(*run, None, Then::TakeOver));
+                self.enter(pid, Doing::Follows(*run, None, Then::TakeOver));
             }
             Begun::Held(_) if errand.when_held == WhenHeld::Wait => self.pause(pid, LOOK_AGAIN),
             Begun::Held(_) => self.leave_world(pid),
         }
     }
 
-    fn enter(&mut self, pid: Pid, stage: Stage) {
-        self.processes[pid].stage = stage;
+    fn enter(&mut self, pid: Pid, doing: Doing) {
+        self.processes[pid].doing = doing;
         self.go_on(pid);
     }
 
@@ -257,7 +257,7 @@ impl World {
     }
 
     fn on_driven(&mut self, pid: Pid, driven: Result<Driven, Refused>) {
-        let Stage::Follows(run, silent, then) = &mut self.processes[pid].stage else {
+        let Doing::Follows(run, silent, then) = &mut self.processes[pid].doing else {
             return;
         };
         if driven.is_ok() {
@@ -267,7 +267,7 @@ impl World {
         let run = *run;
         match driven {
             Ok(Driven::BySomebody) => self.pause(pid, LOOK),
-            Ok(Driven::ByNobody) if then == Then::TakeOver => self.enter(pid, Stage::Begins),
+            Ok(Driven::ByNobody) if then == Then::TakeOver => self.enter(pid, Doing::Begins),
             // A run that a restored registry does not know is an error, as one without an answer is.
             Err(_) if self.waits_for_registry(pid) => self.pause(pid, LOOK),
             Ok(Driven::ByNobody | Driven::Over(_)) | Err(_) => {
@@ -282,7 +282,7 @@ impl World {
     /// Returns whether a follower goes on waiting for a registry that does not answer.
     fn waits_for_registry(&mut self, pid: Pid) -> bool {
         let now = self.now;
-        let Stage::Follows(_, silent, _) = &mut self.processes[pid].stage else {
+        let Doing::Follows(_, silent, _) = &mut self.processes[pid].doing else {
             return false;
         };
         let since = *silent.get_or_insert(now);
@@ -291,8 +291,8 @@ impl World {
 
     /// A process ends by itself, or dies.
     pub(super) fn leave_world(&mut self, pid: Pid) {
-        let stage = std::mem::replace(&mut self.processes[pid].stage, Stage::Over);
-        if let Stage::Drives(driving) = stage {
+        let doing = std::mem::replace(&mut self.processes[pid].doing, Doing::Over);
+        if let Doing::Drives(driving) = doing {
             for session in driving.sessions() {
                 self.leave(pid, session);
             }

@@ -1,12 +1,13 @@
 //! Writes where a run's targets are: what `fleet/recorder.rs` does.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::event::{Event, Line, MS, Micros, Note, Pid, Reply, Request, S};
 use super::process::WINDOW;
 use super::store::{Refused, Row};
 use super::world::World;
-use super::{Defect, End, JobIndex, Outcome, Said, Stop, TargetState};
+use super::{Defect, End, JobIndex, Outcome, Said, Stage, Stop, TargetState};
 
 const BATCH: usize = 256;
 const PATIENCE: Micros = 250 * MS;
@@ -17,12 +18,21 @@ const RECOVERY: Micros = 2 * S;
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     outcomes: Vec<Row>,
+    /// Where the run is among its waves, and until when nothing begins behind it, by the process's clock.
+    reached: Option<(usize, Option<Duration>)>,
     under_way: BTreeMap<JobIndex, (Row, Noted)>,
     is_taken_over: bool,
     /// What is being written.
-    in_flight: Option<Vec<Row>>,
+    in_flight: Option<Batch>,
     /// When something is due to be written.
     due: Option<Micros>,
+}
+
+/// What is written at once.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
+    reached: Option<(usize, Option<Duration>)>,
+    rows: Vec<Row>,
 }
 
 /// Whether the registry knows where a target is.
@@ -33,26 +43,47 @@ enum Noted {
 }
 
 impl Recorder {
-    fn batch(&mut self) -> Vec<Row> {
-        let mut batch = std::mem::take(&mut self.outcomes);
-        for (row, noted) in self.under_way.values_mut() {
-            if std::mem::replace(noted, Noted::Yes) == Noted::No {
-                batch.push(*row);
-            }
-        }
-        batch
+    fn has_news(&self) -> bool {
+        let is_news = |(_, noted): &(Row, Noted)| *noted == Noted::No;
+        !self.outcomes.is_empty() || self.reached.is_some() || self.under_way.values().any(is_news)
     }
 
-    fn take_back(&mut self, batch: Vec<Row>) {
+    fn batch(&mut self) -> Batch {
+        let mut rows = std::mem::take(&mut self.outcomes);
+        for (row, noted) in self.under_way.values_mut() {
+            if std::mem::replace(noted, Noted::Yes) == Noted::No {
+                rows.push(*row);
+            }
+        }
+        let reached = self.reached.take();
+        Batch { reached, rows }
+    }
+
+    fn take_back(&mut self, batch: Batch) {
+        self.reached = self.reached.or(batch.reached);
         let is_outcome = |row: &Row| matches!(row.state, TargetState::Ended | TargetState::Pending);
-        self.outcomes.splice(0..0, batch.into_iter().filter(is_outcome));
+        self.outcomes
+            .splice(0..0, batch.rows.into_iter().filter(is_outcome));
         for (_, noted) in self.under_way.values_mut() {
             *noted = Noted::No;
         }
     }
 }
 
+fn stage((wave, soaks_until): (usize, Option<Duration>), clock: Duration) -> Stage {
+    let soak = soaks_until.map(|until| until.saturating_sub(clock));
+    Stage { wave, soak }
+}
+
 impl World {
+    /// A wave begins, or has ended.
+    pub(super) fn note_wave(&mut self, pid: Pid, wave: usize, soak: Option<Duration>) {
+        let clock = self.processes[pid].clock(self.now);
+        let Some(driving) = self.driving(pid) else { return };
+        driving.recorder.reached = Some((wave, soak.map(|soak| clock + soak)));
+        self.write_within(pid, UNDER_WAY);
+    }
+
     /// A target is where it was not before.
     pub(super) fn note_state(&mut self, pid: Pid, job: JobIndex, state: TargetState) {
         let Some(driving) = self.driving(pid) else { return };
@@ -102,16 +133,23 @@ impl World {
         if driving.finished.is_some() {
             return self.finish(pid);
         }
+        let clock = self.processes[pid].clock(self.now);
+        let Some(driving) = self.driving(pid) else { return };
         let (run, epoch) = (driving.run, driving.epoch);
         let recorder = &mut driving.recorder;
         if recorder.due != Some(at) || recorder.in_flight.is_some() || recorder.is_taken_over {
             return;
         }
         recorder.due = None;
-        let batch = recorder.batch();
-        if !batch.is_empty() {
+        if recorder.has_news() {
+            let batch = recorder.batch();
             recorder.in_flight = Some(batch.clone());
-            self.ask(pid, Line::Recorder, Request::Record(run, epoch, batch));
+            let reached = batch.reached.map(|reached| stage(reached, clock));
+            self.ask(
+                pid,
+                Line::Recorder,
+                Request::Record(run, epoch, reached, batch.rows),
+            );
         }
     }
 
@@ -152,7 +190,7 @@ impl World {
             return self.finish(pid);
         }
         driving.recorder.due = None;
-        if !driving.recorder.outcomes.is_empty() {
+        if driving.recorder.has_news() {
             self.write_within(pid, pause);
         }
     }
@@ -160,6 +198,7 @@ impl World {
     /// Writes what still waits, and that the run has ended.
     pub(super) fn finish(&mut self, pid: Pid) {
         let window = self.now + self.processes[pid].real(WINDOW);
+        let clock = self.processes[pid].clock(self.now);
         let Some(driving) = self.driving(pid) else { return };
         if driving.recorder.in_flight.is_some() {
             return;
@@ -171,10 +210,13 @@ impl World {
             return;
         };
         driving.finishes_until.get_or_insert(window);
+        let mut ending = driving.ending(&end);
+        let reached = driving.recorder.reached.map(|reached| stage(reached, clock));
+        ending.stage = ending.stage.or(reached);
         let request = Request::Finish(
             driving.run,
             driving.epoch,
-            driving.ending(&end),
+            ending,
             driving.recorder.outcomes.clone(),
         );
         self.ask(pid, Line::Recorder, request);

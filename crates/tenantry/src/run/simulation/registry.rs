@@ -1,10 +1,12 @@
 //! The simulated registry: one store behind a network that delays, loses and doubles nothing but time.
 
+use std::time::Duration;
+
 use super::check;
 use super::event::{Event, Line, MS, Micros, Note, Pid, Reply, Request, S, Ticket};
-use super::store::{Asker, Begun, Row, RunKey, Store};
+use super::store::{Asker, Begun, Kept, Row, RunKey, Store};
 use super::world::World;
-use super::{Defect, RunStatus, Sign, Standing, Wanted};
+use super::{Defect, RunStatus, Sign, Stage, Standing, Wanted};
 
 /// How long a process waits for an answer.
 pub(super) const PATIENCE: Micros = 8 * S;
@@ -16,6 +18,15 @@ struct Before {
     run: RunKey,
     lease: super::Lease,
     rows: Vec<Row>,
+}
+
+/// Returns where a run is among its waves.
+fn stage(kept: &Kept, now: i64) -> Stage {
+    let left = |until: i64| Duration::from_micros((until - now).max(0).unsigned_abs());
+    Stage {
+        wave: kept.wave,
+        soak: kept.soaks_until.map(left),
+    }
 }
 
 impl World {
@@ -109,7 +120,8 @@ impl World {
             }
             Request::Rest(run) => {
                 let kept = self.store.runs.get(&run);
-                Reply::Rest(kept.map(|kept| (kept.wave, kept.rows.clone())))
+                let now = self.registry_now();
+                Reply::Rest(kept.map(|kept| (stage(kept, now), kept.rows.clone())))
             }
             Request::Driven(run) => {
                 Reply::Driven(self.with_asker(pid, |store, asker| store.driven(run, asker)))
@@ -122,15 +134,17 @@ impl World {
                 self.written(pid, before, heard.ok().map(|_| epoch));
                 Reply::Heard(heard)
             }
-            Request::Record(run, epoch, rows) => {
+            Request::Record(run, epoch, stage, rows) => {
                 let (before, shown) = (self.before(run, &rows), self.shown(run, epoch));
-                let written = self.store.record(run, shown, &rows);
+                let now = self.registry_now();
+                let written = self.store.reach((run, shown), stage, &rows, now);
                 self.written(pid, before, written.ok().map(|()| epoch));
                 Reply::Written(written)
             }
             Request::Finish(run, epoch, ending, rows) => {
                 let (before, shown) = (self.before(run, &rows), self.shown(run, epoch));
-                let written = self.store.finish(run, shown, ending, &rows);
+                let now = self.registry_now();
+                let written = self.store.finish((run, shown), ending, &rows, now);
                 self.written(pid, before, written.ok().map(|()| epoch));
                 if written.is_ok() && ending.status == RunStatus::Completed {
                     self.check_completed(run);
@@ -147,7 +161,13 @@ impl World {
                 let kept = self.store.runs.get(&run);
                 kept.map_or(epoch, |kept| kept.lease.epoch)
             }
-            Some(Defect::LeaseIgnored | Defect::FenceIgnored | Defect::LockIgnored | Defect::NotReadBack)
+            Some(
+                Defect::LeaseIgnored
+                | Defect::FenceIgnored
+                | Defect::LockIgnored
+                | Defect::NotReadBack
+                | Defect::SoakForgotten,
+            )
             | None => epoch,
         }
     }
@@ -245,6 +265,9 @@ impl World {
             return;
         };
         let (run, before) = (*run, kept.lease.clone());
+        if wanted == Wanted::Promote {
+            self.soaks.promoted(run);
+        }
         let asked = self.with_asker(Pid::MAX, |store, asker| store.want(run, wanted, asker));
         if asked.is_ok() {
             let after = self.store.runs.get(&run).map(|kept| kept.lease.clone());

@@ -3,9 +3,10 @@
 //! A test compares it with the registry on every engine, move by move, so that what holds here holds there.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{
-    Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, Refusal, RunStatus, Sign, Standing,
+    Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, Refusal, RunStatus, Sign, Stage, Standing,
     TargetState, Wanted,
 };
 
@@ -40,7 +41,9 @@ impl Row {
 pub(super) struct Kept {
     pub(super) plan: &'static str,
     pub(super) lease: Lease,
-    pub(super) wave: u32,
+    pub(super) wave: usize,
+    /// Until when nothing begins behind the wave.
+    pub(super) soaks_until: Option<i64>,
     /// By target.
     pub(super) rows: Vec<Row>,
 }
@@ -90,7 +93,7 @@ impl From<Refusal> for Refused {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ending {
     pub(super) status: RunStatus,
-    pub(super) wave: Option<u32>,
+    pub(super) stage: Option<Stage>,
 }
 
 /// Whether somebody drives a run.
@@ -146,6 +149,7 @@ impl Store {
             plan: wish.plan,
             lease: Lease::begin(asker.driver, asker.now),
             wave: 0,
+            soaks_until: None,
             rows: wish.rows.clone(),
         };
         self.runs.insert(wish.run, kept);
@@ -190,33 +194,47 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn record(&mut self, run: RunKey, epoch: i64, rows: &[Row]) -> Result<(), Refused> {
-        if rows.is_empty() {
+    pub(super) fn reach(
+        &mut self,
+        (run, epoch): (RunKey, i64),
+        stage: Option<Stage>,
+        rows: &[Row],
+        now: i64,
+    ) -> Result<(), Refused> {
+        if rows.is_empty() && stage.is_none() {
             return Ok(());
         }
         let kept = self.run_mut(run)?;
         kept.lease.check(epoch)?;
+        kept.enter(stage, now);
         kept.write(rows);
         Ok(())
     }
 
     pub(super) fn finish(
         &mut self,
-        run: RunKey,
-        epoch: i64,
+        (run, epoch): (RunKey, i64),
         ending: Ending,
         rows: &[Row],
+        now: i64,
     ) -> Result<(), Refused> {
         let kept = self.run_mut(run)?;
         let over = kept.lease.end(epoch, ending.status)?;
         kept.write(rows);
         kept.lease = over;
-        kept.wave = ending.wave.unwrap_or(kept.wave);
+        kept.enter(ending.stage, now);
         Ok(())
     }
 }
 
 impl Kept {
+    fn enter(&mut self, stage: Option<Stage>, now: i64) {
+        let Some(stage) = stage else { return };
+        let until = |soak: Duration| now.saturating_add(i64::try_from(soak.as_micros()).unwrap_or(i64::MAX));
+        self.wave = stage.wave;
+        self.soaks_until = stage.soak.map(until);
+    }
+
     /// Writes the moves that are allowed; the wave stays as it was.
     fn write(&mut self, rows: &[Row]) {
         // All are judged by what was there before. A target that was not is added.

@@ -57,6 +57,7 @@ fn a_guard_that_is_left_out_is_missed() {
             Defect::LeaseIgnored | Defect::FenceIgnored => "starts a target, but",
             Defect::LockIgnored => "took effect 2 times",
             Defect::NotReadBack => "but its history has",
+            Defect::SoakForgotten => "too early behind wave",
         };
         assert!(violation.what.contains(sign), "{defect:?}: {}", violation.what);
         assert!(!violation.trace.is_empty());

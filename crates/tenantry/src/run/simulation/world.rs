@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
-use super::check::Owners;
+use super::check::{Owners, Soaks};
 use super::database::{Database, Server, Session};
 use super::event::{Event, MS, Micros, S};
 use super::fleet::Fleet;
@@ -38,6 +38,7 @@ pub(super) struct World {
     pub(super) sessions: Vec<Session>,
     pub(super) processes: Vec<Process>,
     pub(super) owners: Owners,
+    pub(super) soaks: Soaks,
     /// When everything works again; from then on nothing goes wrong.
     pub(super) heals_at: Micros,
     /// How often the newest plan was run since.
@@ -102,6 +103,7 @@ impl World {
             sessions: Vec::new(),
             processes: Vec::new(),
             owners: Owners::default(),
+            soaks: Soaks::default(),
             heals_at: 0,
             plain_runs: 0,
             is_settled: false,

@@ -39,7 +39,7 @@ async fn finish(registry: &Registry, id: &str, status: RunStatus) {
     let end = RunEnd {
         status,
         cause: None,
-        wave: None,
+        stage: None,
     };
     registry.finish_run(id, 1, &end, &[]).await.unwrap();
 }

@@ -14,6 +14,7 @@ struct Seen {
     driver: String,
     wanted: Option<String>,
     wave: i32,
+    soaks: bool,
 }
 
 impl Trial {
@@ -35,7 +36,7 @@ impl Trial {
 
     async fn compare_run(&mut self, step: u64, run: RunKey) {
         let (id, kept) = (&self.ids[&run], &self.store.runs[&run]);
-        let columns = "status, epoch, lease_until, driver, wanted, wave";
+        let columns = "status, epoch, lease_until, driver, wanted, wave, soaks_until";
         let select = format!("SELECT {columns} FROM tenantry_runs WHERE id = '{id}'");
         let select = Statement::from_string(self.central.db.get_database_backend(), select);
         let row = self.central.db.query_one_raw(select).await.unwrap().unwrap();
@@ -65,6 +66,7 @@ fn ours(kept: &Kept) -> Seen {
         driver: lease.driver.clone(),
         wanted: lease.wanted.map(Wanted::as_str).map(str::to_owned),
         wave: i32::try_from(kept.wave).unwrap(),
+        soaks: kept.soaks_until.is_some(),
     }
 }
 
@@ -75,5 +77,6 @@ fn theirs(row: &QueryResult) -> Seen {
         driver: row.try_get("", "driver").unwrap(),
         wanted: row.try_get("", "wanted").unwrap(),
         wave: row.try_get("", "wave").unwrap(),
+        soaks: row.try_get::<Option<i64>>("", "soaks_until").unwrap().is_some(),
     }
 }

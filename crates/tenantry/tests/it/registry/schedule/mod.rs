@@ -7,12 +7,13 @@ mod random;
 mod store;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tenantry::TrackName;
 use tenantry::registry::{self, Driven, NewRun, Registry, RegistryError, RunEnd, RunPlan, RunTarget};
 use tenantry::run::{
     BegunTarget, Driver, Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, Refusal, RunStatus,
-    Sign, Standing, TargetState, Wanted,
+    Sign, Stage, Standing, TargetState, Wanted,
 };
 
 use self::random::Random;
@@ -100,9 +101,10 @@ impl Trial {
             }
             12..=15 => {
                 let ((ours, theirs), rows) = (self.epoch(run), self.rows());
-                let ours = self.store.record(run, ours, &rows);
+                let stage = self.stage();
+                let ours = self.store.reach((run, ours), stage, &rows, NOW);
                 let rows: Vec<RunTarget> = rows.iter().map(target).collect();
-                same(&ours, self.registry.record(&id, theirs, &rows).await);
+                same(&ours, self.registry.reach(&id, theirs, stage, &rows).await);
             }
             16 | 17 => self.finish(run, &id).await,
             18 => self.lease_ends(run, &id).await,
@@ -200,15 +202,24 @@ impl Trial {
             RunStatus::Cancelled,
         ];
         let status = self.random.pick(&all);
-        let wave = self.random.pick(&[None, Some(1), Some(2)]);
+        let stage = self.stage();
         let end = RunEnd {
             status,
             cause: None,
-            wave: wave.map(|wave| wave as usize),
+            stage,
         };
-        let ours = self.store.finish(run, ours, Ending { status, wave }, &rows);
+        let ours = self
+            .store
+            .finish((run, ours), Ending { status, stage }, &rows, NOW);
         let rows: Vec<RunTarget> = rows.iter().map(target).collect();
         same(&ours, self.registry.finish_run(id, theirs, &end, &rows).await);
+    }
+
+    /// Where a run is said to be among its waves.
+    fn stage(&mut self) -> Option<Stage> {
+        let wave = self.random.pick(&[0, 1, 2]);
+        let soak = self.random.pick(&[None, Some(Duration::from_mins(1))]);
+        self.random.chance(300).then_some(Stage { wave, soak })
     }
 
     /// Where some targets are said to be; also what must not be.

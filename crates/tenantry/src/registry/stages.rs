@@ -1,0 +1,52 @@
+//! Where runs are among their waves, so that whoever takes one up neither waits nor asks twice.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
+use std::time::Duration;
+
+use super::entities::run;
+use super::{Registry, RegistryError};
+use crate::run::Stage;
+
+impl Registry {
+    /// Returns where a run is among its waves, by the registry's clock; at its beginning if there is no such run. Writes
+    /// nothing.
+    pub async fn stage_of(&self, run_id: &str) -> Result<Stage, RegistryError> {
+        let row = run::Entity::find_by_id(run_id).one(&self.db).await;
+        let Some(row) = row.map_err(|e| self.refused(&e))? else {
+            return Ok(Stage::default());
+        };
+        let soak = match row.soaks_until {
+            Some(until) => Some((until - self.clock(&self.db).await?).max(0)),
+            None => None,
+        };
+        Ok(Stage {
+            wave: usize::try_from(row.wave).unwrap_or(0),
+            soak: soak.map(|left| Duration::from_micros(left.unsigned_abs())),
+        })
+    }
+
+    /// Writes where a run is among its waves, under its lock; nothing if that is not known.
+    pub(super) async fn write_stage(
+        &self,
+        db: &impl ConnectionTrait,
+        run_id: &str,
+        stage: Option<Stage>,
+    ) -> Result<(), RegistryError> {
+        let Some(stage) = stage else { return Ok(()) };
+        let until = match stage.soak {
+            Some(soak) => {
+                let soak = i64::try_from(soak.as_micros()).unwrap_or(i64::MAX);
+                Some(self.clock(db).await?.saturating_add(soak))
+            }
+            None => None,
+        };
+        let wave = i32::try_from(stage.wave).unwrap_or(i32::MAX);
+        let update = run::Entity::update_many()
+            .col_expr(run::Column::Wave, Expr::value(wave))
+            .col_expr(run::Column::SoaksUntil, Expr::value(until))
+            .filter(run::Column::Id.eq(run_id));
+        update.exec(db).await.map_err(|e| self.refused(&e))?;
+        Ok(())
+    }
+}
