@@ -66,6 +66,7 @@ impl From<FleetError> for MigrateError {
             | FleetError::Left { .. }
             | FleetError::Abandoned { .. }
             | FleetError::Replanned { .. }
+            | FleetError::NobodyInWave(_)
             | FleetError::Files(_)
             | FleetError::UnknownVersion { .. }
             | FleetError::UnknownProduct { .. }

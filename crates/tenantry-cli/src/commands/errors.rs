@@ -221,6 +221,13 @@ impl From<FleetError> for CommandError {
                 )
                 .help(format!("what is left of it:  tenantry run show {run_id}")),
             FleetError::Replanned { ref of, ref changes } => of_replanned(&error, of, changes),
+            FleetError::NobodyInWave(_) => untouched(&error, error.code())
+                .fact(
+                    "cause",
+                    "something is waited for behind it, and the run would go on without that",
+                )
+                .help("mend its `match` under [[rollout.wave]], or take the wave out")
+                .help("tenantry tenant list"),
             FleetError::Schema(failure) => of_schema(&failure),
             FleetError::Create(error) => of_create(&error),
             error @ (FleetError::Broken(_) | _) => bare(error.code(), &error),

@@ -81,6 +81,8 @@ fn at_once(start: &Start) -> Option<String> {
     } else {
         String::new()
     };
-    let at_once = format!("{} at a time{per_server}", text::number(start.concurrency));
+    let first = start.at_first.filter(|first| *first < start.concurrency);
+    let first = first.map_or(String::new(), |first| format!("{first} at first, then "));
+    let at_once = format!("{first}{} at a time{per_server}", text::number(start.concurrency));
     (start.concurrency > 0).then(|| at_once.replace(' ', TIED))
 }

@@ -20,6 +20,11 @@ pub(super) fn message(report: &RunReport, again: &[String]) -> Option<Message> {
             format!("{run} stopped: a canary failed"),
             Some("--canary"),
         ),
+        Cause::Rule(Rule::NoCanary) => (
+            Some(Code(4002)),
+            format!("{run} stopped: no canary could be tried"),
+            Some("--canary"),
+        ),
         Cause::Rule(Rule::MaxFailures { most }) => (
             Some(Code(4002)),
             format!("{run} stopped: more than {} targets failed", text::number(*most)),

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::jobs::Selected;
 use crate::direction::Direction;
 use crate::migration::Track;
+use crate::plan::Goal;
 use crate::registry::{RunPlan, RunTarget};
-use crate::run::{Rollout, Stage, TargetState, Then, Wave, WaveKind};
+use crate::run::{Job, Rollout, Stage, TargetState, Then, Wave, WaveKind};
 
 /// How much of a checksum tells files apart for people, in hexadecimal digits.
 const CHECKSUM_DIGITS: usize = 16;
@@ -33,10 +34,19 @@ pub(super) struct PlannedTrack {
 
 /// Writes down what the files of a selection are.
 pub(super) fn plan_of(selected: &Selected, direction: Direction) -> RunPlan {
+    plan_over(selected.jobs.iter(), &selected.goal, direction)
+}
+
+/// Writes down what the files of jobs are.
+pub(super) fn plan_over<'a>(
+    jobs: impl Iterator<Item = &'a Job>,
+    goal: &Goal,
+    direction: Direction,
+) -> RunPlan {
     let plan = Plan {
         direction: direction.to_string(),
-        goal: selected.goal.to_string(),
-        tracks: tracks_of(selected),
+        goal: goal.to_string(),
+        tracks: tracks_of(jobs),
     };
     // Made of strings alone, it can always be written.
     let text = serde_json::to_string(&plan).unwrap_or_default();
@@ -44,9 +54,9 @@ pub(super) fn plan_of(selected: &Selected, direction: Direction) -> RunPlan {
     RunPlan { text, hash }
 }
 
-/// Writes down the files of every track that a selection has jobs on.
-pub(super) fn tracks_of(selected: &Selected) -> Vec<PlannedTrack> {
-    let mut tracks: Vec<&Track> = selected.jobs.iter().map(|job| job.track.as_ref()).collect();
+/// Writes down the files of every track that there are jobs on.
+pub(super) fn tracks_of<'a>(jobs: impl Iterator<Item = &'a Job>) -> Vec<PlannedTrack> {
+    let mut tracks: Vec<&Track> = jobs.map(|job| job.track.as_ref()).collect();
     tracks.sort_unstable_by_key(|track| (track.name.to_string(), track.engine));
     tracks.dedup_by_key(|track| (track.name.clone(), track.engine));
     tracks.into_iter().map(planned).collect()
@@ -191,6 +201,7 @@ pub(super) fn rollout_from(text: &str, stage: Stage, targets: &[RunTarget]) -> R
     Rollout {
         waves: waves.collect(),
         stage,
+        owed: Vec::new(),
         places: Vec::new(),
         max_failures: kept.max_failures,
         same_error: kept.same_error,

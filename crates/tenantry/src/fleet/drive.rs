@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use super::follow::Followed;
 use super::keeper::Keeper;
 use super::recorder::{Closed, Recorder};
-use super::{Fleet, FleetError};
+use super::{Fleet, FleetError, Selected};
 use crate::direction::Direction;
-use crate::registry::RunEnd;
+use crate::registry::{RegistryError, RunEnd};
 use crate::run::{
-    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, Stage, Start, TargetReport, Unrecorded, Word,
-    conduct_run,
+    Cause, Conduct, Control, Job, Rollout, RunEvent, RunReport, Stage, Start, Stop, TargetReport, Unrecorded,
+    Word, conduct_run,
 };
 
 /// A run and what this process does of it.
@@ -84,14 +84,19 @@ impl Fleet {
             (recorder, waiting)
         };
         let (ran, kept) = tokio::join!(in_task(running), in_task(recording));
-        let (mut report, (recorder, waiting)) = (ran?, kept?);
+        let ((mut report, jobs), (recorder, waiting)) = (ran?, kept?);
         report.direction = drive.direction;
         let end = end_of(&report);
         let written = recorder.finish(waiting, &end, self.options.registry_window).await;
         drop(keeping);
         if matches!(written, Ok(Closed::ByAnother)) || report.cause == Some(Cause::TakenOver) {
-            return self.after_fence(&drive.run_id, control, events).await;
+            let selected = Selected {
+                jobs: Arc::unwrap_or_clone(jobs),
+                ..Selected::default()
+            };
+            return self.after_fence(&drive.run_id, selected, control, events).await;
         }
+        drop(jobs);
         report.unrecorded = written.err().map(Unrecorded::from);
         if drive.has_begun && report.unrecorded.is_none() {
             let whole = self.report_of(&drive.run_id).await?;
@@ -106,10 +111,11 @@ impl Fleet {
         Ok(report)
     }
 
-    /// Shows what the process makes of the run that took it over.
+    /// Shows what the process makes of the run that took it over, and takes it up again if that one dies.
     async fn after_fence(
         &self,
         run_id: &str,
+        selected: Selected,
         control: &Control,
         events: &UnboundedSender<RunEvent>,
     ) -> Result<RunReport, FleetError> {
@@ -122,6 +128,13 @@ impl Fleet {
         };
         match followed {
             Followed::Over(report) => Ok(*report),
+            Followed::Abandoned if control.requested() == Stop::No => {
+                control.begin_anew();
+                match self.go_on_with(&run, selected, control, events).await {
+                    Err(FleetError::Registry(RegistryError::RunOver { .. })) => self.report_of(run_id).await,
+                    gone_on => gone_on,
+                }
+            }
             Followed::Left | Followed::Abandoned => Err(FleetError::Left {
                 run_id: run_id.to_owned(),
             }),

@@ -1,22 +1,24 @@
 //! Begins a run, or joins the one that is under way: one process drives, the others show what comes of it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 
-use super::blueprint::{Plan, plan_of, rollout_from, rollout_text};
+use super::blueprint::{Plan, plan_of, plan_over, rollout_text};
 use super::drive::Drive;
 use super::follow::Followed;
+use super::rest::remaining;
 use super::{Fleet, FleetError, PlanOf, Request, Selected};
 use crate::faults::{Seed, is_seeded};
-use crate::registry::{Begun, NewRun, Run, RunPlan, RunTarget};
+use crate::registry::{Begun, Claimed, Holding, NewRun, Run, RunPlan, RunTarget};
 use crate::run::{
-    Control, Driver, Job, OnServer, Outcome, Rollout, RunEvent, RunReport, Start, Stop, TargetState,
-    WhenHeld, new_run_id,
+    Control, Driver, Job, Outcome, Rollout, RunEvent, RunReport, Start, Stop, TargetState, WhenHeld,
+    new_run_id,
 };
 use crate::target::TrackName;
+use crate::tenant::Tenant;
 
 /// How often a run that others hold up looks whether it may begin.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -34,6 +36,7 @@ impl Fleet {
     ///
     /// # Errors
     /// [`FleetError::NotBegun`] if the run could not be written down before it begins: nothing ran then.
+    /// [`FleetError::NobodyInWave`] for a wave of the rollout that is relied on and is about nobody.
     /// [`FleetError::Waits`] if a run of the same plan is paused that has everything that is left;
     /// [`FleetError::Held`] if other runs have some of the targets; [`FleetError::Left`] if a stop was asked for while
     /// another process drives.
@@ -49,10 +52,7 @@ impl Fleet {
         selected.hold_back_products();
         self.shorten(&mut selected).await;
         let rollout = self.rollout_of(&selected, request.continues.as_deref()).await?;
-        let new = NewRun {
-            plan,
-            ..self.new_run(&selected, request, &rollout)
-        };
+        let new = self.new_run(&selected, request, (plan, &rollout));
         let driver = Driver::this();
         loop {
             let asked = Instant::now();
@@ -94,11 +94,22 @@ impl Fleet {
                     let at_gate = cause.as_deref() == Some("gate");
                     return Err(FleetError::Waits { run_id, at_gate });
                 }
-                Begun::Held(holdings) => match self.options.when_held {
-                    WhenHeld::Wait if control.requested() == Stop::No => sleep(LOOK_AGAIN).await,
-                    WhenHeld::Wait | WhenHeld::Refuse => return Err(FleetError::Held(holdings)),
-                },
+                Begun::Held(holdings) => self.wait_for(holdings, control).await?,
             }
+        }
+    }
+
+    /// Waits a moment for runs that have some of the targets.
+    ///
+    /// # Errors
+    /// [`FleetError::Held`] unless they are to be waited for.
+    async fn wait_for(&self, holdings: Vec<Holding>, control: &Control) -> Result<(), FleetError> {
+        match self.options.when_held {
+            WhenHeld::Wait if control.requested() == Stop::No => {
+                sleep(LOOK_AGAIN).await;
+                Ok(())
+            }
+            WhenHeld::Wait | WhenHeld::Refuse => Err(FleetError::Held(holdings)),
         }
     }
 
@@ -106,7 +117,8 @@ impl Fleet {
     /// there is, from which the run's remaining targets are taken.
     ///
     /// # Errors
-    /// [`FleetError::Replanned`] if the files have changed since; what [`Fleet::execute`] says.
+    /// [`FleetError::Replanned`] if the files have changed since; [`FleetError::Held`] if other runs have some of what is
+    /// left; what [`Fleet::execute`] says.
     pub async fn take_up(
         &self,
         run: &Run,
@@ -114,28 +126,39 @@ impl Fleet {
         control: &Control,
         events: UnboundedSender<RunEvent>,
     ) -> Result<RunReport, FleetError> {
-        let driver = Driver::this();
-        let (mut everything, mut run) = (everything, run.clone());
+        let mut everything = everything;
         everything.aim(&run.goal.clone().unwrap_or_default())?;
         let targets = self.registry.targets_of(&run.id).await?;
         let open = remaining(&targets);
-        everything.drop_behind(&ended_badly(&targets));
-        everything.retain(|job| open.contains(&(job.target.database_id.clone(), job.target.track.clone())));
-        refuse_other_files(&run, &plan_of(&everything, run.direction))?;
+        let is_left = |job: &&Job| open.contains(&(job.target.database_id.clone(), job.target.track.clone()));
+        let left = everything.jobs.iter().filter(is_left);
+        refuse_other_files(run, &plan_over(left, &everything.goal, run.direction))?;
+        self.go_on_with(run, everything, control, &events).await
+    }
+
+    /// Drives what is left of a run as soon as nobody else does, and shows it until then.
+    pub(super) async fn go_on_with(
+        &self,
+        run: &Run,
+        selected: Selected,
+        control: &Control,
+        events: &UnboundedSender<RunEvent>,
+    ) -> Result<RunReport, FleetError> {
+        let driver = Driver::this();
         loop {
             let asked = Instant::now();
             match self.registry.claim_run(&run.id, &driver).await {
-                Ok((epoch, _)) => {
-                    let drive = self.rest(&run.id, (epoch, asked), everything).await?;
-                    return Box::pin(self.drive(drive, control, &events)).await;
+                Ok(Claimed::Given(epoch)) => {
+                    let drive = self.rest(&run.id, (epoch, asked), selected).await?;
+                    return Box::pin(self.drive(drive, control, events)).await;
                 }
+                Ok(Claimed::Held(holdings)) => self.wait_for(holdings, control).await?,
                 Err(crate::registry::RegistryError::Driven { driver, .. }) => {
-                    match Box::pin(self.follow(&run.id, &driver, control, &events)).await? {
+                    match Box::pin(self.follow(&run.id, &driver, control, events)).await? {
                         Followed::Over(report) => return Ok(*report),
                         Followed::Left => {
-                            return Err(FleetError::Left {
-                                run_id: std::mem::take(&mut run.id),
-                            });
+                            let run_id = run.id.clone();
+                            return Err(FleetError::Left { run_id });
                         }
                         Followed::Abandoned => {}
                     }
@@ -178,6 +201,7 @@ impl Fleet {
     /// Puts the jobs into waves; what took long before goes first. Where a run goes on with another one, what that one
     /// brought to its goal shows that the migration is no failure by itself.
     async fn rollout_of(&self, selected: &Selected, continues: Option<&str>) -> Result<Rollout, FleetError> {
+        self.check_waves(selected).await?;
         let durations = self.durations_of(&selected.jobs).await?;
         let mut rollout = self.options.policy.rollout(&selected.jobs, &durations);
         if let Some(first) = continues {
@@ -186,9 +210,28 @@ impl Fleet {
         Ok(rollout)
     }
 
+    /// Refuses a wave that nobody is in although something is waited for behind it: the run would go on without that.
+    async fn check_waves(&self, selected: &Selected) -> Result<(), FleetError> {
+        for rule in self
+            .options
+            .policy
+            .waves
+            .iter()
+            .filter(|rule| rule.is_relied_on())
+        {
+            let mut owners = selected.jobs.iter().filter_map(|job| job.target.owner.as_ref());
+            let is_here = owners.any(|owner| rule.fits(&owner.slug, &owner.id));
+            let fits = |tenant: &Tenant| rule.fits(&tenant.slug, &tenant.id);
+            if !is_here && !self.registry.has_tenant(fits).await? {
+                return Err(FleetError::NobodyInWave(rule.name.clone()));
+            }
+        }
+        Ok(())
+    }
+
     /// Returns how long the databases took when they were changed last, by their ids, in milliseconds; of one alone nobody
     /// wants to know.
-    async fn durations_of(&self, jobs: &[Job]) -> Result<HashMap<String, u64>, FleetError> {
+    pub(super) async fn durations_of(&self, jobs: &[Job]) -> Result<HashMap<String, u64>, FleetError> {
         let mut durations = HashMap::new();
         if jobs.len() > 1 {
             let tracks: HashSet<&TrackName> = jobs.iter().map(|job| &job.target.track).collect();
@@ -199,7 +242,12 @@ impl Fleet {
         Ok(durations)
     }
 
-    fn new_run(&self, selected: &Selected, request: &Request, rollout: &Rollout) -> NewRun {
+    fn new_run(
+        &self,
+        selected: &Selected,
+        request: &Request,
+        (plan, rollout): (RunPlan, &Rollout),
+    ) -> NewRun {
         let servers: HashSet<_> = selected.jobs.iter().map(|job| &job.target.server).collect();
         let place = |job: usize| rollout.places.get(job).map_or(0, |place| place.wave);
         let jobs = selected.jobs.iter().enumerate();
@@ -216,7 +264,7 @@ impl Fleet {
             continues: request.continues.clone(),
             actor: request.actor.clone(),
             reason: request.reason.clone(),
-            plan: RunPlan::default(),
+            plan,
             rollout: rollout_text(rollout),
             concurrency: self.options.total_limit(servers.len()),
             targets,
@@ -252,61 +300,6 @@ impl Fleet {
             has_begun: false,
         }
     }
-
-    /// What is left of a run that another process began.
-    async fn rest(
-        &self,
-        run_id: &str,
-        (epoch, asked): (i64, Instant),
-        mut selected: Selected,
-    ) -> Result<Drive, FleetError> {
-        let run = self.registry.find_run(run_id).await?;
-        let targets = self.registry.targets_of(run_id).await?;
-        let open = remaining(&targets);
-        let key = |id: &str, track: &TrackName| (id.to_owned(), track.clone());
-        selected.drop_behind(&ended_badly(&targets));
-        selected.retain(|job| open.contains(&key(&job.target.database_id, &job.target.track)));
-        let stage = self.registry.stage_of(run_id).await?;
-        let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), stage, &targets);
-        let waves: HashMap<_, usize> = targets
-            .iter()
-            .map(|t| (key(&t.database_id, &t.track), t.wave))
-            .collect();
-        let durations = self.durations_of(&selected.jobs).await?;
-        let place = |job: &Job| crate::run::Place {
-            wave: waves
-                .get(&key(&job.target.database_id, &job.target.track))
-                .copied()
-                .unwrap_or(0),
-            expected_ms: durations.get(&job.target.database_id).copied().unwrap_or(0),
-        };
-        rollout.places = selected.jobs.iter().map(place).collect();
-        let ended = targets.iter().filter(|target| target.state == TargetState::Ended);
-        let failed = ended.clone().filter(|target| target.outcome.is_failure()).count();
-        let start = Start {
-            direction: run.direction,
-            targets: targets.len(),
-            done: (ended.count(), failed),
-            servers: on_servers(&targets),
-            current: usize::try_from(run.found_current).unwrap_or(usize::MAX),
-            waves: run.rollout.as_deref().map(super::waves_of).unwrap_or_default(),
-            max_failures: rollout.max_failures,
-            actor: run.actor.clone(),
-            ..Start::of(run_id, &selected.jobs)
-        };
-        Ok(Drive {
-            run_id: run_id.to_owned(),
-            epoch,
-            asked,
-            direction: run.direction,
-            jobs: selected.jobs,
-            rollout,
-            start,
-            left_out: Vec::new(),
-            settled: Vec::new(),
-            has_begun: true,
-        })
-    }
 }
 
 fn named(rollout: &Rollout) -> Vec<(String, usize)> {
@@ -314,41 +307,6 @@ fn named(rollout: &Rollout) -> Vec<(String, usize)> {
     let waves = rollout.waves.iter().enumerate();
     waves
         .map(|(number, wave)| (wave.name.clone(), of(number)))
-        .collect()
-}
-
-/// Counts the targets of a run by server.
-fn on_servers(targets: &[RunTarget]) -> Vec<OnServer> {
-    let mut servers: BTreeMap<Option<&str>, OnServer> = BTreeMap::new();
-    for target in targets {
-        let on = servers
-            .entry(target.server.as_deref())
-            .or_insert_with(|| OnServer {
-                server: target.server.as_deref().and_then(|name| name.parse().ok()),
-                targets: 0,
-                done: (0, 0),
-            });
-        let has_ended = target.state == TargetState::Ended;
-        on.targets += 1;
-        on.done.0 += usize::from(has_ended);
-        on.done.1 += usize::from(has_ended && target.outcome.is_failure());
-    }
-    servers.into_values().collect()
-}
-
-/// Returns the targets of a run that have ended, and not at their goal.
-fn ended_badly(targets: &[RunTarget]) -> HashSet<(String, TrackName)> {
-    let ended = targets.iter().filter(|target| target.state == TargetState::Ended);
-    ended
-        .filter(|target| !target.outcome.is_success())
-        .map(|target| (target.database_id.clone(), target.track.clone()))
-        .collect()
-}
-
-/// Returns the targets of a run that have not ended.
-fn remaining(targets: &[RunTarget]) -> HashSet<(String, TrackName)> {
-    let open = targets.iter().filter(|target| target.state != TargetState::Ended);
-    open.map(|target| (target.database_id.clone(), target.track.clone()))
         .collect()
 }
 

@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 
+use super::blueprint::rollout_from;
 use super::stages::Stages;
 use super::{Fleet, FleetError, waves_of};
 use crate::registry::{Driven, RegistryError, Run, RunTarget};
 use crate::run::{
-    BegunTarget, Cause, Control, Driver, Rule, RunEvent, RunReport, RunStatus, Start, Stop, TargetReport,
-    TargetState,
+    BegunTarget, Cause, Control, Driver, Outcome, Rule, RunEvent, RunReport, RunStatus, Stage, Start, Stop,
+    TargetReport, TargetState,
 };
 use crate::selection::Selection;
 use crate::target::{Owner, TrackName};
@@ -174,11 +175,14 @@ impl Fleet {
 /// Describes a run as the registry has it.
 fn start_of(run: &Run) -> Start {
     let targets: u64 = run.counts.values().sum();
+    let has_begun = run.counts.keys().any(|outcome| *outcome != Outcome::NotRun);
+    let rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), Stage::default(), &[]);
     Start {
         run_id: run.id.clone(),
         direction: run.direction,
         targets: usize::try_from(targets).unwrap_or(usize::MAX),
         concurrency: run.concurrency,
+        at_first: rollout.at_first().filter(|_| !has_begun),
         waves: run.rollout.as_deref().map(waves_of).unwrap_or_default(),
         current: usize::try_from(run.found_current).unwrap_or(usize::MAX),
         actor: run.actor.clone(),

@@ -72,7 +72,7 @@ impl Keeper {
                         self.obey(wanted);
                     }
                 }
-                Err(RegistryError::TakenOver { .. }) => return self.control.fence(),
+                Err(RegistryError::TakenOver { .. }) => return self.say(Word::TakenOver),
                 Err(error) => {
                     self.say(Word::Away);
                     if !std::mem::replace(&mut is_away, true) {

@@ -12,6 +12,7 @@ mod keeper;
 mod marks;
 mod patience;
 mod recorder;
+mod rest;
 mod saved;
 mod shortcut;
 mod stages;
@@ -82,6 +83,9 @@ pub enum FleetError {
         /// What changed, a line each.
         changes: Vec<String>,
     },
+    /// A wave of the rollout behind which something is waited for is about no tenant that there is.
+    #[error("the wave `{0}` fits no tenant")]
+    NobodyInWave(String),
     /// A bug of ours ended the run; every target's own history is right.
     #[error("an internal error ended the run: {0}")]
     Broken(String),
@@ -127,6 +131,7 @@ impl FleetError {
             Self::Left { .. } => Code(4006),
             Self::Replanned { .. } => Code(4005),
             Self::Abandoned { .. } => Code(4018),
+            Self::NobodyInWave(_) => Code(1007),
             Self::Broken(_) => Code(1008),
             Self::Files(error) => error.code(),
             Self::UnknownVersion { .. } => Code(4008),

@@ -254,18 +254,22 @@ impl Recorder {
             Ok(()) => true,
             Err(RegistryError::TakenOver { .. }) => {
                 kept.is_taken_over = true;
-                self.control.fence();
+                self.say(Word::TakenOver);
                 false
             }
             Err(error) => {
                 tracing::error!(%error, "outcomes could not be recorded");
-                // A run that has ended hears nothing more.
-                let _heard = self.said.send(Word::Away).is_ok();
+                self.say(Word::Away);
                 self.doubt.store(true, Ordering::Relaxed);
                 kept.take_back(batch);
                 false
             }
         }
+    }
+
+    fn say(&self, word: Word) {
+        // A run that has ended hears nothing more.
+        let _heard = self.said.send(word).is_ok();
     }
 
     /// Writes what still waits, and that the run has ended, in one transaction. A registry that does not answer is waited

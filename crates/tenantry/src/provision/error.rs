@@ -134,6 +134,7 @@ impl From<FleetError> for ProvisionError {
             | FleetError::Left { .. }
             | FleetError::Abandoned { .. }
             | FleetError::Replanned { .. }
+            | FleetError::NobodyInWave(_)
             | FleetError::Files(_)
             | FleetError::Central(_)
             | FleetError::Create(_)

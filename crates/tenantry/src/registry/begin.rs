@@ -20,7 +20,18 @@ use crate::run::{
 };
 
 /// A database and its track.
-type Key = (String, String);
+pub(super) type Key = (String, String);
+
+/// What a run wants that begins, or is gone on with.
+pub(super) struct Wish<'a> {
+    pub(super) run_id: &'a str,
+    /// Its files; empty for what is like no other run.
+    pub(super) plan_hash: &'a str,
+    /// The run that it goes on with.
+    pub(super) continues: Option<&'a str>,
+    /// The targets that it works on.
+    pub(super) wanted: &'a HashSet<Key>,
+}
 
 /// What became of the wish to begin a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,8 +91,13 @@ impl Registry {
         let transaction = self.begin().await?;
         self.pass_gate(&transaction).await?;
         let now = self.clock(&transaction).await?;
-        let wanted = keys_of(new);
-        let others = self.others(&transaction, new, &wanted, (driver, now)).await?;
+        let wish = Wish {
+            run_id: &new.id,
+            plan_hash: &new.plan.hash,
+            continues: new.continues.as_deref(),
+            wanted: &keys_of(new),
+        };
+        let others = self.others(&transaction, &wish, (driver, now)).await?;
         let begun = if let Some(begun) = others {
             begun
         } else {
@@ -95,7 +111,7 @@ impl Registry {
     }
 
     /// Waits until no other run begins.
-    async fn pass_gate(&self, transaction: &DatabaseTransaction) -> Result<(), RegistryError> {
+    pub(super) async fn pass_gate(&self, transaction: &DatabaseTransaction) -> Result<(), RegistryError> {
         let gate = Query::select()
             .column(Alias::new("id"))
             .from(Alias::new("tenantry_run_gate"))
@@ -106,19 +122,19 @@ impl Registry {
     }
 
     /// Looks at the runs that are under way, and at paused ones of the same plan; `None` if none is in the way.
-    async fn others(
+    pub(super) async fn others(
         &self,
         transaction: &DatabaseTransaction,
-        new: &NewRun,
-        wanted: &HashSet<Key>,
+        wish: &Wish<'_>,
         (driver, now): (&Driver, i64),
     ) -> Result<Option<Begun>, RegistryError> {
         let rows = run::Entity::find()
+            .filter(run::Column::Id.ne(wish.run_id))
             .filter(
                 Condition::any().add(run::Column::Status.eq(RUNNING)).add(
                     Condition::all()
                         .add(run::Column::Status.eq(RunStatus::Paused.as_str()))
-                        .add(run::Column::PlanHash.eq(new.plan.hash.as_str())),
+                        .add(run::Column::PlanHash.eq(wish.plan_hash)),
                 ),
             )
             .order_by_asc(run::Column::StartedAt)
@@ -128,11 +144,11 @@ impl Registry {
             .map_err(|e| self.refused(&e))?;
         let mut holdings = Vec::new();
         for row in rows {
-            let overlap = self.overlap_of(transaction, &row.id, wanted).await?;
+            let overlap = self.overlap_of(transaction, &row.id, wish.wanted).await?;
             let lease = lease_of(&row)?;
             let found = Found {
                 lease: &lease,
-                kinship: Kinship::of(row.plan_hash.as_deref(), &new.plan.hash, new.continues.as_deref()),
+                kinship: Kinship::of(row.plan_hash.as_deref(), wish.plan_hash, wish.continues),
                 overlap,
                 sign: driver.sign_of(&lease.driver),
             };

@@ -3,6 +3,7 @@
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
+use super::begin::{Begun, Holding, Wish};
 use super::entities::run;
 use super::rows::Row;
 use super::runs::RUNNING;
@@ -15,6 +16,15 @@ pub(super) struct HeldRun {
     pub(super) id: String,
     pub(super) lease: Lease,
     pub(super) seq: i64,
+}
+
+/// What became of the wish to go on with a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// This process drives it under this epoch.
+    Given(i64),
+    /// Other runs have some of what is left of it.
+    Held(Vec<Holding>),
 }
 
 /// Whether somebody drives a run.
@@ -80,12 +90,14 @@ impl Registry {
         Ok(())
     }
 
-    /// Gives a run whose driver is dead, or that is paused, to this process. Returns the new epoch, and who drove it.
+    /// Gives a run whose driver is dead, or that is paused, to this process, unless another one has some of what is left of
+    /// it. Runs whose driver is dead are closed where they are in the way.
     ///
     /// # Errors
     /// [`RegistryError::Driven`] while somebody drives it, [`RegistryError::RunOver`] if it has ended.
-    pub async fn claim_run(&self, run_id: &str, driver: &Driver) -> Result<(i64, String), RegistryError> {
+    pub async fn claim_run(&self, run_id: &str, driver: &Driver) -> Result<Claimed, RegistryError> {
         let transaction = self.begin().await?;
+        self.pass_gate(&transaction).await?;
         let held = self.lock_run(&transaction, run_id).await?;
         let now = self.clock(&transaction).await?;
         let sign = driver.sign_of(&held.lease.driver);
@@ -93,9 +105,23 @@ impl Registry {
             .lease
             .claim(driver.as_str(), now, sign)
             .map_err(|refusal| refused(&held, refusal))?;
-        self.write_lease(&transaction, run_id, &claimed).await?;
+        let wish = Wish {
+            run_id,
+            plan_hash: "",
+            continues: None,
+            wanted: &self.open_of(&transaction, run_id).await?,
+        };
+        let given = match self.others(&transaction, &wish, (driver, now)).await? {
+            Some(Begun::Held(holdings)) => Claimed::Held(holdings),
+            // Only runs of the same plan are followed, taken or waited for, and an empty one is like no other.
+            Some(Begun::New(_) | Begun::Attached { .. } | Begun::Taken { .. } | Begun::Waits { .. })
+            | None => {
+                self.write_lease(&transaction, run_id, &claimed).await?;
+                Claimed::Given(claimed.epoch)
+            }
+        };
         self.commit(transaction).await?;
-        Ok((claimed.epoch, held.lease.driver))
+        Ok(given)
     }
 
     /// Keeps a run for its driver, and returns what somebody asked of it meanwhile.

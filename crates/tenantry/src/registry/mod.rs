@@ -44,7 +44,7 @@ pub use begin::{Begun, Holding};
 pub use creation::NewTenant;
 pub use databases::{Database, DatabaseStatus, NewDatabase};
 pub use error::RegistryError;
-pub use leases::Driven;
+pub use leases::{Claimed, Driven};
 pub use listing::ListedDatabase;
 pub use marks::{Known, MarkRecord, MarkTarget, NewMark};
 pub use needing::Named;

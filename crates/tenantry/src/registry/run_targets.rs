@@ -1,6 +1,6 @@
 //! What runs did to their targets, and what is last known of each database because of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
@@ -8,6 +8,7 @@ use sea_orm::{
     QueryOrder as _, QuerySelect as _,
 };
 
+use super::begin::Key;
 use super::detail;
 use super::entities::{database, run, run_target};
 use super::leases::{HeldRun, taken_over};
@@ -215,6 +216,25 @@ impl Registry {
         };
         written.await.map_err(|e| self.refused(&e))?;
         Ok(())
+    }
+
+    /// Returns the targets of a run that have not ended, by database and track.
+    pub(super) async fn open_of(
+        &self,
+        db: &impl ConnectionTrait,
+        run_id: &str,
+    ) -> Result<HashSet<Key>, RegistryError> {
+        use run_target::Column;
+        let rows: Vec<Key> = run_target::Entity::find()
+            .select_only()
+            .columns([Column::DatabaseId, Column::Track])
+            .filter(Column::RunId.eq(run_id))
+            .filter(Column::State.ne(TargetState::Ended.as_str()))
+            .into_tuple()
+            .all(db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Returns every target of a run by name; empty if there is no such run.

@@ -64,6 +64,17 @@ impl Registry {
         Ok(tenants)
     }
 
+    /// Returns whether there is a tenant that a condition holds for.
+    pub async fn has_tenant(&self, fits: impl Fn(&Tenant) -> bool) -> Result<bool, RegistryError> {
+        let mut pages = self.pages(possible(&Selection::default()));
+        while let Some(page) = pages.next().await? {
+            if page.tenants.iter().any(&fits) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Puts a tenant in use: runs migrate it from now on. A second time changes nothing.
     ///
     /// Fails with [`RegistryError::TenantNotFound`] if there is none.

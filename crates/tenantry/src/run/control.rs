@@ -83,9 +83,11 @@ impl Control {
         self.end(stop, End::Cancelled);
     }
 
-    /// Says that somebody else has the run: nothing new starts here.
-    pub(crate) fn fence(&self) {
-        self.end(Stop::Drain, End::Fenced);
+    /// Forgets what changed the course of a run that goes on as another one; what was asked to stop stays so.
+    pub(crate) fn begin_anew(&self) {
+        self.sender.send_modify(|wishes| {
+            (wishes.faster, wishes.slower, wishes.promoted) = (0, 0, 0);
+        });
     }
 
     fn end(&self, stop: Stop, end: End) {

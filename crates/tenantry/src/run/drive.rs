@@ -30,6 +30,8 @@ pub(crate) enum Word {
     },
     /// The registry does not answer.
     Away,
+    /// The registry says that it is somebody else's now.
+    TakenOver,
 }
 
 impl Word {
@@ -37,6 +39,7 @@ impl Word {
         match self {
             Self::Ours { asked } => Said::Ours { ago: asked.elapsed() },
             Self::Away => Said::Away,
+            Self::TakenOver => Said::TakenOver,
         }
     }
 }

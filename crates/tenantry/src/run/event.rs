@@ -27,6 +27,8 @@ pub struct Start {
     pub done: (usize, usize),
     /// How many may run at once.
     pub concurrency: usize,
+    /// How many of these may as long as all that have ended failed alike; `None` if that is no matter.
+    pub at_first: Option<usize>,
     /// How many of one server may; the servers' own limits are not in it.
     pub per_server: usize,
     /// Its waves by name, each with how many targets it has; none if all are one.

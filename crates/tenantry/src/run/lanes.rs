@@ -6,7 +6,7 @@ use super::machine::{JobSpec, LaneSpec, Machine, Spec};
 use super::options::{Ask, RunOptions};
 use super::rollout::Rollout;
 use super::runner::Job;
-use crate::engine::Address;
+use crate::engine::{Address, Engine};
 use crate::tenant::{Jurisdiction, ServerName};
 
 /// Builds the machine: every server, and the central database, has a limit of its own.
@@ -23,6 +23,7 @@ pub(super) fn machine_of(jobs: &[Job], options: &RunOptions, rollout: &Rollout) 
                 after: job.after,
                 login: logins.of_job(index),
                 wave: place.wave,
+                kind: kind_of(job.target.address.engine()),
                 expected_ms: place.expected_ms,
             }
         })
@@ -36,9 +37,18 @@ pub(super) fn machine_of(jobs: &[Job], options: &RunOptions, rollout: &Rollout) 
         waves: rollout.wave_specs(),
         wave: rollout.stage.wave,
         soak: rollout.stage.soak,
+        owed: rollout.owed.iter().copied().map(kind_of).collect(),
         rules: rollout.rules(),
         patience: options.registry_window,
     })
+}
+
+fn kind_of(engine: Engine) -> usize {
+    match engine {
+        Engine::Postgres => 0,
+        Engine::MySql => 1,
+        Engine::Sqlite => 2,
+    }
 }
 
 /// The servers of a run, in the order in which they come up.

@@ -1,13 +1,14 @@
 //! What somebody wants of a rollout, and the waves and rules that follow from it for the targets at hand. Pure.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::rollout::{Place, Rollout, Then, Wave, WaveKind};
 use super::runner::Job;
 use crate::engine::Engine;
 use crate::selection::Pattern;
+use crate::tenant::{Slug, TenantId};
 
 /// From how many targets on a run begins with a canary by itself.
 const CANARY_ABOVE: usize = 20;
@@ -129,7 +130,12 @@ impl Policy {
             wave_of: vec![None; jobs.len()],
             waves: Vec::new(),
         };
-        sorting.add(canary(), &self.canaries(jobs, &expected));
+        let canaries = self.canaries(jobs, &expected);
+        let owed: BTreeSet<Engine> = canaries
+            .iter()
+            .map(|job| jobs[*job].target.address.engine())
+            .collect();
+        sorting.add(canary(), &canaries);
         for rule in &self.waves {
             let fits: Vec<usize> = sorting.left().filter(|job| rule.takes(&jobs[*job])).collect();
             let limit = rule.limit.map_or(usize::MAX, |limit| limit.of(jobs.len()));
@@ -148,6 +154,7 @@ impl Policy {
             waves: if waves.len() > 1 { waves } else { Vec::new() },
             places: places.into_iter().zip(jobs).map(place).collect(),
             max_failures: self.max_failures.of(jobs.len()),
+            owed: owed.into_iter().collect(),
             same_error: self.same_error.filter(|first| *first > 0),
             ..Rollout::default()
         }
@@ -195,14 +202,20 @@ impl Policy {
 }
 
 impl WaveRule {
+    /// Returns whether something is waited for behind it: who writes that relies on it.
+    pub fn is_relied_on(&self) -> bool {
+        self.then == Then::Pause || !self.soak.is_zero()
+    }
+
+    /// Returns whether it is about a tenant.
+    pub fn fits(&self, slug: &Slug, id: &TenantId) -> bool {
+        let fits = |pattern: &Pattern| pattern.matches(slug.as_str()) || pattern.matches(id.as_str());
+        self.matches.is_empty() || self.matches.iter().any(fits)
+    }
+
     fn takes(&self, job: &Job) -> bool {
         let owner = job.target.owner.as_ref();
-        let fits = |pattern: &Pattern| {
-            owner.is_some_and(|owner| {
-                pattern.matches(owner.slug.as_str()) || pattern.matches(owner.id.as_str())
-            })
-        };
-        self.matches.is_empty() || self.matches.iter().any(fits)
+        self.matches.is_empty() || owner.is_some_and(|owner| self.fits(&owner.slug, &owner.id))
     }
 
     fn wave(&self) -> Wave {

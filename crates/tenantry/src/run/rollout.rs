@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::event::Expected;
 use super::machine::{Care, Gate, StopRules, WaveSpec};
+use crate::engine::Engine;
 
 /// One group of targets inside a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct Rollout {
     pub waves: Vec<Wave>,
     /// Where the run is among them.
     pub stage: Stage,
+    /// The engines of which a target has to go well in the canary's wave before the rest begins.
+    pub owed: Vec<Engine>,
     /// For each job its place; a job beyond the end is of the first wave.
     pub places: Vec<Place>,
     /// How many failures the run bears; `None` bears all.
@@ -82,6 +85,16 @@ pub struct Rollout {
 impl Rollout {
     pub(super) fn place_of(&self, job: usize) -> Place {
         self.places.get(job).copied().unwrap_or_default()
+    }
+
+    /// Returns how many may run at once as long as nothing has succeeded; `None` if that is no matter, or no more.
+    pub(crate) fn at_first(&self) -> Option<usize> {
+        let is_canary = self
+            .waves
+            .first()
+            .is_some_and(|wave| wave.kind == WaveKind::Canary);
+        let is_known = is_canary || self.succeeded_before > 0 || self.failed_before > 0;
+        self.same_error.filter(|_| !is_known)
     }
 
     pub(super) fn expected(&self) -> Expected {

@@ -94,15 +94,16 @@ pub async fn run(
         jobs,
         said: None,
     };
-    conduct_run(conduct, control, events).await
+    conduct_run(conduct, control, events).await.0
 }
 
-/// Carries a run out as [`run`] does, in its waves and within its rules.
+/// Carries a run out as [`run`] does, in its waves and within its rules. Returns its targets, too, for whoever goes on with
+/// them.
 pub(crate) async fn conduct_run(
     conduct: Conduct,
     control: Control,
     events: UnboundedSender<RunEvent>,
-) -> RunReport {
+) -> (RunReport, Arc<Vec<Job>>) {
     let begun = Instant::now();
     let machine = machine_of(&conduct.jobs, &conduct.options, &conduct.rollout);
     let direction = conduct
@@ -118,6 +119,7 @@ pub(crate) async fn conduct_run(
     shared.tell(RunEvent::Started(Box::new(Start {
         concurrency: machine.total(),
         per_server: shared.options.server_limit(None),
+        at_first: conduct.rollout.at_first(),
         expected: conduct.rollout.expected(),
         ..conduct.start
     })));
@@ -143,7 +145,7 @@ pub(crate) async fn conduct_run(
     let (targets, warnings) = (course.targets, course.warnings);
     let status = status(&end, &targets, &shared.control);
     let early = cause(&end, &conduct.rollout).filter(|_| status != RunStatus::Completed);
-    RunReport {
+    let report = RunReport {
         run_id: shared.run_id.clone(),
         direction,
         status,
@@ -152,7 +154,9 @@ pub(crate) async fn conduct_run(
         warnings,
         unrecorded: None,
         cause: early,
-    }
+    };
+    drop(tasks);
+    (report, jobs)
 }
 
 /// With so many failures that are unlike each other, sharing more saves nothing.

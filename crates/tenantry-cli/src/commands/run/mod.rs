@@ -85,6 +85,7 @@ impl Seen {
             Some("driver_gone") => format!("{word}: driver gone"),
             Some(cause) if cause.starts_with("max_failures") => format!("{word}: too many failures"),
             Some(cause) if cause.starts_with("same_error") => format!("{word}: the first failed alike"),
+            Some("no_canary") => format!("{word}: no canary could be tried"),
             Some("canary") => format!("{word}: the canary failed"),
             Some("registry_lost") => format!("{word}: the registry was away"),
             Some(_) | None => word.to_owned(),

@@ -86,6 +86,36 @@ fn a_product_does_not_run_whose_tenant_was_left_out() {
 }
 
 #[test]
+fn a_product_does_not_run_behind_a_failure_either_when_its_run_is_gone_on_with() {
+    let platform = two(Engine::Sqlite).unwrap();
+    let folder = "migrations/products/kira";
+    platform.write(&format!("{folder}/001_a.sql"), "CREATE TABLE a (id INTEGER);\n");
+    for tenant in ["acme", "globex"] {
+        platform.ends(0, &["product", "provision", "kira", "--tenant", tenant]);
+    }
+    platform.write(&format!("{folder}/{}", VIEW.0), VIEW.1);
+    platform.query(&platform.database("acme"), "CREATE TABLE v (in_the_way INTEGER)");
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let wave = "\n[rollout]\nmax_failures = \"all\"\n\
+                \n[[rollout.wave]]\nname = \"first\"\nmatch = [\"acme\"]\nthen = \"pause\"\n";
+    platform.write("tenantry.toml", &format!("{config}{wave}"));
+    let waits = platform.json(21, &["migrate", "all"]);
+    assert_eq!(
+        (&waits["failed"], &waits["not_run"]),
+        (&1.into(), &3.into()),
+        "{waits}"
+    );
+    let done = platform.json(20, &["run", "promote", waits["run"].as_str().unwrap()]);
+    assert_eq!(
+        (&done["failed"], &done["not_run"]),
+        (&1.into(), &1.into()),
+        "{done}"
+    );
+    let versions = ["acme", "globex"].map(|t| platform.one(&product_database(&platform, t), VERSIONS));
+    assert_eq!(versions, ["1", "2"]);
+}
+
+#[test]
 fn a_rollback_names_who_has_no_database() {
     let platform = two(Engine::Sqlite).unwrap();
     platform.ends(0, &["migrate", "all-tenants"]);

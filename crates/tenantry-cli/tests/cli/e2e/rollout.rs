@@ -241,6 +241,30 @@ fn a_wave_that_cannot_be_is_refused_before_anything_runs() {
     }
 }
 
+#[test]
+fn a_wave_that_is_waited_behind_and_fits_nobody_is_refused_before_anything_runs() {
+    let (platform, _) = fleet(Engine::Sqlite, 3).unwrap();
+    let sql = "CREATE TABLE more (id INTEGER);\n";
+    platform.write("migrations/tenant/002_more.sql", sql);
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let wave = |rest: &str| {
+        let wave = format!("[[rollout.wave]]\nname = \"one\"\nmatch = [\"intrenal\"]\n{rest}\n");
+        platform.write("tenantry.toml", &format!("{config}\n{wave}"));
+    };
+    for relied_on in ["then = \"pause\"", "soak = \"10m\""] {
+        wave(relied_on);
+        let refused = platform.ends(3, &["migrate", "all-tenants"]);
+        let said = stderr(&refused);
+        assert!(
+            said.contains("TN-1007") && said.contains("`one` fits no tenant"),
+            "{said}"
+        );
+    }
+    wave("limit = 5");
+    let done = platform.json(0, &["migrate", "all-tenants"]);
+    assert_eq!(count(&done, "applied"), 3, "{done}");
+}
+
 /// Waits until the newest run is in a state, and returns what is shown of it.
 fn run_that(platform: &Platform, is_so: impl Fn(&Value) -> bool) -> Value {
     let begun = Instant::now();

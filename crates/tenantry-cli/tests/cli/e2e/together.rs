@@ -17,6 +17,7 @@ on_each_engine!(
     a_run_of_another_plan_says_who_has_the_targets_and_waits_if_it_is_told_to,
     who_wants_more_than_a_dead_run_had_gets_all_of_it,
     a_run_is_paused_and_gone_on_with_from_another_command,
+    a_paused_run_is_not_gone_on_with_beside_another_that_has_its_targets,
     a_run_is_cancelled_from_another_command,
 );
 
@@ -227,6 +228,30 @@ fn a_driver_that_lost_its_run_shows_what_became_of_that() {
     effects_are_there_once(&platform, &slugs, "2");
 }
 
+#[test]
+fn a_driver_that_lost_its_run_takes_it_up_again_when_the_other_one_dies() {
+    let (platform, slugs) = fleet(Engine::Sqlite, 3).unwrap();
+    write_counted(&platform, "002", Engine::Sqlite, 3.0);
+    let frozen = under_way(&platform, &[]);
+    signal(&frozen, "-STOP");
+    let mut second = platform.spawn(&[&RUN[..], &["--ndjson", "-j", "1"]].concat());
+    hears(&mut second, "\"run.taken_over\"");
+    signal(&frozen, "-CONT");
+    // It has had the time to hear that the run is another one's.
+    std::thread::sleep(Duration::from_secs(3));
+    second.kill().unwrap();
+    second.wait().unwrap();
+    let first = frozen.wait_with_output().unwrap();
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    let told = String::from_utf8_lossy(&first.stdout);
+    assert!(
+        told.contains("\"run.attached\"") && told.contains("\"run.taken_over\""),
+        "{told}"
+    );
+    assert_eq!(finished(&first)["ok"], 3, "{told}");
+    effects_are_there_once(&platform, &slugs, "2");
+}
+
 fn signal(child: &Child, signal: &str) {
     let pid = child.id().to_string();
     let sent = std::process::Command::new("kill").args([signal, &pid]).status();
@@ -309,6 +334,26 @@ fn a_run_is_paused_and_gone_on_with_from_another_command(engine: Engine) {
     );
     effects_are_there_once(&platform, &slugs, "2");
     assert_eq!(platform.json(40, &["run", "pause", &run])["code"], "TN-4014");
+}
+
+/// What is left of it, another run has in hand: it would be worked on twice at once.
+fn a_paused_run_is_not_gone_on_with_beside_another_that_has_its_targets(engine: Engine) {
+    let Some((platform, slugs)) = fleet(engine, 4) else {
+        return;
+    };
+    write_counted(&platform, "002", engine, 2.0);
+    let child = under_way(&platform, &[]);
+    let paused = id_of_the_newest(&platform);
+    platform.json(0, &["run", "pause", &paused]);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(21));
+    let other = under_way(&platform, &["--only", &slugs[3]]);
+    let held = platform.json(30, &["run", "resume", &paused]);
+    assert_eq!(held["code"], "TN-4001", "{held}");
+    assert_eq!(platform.json(0, &["run", "show", &paused])["status"], "paused");
+    let resumed = platform.json(0, &["run", "resume", &paused, "--wait"]);
+    assert_eq!(resumed["status"], "completed", "{resumed}");
+    assert_eq!(other.wait_with_output().unwrap().status.code(), Some(0));
+    effects_are_there_once(&platform, &slugs, "2");
 }
 
 fn a_run_is_cancelled_from_another_command(engine: Engine) {

@@ -37,7 +37,7 @@ impl Fleet {
                 selected.begin_with(first);
             }
         }
-        let mut changes = handful(changes_of(&plan.tracks, &tracks_of(&selected)));
+        let mut changes = handful(changes_of(&plan.tracks, &tracks_of(selected.jobs.iter())));
         changes.extend(plan.other_targets(&selected));
         if !changes.is_empty() {
             return Err(unfit(changes));

@@ -178,7 +178,7 @@ impl Fleet {
             direction: scope.goal.direction().to_string(),
             goal: scope.goal.to_string(),
             selection: Chosen::of(scope),
-            tracks: tracks_of(whole),
+            tracks: tracks_of(whole.jobs.iter()),
             groups: groups.into_iter().map(group_of).collect(),
             skipped: whole.left_out.iter().map(|target| target.label.clone()).collect(),
         })

@@ -67,6 +67,12 @@ impl Logins {
         Admission::Wait
     }
 
+    /// Returns whether nobody may try it any more.
+    pub(super) fn is_given_up(&self, login: usize) -> bool {
+        let login = &self.0[login];
+        login.refused >= login.most && !login.is_proven
+    }
+
     /// The login was accepted; returns the jobs that waited for that.
     pub(super) fn proven(&mut self, login: usize) -> Vec<JobIndex> {
         let login = &mut self.0[login];

@@ -3,6 +3,7 @@
 //! The local runner drives it today; a workflow can drive the same machine later. Times are given, as time since
 //! the run began.
 
+mod canary;
 mod lane;
 mod login;
 mod rules;
@@ -20,6 +21,7 @@ pub(crate) use spec::{
     StopRules, WaveSpec, Why,
 };
 
+use canary::Canaries;
 use lane::Lane;
 use login::{Admission, Logins};
 use rules::Counts;
@@ -40,6 +42,7 @@ pub(crate) struct Machine {
     areas: Vec<Area>,
     logins: Logins,
     waves: Waves,
+    canaries: Canaries,
     counts: Counts,
     /// Jobs of begun waves that wait for another, by that other.
     waiting: HashMap<JobIndex, Vec<JobIndex>>,
@@ -90,6 +93,7 @@ impl Machine {
             areas: spec.areas.iter().map(area).collect(),
             logins: Logins::new(&spec.logins),
             waves: Waves::new(spec.waves, (spec.wave, spec.soak), &spec.jobs),
+            canaries: Canaries::new(&spec.owed),
             counts: Counts::new(spec.rules),
             waiting: HashMap::new(),
             later: BTreeSet::new(),
@@ -115,7 +119,7 @@ impl Machine {
             Input::Opened(job, opening) => self.opened(job, opening),
             Input::Ended(job, ending) => self.ended(job, ending, &mut actions),
             Input::Ask(asked) => self.asked(asked, &mut actions),
-            Input::Registry(said) => self.heard(said),
+            Input::Registry(said) => self.heard(said, &mut actions),
             Input::Tick => {}
         }
         self.go_on(&mut actions);
@@ -138,6 +142,12 @@ impl Machine {
     /// Returns how many run at once at most, as it is now.
     pub(crate) fn total(&self) -> usize {
         self.total
+    }
+
+    /// Returns the wave that a job is in.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn wave_of(&self, job: JobIndex) -> usize {
+        self.jobs[job].wave
     }
 
     fn enter_wave(&mut self, actions: &mut Vec<Action>) {
@@ -172,6 +182,7 @@ impl Machine {
             Ending::Succeeded => {
                 self.lanes[lane].succeeded();
                 self.counts.succeeded();
+                self.canaries.went_well(self.jobs[job].kind);
                 self.settle(job, Came::Well, actions);
                 for next in self.waiting.remove(&job).unwrap_or_default() {
                     self.lanes[self.jobs[next].server].push(next);
@@ -305,7 +316,7 @@ impl Machine {
         }
     }
 
-    fn heard(&mut self, said: Said) {
+    fn heard(&mut self, said: Said, actions: &mut Vec<Action>) {
         match said {
             Said::Ours { ago } => {
                 self.ours_until = Some((self.now + FENCE).saturating_sub(ago));
@@ -314,6 +325,7 @@ impl Machine {
             Said::Away => {
                 self.away.get_or_insert(self.now);
             }
+            Said::TakenOver => self.halt(End::Fenced, actions),
         }
     }
 
@@ -376,6 +388,9 @@ impl Machine {
 
     /// Ends a wave that is over. Returns whether the next one does not begin now.
     fn goes_no_further(&mut self, actions: &mut Vec<Action>) -> bool {
+        if self.waves.is_canary() && self.is_stood_in_for(actions) {
+            return false;
+        }
         let wave = self.waves.current();
         let left = self.waves.leave(self.now);
         if self.waves.end(wave) {

@@ -7,6 +7,8 @@ use super::spec::StopRules;
 pub enum Rule {
     /// A canary failed.
     Canary,
+    /// No canary could be tried.
+    NoCanary,
     /// More targets failed than the run bears.
     MaxFailures {
         /// How many it bears.
@@ -24,6 +26,7 @@ impl Rule {
     pub fn word(self) -> String {
         match self {
             Self::Canary => "canary".to_owned(),
+            Self::NoCanary => "no_canary".to_owned(),
             Self::MaxFailures { most } => format!("max_failures {most}"),
             Self::SameError { first } => format!("same_error {first}"),
         }
@@ -35,6 +38,7 @@ impl Rule {
         let number = number.parse().ok()?;
         match rule {
             "canary" => Some(Self::Canary),
+            "no_canary" => Some(Self::NoCanary),
             "max_failures" => Some(Self::MaxFailures { most: number }),
             "same_error" => Some(Self::SameError { first: number }),
             _ => None,

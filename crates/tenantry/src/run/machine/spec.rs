@@ -21,6 +21,8 @@ pub(crate) struct JobSpec {
     pub(crate) login: Option<usize>,
     /// The index of its wave.
     pub(crate) wave: usize,
+    /// What a canary stands for: the number of its engine.
+    pub(crate) kind: usize,
     /// How long it is expected to take, in milliseconds: the longest begins first. 0 if unknown.
     pub(crate) expected_ms: u64,
 }
@@ -95,6 +97,8 @@ pub(crate) struct Spec {
     pub(crate) wave: usize,
     /// How long nothing begins behind that one, from the beginning on; `None` if it has not ended.
     pub(crate) soak: Option<Duration>,
+    /// The kinds of jobs of which one has to go well in the canary's wave before the rest begins.
+    pub(crate) owed: Vec<usize>,
     /// When it stops by itself.
     pub(crate) rules: StopRules,
     /// How many jobs may run at once in all.
@@ -193,6 +197,8 @@ pub(crate) enum Said {
     },
     /// Nothing: it does not answer.
     Away,
+    /// It is somebody else's now.
+    TakenOver,
 }
 
 /// What to do next.

@@ -205,6 +205,69 @@ fn a_canary_that_fails_ends_the_run() {
     assert_eq!(end(&actions), Some(End::Stopped(Rule::Canary)));
 }
 
+/// A canary and four more of its kind, each with a server of its own.
+fn with_canary() -> Spec {
+    let jobs = (0..5).map(|job| JobSpec {
+        server: job,
+        wave: usize::from(job > 0),
+        ..JobSpec::default()
+    });
+    Spec {
+        waves: vec![canary(), WaveSpec::default()],
+        owed: vec![0],
+        ..spec(jobs.collect(), &[9; 5], 9)
+    }
+}
+
+#[test]
+fn where_a_canary_could_not_be_tried_another_one_of_its_kind_goes_first() {
+    for cannot in [Ending::Otherwise, Ending::LoginRefused] {
+        let (mut trial, _) = Trial::of(with_canary());
+        assert_eq!(starts(&trial.ended(0, cannot)), [1]);
+        assert_eq!(starts(&trial.ended(1, cannot)), [2]);
+        assert_eq!(trial.ended(2, Ending::Succeeded).len(), 5, "and then the rest");
+        assert_eq!(trial.running, [3, 4]);
+    }
+    let (mut trial, _) = Trial::of(with_canary());
+    trial.ended(0, Ending::Otherwise);
+    let failed = trial.ended(1, Ending::Failed(Some(7)));
+    assert_eq!(end(&failed), Some(End::Stopped(Rule::Canary)));
+}
+
+#[test]
+fn another_kind_is_no_stand_in_and_waits_for_none() {
+    let mut mixed = with_canary();
+    mixed.jobs[1].kind = 1;
+    mixed.jobs[2].kind = 1;
+    let (mut trial, _) = Trial::of(mixed.clone());
+    assert_eq!(starts(&trial.ended(0, Ending::Otherwise)), [3]);
+    mixed.jobs[3].kind = 1;
+    mixed.jobs[4].kind = 1;
+    let (mut trial, _) = Trial::of(mixed);
+    assert_eq!(starts(&trial.ended(0, Ending::Otherwise)), [1, 2, 3, 4]);
+}
+
+#[test]
+fn where_nobody_can_stand_in_for_a_canary_the_run_stops() {
+    let jobs = (0..20).map(|job| JobSpec {
+        wave: usize::from(job > 0),
+        ..JobSpec::default()
+    });
+    let spec = Spec {
+        jobs: jobs.collect(),
+        ..with_canary()
+    };
+    let (mut trial, _) = Trial::of(spec);
+    for job in 0..5 {
+        assert_eq!(starts(&trial.ended(job, Ending::Otherwise)), [job + 1]);
+    }
+    let stopped = trial.ended(5, Ending::Otherwise);
+    assert_eq!(
+        (skips(&stopped).len(), end(&stopped)),
+        (14, Some(End::Stopped(Rule::NoCanary)))
+    );
+}
+
 #[test]
 fn a_gate_ends_the_run_and_a_run_that_is_promoted_begins_behind_it() {
     let gate = WaveSpec {
@@ -549,6 +612,7 @@ proptest::proptest! {
             .iter()
             .enumerate()
             .map(|(i, (server, after, wave, login))| JobSpec {
+                kind: i % 2,
                 server: *server,
                 after: after.filter(|a| *a < i),
                 login: *login,
@@ -560,6 +624,7 @@ proptest::proptest! {
         let soak = WaveSpec { soak: S, ..WaveSpec::default() };
         let (mut trial, begun) = Trial::of(Spec {
             waves: vec![canary(), soak, WaveSpec::default()],
+            owed: vec![0, 1],
             logins: vec![2; 2],
             rules: StopRules { max_failures: rules.0, same_error: rules.1, ..StopRules::default() },
             ..spec(jobs.clone(), &limits, total)

@@ -106,6 +106,24 @@ impl Waves {
             .collect()
     }
 
+    /// Returns whether the present wave stands for all others.
+    pub(super) fn is_canary(&self) -> bool {
+        self.all[self.current].spec.care == Care::Canary
+    }
+
+    /// Takes the first job of the waves behind the present one that a condition holds for into the present one; `None` if
+    /// there is none.
+    pub(super) fn bring_forward(&mut self, fits: impl Fn(JobIndex) -> bool) -> Option<JobIndex> {
+        let behind = self.all.iter().enumerate().skip(self.current + 1);
+        let (wave, at) = behind
+            .filter_map(|(number, wave)| Some((number, wave.jobs.iter().position(|job| fits(*job))?)))
+            .next()?;
+        let job = self.all[wave].jobs.remove(at);
+        self.all[wave].unsettled -= 1;
+        self.all[self.current].unsettled += 1;
+        Some(job)
+    }
+
     /// A job of a wave has ended.
     pub(super) fn settled(&mut self, wave: usize) {
         self.unsettled -= 1;

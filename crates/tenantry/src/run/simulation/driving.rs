@@ -6,7 +6,7 @@ use super::check::{self, Tally};
 use super::event::{Event, Micros, Note, Pid, S, SessionKey};
 use super::fleet::versions;
 use super::keeper::Keeper;
-use super::process::{Doing, Process, Then};
+use super::process::{Doing, Process};
 use super::recorder::Recorder;
 use super::store::{Ending as RunEnding, Row, RunKey, TargetKey};
 use super::task::{Phase, Task};
@@ -26,9 +26,8 @@ pub(super) struct Driving {
     pub(super) epoch: i64,
     pub(super) versions: u8,
     pub(super) jobs: Vec<TargetKey>,
+    /// For each wave how much may go wrong in it.
     cares: Vec<Care>,
-    /// The wave of each job.
-    waves: Vec<usize>,
     machine: Machine,
     /// When it is looked at next, if nothing happens before.
     wakes_at: Option<Micros>,
@@ -119,15 +118,13 @@ impl World {
             .collect();
         let spec = self.spec(rollout, stage, rows, &open);
         let tally = self.tally(&spec, rows);
-        let care = |job: &JobSpec| spec.waves.get(job.wave).map_or(Care::Usual, |wave| wave.care);
         let plan = self.processes[pid].errand.plan;
         let asked = self.processes[pid].asked;
         let driving = Driving {
             run,
             epoch,
             versions: versions(plan),
-            cares: spec.jobs.iter().map(care).collect(),
-            waves: spec.jobs.iter().map(|job| job.wave).collect(),
+            cares: spec.waves.iter().map(|wave| wave.care).collect(),
             jobs: open.iter().map(|row| row.target).collect(),
             machine: Machine::new(spec),
             wakes_at: None,
@@ -148,6 +145,17 @@ impl World {
         self.say(pid, Said::Ours { ago });
         self.feed(pid, Input::Begin);
         self.keep_later(pid);
+    }
+
+    /// Returns the kinds of a run's first targets of which none has gone well yet.
+    fn owed_by(&self, rows: &[Row]) -> Vec<usize> {
+        let kind = |row: &Row| self.fleet.targets[row.target as usize].protocol as usize;
+        let first = rows.iter().filter(|row| row.wave == 0);
+        let mut owed: BTreeSet<usize> = first.map(kind).collect();
+        for row in rows.iter().filter(|row| row.outcome.is_success()) {
+            owed.remove(&kind(row));
+        }
+        owed.into_iter().collect()
     }
 
     /// Returns the targets that wait, directly or not, for one that did not end well.
@@ -189,6 +197,7 @@ impl World {
                 after: nature.after.and_then(index),
                 login: self.fleet.logins.then_some(nature.server),
                 wave: row.wave as usize,
+                kind: nature.protocol as usize,
                 expected_ms: nature.takes / 1_000,
             }
         };
@@ -209,6 +218,7 @@ impl World {
             waves,
             wave: stage.wave,
             soak: stage.soak,
+            owed: self.owed_by(rows),
             rules,
             total: self.fleet.total,
             patience: std::time::Duration::from_micros(super::process::WINDOW),
@@ -318,7 +328,7 @@ impl World {
     fn start(&mut self, pid: Pid, job: JobIndex) {
         let Some(driving) = self.driving(pid) else { return };
         let (run, epoch, target) = (driving.run, driving.epoch, driving.jobs[job]);
-        let wave = driving.waves[job];
+        let wave = driving.machine.wave_of(job);
         let lane = self.fleet.targets[target as usize].server;
         let is_awake = self.processes[pid].slept == 0;
         let is_restored = self.restored_at.is_some_and(|at| self.now < at + FORGOTTEN);
@@ -381,8 +391,9 @@ impl World {
         let lane = self.fleet.targets[target as usize].server;
         let Some(driving) = self.driving(pid) else { return };
         let (outcome, ending) = ended;
-        driving.tally.end(lane, ending, driving.cares[job]);
-        let (run, epoch, wave) = (driving.run, driving.epoch, driving.waves[job]);
+        let (run, epoch, wave) = (driving.run, driving.epoch, driving.machine.wave_of(job));
+        let care = driving.cares.get(wave).copied().unwrap_or_default();
+        driving.tally.end(lane, ending, care);
         if let Some(outcome) = outcome {
             driving.held.insert(job, outcome);
         }
@@ -418,7 +429,8 @@ impl World {
         let run = driving.run;
         if driving.finished == Some(End::Fenced) {
             self.figures.fenced += 1;
-            self.processes[pid].doing = Doing::Follows(run, None, Then::Leave);
+            self.processes[pid].errand.take_up = Some(run);
+            self.processes[pid].doing = Doing::Follows(run, None);
             self.at(self.now + S / 2, Event::Process(pid, Note::GoOn));
         } else {
             self.leave_world(pid);

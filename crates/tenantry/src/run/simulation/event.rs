@@ -1,6 +1,6 @@
 //! What happens in the simulated world, and what its parts say to each other.
 
-use super::store::{Begun, Driven, Ending, Refused, Row, RunKey, TargetKey, Wish};
+use super::store::{Begun, Claimed, Driven, Ending, Refused, Row, RunKey, TargetKey, Wish};
 use super::{JobIndex, Stage, Wanted};
 
 /// Simulated time, in microseconds.
@@ -86,7 +86,7 @@ pub(super) enum Request {
 #[derive(Clone, Debug)]
 pub(super) enum Reply {
     Begun(Begun),
-    Claimed(Result<i64, Refused>),
+    Claimed(Result<Claimed, Refused>),
     Rest(Option<(Stage, Vec<Row>)>),
     Heard(Result<Option<Wanted>, Refused>),
     Driven(Result<Driven, Refused>),

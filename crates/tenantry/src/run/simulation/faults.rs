@@ -12,7 +12,7 @@ const LOOKS: Micros = 15 * S;
 /// So long after everything works again, everything is done.
 const DONE_WITHIN: Micros = 45 * 60 * S;
 /// So many plain runs finish everything.
-const PLAIN_RUNS: u32 = 6;
+const PLAIN_RUNS: u32 = 20;
 
 impl World {
     /// Decides what goes wrong when, and who starts when.
@@ -241,7 +241,7 @@ fn doing(doing: &Doing) -> String {
     match doing {
         Doing::Begins => "begins".to_owned(),
         Doing::Reads(run, epoch) => format!("reads {run} under {epoch}"),
-        Doing::Follows(run, _, _) => format!("follows {run}"),
+        Doing::Follows(run, _) => format!("follows {run}"),
         Doing::Drives(driving) => format!(
             "drives {} under {}, finished: {:?}, tasks {:?}",
             driving.run, driving.epoch, driving.finished, driving.tasks

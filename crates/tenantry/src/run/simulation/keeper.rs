@@ -75,7 +75,7 @@ impl World {
                 }
             }
             Reply::Heard(Err(Refused::By(_))) if obeys => {
-                return self.control(pid, Stop::Drain, End::Fenced);
+                return self.say(pid, Said::TakenOver);
             }
             Reply::Heard(Err(_)) | Reply::Away => {
                 keeper.is_away = true;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::driving::Driving;
 use super::event::{Errand, Event, Line, MS, Micros, Note, Pid, Reply, Request, S, Ticket, WhenHeld};
-use super::store::{Begun, Driven, Refused, Row, RunKey, Wish};
+use super::store::{Begun, Claimed, Driven, Refused, Row, RunKey, Wish};
 use super::world::World;
 use super::{Refusal, Standing};
 
@@ -46,19 +46,12 @@ pub(super) enum Doing {
     Begins,
     /// It asks for what is left of a run that it was given.
     Reads(RunKey, i64),
-    /// Somebody else drives the run; since when the registry is silent, and what follows if nobody drives it.
-    Follows(RunKey, Option<Micros>, Then),
+    /// Somebody else drives the run; since when the registry is silent.
+    Follows(RunKey, Option<Micros>),
     /// It drives a run.
     Drives(Box<Driving>),
     /// It has ended.
     Over,
-}
-
-/// What a follower does with a run that nobody drives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
-    TakeOver,
-    Leave,
 }
 
 const FRACTION: u64 = 1_000_000;
@@ -187,7 +180,7 @@ impl World {
                 None => Request::Begin(self.wish(pid)),
             },
             Doing::Reads(run, _) => Request::Rest(*run),
-            Doing::Follows(run, _, _) => Request::Driven(*run),
+            Doing::Follows(run, _) => Request::Driven(*run),
             Doing::Drives(_) | Doing::Over => return,
         };
         self.ask(pid, Line::Errand, request);
@@ -213,13 +206,14 @@ impl World {
     fn on_errand(&mut self, pid: Pid, reply: Reply) {
         match reply {
             Reply::Begun(begun) => self.on_begun(pid, &begun),
-            Reply::Claimed(Ok(epoch)) => {
+            Reply::Claimed(Ok(Claimed::Given(epoch))) => {
                 let run = self.processes[pid].errand.take_up.unwrap_or_default();
                 self.enter(pid, Doing::Reads(run, epoch));
             }
+            Reply::Claimed(Ok(Claimed::Held(_))) => self.held_up(pid),
             Reply::Claimed(Err(Refused::By(Refusal::Held))) => {
                 let run = self.processes[pid].errand.take_up.unwrap_or_default();
-                self.enter(pid, Doing::Follows(run, None, Then::TakeOver));
+                self.enter(pid, Doing::Follows(run, None));
             }
             Reply::Rest(Some((stage, rows))) => self.take_rest(pid, stage, &rows),
             Reply::Driven(driven) => self.on_driven(pid, driven),
@@ -230,7 +224,6 @@ impl World {
     }
 
     fn on_begun(&mut self, pid: Pid, begun: &Begun) {
-        let errand = &self.processes[pid].errand;
         match begun {
             Begun::New => {
                 let run = self.processes[pid].wished;
@@ -239,10 +232,23 @@ impl World {
             Begun::Taken(run, epoch) => self.enter(pid, Doing::Reads(*run, *epoch)),
             Begun::Attached(run) => {
                 self.figures.attached += 1;
-                self.enter(pid, Doing::Follows(*run, None, Then::TakeOver));
+                self.enter(pid, Doing::Follows(*run, None));
             }
-            Begun::Held(_) if errand.when_held == WhenHeld::Wait => self.pause(pid, LOOK_AGAIN),
-            Begun::Held(_) => self.leave_world(pid),
+            Begun::Held(_) => self.held_up(pid),
+            Begun::Waits(_) if self.is_faulty() => self.leave_world(pid),
+            // Somebody does what the message says.
+            Begun::Waits(run) => {
+                self.processes[pid].errand.take_up = Some(*run);
+                self.go_on(pid);
+            }
+        }
+    }
+
+    /// Other runs have some of the targets.
+    fn held_up(&mut self, pid: Pid) {
+        match self.processes[pid].errand.when_held {
+            WhenHeld::Wait => self.pause(pid, LOOK_AGAIN),
+            WhenHeld::Refuse => self.leave_world(pid),
         }
     }
 
@@ -257,20 +263,19 @@ impl World {
     }
 
     fn on_driven(&mut self, pid: Pid, driven: Result<Driven, Refused>) {
-        let Doing::Follows(run, silent, then) = &mut self.processes[pid].doing else {
+        let Doing::Follows(run, silent) = &mut self.processes[pid].doing else {
             return;
         };
         if driven.is_ok() {
             *silent = None;
         }
-        let then = *then;
         let run = *run;
         match driven {
             Ok(Driven::BySomebody) => self.pause(pid, LOOK),
-            Ok(Driven::ByNobody) if then == Then::TakeOver => self.enter(pid, Doing::Begins),
+            Ok(Driven::ByNobody) => self.enter(pid, Doing::Begins),
             // A run that a restored registry does not know is an error, as one without an answer is.
             Err(_) if self.waits_for_registry(pid) => self.pause(pid, LOOK),
-            Ok(Driven::ByNobody | Driven::Over(_)) | Err(_) => {
+            Ok(Driven::Over(_)) | Err(_) => {
                 let is_over = |standing: Standing| standing != Standing::Running;
                 let kept = self.store.runs.get(&run);
                 self.figures.followed += u64::from(kept.is_some_and(|kept| is_over(kept.lease.standing)));
@@ -282,7 +287,7 @@ impl World {
     /// Returns whether a follower goes on waiting for a registry that does not answer.
     fn waits_for_registry(&mut self, pid: Pid) -> bool {
         let now = self.now;
-        let Doing::Follows(_, silent, _) = &mut self.processes[pid].doing else {
+        let Doing::Follows(_, silent) = &mut self.processes[pid].doing else {
             return false;
         };
         let since = *silent.get_or_insert(now);

@@ -7,7 +7,7 @@ use super::event::{Event, Line, MS, Micros, Note, Pid, Reply, Request, S};
 use super::process::WINDOW;
 use super::store::{Refused, Row};
 use super::world::World;
-use super::{Defect, End, JobIndex, Outcome, Said, Stage, Stop, TargetState};
+use super::{Defect, JobIndex, Outcome, Said, Stage, Stop, TargetState};
 
 const BATCH: usize = 256;
 const PATIENCE: Micros = 250 * MS;
@@ -166,7 +166,7 @@ impl World {
                 if let Some(driving) = self.driving(pid) {
                     driving.recorder.is_taken_over = true;
                 }
-                self.control(pid, Stop::Drain, End::Fenced);
+                self.say(pid, Said::TakenOver);
                 false
             }
             Reply::Written(Err(_))

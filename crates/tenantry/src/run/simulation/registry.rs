@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::check;
 use super::event::{Event, Line, MS, Micros, Note, Pid, Reply, Request, S, Ticket};
-use super::store::{Asker, Begun, Kept, Row, RunKey, Store};
+use super::store::{Asker, Begun, Claimed, Kept, Row, RunKey, Store};
 use super::world::World;
 use super::{Defect, RunStatus, Sign, Stage, Standing, Wanted};
 
@@ -107,14 +107,14 @@ impl World {
                 match &begun {
                     Begun::New => self.given(wish.run, 1, pid),
                     Begun::Taken(run, epoch) => self.given(*run, *epoch, pid),
-                    Begun::Attached(_) | Begun::Held(_) => {}
+                    Begun::Attached(_) | Begun::Held(_) | Begun::Waits(_) => {}
                 }
                 Reply::Begun(begun)
             }
             Request::Claim(run) => {
                 let claimed = self.with_asker(pid, |store, asker| store.claim(run, asker));
-                if let Ok(epoch) = claimed {
-                    self.given(run, epoch, pid);
+                if let Ok(Claimed::Given(epoch)) = &claimed {
+                    self.given(run, *epoch, pid);
                 }
                 Reply::Claimed(claimed)
             }

@@ -67,6 +67,14 @@ pub(super) enum Begun {
     Attached(RunKey),
     Taken(RunKey, i64),
     Held(Vec<RunKey>),
+    Waits(RunKey),
+}
+
+/// What became of the wish to go on with a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Claimed {
+    Given(i64),
+    Held(Vec<RunKey>),
 }
 
 /// Who asks, when, and what is known of a driver's process.
@@ -119,10 +127,15 @@ impl Store {
         self.runs.get_mut(&run).ok_or(Refused::NoSuchRun)
     }
 
-    pub(super) fn begin(&mut self, wish: &Wish, asker: &Asker<'_>) -> Begun {
+    /// Looks at the runs that are under way, and at paused ones of the same plan; `None` if none is in the way.
+    fn others(&mut self, wish: &Wish, asker: &Asker<'_>) -> Option<Begun> {
         let mut held = Vec::new();
         for (run, kept) in &mut self.runs {
-            if kept.lease.standing != Standing::Running {
+            let is_looked_at = match kept.lease.standing {
+                Standing::Running => true,
+                Standing::Over(status) => status == RunStatus::Paused && kept.plan == wish.plan,
+            };
+            if !is_looked_at || *run == wish.run {
                 continue;
             }
             let found = Found {
@@ -133,17 +146,22 @@ impl Store {
             };
             match found.meet(asker.driver, asker.now) {
                 Meeting::Apart => {}
-                Meeting::Attached => return Begun::Attached(*run),
+                Meeting::Attached => return Some(Begun::Attached(*run)),
                 Meeting::Taken(lease) => {
                     kept.lease = lease;
-                    return Begun::Taken(*run, kept.lease.epoch);
+                    return Some(Begun::Taken(*run, kept.lease.epoch));
                 }
                 Meeting::Closed(lease) => kept.lease = lease,
-                Meeting::Held | Meeting::Waits => held.push(*run),
+                Meeting::Waits => return Some(Begun::Waits(*run)),
+                Meeting::Held => held.push(*run),
             }
         }
-        if !held.is_empty() {
-            return Begun::Held(held);
+        (!held.is_empty()).then_some(Begun::Held(held))
+    }
+
+    pub(super) fn begin(&mut self, wish: &Wish, asker: &Asker<'_>) -> Begun {
+        if let Some(begun) = self.others(wish, asker) {
+            return begun;
         }
         let kept = Kept {
             plan: wish.plan,
@@ -156,11 +174,25 @@ impl Store {
         Begun::New
     }
 
-    pub(super) fn claim(&mut self, run: RunKey, asker: &Asker<'_>) -> Result<i64, Refused> {
-        let kept = self.run_mut(run)?;
+    pub(super) fn claim(&mut self, run: RunKey, asker: &Asker<'_>) -> Result<Claimed, Refused> {
+        let kept = self.run(run)?;
         let sign = (asker.sign_of)(&kept.lease.driver);
-        kept.lease = kept.lease.claim(asker.driver, asker.now, sign)?;
-        Ok(kept.lease.epoch)
+        let claimed = kept.lease.claim(asker.driver, asker.now, sign)?;
+        let open = kept.rows.iter().filter(|row| row.state != TargetState::Ended);
+        let wish = Wish {
+            run,
+            plan: "",
+            continues: None,
+            rows: open.map(|row| Row::pending(row.target, row.wave)).collect(),
+        };
+        match self.others(&wish, asker) {
+            Some(Begun::Held(holders)) => Ok(Claimed::Held(holders)),
+            Some(Begun::New | Begun::Attached(_) | Begun::Taken(..) | Begun::Waits(_)) | None => {
+                let epoch = claimed.epoch;
+                self.run_mut(run)?.lease = claimed;
+                Ok(Claimed::Given(epoch))
+            }
+        }
     }
 
     pub(super) fn renew(&mut self, run: RunKey, epoch: i64, now: i64) -> Result<Option<Wanted>, Refused> {

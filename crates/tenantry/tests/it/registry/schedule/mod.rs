@@ -17,7 +17,7 @@ use tenantry::run::{
 };
 
 use self::random::Random;
-use self::store::{Asker, Begun, Ending, Refused, Row, RunKey, Store, TargetKey, Wish};
+use self::store::{Asker, Begun, Claimed, Ending, Refused, Row, RunKey, Store, TargetKey, Wish};
 use super::{Central, new_run};
 
 super::on_every_engine!(a_schedule_does_the_same_to_the_registry_and_to_the_store);
@@ -75,7 +75,7 @@ impl Trial {
             4 | 5 => {
                 let ours = self.ask(|store, asker| store.claim(run, asker));
                 let theirs = self.registry.claim_run(&id, &self.this).await;
-                same(&ours.map(|_| ()), theirs.map(|_| ()));
+                self.claimed_alike(ours, theirs);
             }
             6 | 7 => {
                 let (ours, theirs) = self.epoch(run);
@@ -183,12 +183,29 @@ impl Trial {
             (Begun::New, registry::Begun::New(epoch)) => assert_eq!(epoch, 1),
             (Begun::Attached(run), registry::Begun::Attached { run_id, .. })
             | (Begun::Taken(run, _), registry::Begun::Taken { run_id, .. }) => assert_eq!(id(run), run_id),
+            (Begun::Waits(run), registry::Begun::Waits { run_id, .. }) => assert_eq!(id(run), run_id),
             (Begun::Held(runs), registry::Begun::Held(holdings)) => {
                 let ours: Vec<String> = runs.iter().map(id).collect();
                 let theirs: Vec<String> = holdings.into_iter().map(|holding| holding.run_id).collect();
                 assert_eq!(ours, theirs);
             }
             (ours, theirs) => panic!("{ours:?}, but {theirs:?}"),
+        }
+    }
+
+    fn claimed_alike(
+        &self,
+        ours: Result<Claimed, Refused>,
+        theirs: Result<registry::Claimed, RegistryError>,
+    ) {
+        match (ours, theirs) {
+            (Ok(Claimed::Given(_)), Ok(registry::Claimed::Given(_))) => {}
+            (Ok(Claimed::Held(runs)), Ok(registry::Claimed::Held(holdings))) => {
+                let ours: Vec<&String> = runs.iter().map(|run| &self.ids[run]).collect();
+                let theirs: Vec<&String> = holdings.iter().map(|holding| &holding.run_id).collect();
+                assert_eq!(ours, theirs);
+            }
+            (ours, theirs) => same(&ours.map(|_| ()), theirs.map(|_| ())),
         }
     }
 

@@ -1,0 +1,129 @@
+//! What is left of a run that another process began, or that is paused.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use tokio::time::Instant;
+
+use super::blueprint::{rollout_from, waves_of};
+use super::drive::Drive;
+use super::{Fleet, FleetError, Selected};
+use crate::engine::Engine;
+use crate::registry::RunTarget;
+use crate::run::{Job, OnServer, Start, TargetState};
+use crate::target::TrackName;
+
+impl Fleet {
+    /// What is left of a run that another process began.
+    pub(super) async fn rest(
+        &self,
+        run_id: &str,
+        (epoch, asked): (i64, Instant),
+        mut selected: Selected,
+    ) -> Result<Drive, FleetError> {
+        let run = self.registry.find_run(run_id).await?;
+        let targets = self.registry.targets_of(run_id).await?;
+        let open = remaining(&targets);
+        let key = |id: &str, track: &TrackName| (id.to_owned(), track.clone());
+        let stage = self.registry.stage_of(run_id).await?;
+        let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), stage, &targets);
+        rollout.owed = owed_by(&targets, &selected.jobs);
+        selected.drop_behind(&ended_badly(&targets));
+        selected.retain(|job| open.contains(&key(&job.target.database_id, &job.target.track)));
+        let waves: HashMap<_, usize> = targets
+            .iter()
+            .map(|t| (key(&t.database_id, &t.track), t.wave))
+            .collect();
+        let durations = self.durations_of(&selected.jobs).await?;
+        let place = |job: &Job| crate::run::Place {
+            wave: waves
+                .get(&key(&job.target.database_id, &job.target.track))
+                .copied()
+                .unwrap_or(0),
+            expected_ms: durations.get(&job.target.database_id).copied().unwrap_or(0),
+        };
+        rollout.places = selected.jobs.iter().map(place).collect();
+        let ended = targets.iter().filter(|target| target.state == TargetState::Ended);
+        let failed = ended.clone().filter(|target| target.outcome.is_failure()).count();
+        let start = Start {
+            direction: run.direction,
+            targets: targets.len(),
+            done: (ended.count(), failed),
+            servers: on_servers(&targets),
+            current: usize::try_from(run.found_current).unwrap_or(usize::MAX),
+            waves: run.rollout.as_deref().map(waves_of).unwrap_or_default(),
+            max_failures: rollout.max_failures,
+            actor: run.actor.clone(),
+            ..Start::of(run_id, &selected.jobs)
+        };
+        Ok(Drive {
+            run_id: run_id.to_owned(),
+            epoch,
+            asked,
+            direction: run.direction,
+            jobs: selected.jobs,
+            rollout,
+            start,
+            left_out: Vec::new(),
+            settled: Vec::new(),
+            has_begun: true,
+        })
+    }
+}
+
+/// Returns the engines of a run's first targets of which none has gone well yet, as far as they are among the jobs.
+fn owed_by(targets: &[RunTarget], jobs: &[Job]) -> Vec<Engine> {
+    let engines: HashMap<(&str, &TrackName), Engine> = jobs
+        .iter()
+        .map(|job| {
+            let engine = job.target.address.engine();
+            ((job.target.database_id.as_str(), &job.target.track), engine)
+        })
+        .collect();
+    let engine = |target: &RunTarget| {
+        engines
+            .get(&(target.database_id.as_str(), &target.track))
+            .copied()
+    };
+    let first = targets.iter().filter(|target| target.wave == 0);
+    let mut owed: BTreeSet<Engine> = first.filter_map(engine).collect();
+    let went_well = targets.iter().filter(|target| target.outcome.is_success());
+    for proven in went_well.filter_map(engine) {
+        owed.remove(&proven);
+    }
+    owed.into_iter().collect()
+}
+
+/// Counts the targets of a run by server.
+fn on_servers(targets: &[RunTarget]) -> Vec<OnServer> {
+    let mut servers: BTreeMap<Option<&str>, OnServer> = BTreeMap::new();
+    for target in targets {
+        let on = servers
+            .entry(target.server.as_deref())
+            .or_insert_with(|| OnServer {
+                server: target.server.as_deref().and_then(|name| name.parse().ok()),
+                targets: 0,
+                done: (0, 0),
+            });
+        let has_ended = target.state == TargetState::Ended;
+        on.targets += 1;
+        on.done.0 += usize::from(has_ended);
+        on.done.1 += usize::from(has_ended && target.outcome.is_failure());
+    }
+    servers.into_values().collect()
+}
+
+/// Returns the targets of a run that have ended, and not at their goal.
+pub(super) fn ended_badly(targets: &[RunTarget]) -> HashSet<(String, TrackName)> {
+    let ended = targets.iter().filter(|target| target.state == TargetState::Ended);
+    ended
+        .filter(|target| !target.outcome.is_success())
+        .map(|target| (target.database_id.clone(), target.track.clone()))
+        .collect()
+}
+
+/// Returns the targets of a run that have not ended.
+pub(super) fn remaining(targets: &[RunTarget]) -> HashSet<(String, TrackName)> {
+    let open = targets.iter().filter(|target| target.state != TargetState::Ended);
+    open.map(|target| (target.database_id.clone(), target.track.clone()))
+        .collect()
+}
