@@ -29,6 +29,13 @@ fn runs_of_creations_are_listed_only_with_all_and_counted_otherwise() {
     assert_eq!(stdout(&all).matches("run_").count(), 7, "{all:?}");
     assert_eq!(stderr(&all), "");
     assert_eq!(platform.json(0, &["run", "list", "--all"])["hidden"], 0);
+    let several = stderr(&platform.ends(4, &["run", "show", "run_"]));
+    assert!(
+        several.starts_with("error[TN-4009]: `run_` fits 7 runs\n"),
+        "{several}"
+    );
+    assert!(several.contains("did you mean  run_"), "{several}");
+    assert!(several.contains("tenantry run list --all"), "{several}");
     // What is hidden takes no place in the list.
     platform.ends(0, &["tenant", "create", "yoyodyne"]);
     assert_eq!(
