@@ -42,4 +42,6 @@ fn runs_of_creations_are_listed_only_with_all_and_counted_otherwise() {
         commands(&platform, &["run", "list", "--limit", "1"]),
         ["migrate all-tenants"]
     );
+    let none = stderr(&platform.ends(2, &["run", "list", "--limit", "0"]));
+    assert!(none.contains("0 is not in 1..=65535"), "{none}");
 }
