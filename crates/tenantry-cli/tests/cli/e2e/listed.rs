@@ -14,6 +14,31 @@ fn commands(platform: &Platform, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn a_run_names_the_databases_that_there_still_are() {
+    let platform = five(Engine::Sqlite).unwrap();
+    platform.write(
+        "migrations/tenant/002_broken.sql",
+        "INSERT INTO nowhere VALUES (1);\n",
+    );
+    let failed = platform.json(20, &["migrate", "tenant", "acme"]);
+    let name = failed["targets"][0]["database"].as_str().unwrap();
+    let failed = ["run", "show", "--failed"];
+    let shown = || platform.json(0, &failed)["targets_listed"][0].clone();
+    let said = || stdout(&platform.ends(0, &failed));
+    assert_eq!(shown()["database"], name);
+    assert!(
+        said().contains(&format!("acme · {name} · local · ")),
+        "{}",
+        said()
+    );
+    let gone = format!("DELETE FROM tenantry_databases WHERE name = '{name}'");
+    platform.query("central.db", &gone);
+    assert_eq!(shown()["target"], "acme");
+    assert!(shown().get("database").is_none(), "{}", shown());
+    assert!(said().contains("acme · local · "), "{}", said());
+}
+
+#[test]
 fn runs_of_creations_are_listed_only_with_all_and_counted_otherwise() {
     let platform = five(Engine::Sqlite).unwrap();
     let others = "5 runs of new databases not shown; with them:  tenantry run list --all\n";

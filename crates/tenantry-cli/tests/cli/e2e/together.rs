@@ -115,6 +115,10 @@ fn who_attached_saw_what_the_driver_did(ended: &[Output]) {
         let start = lines.iter().find(|line| line["type"] == "run.started").unwrap();
         assert_eq!(start["concurrency"], 5, "{start}");
         assert_eq!(start["targets"], 8, "{start}");
+        let targets = lines.iter().filter(|line| line["type"] == "target.finished");
+        for target in targets {
+            assert!(!target["database"].as_str().unwrap().is_empty(), "{target}");
+        }
         // The first line says which fields to expect, and has no number.
         let lines: Vec<&Value> = lines.iter().filter(|line| line["type"] != "version").collect();
         let seq = lines.iter().map(|line| line["seq"].as_u64().unwrap());
