@@ -262,7 +262,7 @@ fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), C
         None if context.globals.no_input || !std::io::stdin().is_terminal() => None,
         None => {
             for lost in &loss.loses {
-                context.say(&format!("  {lost}"));
+                context.say(&text::printable(&format!("  {lost}")));
             }
             let prompt = format!("Data is lost for good. Type  {wanted}  to go on");
             dialoguer::Input::<String>::new()

@@ -165,7 +165,7 @@ pub(crate) fn heartbeat(tally: &Tally, now: Instant, at: Utc) -> String {
     let oldest = tally.oldest(now).map_or(String::new(), |(label, age)| {
         format!(" oldest={label}:{}", text::elapsed_short(age))
     });
-    format!(
+    let line = format!(
         "{} {} progress {}/{} {}% rate={:.1}/s left={left} running={} failed={}{oldest}",
         at.time_of_day(),
         tally.run_id,
@@ -175,7 +175,8 @@ pub(crate) fn heartbeat(tally: &Tally, now: Instant, at: Utc) -> String {
         tally.rate(now),
         tally.running.len(),
         tally.failed,
-    )
+    );
+    text::printable(&line)
 }
 
 /// Returns the word of an outcome: capitals where somebody must look.

@@ -12,6 +12,7 @@ use super::find;
 use crate::args::{Limits, Promote};
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use crate::render::text;
 
 /// Follows a run, and ends as it ends.
 ///
@@ -75,7 +76,7 @@ fn steer(context: &Context, given: &str, wanted: Wanted) -> Result<Exit, Command
         let driven = fleet.registry.want(&run.id, wanted, &Driver::this()).await?;
         let (human, status) = told(&run, wanted, &driven);
         let document = serde_json::json!({ "run": run.id, "wanted": wanted.as_str(), "status": status });
-        context.answer(&human, &document)?;
+        context.answer(&text::printable(&human), &document)?;
         Ok(Exit::Done)
     })
 }
@@ -134,7 +135,7 @@ pub(in super::super) fn promote(context: &Context, asked: &Promote) -> Result<Ex
         if let Driven::By(_) = driven {
             let (human, status) = told(&run, Wanted::Promote, &driven);
             let document = serde_json::json!({ "run": run.id, "wanted": "promote", "status": status });
-            context.answer(&human, &document)?;
+            context.answer(&text::printable(&human), &document)?;
             return Ok(Exit::Done);
         }
         let work = take_up(context, &project, &fleet, run).await?;
