@@ -322,6 +322,10 @@ fn a_run_is_cancelled_from_another_command(engine: Engine) {
     write_counted(&platform, "002", engine, 0.8);
     let child = under_way(&platform, &[]);
     let run = id_of_the_newest(&platform);
+    // Nobody waits, and it goes on as it did.
+    let promoted = platform.ends(0, &["run", "promote", &run]);
+    let said = String::from_utf8_lossy(&promoted.stdout);
+    assert!(said.starts_with("There is nothing to promote: run_"), "{said}");
     platform.ends(0, &["run", "cancel", &run]);
     let cancelled = child.wait_with_output().unwrap();
     assert_eq!(cancelled.status.code(), Some(21), "{}", stderr(&cancelled));
