@@ -14,7 +14,7 @@ pub(crate) enum RunCommand {
         #[arg(long)]
         all: bool,
         /// How many
-        #[arg(long, value_name = "N", default_value_t = 20)]
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
         limit: u16,
     },
     /// Show a run: what it did, what failed and why, what is left

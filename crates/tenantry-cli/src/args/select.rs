@@ -101,7 +101,7 @@ pub(crate) struct Limits {
     /// Ask every database what is pending, also where its server could tell
     #[arg(long)]
     pub(crate) live: bool,
-    /// How many targets go first, alone; if left out, one of each engine where there are more than 20
+    /// How many targets go first, alone; 0 for none; if left out, one of each engine where there are more than 20
     #[arg(long, value_name = "N")]
     pub(crate) canary: Option<usize>,
     /// How many failures the run bears: 18, 2% or all; if left out, 1% and at least 5

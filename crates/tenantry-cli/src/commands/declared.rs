@@ -110,7 +110,7 @@ pub(super) fn tell(context: &Context, done: &Declarations, told: &Told<'_>) -> R
         not_begun: done.not_begun.iter().map(Target::label).collect(),
         failed: failed.iter().map(render::Target::of).collect(),
     };
-    context.answer(&lines.join("\n"), &shown)?;
+    context.answer(&text::printable(&lines.join("\n")), &shown)?;
     Ok(exit)
 }
 

@@ -116,6 +116,8 @@ fn help_for(error: &RegistryError) -> Option<String> {
         "set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml"
     } else if matches!(error, RegistryError::TenantNotFound { .. }) {
         "all of them:  tenantry tenant list"
+    } else if matches!(error, RegistryError::SeveralRuns { .. }) {
+        "all of them:  tenantry run list --all"
     } else if matches!(error, RegistryError::Ambiguous { .. }) {
         "ids and external ids:  tenantry tenant list --json"
     } else if matches!(

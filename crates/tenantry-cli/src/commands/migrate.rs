@@ -56,7 +56,7 @@ pub(super) fn many(
         let mut selected = fleet.select(&selection, tiers).await?;
         refuse_not_active(&fleet, &selection).await?;
         if selected.is_empty() && !chosen.is_everything() {
-            return runs::empty(context, &ahead.limits);
+            return runs::empty_run(context, &ahead.limits);
         }
         if tiers == Tiers::Both {
             let first = opened::central_job(&project, &fleet, &mut selected)?;
@@ -120,8 +120,12 @@ pub(super) fn resume(
         };
         let Some((found, mut selected)) = open else {
             let nothing = serde_json::json!({ "resumed": null, "targets": 0 });
-            context.answer("There is no run yet: nothing to resume.", &nothing)?;
-            return Ok(Exit::Done);
+            return runs::no_run(
+                context,
+                limits,
+                "There is no run yet: nothing to resume.",
+                &nothing,
+            );
         };
         // What would run is what is left of it, whoever looks.
         if found.status == Some(RunStatus::Paused) && !limits.dry_run {
@@ -133,11 +137,9 @@ pub(super) fn resume(
         }
         let goal = found.goal.clone().unwrap_or_default();
         if selected.is_settled() {
-            context.answer(
-                &format!("Nothing is left of {}.", found.id),
-                &serde_json::json!({ "resumed": found.id, "targets": 0 }),
-            )?;
-            return Ok(Exit::Done);
+            let nothing = serde_json::json!({ "resumed": found.id, "targets": 0 });
+            let said = format!("Nothing is left of {}.", found.id);
+            return runs::no_run(context, limits, &said, &nothing);
         }
         selected.aim(&goal)?;
         if let Goal::UpTo(version) = goal {

@@ -196,10 +196,13 @@ pub(super) fn human(planned: &Planned, canvas: &Canvas) -> String {
     let mut lines = Vec::new();
     for track in planned.tracks.iter().filter(|track| !track.migrations.is_empty()) {
         let head = track.head.as_deref().unwrap_or("nothing");
-        lines.push(format!("Track {} · head {head}\n", text::printable(&track.track)));
+        lines.push(text::printable(&format!("Track {} · head {head}\n", track.track)));
         let width = track.migrations.iter().map(|m| label(m).chars().count()).max();
         for migration in &track.migrations {
-            lines.push(format!("  {}", row(migration, width.unwrap_or(0))));
+            lines.push(text::printable(&format!(
+                "  {}",
+                row(migration, width.unwrap_or(0))
+            )));
         }
         lines.push(String::new());
     }
@@ -212,7 +215,7 @@ pub(super) fn human(planned: &Planned, canvas: &Canvas) -> String {
     }
     if !planned.left_out.is_empty() {
         let names = text::names(planned.left_out.iter().map(String::as_str));
-        lines.push(format!("Left out: {names}\n"));
+        lines.push(text::printable(&format!("Left out: {names}\n")));
     }
     if let Some(loss) = &planned.loss {
         lines.push("Would lose data:\n".to_owned());

@@ -58,7 +58,7 @@ pub(super) fn provision(context: &Context, asked: &ProductProvision) -> Result<E
             product,
             tenant
         );
-        context.end(told.answers, &human, &shown)?;
+        context.end(told.answers, &text::printable(&human), &shown)?;
         Ok(Exit::Done)
     })
 }

@@ -38,13 +38,13 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         let typed = |whom: &str| format!("migrate rollback {whom}");
         let mut selected = whom::choose(&project, &fleet, &back.whom, typed).await?;
         if selected.is_settled() {
-            return runs::empty(context, &back.limits);
+            return runs::empty_run(context, &back.limits);
         }
         // Who was left out for a reason is told in any case: nobody knows what is left there.
         let all_can_go = selected.failures().next().is_none();
         let Some(mut unit) = unit(context, &fleet, &selected, back).await? else {
             if all_can_go {
-                return nothing(context, "There is no run to take back.");
+                return nothing(context, back, "There is no run to take back.");
             }
             return plans::show_back(context, &selected, &[], &again::rollback(back, ""));
         };
@@ -66,7 +66,7 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         let missed = unit.chosen == Chosen::HalfTakenBack || previews.iter().any(Preview::is_unrecorded);
         let to_tell = !back.limits.dry_run && missed;
         if is_idle(&previews) && !to_tell && all_can_go {
-            return nothing(context, "There is nothing to take back.");
+            return nothing(context, back, "There is nothing to take back.");
         }
         // Where nothing can run there is no run to record: it would hide the one to go on with.
         let can_run = !previews.is_empty() && (to_tell || previews.iter().any(|p| p.planned.is_ok()));
@@ -95,9 +95,8 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
     })
 }
 
-fn nothing(context: &Context, why: &str) -> Result<Exit, CommandError> {
-    context.answer(why, &serde_json::json!({ "reverted": 0 }))?;
-    Ok(Exit::Done)
+fn nothing(context: &Context, back: &Back, why: &str) -> Result<Exit, CommandError> {
+    runs::no_run(context, &back.limits, why, &serde_json::json!({ "reverted": 0 }))
 }
 
 /// Counts what the way back would do.
@@ -263,7 +262,7 @@ fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), C
         None if context.globals.no_input || !std::io::stdin().is_terminal() => None,
         None => {
             for lost in &loss.loses {
-                context.say(&format!("  {lost}"));
+                context.say(&text::printable(&format!("  {lost}")));
             }
             let prompt = format!("Data is lost for good. Type  {wanted}  to go on");
             dialoguer::Input::<String>::new()

@@ -1,23 +1,25 @@
 //! One run from a command: signals, progress, report, exit code.
 
+use std::time::Duration;
+
 use tenantry::Direction;
 use tenantry::fleet::{Fleet, FleetError, Request, Selected};
 use tenantry::migration::Warning;
 use tenantry::registry::{Run, RunTarget};
-use tenantry::run::{Cause, Control, RunEvent, RunReport};
+use tenantry::run::{Cause, Control, RunEvent, RunReport, RunStatus};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::again::Again;
 use super::annotate::Annotator;
 use super::opened::actor;
-use super::{Context, plans, unwritten};
+use super::{Context, Format, plans, unwritten};
 use crate::args::Limits;
 use crate::config::Project;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::interrupt::{Asked, Signals};
 use crate::keys::Keys;
-use crate::render::{Ending, Finished, Heard, RunView, Told};
+use crate::render::{Answers, Ending, Finished, Heard, RunView, Told};
 
 /// What is carried out.
 pub(super) enum Work {
@@ -89,7 +91,7 @@ pub(super) async fn carry_out(
     asking: Asking<'_>,
 ) -> Result<Exit, CommandError> {
     if selected.is_empty() {
-        return empty(context, asking.limits);
+        return empty_run(context, asking.limits);
     }
     if asking.limits.dry_run {
         return plans::show(context, fleet, selected).await.map(|(exit, _)| exit);
@@ -266,14 +268,75 @@ pub(super) fn left_at_once(exit: Exit) -> CommandError {
     CommandError::new(exit, title).code(tenantry::Code(4006))
 }
 
-/// Says that nothing was selected.
+/// Says that nothing was selected to look at, or to declare something about.
 ///
 /// # Errors
 /// TN-4003, unless `--allow-empty`.
 pub(super) fn empty(context: &Context, limits: &Limits) -> Result<Exit, CommandError> {
-    if limits.allow_empty {
-        context.answer("Nothing is selected.", &serde_json::json!({ "targets": [] }))?;
+    refuse_empty(limits)?;
+    context.answer(NOBODY, &no_targets())?;
+    Ok(Exit::Done)
+}
+
+/// Says that nothing was selected to run over.
+///
+/// # Errors
+/// As [`empty`].
+pub(super) fn empty_run(context: &Context, limits: &Limits) -> Result<Exit, CommandError> {
+    refuse_empty(limits)?;
+    no_run(context, limits, NOBODY, &no_targets())
+}
+
+/// Says that there was nothing to run; a stream ends as one of a run does.
+///
+/// # Errors
+/// TN-1009 if it cannot be written.
+pub(super) fn no_run(
+    context: &Context,
+    limits: &Limits,
+    human: &str,
+    json: &serde_json::Value,
+) -> Result<Exit, CommandError> {
+    if context.format != Format::Ndjson || limits.dry_run {
+        context.answer(human, json)?;
         return Ok(Exit::Done);
+    }
+    let report = nothing();
+    let ending = Ending {
+        report: &report,
+        exit: Exit::Done,
+        again: Vec::new(),
+        warnings: &[],
+    };
+    let mut stream = Answers::default();
+    stream.version();
+    context.end(stream, human, &Finished::of(&ending, &context.canvas.invocation))?;
+    Ok(Exit::Done)
+}
+
+/// The report of a run that there was no need of.
+fn nothing() -> RunReport {
+    RunReport {
+        run_id: String::new(),
+        direction: Direction::Up,
+        status: RunStatus::Completed,
+        targets: Vec::new(),
+        duration: Duration::ZERO,
+        warnings: Vec::new(),
+        unrecorded: None,
+        cause: None,
+    }
+}
+
+const NOBODY: &str = "Nothing is selected.";
+
+fn no_targets() -> serde_json::Value {
+    serde_json::json!({ "targets": [] })
+}
+
+fn refuse_empty(limits: &Limits) -> Result<(), CommandError> {
+    if limits.allow_empty {
+        return Ok(());
     }
     Err(
         CommandError::new(Exit::Empty, "nothing is selected: no tenant with a database fits")

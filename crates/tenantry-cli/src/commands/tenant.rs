@@ -210,7 +210,7 @@ fn created(tenant: &Tenant, made: &[Provisioned], width: usize) -> String {
     }
     lines.push(format!("Tenant {} is ready. {}", tenant.slug, tenant.id));
     lines.push(format!("See it:  tenantry tenant show {}", tenant.slug));
-    lines.join("\n")
+    text::printable(&lines.join("\n"))
 }
 
 /// Lists tenants.
@@ -279,11 +279,7 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
         let shown = Shown::of(&tenant, &databases);
         let mut lines = vec![format!(
             "{}   {}   {}   {} · {}",
-            shown.slug,
-            text::printable(shown.name),
-            shown.id,
-            shown.jurisdiction,
-            shown.status
+            shown.slug, shown.name, shown.id, shown.jurisdiction, shown.status
         )];
         for database in &shown.databases {
             let what = database
@@ -298,9 +294,9 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
             lines.push(text::wrap(&line, context.canvas.width, 4));
         }
         for domain in &shown.domains {
-            lines.push(format!("  domain         {}", text::printable(domain)));
+            lines.push(format!("  domain         {domain}"));
         }
-        context.answer(&lines.join("\n"), &shown)?;
+        context.answer(&text::printable(&lines.join("\n")), &shown)?;
         Ok(Exit::Done)
     })
 }

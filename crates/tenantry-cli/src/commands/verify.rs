@@ -30,6 +30,7 @@ struct Shown {
 struct ShownFinding {
     target: String,
     track: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     database: String,
     code: Option<String>,
     outcome: &'static str,

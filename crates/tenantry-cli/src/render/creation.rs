@@ -12,7 +12,7 @@ use super::message::Canvas;
 use super::view::{REDRAW, SILENCE, Surface};
 use super::warning::{Told, warnings};
 use super::wire::{Event, millis};
-use super::{Answers, lines, out, text};
+use super::{Answers, columns_behind_spinner, lines, out, text};
 use crate::args::Globals;
 use crate::clock::Utc;
 use crate::interrupt::Notice;
@@ -171,8 +171,8 @@ impl CreationView {
             Surface::Bar => {
                 let age = text::elapsed_short(now.duration_since(self.since));
                 let line = format!("  ◐ {}  {age:>6}  {}", self.label, self.step);
-                self.bar
-                    .set_message(text::cut(&text::printable(&line), self.canvas.width));
+                let line = text::printable(&line).replace('\n', " ");
+                self.bar.set_message(text::cut(&line, columns_behind_spinner()));
             }
             Surface::Lines => {
                 if let Some(rest) = self.heartbeat(now) {

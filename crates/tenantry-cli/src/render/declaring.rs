@@ -11,7 +11,7 @@ use super::message::Canvas;
 use super::notice::notice_text;
 use super::tally::Tally;
 use super::view::{REDRAW, SILENCE, Surface};
-use super::{out, text};
+use super::{columns_behind_spinner, out, text};
 use crate::args::Globals;
 use crate::clock::Utc;
 use crate::interrupt::Notice;
@@ -87,7 +87,7 @@ impl DeclaringView {
         match self.surface {
             Surface::Bar => {
                 let line = format!("  ◐ {waiting}");
-                self.bar.set_message(text::cut(&line, self.canvas.width));
+                self.bar.set_message(text::cut(&line, columns_behind_spinner()));
             }
             Surface::Lines if now.duration_since(self.spoke) >= SILENCE => {
                 self.say(&format!("{} {waiting}", Utc::now().time_of_day()));

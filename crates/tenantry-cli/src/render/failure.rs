@@ -175,7 +175,9 @@ impl Group<'_> {
 
     fn whereabouts(&self) -> String {
         let mut parts = vec![text::names(self.labels())];
-        if let [only] = self.targets.as_slice() {
+        if let [only] = self.targets.as_slice()
+            && !only.database.is_empty()
+        {
             parts.push(only.database.clone());
         }
         let mut servers: Vec<&str> = Vec::new();

@@ -168,7 +168,7 @@ pub(crate) fn heartbeat(tally: &Tally, now: Instant, at: Utc) -> String {
     let soak = tally.soaks(now).map_or(String::new(), |left| {
         format!(" wave={} soak={}", tally.wave, text::elapsed_short(left))
     });
-    format!(
+    let line = format!(
         "{} {} progress {}/{} {}% rate={:.1}/s left={left} running={} failed={}{oldest}{soak}",
         at.time_of_day(),
         tally.run_id,
@@ -178,7 +178,8 @@ pub(crate) fn heartbeat(tally: &Tally, now: Instant, at: Utc) -> String {
         tally.rate(now),
         tally.running.len(),
         tally.failed,
-    )
+    );
+    text::printable(&line)
 }
 
 /// Returns the word of an outcome: capitals where somebody must look.

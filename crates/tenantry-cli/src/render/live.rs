@@ -8,7 +8,7 @@ use tenantry::run::RunEvent;
 
 use super::lines::Detail;
 use super::message::Canvas;
-use super::rows;
+use super::rows::{self, HowFar};
 use super::scroll;
 use super::tally::Tally;
 use crate::keys::Listen;
@@ -31,7 +31,12 @@ pub(crate) struct Live {
     all: MultiProgress,
     bar: ProgressBar,
     under: Vec<ProgressBar>,
+    /// What lines that stay are drawn for.
     canvas: Canvas,
+    /// What redrawn lines are drawn for: none of them may wrap.
+    below: Canvas,
+    /// The words before the bar.
+    words: &'static str,
     listen: Listen,
 }
 
@@ -39,12 +44,15 @@ impl Live {
     /// Begins to draw on stderr.
     pub(crate) fn new(canvas: Canvas, listen: Listen) -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS));
-        let bar = all.add(ProgressBar::new(0).with_style(style(UP)));
+        // Whether a bar has room is known when it is drawn for the first time.
+        let bar = all.add(ProgressBar::new(0).with_style(style(LINE)));
         Self {
             all,
             bar,
             under: Vec::new(),
+            below: canvas.clone(),
             canvas,
+            words: UP,
             listen,
         }
     }
@@ -52,10 +60,10 @@ impl Live {
     /// Shows an event that was counted.
     pub(crate) fn event(&mut self, event: &RunEvent, tally: &Tally, detail: Detail) {
         if let RunEvent::Started(start) = event {
-            self.bar.set_style(style(match start.direction {
+            self.words = match start.direction {
                 Direction::Up => UP,
                 Direction::Down => DOWN,
-            }));
+            };
             self.bar.set_length(tally.total as u64);
         }
         for line in scroll::event(event, tally, detail, &self.canvas) {
@@ -73,8 +81,14 @@ impl Live {
     /// Redraws what is running.
     pub(crate) fn redraw(&mut self, tally: &Tally, now: Instant) {
         self.canvas.width = super::width();
-        self.bar.set_message(rows::beside_bar(tally, now));
-        let lines = rows::under_bar(tally, &self.canvas, self.listen, now);
+        self.below.width = super::columns();
+        let (template, text) = match rows::how_far(tally, self.below.width, now) {
+            HowFar::Bar(text) => (self.words, text),
+            HowFar::Words(text) => (LINE, text),
+        };
+        self.bar.set_style(style(template));
+        self.bar.set_message(text);
+        let lines = rows::under_bar(tally, &self.below, self.listen, now);
         while self.under.len() > lines.len() {
             if let Some(line) = self.under.pop() {
                 self.all.remove(&line);

@@ -50,10 +50,28 @@ pub(crate) use view::{Ending, Heard, RunView, SILENCE, draw_groups};
 pub(crate) use warning::{Told, warnings};
 pub(crate) use wire::{Finished, Target};
 
-/// Returns how wide the terminal behind stderr is; as wide as can be where there is none.
+/// The least width that texts are broken for; a narrower terminal breaks their lines itself.
+const NARROWEST: usize = 40;
+
+/// Returns how wide texts are drawn that stay.
 pub(crate) fn width() -> usize {
+    columns().max(NARROWEST)
+}
+
+/// Returns how many columns the terminal behind stderr has, for lines that are redrawn; as many as can be where there is
+/// none.
+pub(crate) fn columns() -> usize {
     let size = dialoguer::console::Term::stderr().size_checked();
-    size.map_or(usize::MAX, |(_, columns)| usize::from(columns).max(40))
+    // A terminal that does not know its size says 0.
+    let known = size
+        .map(|(_, columns)| usize::from(columns))
+        .filter(|columns| *columns > 0);
+    known.unwrap_or(usize::MAX)
+}
+
+/// Returns how many columns a redrawn line has behind a spinner and its space.
+pub(crate) fn columns_behind_spinner() -> usize {
+    columns().saturating_sub(2)
 }
 
 /// Writes a value as one line of JSON, in which a job of GitHub's finds no command.

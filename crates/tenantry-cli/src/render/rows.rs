@@ -19,20 +19,66 @@ const GAP: &str = "   ";
 /// The keys, as they are shown under a run.
 const KEYS: &str = "  t all running · f failures · p pause · +/- speed · d detach · ? help";
 
-/// Returns what stands beside the bar; at 80 columns the bar has room besides.
-pub(crate) fn beside_bar(tally: &Tally, now: Instant) -> String {
+/// The least that a bar takes: the words before it, some cells, and the spaces around them.
+const BAR: usize = 20;
+
+/// What stands between two parts of a line.
+const BETWEEN: &str = " · ";
+
+/// The line that says how far a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HowFar {
+    /// A bar, and this beside it.
+    Bar(String),
+    /// This alone: a bar has no room.
+    Words(String),
+}
+
+/// Returns the line that says how far a run is, for so many columns; at 80 all of it has room.
+pub(crate) fn how_far(tally: &Tally, columns: usize, now: Instant) -> HowFar {
+    let parts = parts(tally, now);
+    if let Some(text) = fitting(&parts, columns.saturating_sub(BAR)) {
+        return HowFar::Bar(text);
+    }
+    let text = fitting(&parts, columns).or_else(|| parts.first().map(|(_, first)| first.clone()));
+    HowFar::Words(text::cut(&text.unwrap_or_default(), columns))
+}
+
+/// How soon a part goes where there is no room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Goes {
+    Never,
+    Third,
+    Second,
+    First,
+}
+
+/// Returns the parts that have room beside one another; `None` where not even those have that are never left out.
+fn fitting(parts: &[(Goes, String)], room: usize) -> Option<String> {
+    let until = |last: &Goes| {
+        let shown = parts.iter().filter(|(goes, _)| goes <= last);
+        let shown: Vec<&str> = shown.map(|(_, part)| part.as_str()).collect();
+        shown.join(BETWEEN)
+    };
+    let tried = [Goes::First, Goes::Second, Goes::Third, Goes::Never];
+    let texts = tried.iter().map(until);
+    texts.into_iter().find(|text| text.chars().count() <= room)
+}
+
+fn parts(tally: &Tally, now: Instant) -> Vec<(Goes, String)> {
     let (done, total) = (text::number(tally.done), text::number(tally.total));
     let mut parts = vec![
-        format!("{done}/{total} {}%", tally.percent()),
-        text::clock(now.duration_since(tally.began)),
-        format!("{:.1}/s", tally.rate(now)),
+        (Goes::Never, format!("{done}/{total} {}%", tally.percent())),
+        (Goes::Second, text::clock(now.duration_since(tally.began))),
+        (Goes::First, format!("{:.1}/s", tally.rate(now))),
     ];
     let left = tally.left(now).filter(|left| left.as_secs() > 0);
-    parts.extend(left.map(|left| format!("~{} left", roughly(left))));
+    parts.extend(left.map(|left| (Goes::Third, format!("~{} left", roughly(left)))));
     if tally.failed > 0 {
-        parts.push(format!("{} failed", text::number(tally.failed)));
+        let failed = text::number(tally.failed);
+        parts.push((Goes::Never, format!("{failed} failed")));
     }
-    parts.join(" · ")
+    parts
 }
 
 /// Writes a guess, which knows no tenths.
@@ -51,7 +97,8 @@ pub(crate) fn under_bar(tally: &Tally, canvas: &Canvas, listen: Listen, now: Ins
     lines.extend(shown.map(|target| running(target, canvas, now)));
     let more = tally.running.len().saturating_sub(SHOWN);
     if more > 0 {
-        lines.push(format!("  ◐ … and {} more", text::number(more)));
+        let more = format!("  ◐ … and {} more", text::number(more));
+        lines.push(text::cut(&more, canvas.width));
     }
     match listen {
         Listen::ToKeys => lines.push(text::cut(KEYS, canvas.width)),
@@ -103,8 +150,13 @@ fn servers(tally: &Tally, canvas: &Canvas) -> Vec<String> {
             }
             Some(_) if is_full => {
                 let more = text::count(named.len() - at, "more server");
-                lines.push((format!("  … and {more}"), canvas.width));
+                let more = text::cut(&format!("  … and {more}"), canvas.width);
+                lines.push((more, canvas.width));
                 break;
+            }
+            Some(_) | None if width + 2 > canvas.width => {
+                let part = text::cut(&format!("  {part}"), canvas.width);
+                lines.push((paint(&part, canvas), canvas.width));
             }
             Some(_) | None => lines.push((format!("  {}", paint(&part, canvas)), width + 2)),
         }
@@ -165,16 +217,42 @@ mod tests {
     }
 
     #[test]
-    fn the_text_beside_the_bar_leaves_room_for_it_at_80_columns() {
+    fn beside_the_bar_stands_what_has_room() {
         let begin = Instant::now();
         let mut tally = Tally::new(begin);
         (tally.total, tally.done, tally.failed) = (1_790, 1_214, 9);
-        let text = beside_bar(&tally, begin + Duration::from_secs(161));
-        assert_eq!(
-            text,
-            "1,214/1,790 67% · 00:02:41 · 7.5/s · ~1m16s left · 9 failed"
-        );
-        assert!("Migrating ".len() + text.chars().count() <= 70);
+        let at = |columns| how_far(&tally, columns, begin + Duration::from_secs(161));
+        let bar = |text: &str| HowFar::Bar(text.to_owned());
+        let words = |text: &str| HowFar::Words(text.to_owned());
+        let all = bar("1,214/1,790 67% · 00:02:41 · 7.5/s · ~1m16s left · 9 failed");
+        assert_eq!((at(usize::MAX), at(80)), (all.clone(), all));
+        assert_eq!(at(60), bar("1,214/1,790 67% · ~1m16s left · 9 failed"));
+        assert_eq!(at(50), bar("1,214/1,790 67% · 9 failed"));
+        assert_eq!(at(39), words("1,214/1,790 67% · 9 failed"));
+        assert_eq!(at(20), words("1,214/1,790 67%"));
+        assert_eq!(at(10), words("1,214/1,7…"));
+    }
+
+    #[test]
+    fn no_redrawn_line_is_wider_than_a_narrow_terminal() {
+        let begin = Instant::now();
+        let mut tally = Tally::new(begin);
+        let on = |n: usize| ServerTally {
+            name: format!("eu-database-server-with-a-long-name-{n}"),
+            total: 520,
+            done: 371,
+            failed: n,
+        };
+        tally.servers = (1..=9).map(on).collect();
+        for n in 0..1_100 {
+            tally.count(&sample::begun(&format!("tenant-with-a-long-name-{n}")), begin);
+        }
+        for columns in [10, 20, 39] {
+            let lines = under_bar(&tally, &canvas(columns), Listen::ToKeys, begin);
+            assert!(lines.len() > SHOWN, "{lines:?}");
+            let widest = lines.iter().map(|line| line.chars().count()).max();
+            assert_eq!(widest, Some(columns), "{lines:?}");
+        }
     }
 
     #[test]

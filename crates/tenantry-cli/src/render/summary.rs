@@ -37,7 +37,7 @@ pub(crate) fn summary(ending: &Ending<'_>, canvas: &Canvas) -> String {
     lines.push(String::new());
     lines.extend(state(&groups).map(|state| text::wrap(&state, canvas.width, 0)));
     for (word, line) in next(ending, &groups) {
-        let line = canvas.invocation.fill(&line);
+        let line = text::printable(&canvas.invocation.fill(&line));
         lines.extend(help_lines(&format!("{word:8}"), &line, canvas.width));
     }
     if exit != Exit::Done {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tenantry::run::{BegunTarget, Expected, Outcome, RunEvent, Start, TargetReport};
 
-use super::pace;
+use super::{pace, text};
 
 /// So many failures are enough to look at while a run goes on: its end has them all.
 pub(crate) const FAILURES_KEPT: usize = 1_000;
@@ -105,7 +105,7 @@ impl Tally {
         match event {
             RunEvent::Attached { run_id, driver } => {
                 self.run_id.clone_from(run_id);
-                self.attached = Some(driver.clone());
+                self.attached = Some(text::printable(driver));
             }
             RunEvent::TakenOver { run_id, .. } => self.run_id.clone_from(run_id),
             RunEvent::Started(start) => self.start(start, now),

@@ -78,13 +78,13 @@ pub(crate) fn clock(duration: Duration) -> String {
     )
 }
 
-/// Replaces what a database or a file name could use to paint over the terminal, control characters, and what it could use
-/// to command a job of GitHub's: a further line that begins with `::`, and `##[` anywhere.
+/// Replaces what a database or a file name could use to paint over the terminal, control characters and those that nobody
+/// sees, and what it could use to command a job of GitHub's: a further line that begins with `::`, and `##[` anywhere.
 pub(crate) fn printable(text: &str) -> String {
     let shown: String = text
         .chars()
         .flat_map(|c| {
-            let escaped = c.is_control() && c != '\n';
+            let escaped = (c.is_control() && c != '\n') || is_unseen(c);
             let kept = (!escaped).then_some(c);
             kept.into_iter()
                 .chain(c.escape_unicode().filter(move |_| escaped))
@@ -108,6 +108,23 @@ pub(crate) fn printable(text: &str) -> String {
     })
 }
 
+/// Returns whether a character is not seen and changes how others are: their direction, whether two names look alike.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}'
+        | '\u{61c}'
+        | '\u{180e}'
+        // Without a width; to the left, to the right.
+        | '\u{200b}'..='\u{200f}'
+        // Ends of lines and paragraphs; the beginning and the end of a direction.
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
 /// Writes a path relative to a folder if it lies in it, as it is otherwise.
 pub(crate) fn path_from(folder: &Path, path: &Path) -> String {
     let shown = path.strip_prefix(folder).unwrap_or(path);
@@ -118,7 +135,7 @@ pub(crate) fn path_from(folder: &Path, path: &Path) -> String {
 pub(crate) fn path(path: &Path) -> String {
     match std::env::current_dir() {
         Ok(here) => path_from(&here, path),
-        Err(_) => path.display().to_string(),
+        Err(_) => printable(&path.display().to_string()),
     }
 }
 
@@ -203,6 +220,22 @@ mod tests {
             printable("a::b\n  ::stop-commands::x\n##[error]y"),
             "a::b\n  \\u{3a}:stop-commands::x\n#\\u{23}[error]y"
         );
+    }
+
+    #[test]
+    fn characters_that_nobody_sees_are_shown() {
+        assert_eq!(printable("a\u{202e}cba\u{202c}"), "a\\u{202e}cba\\u{202c}");
+        for unseen in [
+            '\u{61c}', '\u{200b}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202e}', '\u{2028}',
+            '\u{2066}', '\u{2069}', '\u{feff}',
+        ] {
+            assert_eq!(
+                printable(&unseen.to_string()),
+                unseen.escape_unicode().to_string()
+            );
+        }
+        let seen = "Zürich · 東京 · שלום · مرحبا · é · ✗";
+        assert_eq!(printable(seen), seen);
     }
 
     #[test]

@@ -24,6 +24,12 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long whoever watches a run waits for another driver: those that follow it take it up at once.
 const TAKEN_UP_WITHIN: Duration = Duration::from_secs(5);
 
+/// Tenants by the names that messages use, and the names of databases by their ids.
+struct Names {
+    owners: HashMap<String, Arc<Owner>>,
+    databases: HashMap<String, String>,
+}
+
 /// How following a run ended.
 pub(super) enum Followed {
     /// The run has ended.
@@ -44,7 +50,7 @@ impl Fleet {
         events: &UnboundedSender<RunEvent>,
     ) -> Result<Followed, FleetError> {
         let this = Driver::this();
-        let owners = self.owners().await?;
+        let names = self.names(run_id).await?;
         let run = self.registry.find_run(run_id).await?;
         let tell = |event: RunEvent| drop(events.send(event));
         tell(RunEvent::Attached {
@@ -83,7 +89,7 @@ impl Fleet {
             };
             waves.into_iter().for_each(tell);
             for target in &changes {
-                if let Some(event) = event_of(target, &owners) {
+                if let Some(event) = event_of(target, &names) {
                     tell(event);
                 }
             }
@@ -141,13 +147,13 @@ impl Fleet {
     /// Returns the report of a run that has ended, as the registry has it.
     pub async fn report_of(&self, run_id: &str) -> Result<RunReport, FleetError> {
         let run = self.registry.find_run(run_id).await?;
-        let owners = self.owners().await?;
+        let names = self.names(run_id).await?;
         let targets = self.registry.targets_of(run_id).await?;
         let taken = run.finished_at.map_or(0, |end| (end - run.started_at).max(0));
         Ok(RunReport {
             direction: run.direction,
             status: run.status.unwrap_or(RunStatus::Interrupted),
-            targets: targets.iter().map(|target| report_of(target, &owners)).collect(),
+            targets: targets.iter().map(|target| report_of(target, &names)).collect(),
             duration: Duration::from_micros(taken.unsigned_abs()),
             warnings: Vec::new(),
             unrecorded: None,
@@ -156,8 +162,9 @@ impl Fleet {
         })
     }
 
-    /// Returns the tenants by the names that messages use.
-    async fn owners(&self) -> Result<HashMap<String, Arc<Owner>>, FleetError> {
+    /// Returns what the rows of a run do not say of their targets.
+    async fn names(&self, run_id: &str) -> Result<Names, FleetError> {
+        let databases = self.registry.database_names(run_id).await?;
         let tenants = self.registry.tenants(&Selection::default()).await?;
         let owner = |tenant: crate::tenant::Tenant| {
             let slug = tenant.slug.to_string();
@@ -168,7 +175,8 @@ impl Fleet {
             });
             (slug, owner)
         };
-        Ok(tenants.into_iter().map(owner).collect())
+        let owners = tenants.into_iter().map(owner).collect();
+        Ok(Names { owners, databases })
     }
 }
 
@@ -190,7 +198,7 @@ fn start_of(run: &Run) -> Start {
     }
 }
 
-fn event_of(target: &RunTarget, owners: &HashMap<String, Arc<Owner>>) -> Option<RunEvent> {
+fn event_of(target: &RunTarget, names: &Names) -> Option<RunEvent> {
     match target.state {
         TargetState::Pending | TargetState::RetryWait => None,
         TargetState::Leased | TargetState::Running => {
@@ -203,17 +211,17 @@ fn event_of(target: &RunTarget, owners: &HashMap<String, Arc<Owner>>) -> Option<
             };
             Some(RunEvent::TargetStarted(Box::new(begun)))
         }
-        TargetState::Ended => Some(RunEvent::TargetFinished(Box::new(report_of(target, owners)))),
+        TargetState::Ended => Some(RunEvent::TargetFinished(Box::new(report_of(target, names)))),
     }
 }
 
 /// Turns a row into the report that it was written from.
-fn report_of(target: &RunTarget, owners: &HashMap<String, Arc<Owner>>) -> TargetReport {
+fn report_of(target: &RunTarget, names: &Names) -> TargetReport {
     let (failure, migrations) = target.detail();
     let slug = target.label.split('/').next().unwrap_or_default();
     let owner = match target.track {
         TrackName::Central | TrackName::Registry => None,
-        TrackName::Tenant | TrackName::Product(_) => owners.get(slug).cloned(),
+        TrackName::Tenant | TrackName::Product(_) => names.owners.get(slug).cloned(),
     };
     TargetReport {
         database_id: target.database_id.clone(),
@@ -221,7 +229,12 @@ fn report_of(target: &RunTarget, owners: &HashMap<String, Arc<Owner>>) -> Target
         label: target.label.clone(),
         owner,
         server: target.server.as_deref().and_then(|name| name.parse().ok()),
-        database: String::new(),
+        // One that was deleted since has none any more.
+        database: names
+            .databases
+            .get(&target.database_id)
+            .cloned()
+            .unwrap_or_default(),
         outcome: target.outcome,
         from: target.from_version,
         to: target.to_version,

@@ -138,13 +138,23 @@ pub enum RegistryError {
         /// The id.
         id: String,
     },
-    /// There is no such run, or several begin so.
+    /// There is no such run.
     #[error("there is no run `{}`", given.escape_debug())]
     RunNotFound {
         /// The id or prefix as given.
         given: String,
         /// Ids that may have been meant, at most three.
         nearest: Vec<String>,
+    },
+    /// Several runs begin so.
+    #[error("`{}` fits {runs} runs", given.escape_debug())]
+    SeveralRuns {
+        /// The prefix as given.
+        given: String,
+        /// How many they are.
+        runs: u64,
+        /// The ids of some, at most three.
+        candidates: Vec<String>,
     },
     /// Somebody else has the run now; nothing was written.
     #[error("{run_id} is driven by another process now")]
@@ -251,7 +261,7 @@ impl RegistryError {
             Self::ServerNotFound { .. }
             | Self::JurisdictionNotFound { .. }
             | Self::DatabaseNotFound { .. } => Code(6010),
-            Self::RunNotFound { .. } => Code(4009),
+            Self::RunNotFound { .. } | Self::SeveralRuns { .. } => Code(4009),
             Self::TakenOver { .. } | Self::Driven { .. } => Code(4001),
             Self::RunOver { .. } => Code(4014),
             Self::KeyNeeded { .. } | Self::WrongKey { .. } => Code(1005),
@@ -269,6 +279,9 @@ impl RegistryError {
         | Self::ServerNotFound { nearest, .. }
         | Self::JurisdictionNotFound { nearest, .. }
         | Self::RunNotFound { nearest, .. }
+        | Self::SeveralRuns {
+            candidates: nearest, ..
+        }
         | Self::Ambiguous {
             candidates: nearest, ..
         } = self

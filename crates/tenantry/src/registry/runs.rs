@@ -22,6 +22,8 @@ use crate::target::TrackName;
 
 /// Among how many of the newest runs a misspelled id is looked for.
 const NEAREST_AMONG: u64 = 500;
+/// How many of the runs that begin alike are named.
+const CANDIDATES: u64 = 3;
 /// How many database ids one query may name; SQLite takes 32,766 values, others more.
 const IDS_PER_QUERY: usize = 1_000;
 
@@ -191,8 +193,8 @@ impl Registry {
 
     /// Finds a run by its id or the beginning of it; `run_` may be left out.
     ///
-    /// Fails with [`RegistryError::RunNotFound`] if there is none, with the nearest ids, or if several
-    /// begin so, with those.
+    /// Fails with [`RegistryError::RunNotFound`] if there is none, with the nearest ids, and with
+    /// [`RegistryError::SeveralRuns`] if several begin so.
     pub async fn find_run(&self, id_or_prefix: &str) -> Result<Run, RegistryError> {
         let full = if id_or_prefix.starts_with("run_") {
             id_or_prefix.to_owned()
@@ -200,26 +202,32 @@ impl Registry {
             format!("run_{id_or_prefix}")
         };
         // `~` sorts behind every letter of an id; LIKE would take the underscore for a wildcard.
-        let rows = run::Entity::find()
+        let begin_so = run::Entity::find()
             .filter(run::Column::Id.gte(full.clone()))
-            .filter(run::Column::Id.lt(format!("{full}~")))
+            .filter(run::Column::Id.lt(format!("{full}~")));
+        let rows = begin_so
+            .clone()
             .order_by_asc(run::Column::Id)
-            .limit(4)
+            .limit(CANDIDATES)
             .all(&self.db)
             .await
             .map_err(|e| self.refused(&e))?;
         if let Some(row) = rows.iter().find(|r| r.id == full) {
             return self.run_of(row).await;
         }
-        let nearest = match rows.as_slice() {
-            [row] => return self.run_of(row).await,
-            [] => self.nearest_runs(&full).await?,
-            several => several.iter().take(3).map(|r| r.id.clone()).collect(),
-        };
-        Err(RegistryError::RunNotFound {
-            given: id_or_prefix.to_owned(),
-            nearest,
-        })
+        let given = id_or_prefix.to_owned();
+        match rows.as_slice() {
+            [row] => self.run_of(row).await,
+            [] => {
+                let nearest = self.nearest_runs(&full).await?;
+                Err(RegistryError::RunNotFound { given, nearest })
+            }
+            several => Err(RegistryError::SeveralRuns {
+                given,
+                runs: begin_so.count(&self.db).await.map_err(|e| self.refused(&e))?,
+                candidates: several.iter().map(|row| row.id.clone()).collect(),
+            }),
+        }
     }
 
     /// Returns the newest runs, the newest first, at most so many; none if there are none.

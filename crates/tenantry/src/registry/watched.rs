@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+};
 
-use super::entities::{run, run_target};
+use super::entities::{database, run, run_target};
 use super::run_targets::{RunTarget, target_of};
 use super::{Registry, RegistryError};
 use crate::direction::Direction;
@@ -52,6 +54,25 @@ impl Registry {
             done: (0, 0),
         });
         Ok(servers.collect())
+    }
+
+    /// Returns the names of a run's databases by their ids, of those that there still are.
+    pub async fn database_names(&self, run_id: &str) -> Result<HashMap<String, String>, RegistryError> {
+        use run_target::Column;
+        let targets = run_target::Entity::find()
+            .select_only()
+            .column(Column::DatabaseId)
+            .filter(Column::RunId.eq(run_id))
+            .into_query();
+        let rows: Vec<(String, String)> = database::Entity::find()
+            .select_only()
+            .columns([database::Column::Id, database::Column::Name])
+            .filter(database::Column::Id.in_subquery(targets))
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Returns how long each database of a track took when it was changed last, in milliseconds, as far as the newest runs

@@ -117,7 +117,7 @@ pub struct TargetReport {
     pub owner: Option<Arc<Owner>>,
     /// The server; `None` for the central database.
     pub server: Option<ServerName>,
-    /// The database's name.
+    /// The database's name; empty if it is not known.
     pub database: String,
     /// What became of it.
     pub outcome: Outcome,

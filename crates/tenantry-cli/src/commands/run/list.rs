@@ -95,10 +95,10 @@ pub(in super::super) fn list(context: &Context, which: Which, limit: u16) -> Res
         // Beside the answer, whose lines are runs.
         for seen in &runs {
             for command in seen.go_on(&fleet).await? {
-                context.say(&format!(
+                context.say(&text::printable(&format!(
                     "{} lost its driver; it is gone on with by:  {command}",
                     seen.run.id
-                ));
+                )));
             }
         }
         if let Some(line) = not_shown(hidden) {

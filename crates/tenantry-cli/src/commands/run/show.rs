@@ -120,7 +120,7 @@ fn human(
     rows: &[RunTarget],
     detail: Detail,
 ) -> String {
-    let mut parts = vec![head(seen, rows)];
+    let mut parts = vec![text::printable(&head(seen, rows))];
     let run = &seen.run;
     if detail == Detail::All {
         parts.push(table(rows).draw());
@@ -139,22 +139,23 @@ fn human(
             .collect();
         parts.push(lines.join("\n"));
     }
-    parts.extend(left(rows));
-    parts.push(next(seen, go_on, rows));
+    parts.extend(left(rows).map(|left| text::printable(&left)));
+    parts.push(text::printable(&next(seen, go_on, rows)));
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
 }
 
 fn head(seen: &Seen, rows: &[RunTarget]) -> String {
     let (run, driven) = (&seen.run, &seen.driven);
-    let mut lines = vec![format!("{}   {}   {}", run.id, run.command, seen.standing())];
+    let command = run.command.replace('\n', " ");
+    let mut lines = vec![format!("{}   {command}   {}", run.id, seen.standing())];
     let mut line = |what: &str, value: String| lines.push(format!("  {what:<9}{value}"));
     let by = run
         .reason
         .as_ref()
         .map_or(String::new(), |reason| format!(": {reason}"));
     let by = format!("{}{by}", run.actor);
-    line("by", text::printable(&by.replace('\n', " ")));
+    line("by", by.replace('\n', " "));
     let finished = run.finished_at.map_or(String::new(), |at| {
         format!(" to {}", Utc::of_micros(at).rfc3339())
     });

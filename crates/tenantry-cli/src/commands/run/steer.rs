@@ -1,6 +1,6 @@
 //! `run watch | pause | cancel | promote`: a run that another process drives, seen and steered from here.
 
-use tenantry::fleet::{Fleet, Tiers};
+use tenantry::fleet::{Fleet, Tiers, may_soak};
 use tenantry::registry::{Driven, Run};
 use tenantry::run::{Driver, RunStatus, Wanted};
 
@@ -12,6 +12,7 @@ use super::find;
 use crate::args::{Limits, Promote};
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use crate::render::text;
 
 /// Follows a run, and ends as it ends.
 ///
@@ -75,7 +76,7 @@ fn steer(context: &Context, given: &str, wanted: Wanted) -> Result<Exit, Command
         let driven = fleet.registry.want(&run.id, wanted, &Driver::this()).await?;
         let (human, status) = told(&run, wanted, &driven);
         let document = serde_json::json!({ "run": run.id, "wanted": wanted.as_str(), "status": status });
-        context.answer(&human, &document)?;
+        context.answer(&text::printable(&human), &document)?;
         Ok(Exit::Done)
     })
 }
@@ -97,9 +98,7 @@ fn told(run: &Run, wanted: Wanted, driven: &Driven) -> (String, &'static str) {
             ),
             "running",
         ),
-        (Driven::By(name), Wanted::Promote) => {
-            (format!("{id} goes on ({}).", Driver::for_people(name)), "running")
-        }
+        (Driven::By(name), Wanted::Promote) => (promoted(run, &Driver::for_people(name)), "running"),
         (Driven::ByNobody(_), _) => (
             format!("{id} is driven by nobody.\nGo on:  tenantry migrate resume {id}"),
             "running",
@@ -110,6 +109,17 @@ fn told(run: &Run, wanted: Wanted, driven: &Driven) -> (String, &'static str) {
         ),
         (Driven::Over(status), _) => (format!("{id} is {}.", status.as_str()), status.as_str()),
     }
+}
+
+/// Says what a promotion does to a run that is driven: a gate is none of it, there nobody drives.
+fn promoted(run: &Run, driver: &str) -> String {
+    let id = &run.id;
+    let what = if run.rollout.as_deref().is_some_and(may_soak) {
+        format!("If {id} soaks behind a wave, it goes on now; if it does not, there is nothing to promote")
+    } else {
+        format!("There is nothing to promote: {id} is at no gate, and none of its waves soaks")
+    };
+    format!("{what} ({driver}).\nWatch:  tenantry run watch {id}")
 }
 
 /// Lets a run go on that waits between two waves; drives it where nobody does.
@@ -134,7 +144,7 @@ pub(in super::super) fn promote(context: &Context, asked: &Promote) -> Result<Ex
         if let Driven::By(_) = driven {
             let (human, status) = told(&run, Wanted::Promote, &driven);
             let document = serde_json::json!({ "run": run.id, "wanted": "promote", "status": status });
-            context.answer(&human, &document)?;
+            context.answer(&text::printable(&human), &document)?;
             return Ok(Exit::Done);
         }
         let work = take_up(context, &project, &fleet, run).await?;

@@ -21,7 +21,7 @@ use super::{Context, Format, files, usage};
 use crate::args::{Limits, ServerAdd, TlsMode};
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::{Table, out};
+use crate::render::{Table, out, text};
 
 #[derive(Serialize)]
 struct Shown {
@@ -108,7 +108,7 @@ pub(super) fn add(context: &Context, add: &ServerAdd) -> Result<Exit, CommandErr
             shown.place(),
             shown.jurisdiction
         );
-        context.answer(&human, &shown)?;
+        context.answer(&text::printable(&human), &shown)?;
         Ok(Exit::Done)
     })
 }
@@ -357,11 +357,13 @@ pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit
             };
             checked.push(Checked::new(&name, described));
         }
-        let line = |c: &Checked| match (&c.version, &c.code, &c.problem) {
-            (_, Some(code), Some(problem)) => {
-                format!("✗ {}  {code}  {problem}\n  tenantry explain {code}", c.name)
-            }
-            (version, _, _) => format!("✓ {}  {}", c.name, version.as_deref().unwrap_or("")),
+        let line = |c: &Checked| {
+            text::printable(&match (&c.version, &c.code, &c.problem) {
+                (_, Some(code), Some(problem)) => {
+                    format!("✗ {}  {code}  {problem}\n  tenantry explain {code}", c.name)
+                }
+                (version, _, _) => format!("✓ {}  {}", c.name, version.as_deref().unwrap_or("")),
+            })
         };
         let human: Vec<String> = checked.iter().map(line).collect();
         let exit = if checked.iter().all(|c| c.ok) {

@@ -11,6 +11,7 @@ use super::{Shown, describe_ways, is_loopback, no_pooler, not_reached, unprotect
 use crate::args::{Limits, ServerSet};
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use crate::render::text;
 
 const UNCHANGED: &str = "the server is known as before";
 
@@ -32,7 +33,7 @@ pub(crate) fn set(context: &Context, set: &ServerSet) -> Result<Exit, CommandErr
         let listed = fleet.registry.set_direct(name, direct).await?;
         let shown = Shown::of(&listed);
         let human = format!("      Set  {} at {}", shown.name, shown.place());
-        context.answer(&human, &shown)?;
+        context.answer(&text::printable(&human), &shown)?;
         Ok(Exit::Done)
     })
 }

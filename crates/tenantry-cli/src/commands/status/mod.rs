@@ -13,6 +13,7 @@ use super::{Context, Format, plans, runs};
 use crate::args::{Chosen, Limits};
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use crate::render::text;
 
 /// What is asked of `migrate status`.
 pub(super) struct Question<'a> {
@@ -52,7 +53,7 @@ pub(super) fn run(context: &Context, question: &Question<'_>) -> Result<(Exit, b
         shown.unfinished.extend(of_central);
         failed.extend(gather::add_central(context, &fleet, &central, &mut shown).await);
         let exit = plans::tell_failed(context, &failed, "tenantry migrate status --live");
-        let mut human = view::human(&shown);
+        let mut human = text::printable(&view::human(&shown));
         if exit != Exit::Done {
             human = format!("{human}\n\nexit {} ({})", exit.code(), exit.name());
         }

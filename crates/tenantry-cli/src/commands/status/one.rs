@@ -113,7 +113,7 @@ pub(super) async fn show(
     if exit != Exit::Done {
         human.push(format!("\nexit {} ({})", exit.code(), exit.name()));
     }
-    context.answer(&human.join("\n"), &shown)?;
+    context.answer(&text::printable(&human.join("\n")), &shown)?;
     Ok((exit, behind))
 }
 
@@ -278,10 +278,9 @@ fn human(shown: &ShownOne, width: usize) -> Vec<String> {
                 Some(time) => ("●", time),
                 None => ("◪", row.phase.to_owned()),
             };
-            lines.push(format!(
-                "  {mark} {:longest$}  {at:20}  {}",
-                row.migration, row.run
-            ));
+            let line = format!("  {mark} {:longest$}  {at:20}  {}", row.migration, row.run);
+            // A tenant can write its history; it must not write lines of ours.
+            lines.push(line.replace('\n', " "));
         }
         if database.applied.iter().any(ShownRow::is_half_way) {
             let line =

@@ -150,7 +150,10 @@ fn drawn(width: usize) -> String {
         lines.extend(scroll::event(&event, &tally, Detail::Usual, &canvas));
     }
     let now = begin + Duration::from_secs(161);
-    lines.push(format!("Migrating [bar] {}", rows::beside_bar(&tally, now)));
+    lines.push(match rows::how_far(&tally, width, now) {
+        rows::HowFar::Bar(text) => format!("Migrating [bar] {text}"),
+        rows::HowFar::Words(text) => text,
+    });
     lines.extend(rows::under_bar(&tally, &canvas, Listen::ToKeys, now));
     lines.join("\n")
 }

@@ -13,6 +13,8 @@ use crate::render::{Ending, Invocation, Told, text};
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "run.finished")]
 pub(crate) struct Finished {
+    /// Left out where there was nothing to run.
+    #[serde(skip_serializing_if = "String::is_empty")]
     run: String,
     status: &'static str,
     /// Why it ended early; left out if it did not.

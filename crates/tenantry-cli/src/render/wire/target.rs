@@ -16,6 +16,8 @@ pub(crate) struct Target {
     tenant: Option<String>,
     track: String,
     server: Option<String>,
+    /// Left out where it is not known.
+    #[serde(skip_serializing_if = "String::is_empty")]
     database: String,
     status: &'static str,
     from: Option<String>,

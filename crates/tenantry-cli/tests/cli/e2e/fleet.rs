@@ -1,5 +1,7 @@
 //! What is selected, under which names, and what a program reads on stdout.
 
+use std::process::Output;
+
 use tenantry::engine::Engine;
 
 use super::{five, on_each_engine};
@@ -33,6 +35,10 @@ fn selectors_narrow_the_fleet_and_unknown_names_are_answered(engine: Engine) {
     assert_eq!(platform.json(22, &empty)["code"], "TN-4003");
     platform.ends(0, &[&empty[..], &["--allow-empty"]].concat());
     only_json(&platform.ends(0, &[&empty[..], &["--allow-empty", "--json"]].concat()));
+    let (nothing, again) = (&empty[..], &["migrate", "resume"][..]);
+    for words in [&[nothing, &["--allow-empty"]].concat()[..], again] {
+        is_a_stream_of_nothing(&platform.ends(0, &[words, &["--ndjson"]].concat()));
+    }
 
     platform.write("migrations/central/001_c.sql", "CREATE TABLE c (id INTEGER);\n");
     let nobody = ["migrate", "all", "--only", "nobody*"];
@@ -50,6 +56,20 @@ fn selectors_narrow_the_fleet_and_unknown_names_are_answered(engine: Engine) {
     assert_eq!(applied(&["--except", "globex,initech"]), 1);
     assert_eq!(applied(&["--jurisdiction", "uk", "--server", "local"]), 2);
     assert_eq!(applied(&[]), 0);
+}
+
+/// Checks that a stream has its version and its end, and tells of no run.
+fn is_a_stream_of_nothing(output: &Output) {
+    let text = stdout(output);
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let types: Vec<&str> = lines.iter().filter_map(|line| line["type"].as_str()).collect();
+    assert_eq!(types, ["version", "run.finished"], "{text}");
+    assert_eq!(lines[1]["seq"], 1, "{text}");
+    assert_eq!((&lines[1]["exit_code"], &lines[1]["ok"]), (&0.into(), &0.into()));
+    assert!(lines[1].get("run").is_none(), "{text}");
 }
 
 #[test]

@@ -14,6 +14,31 @@ fn commands(platform: &Platform, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn a_run_names_the_databases_that_there_still_are() {
+    let platform = five(Engine::Sqlite).unwrap();
+    platform.write(
+        "migrations/tenant/002_broken.sql",
+        "INSERT INTO nowhere VALUES (1);\n",
+    );
+    let failed = platform.json(20, &["migrate", "tenant", "acme"]);
+    let name = failed["targets"][0]["database"].as_str().unwrap();
+    let failed = ["run", "show", "--failed"];
+    let shown = || platform.json(0, &failed)["targets_listed"][0].clone();
+    let said = || stdout(&platform.ends(0, &failed));
+    assert_eq!(shown()["database"], name);
+    assert!(
+        said().contains(&format!("acme · {name} · local · ")),
+        "{}",
+        said()
+    );
+    let gone = format!("DELETE FROM tenantry_databases WHERE name = '{name}'");
+    platform.query("central.db", &gone);
+    assert_eq!(shown()["target"], "acme");
+    assert!(shown().get("database").is_none(), "{}", shown());
+    assert!(said().contains("acme · local · "), "{}", said());
+}
+
+#[test]
 fn runs_of_creations_are_listed_only_with_all_and_counted_otherwise() {
     let platform = five(Engine::Sqlite).unwrap();
     let others = "5 runs of new databases not shown; with them:  tenantry run list --all\n";
@@ -29,10 +54,19 @@ fn runs_of_creations_are_listed_only_with_all_and_counted_otherwise() {
     assert_eq!(stdout(&all).matches("run_").count(), 7, "{all:?}");
     assert_eq!(stderr(&all), "");
     assert_eq!(platform.json(0, &["run", "list", "--all"])["hidden"], 0);
+    let several = stderr(&platform.ends(4, &["run", "show", "run_"]));
+    assert!(
+        several.starts_with("error[TN-4009]: `run_` fits 7 runs\n"),
+        "{several}"
+    );
+    assert!(several.contains("did you mean  run_"), "{several}");
+    assert!(several.contains("tenantry run list --all"), "{several}");
     // What is hidden takes no place in the list.
     platform.ends(0, &["tenant", "create", "yoyodyne"]);
     assert_eq!(
         commands(&platform, &["run", "list", "--limit", "1"]),
         ["migrate all-tenants"]
     );
+    let none = stderr(&platform.ends(2, &["run", "list", "--limit", "0"]));
+    assert!(none.contains("0 is not in 1..=65535"), "{none}");
 }

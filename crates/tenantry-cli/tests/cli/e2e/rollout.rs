@@ -217,7 +217,8 @@ fn every_soak_is_ended_by_a_promotion_of_its_own() {
             std::thread::sleep(Duration::from_millis(200));
         }
         let run = platform.json(0, &["run", "show"]);
-        platform.json(0, &["run", "promote", run["run"].as_str().unwrap()]);
+        let promoted = platform.ends(0, &["run", "promote", run["run"].as_str().unwrap()]);
+        assert!(stdout(&promoted).starts_with("If run_"), "{promoted:?}");
     }
     let ended = child.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));

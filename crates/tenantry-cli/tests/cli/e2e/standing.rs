@@ -113,3 +113,16 @@ fn a_database_that_is_not_there_is_counted_and_named() {
         );
     }
 }
+
+#[test]
+fn what_a_tenant_wrote_into_its_history_paints_nothing() {
+    let platform = five(Engine::Sqlite).unwrap();
+    let evil = "run_\u{202e}\u{1b}[2J\u{200b}\n  ● 9_all_is_well";
+    let forge = format!("UPDATE _tenantry_history SET run_id = '{evil}'");
+    platform.query(&platform.database("acme"), &forge);
+    let said = stdout(&platform.ends(0, &["migrate", "status", "acme"]));
+    assert!(said.contains("run_\\u{202e}\\u{1b}[2J\\u{200b}"), "{said}");
+    assert_eq!(said.matches("\n  ● ").count(), 1, "{said}");
+    let unseen = ['\u{202e}', '\u{1b}', '\u{200b}'];
+    assert!(!said.contains(unseen), "{said:?}");
+}

@@ -116,6 +116,10 @@ fn who_attached_saw_what_the_driver_did(ended: &[Output]) {
         let start = lines.iter().find(|line| line["type"] == "run.started").unwrap();
         assert_eq!(start["concurrency"], 5, "{start}");
         assert_eq!(start["targets"], 8, "{start}");
+        let targets = lines.iter().filter(|line| line["type"] == "target.finished");
+        for target in targets {
+            assert!(!target["database"].as_str().unwrap().is_empty(), "{target}");
+        }
         // The first line says which fields to expect, and has no number.
         let lines: Vec<&Value> = lines.iter().filter(|line| line["type"] != "version").collect();
         let seq = lines.iter().map(|line| line["seq"].as_u64().unwrap());
@@ -363,6 +367,10 @@ fn a_run_is_cancelled_from_another_command(engine: Engine) {
     write_counted(&platform, "002", engine, 0.8);
     let child = under_way(&platform, &[]);
     let run = id_of_the_newest(&platform);
+    // Nobody waits, and it goes on as it did.
+    let promoted = platform.ends(0, &["run", "promote", &run]);
+    let said = String::from_utf8_lossy(&promoted.stdout);
+    assert!(said.starts_with("There is nothing to promote: run_"), "{said}");
     platform.ends(0, &["run", "cancel", &run]);
     let cancelled = child.wait_with_output().unwrap();
     assert_eq!(cancelled.status.code(), Some(21), "{}", stderr(&cancelled));

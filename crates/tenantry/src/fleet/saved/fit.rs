@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::blueprint::{changes_of, plan_of, tracks_of};
+use super::super::blueprint::{PlannedTrack, changes_of, plan_of, tracks_of};
 use super::super::{Fleet, FleetError, PlanOf, Selected, central_target};
+use super::read::beginning;
 use super::{Central, Found, Group, Key, Planned, Position, SavedPlan, found_in, key};
 use crate::direction::Direction;
 use crate::engine::Address;
@@ -23,7 +24,8 @@ impl Fleet {
     pub async fn select_planned(&self, plan: &SavedPlan, central: &Address) -> Result<Selected, FleetError> {
         let here = self.registry.registry_id();
         if plan.registry != here {
-            let change = format!("it is of the registry {}; this one is {here}", plan.registry);
+            let theirs = beginning(&plan.registry);
+            let change = format!("it is of the registry {theirs}; this one is {here}");
             return Err(unfit(vec![change]));
         }
         // It was checked when it was read.
@@ -37,8 +39,12 @@ impl Fleet {
                 selected.begin_with(first);
             }
         }
-        let mut changes = handful(changes_of(&plan.tracks, &tracks_of(selected.jobs.iter())));
+        let now = tracks_of(selected.jobs.iter());
+        let mut changes = handful(changes_of(&plan.tracks, &now));
         changes.extend(plan.other_targets(&selected));
+        if changes.is_empty() {
+            changes = handful(plan.without_files(&now));
+        }
         if !changes.is_empty() {
             return Err(unfit(changes));
         }
@@ -114,6 +120,19 @@ impl SavedPlan {
     fn pending(&self) -> HashSet<Key> {
         let pending = self.targets().filter(|(_, _, group)| !group.pending.is_empty());
         pending.map(|(key, _, _)| key).collect()
+    }
+
+    /// Names the tracks whose files the plan does not have, though it has all targets: somebody took them out.
+    fn without_files(&self, now: &[PlannedTrack]) -> Vec<String> {
+        let has = |track: &PlannedTrack| {
+            let mut planned = self.tracks.iter();
+            planned.any(|of| of.track == track.track && of.engine == track.engine)
+        };
+        let lost = now.iter().filter(|track| !has(track));
+        let line = |track: &PlannedTrack| {
+            format!("it does not hold the files of {} ({})", track.track, track.engine)
+        };
+        lost.map(line).collect()
     }
 
     /// Names the targets that were not planned, and the planned ones that are no longer selected.

@@ -1,5 +1,6 @@
 //! A plan as a file: what a run would do, written down so that a later run does exactly that or nothing.
 
+mod check;
 mod fit;
 mod read;
 
@@ -56,7 +57,7 @@ pub struct SavedPlan {
     tracks: Vec<PlannedTrack>,
     /// The targets, those together that are at the same version and have the same migrations before them.
     groups: Vec<Group>,
-    /// Who was selected and is skipped, by name.
+    /// The tenants that were selected and are not active, by name.
     skipped: Vec<String>,
 }
 

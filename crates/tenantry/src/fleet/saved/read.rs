@@ -37,14 +37,23 @@ pub enum UnreadablePlan {
     Value {
         /// The field.
         field: &'static str,
-        /// The value.
+        /// The value, or the beginning of it.
         value: String,
+    },
+    /// It contradicts itself.
+    #[error("{what}")]
+    Inconsistent {
+        /// What does not go together.
+        what: String,
     },
 }
 
+/// How much of a foreign text is told, in characters.
+const TOLD: usize = 160;
+
 impl UnreadablePlan {
     pub(super) fn value(field: &'static str, value: &str) -> Self {
-        let value = value.to_owned();
+        let value = beginning(value);
         Self::Value { field, value }
     }
 
@@ -55,7 +64,7 @@ impl UnreadablePlan {
             line: error.line(),
             // At the end of a text it counts from 0.
             column: error.column().max(1),
-            what: what.strip_suffix(&place).unwrap_or(&what).to_owned(),
+            what: beginning(what.strip_suffix(&place).unwrap_or(&what)),
         }
     }
 }
@@ -91,13 +100,14 @@ impl SavedPlan {
         match header.tenantry_plan {
             None => return Err(UnreadablePlan::NoPlan),
             Some(format) if format != PLAN_FORMAT => {
-                let found = format.to_string();
+                let found = beginning(&format.to_string());
                 return Err(UnreadablePlan::Format { found });
             }
             Some(_) => {}
         }
         let plan: Self = serde_json::from_str(text).map_err(|error| UnreadablePlan::json(&error))?;
         plan.scope()?;
+        plan.check()?;
         Ok(plan)
     }
 
@@ -107,12 +117,22 @@ impl SavedPlan {
     /// The field and the value that no program of ours writes.
     pub(super) fn scope(&self) -> Result<Scope, UnreadablePlan> {
         let goal = Goal::from_text(&self.goal).filter(|goal| goal.direction() == Direction::Up);
+        let goal = goal.filter(|goal| goal.to_string() == self.goal);
         let goal = goal.ok_or_else(|| UnreadablePlan::value("goal", &self.goal))?;
         if self.direction != goal.direction().to_string() {
             return Err(UnreadablePlan::value("direction", &self.direction));
         }
         self.selection.scope(goal)
     }
+}
+
+/// Cuts a text of the file's: 64 MiB may be one long value.
+pub(super) fn beginning(text: &str) -> String {
+    let mut told: String = text.chars().take(TOLD).collect();
+    if told.len() < text.len() {
+        told.push('…');
+    }
+    told
 }
 
 /// Reads a list of names.

@@ -152,7 +152,15 @@ async fn an_unknown_run_gives_the_nearest(central: Central) {
     let misspelled = format!("{}{last}", &id[..11]);
     let error = registry.find_run(&misspelled).await.unwrap_err();
     assert_eq!(error.code(), Code(4009));
-    assert_eq!(error.nearest(), [id]);
+    assert_eq!(error.nearest(), std::slice::from_ref(&id));
+    let second = begin(&registry, &new_run(Vec::new())).await;
+    let mut both = [id, second];
+    both.sort();
+    for short in ["", "run_"] {
+        let error = registry.find_run(short).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("`{short}` fits 2 runs"));
+        assert_eq!((error.code(), error.nearest()), (Code(4009), &both[..]));
+    }
     for wild in ["run%", "ru_", "%"] {
         assert!(registry.find_run(wild).await.is_err(), "{wild} is no pattern");
     }

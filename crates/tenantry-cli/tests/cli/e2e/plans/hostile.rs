@@ -72,6 +72,23 @@ fn a_file_that_is_no_plan_is_told_with_its_place() {
 }
 
 #[test]
+fn a_plan_that_lost_its_files_is_refused() {
+    let platform = planned();
+    let mut edited = saved(&platform);
+    edited["tracks"] = serde_json::json!([]);
+    platform.write("plan.json", &edited.to_string());
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE other (id INTEGER);\n",
+    );
+    let said = refused(&platform, 2);
+    assert!(
+        said.contains("the files of the track `tenant` are missing"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_file_that_is_too_large_or_no_ordinary_one_is_not_read() {
     let platform = planned();
     let path = platform.path("plan.json");
@@ -97,8 +114,8 @@ fn names_out_of_a_plan_paint_nothing() {
     let evil = text.replacen("\"acme\"", "\"ac\\u001b[31mme\\n::error::x\"", 1);
     let evil = evil.replacen("\"database\": \"", "\"database\": \"0", 1);
     platform.write("plan.json", &evil);
-    let said = refused(&platform, 40);
-    assert!(said.contains("is not selected any more"), "{said}");
+    let said = refused(&platform, 2);
+    assert!(said.contains("`groups.targets.target` cannot be"), "{said}");
     assert!(!said.contains('\u{1b}'), "{said}");
     assert!(
         said.lines().all(|line| !line.trim_start().starts_with("::")),

@@ -137,3 +137,17 @@ fn another_migration_of_its_own_for_the_central_database_is_a_new_target() {
     );
     says(&platform, &["central is new"]);
 }
+
+#[test]
+fn files_that_the_plan_does_not_hold_are_not_carried_out() {
+    let platform = planned();
+    let text = fs::read_to_string(platform.path("plan.json")).unwrap();
+    let other = text.replacen("\"engine\": \"SQLite\"", "\"engine\": \"PostgreSQL\"", 1);
+    assert_ne!(other, text);
+    platform.write("plan.json", &other);
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE other (id INTEGER);\n",
+    );
+    says(&platform, &["it does not hold the files of tenant (SQLite)"]);
+}
