@@ -15,7 +15,7 @@ const WAVES: &str = "rollout.wave";
 /// The longest name of a wave, in characters.
 const NAME_MAX: usize = 40;
 /// What names of our own waves are.
-const TAKEN: [&str; 2] = ["canary", "rest"];
+const TAKEN: [&str; 3] = ["central", "canary", "rest"];
 
 /// Checks everything under `[rollout]`.
 ///

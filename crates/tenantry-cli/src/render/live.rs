@@ -80,6 +80,9 @@ impl Live {
 
     /// Redraws what is running.
     pub(crate) fn redraw(&mut self, tally: &Tally, now: Instant) {
+        if tally.run_id.is_empty() {
+            return;
+        }
         self.canvas.width = super::width();
         self.below.width = super::columns();
         let (template, text) = match rows::how_far(tally, self.below.width, now) {

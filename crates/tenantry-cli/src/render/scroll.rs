@@ -47,7 +47,12 @@ fn of_run(event: &RunEvent, tally: &Tally, detail: Detail, canvas: &Canvas) -> V
             } else {
                 ("Wave", format!("`{wave}` is "))
             };
-            let text = format!("{name}through{}", behind(*soak, *then));
+            let behind = if tally.done < tally.total {
+                behind(*soak, *then)
+            } else {
+                String::new()
+            };
+            let text = format!("{name}through{behind}");
             vec![paint_word(&paint.green(word), word, &text)]
         }
         RunEvent::RegistryAway { reason } => look(

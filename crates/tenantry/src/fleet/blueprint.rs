@@ -210,42 +210,9 @@ pub(super) fn rollout_from(text: &str, stage: Stage, targets: &[RunTarget]) -> R
     }
 }
 
-/// Returns whether a run may wait by itself behind one of its waves; behind the last one it is over.
-pub fn may_soak(text: &str) -> bool {
-    let kept = serde_json::from_str::<Kept>(text).ok();
-    let waves = kept.map_or_else(Vec::new, |kept| kept.waves);
-    let before_the_last = waves.split_last().map_or(&[][..], |(_, others)| others);
-    before_the_last.iter().any(|wave| wave.soak_ms > 0)
-}
-
 /// Returns the names of a run's waves, each with how many targets it has; none for a text that nobody wrote.
 pub fn waves_of(text: &str) -> Vec<(String, usize)> {
     let kept = serde_json::from_str::<Kept>(text).ok();
     let waves = kept.into_iter().flat_map(|kept| kept.waves);
     waves.map(|wave| (wave.name, wave.targets)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn soaks(soaks: &[u64]) -> bool {
-        let waves = soaks.iter().map(|seconds| Wave {
-            soak: Duration::from_secs(*seconds),
-            ..Wave::default()
-        });
-        may_soak(&rollout_text(&Rollout {
-            waves: waves.collect(),
-            ..Rollout::default()
-        }))
-    }
-
-    #[test]
-    fn behind_the_last_wave_nothing_is_waited_for() {
-        assert!(soaks(&[0, 5, 0]));
-        for never in [&[][..], &[5], &[0, 0], &[0, 5]] {
-            assert!(!soaks(never), "{never:?}");
-        }
-        assert!(!may_soak("no plan"));
-    }
 }

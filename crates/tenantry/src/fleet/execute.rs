@@ -74,10 +74,7 @@ impl Fleet {
                     return Box::pin(self.drive(drive, control, &events)).await;
                 }
                 Begun::Taken { run_id, epoch, from } => {
-                    drop(events.send(RunEvent::TakenOver {
-                        run_id: run_id.clone(),
-                        from: Driver::for_people(&from),
-                    }));
+                    tell_of_takeover(&run_id, &from, &events);
                     drop(new);
                     let drive = self.rest(&run_id, (epoch, asked), selected).await?;
                     return Box::pin(self.drive(drive, control, &events)).await;
@@ -148,7 +145,10 @@ impl Fleet {
         loop {
             let asked = Instant::now();
             match self.registry.claim_run(&run.id, &driver).await {
-                Ok(Claimed::Given(epoch)) => {
+                Ok(Claimed::Given { epoch, from }) => {
+                    if let Some(from) = from {
+                        tell_of_takeover(&run.id, &from, events);
+                    }
                     let drive = self.rest(&run.id, (epoch, asked), selected).await?;
                     return Box::pin(self.drive(drive, control, events)).await;
                 }
@@ -300,6 +300,13 @@ impl Fleet {
             has_begun: false,
         }
     }
+}
+
+fn tell_of_takeover(run_id: &str, from: &str, events: &UnboundedSender<RunEvent>) {
+    drop(events.send(RunEvent::TakenOver {
+        run_id: run_id.to_owned(),
+        from: Driver::for_people(from),
+    }));
 }
 
 fn named(rollout: &Rollout) -> Vec<(String, usize)> {

@@ -318,6 +318,8 @@ fn sooner(due: Option<Instant>, kept: &Waiting, event: &RunEvent) -> Option<Inst
     let next = match event {
         RunEvent::TargetFinished(_) if kept.outcomes.len() > BATCH => now,
         RunEvent::TargetFinished(_) => now + PATIENCE,
+        // Whoever wants to end a soak must see it.
+        RunEvent::WaveFinished { soak, .. } if !soak.is_zero() => now,
         RunEvent::TargetStarted(_)
         | RunEvent::MigrationStarted { .. }
         | RunEvent::PutBack { .. }

@@ -26,7 +26,9 @@ impl Fleet {
         let key = |id: &str, track: &TrackName| (id.to_owned(), track.clone());
         let stage = self.registry.stage_of(run_id).await?;
         let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), stage, &targets);
-        rollout.owed = owed_by(&targets, &selected.jobs);
+        if let Some(canary) = rollout.canary() {
+            rollout.owed = owed_by(canary, &targets, &selected.jobs);
+        }
         selected.drop_behind(&ended_badly(&targets));
         selected.retain(|job| open.contains(&key(&job.target.database_id, &job.target.track)));
         let waves: HashMap<_, usize> = targets
@@ -70,8 +72,8 @@ impl Fleet {
     }
 }
 
-/// Returns the engines of a run's first targets of which none has gone well yet, as far as they are among the jobs.
-fn owed_by(targets: &[RunTarget], jobs: &[Job]) -> Vec<Engine> {
+/// Returns the engines of a run's canaries of which none has gone well yet, as far as they are among the jobs.
+fn owed_by(canary: usize, targets: &[RunTarget], jobs: &[Job]) -> Vec<Engine> {
     let engines: HashMap<(&str, &TrackName), Engine> = jobs
         .iter()
         .map(|job| {
@@ -84,7 +86,7 @@ fn owed_by(targets: &[RunTarget], jobs: &[Job]) -> Vec<Engine> {
             .get(&(target.database_id.as_str(), &target.track))
             .copied()
     };
-    let first = targets.iter().filter(|target| target.wave == 0);
+    let first = targets.iter().filter(|target| target.wave == canary);
     let mut owed: BTreeSet<Engine> = first.filter_map(engine).collect();
     let went_well = targets.iter().filter(|target| target.outcome.is_success());
     for proven in went_well.filter_map(engine) {

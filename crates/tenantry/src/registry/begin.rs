@@ -8,6 +8,7 @@ use sea_orm::{
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
+use super::again::again;
 use super::entities::{run, run_target};
 use super::leases::lease_of;
 use super::rows::shorten;
@@ -88,6 +89,12 @@ impl Registry {
     /// Writes a run and its targets, unless another one has some of them: then says which, and what can be done. Runs whose
     /// driver is dead are closed where they are in the way, or taken up if they are of the same plan.
     pub async fn begin_run(&self, new: &NewRun, driver: &Driver) -> Result<Begun, RegistryError> {
+        let begun = again(async || self.try_to_begin(new, driver).await).await?;
+        point(Point::RegistryRunBegun);
+        Ok(begun)
+    }
+
+    async fn try_to_begin(&self, new: &NewRun, driver: &Driver) -> Result<Begun, RegistryError> {
         let transaction = self.begin().await?;
         self.pass_gate(&transaction).await?;
         let now = self.clock(&transaction).await?;
@@ -106,7 +113,6 @@ impl Registry {
             Begun::New(1)
         };
         self.commit(transaction).await?;
-        point(Point::RegistryRunBegun);
         Ok(begun)
     }
 

@@ -3,6 +3,7 @@
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
+use super::again::again;
 use super::begin::{Begun, Holding, Wish};
 use super::entities::run;
 use super::rows::Row;
@@ -21,8 +22,13 @@ pub(super) struct HeldRun {
 /// What became of the wish to go on with a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
-    /// This process drives it under this epoch.
-    Given(i64),
+    /// This process drives it.
+    Given {
+        /// Under this epoch.
+        epoch: i64,
+        /// Whose it was that died; `None` if it was paused.
+        from: Option<String>,
+    },
     /// Other runs have some of what is left of it.
     Held(Vec<Holding>),
 }
@@ -96,6 +102,10 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Driven`] while somebody drives it, [`RegistryError::RunOver`] if it has ended.
     pub async fn claim_run(&self, run_id: &str, driver: &Driver) -> Result<Claimed, RegistryError> {
+        again(async || self.try_to_claim(run_id, driver).await).await
+    }
+
+    async fn try_to_claim(&self, run_id: &str, driver: &Driver) -> Result<Claimed, RegistryError> {
         let transaction = self.begin().await?;
         self.pass_gate(&transaction).await?;
         let held = self.lock_run(&transaction, run_id).await?;
@@ -117,7 +127,11 @@ impl Registry {
             Some(Begun::New(_) | Begun::Attached { .. } | Begun::Taken { .. } | Begun::Waits { .. })
             | None => {
                 self.write_lease(&transaction, run_id, &claimed).await?;
-                Claimed::Given(claimed.epoch)
+                let was_running = held.lease.standing == Standing::Running;
+                Claimed::Given {
+                    epoch: claimed.epoch,
+                    from: was_running.then_some(held.lease.driver),
+                }
             }
         };
         self.commit(transaction).await?;
@@ -161,7 +175,8 @@ impl Registry {
         })
     }
 
-    /// Asks the driver of a run for something; where there is none, it is so at once. Returns how the run stands then.
+    /// Asks the driver of a run for something; where there is none, it is so at once: whoever goes on with a promoted run does
+    /// not wait behind its wave. Returns how the run stands then.
     ///
     /// # Errors
     /// [`RegistryError::RunOver`] if it has ended.
@@ -174,6 +189,9 @@ impl Registry {
             .lease
             .want(wanted, now, sign)
             .map_err(|refusal| refused(&held, refusal))?;
+        if wanted == Wanted::Promote && !moved.is_live(now, sign) {
+            self.end_soak(&transaction, run_id).await?;
+        }
         self.write_lease(&transaction, run_id, &moved).await?;
         self.commit(transaction).await?;
         Ok(match moved.standing {

@@ -3,6 +3,7 @@
 //!
 //! It is a plan and a cache; what was applied is decided by the history inside each database.
 
+mod again;
 mod begin;
 mod clock;
 mod connect;

@@ -26,6 +26,21 @@ impl Registry {
         })
     }
 
+    /// Ends what is waited for behind the wave of a run, if something is, under its lock.
+    pub(super) async fn end_soak(
+        &self,
+        db: &impl ConnectionTrait,
+        run_id: &str,
+    ) -> Result<(), RegistryError> {
+        let now = self.clock(db).await?;
+        let update = run::Entity::update_many()
+            .col_expr(run::Column::SoaksUntil, Expr::value(now))
+            .filter(run::Column::Id.eq(run_id))
+            .filter(run::Column::SoaksUntil.gt(now));
+        update.exec(db).await.map_err(|e| self.refused(&e))?;
+        Ok(())
+    }
+
     /// Writes where a run is among its waves, under its lock; nothing if that is not known.
     pub(super) async fn write_stage(
         &self,

@@ -12,6 +12,8 @@ use crate::tenant::{Slug, TenantId};
 
 /// From how many targets on a run begins with a canary by itself.
 const CANARY_ABOVE: usize = 20;
+/// The waves of a run that nobody divided: the central database goes before all others anyway.
+const UNASKED: [&str; 2] = ["central", "rest"];
 /// How many failures a run bears at least, unless a number is given.
 const BEARS_AT_LEAST: usize = 5;
 
@@ -135,6 +137,7 @@ impl Policy {
             .iter()
             .map(|job| jobs[*job].target.address.engine())
             .collect();
+        sorting.add(named("central"), &first_of_all(jobs));
         sorting.add(canary(), &canaries);
         for rule in &self.waves {
             let fits: Vec<usize> = sorting.left().filter(|job| rule.takes(&jobs[*job])).collect();
@@ -145,13 +148,14 @@ impl Policy {
         let rest: Vec<usize> = sorting.left().collect();
         sorting.add(named("rest"), &rest);
         let (waves, places) = sorting.into_waves();
+        // One wave is no wave, unless somebody promotes or waits behind it.
+        let is_one = waves.len() < 2 || waves.iter().all(|wave| UNASKED.contains(&wave.name.as_str()));
         let place = |(wave, job): (usize, &Job)| Place {
-            wave,
+            wave: if is_one { 0 } else { wave },
             expected_ms: expected(job),
         };
         Rollout {
-            // One wave is no wave, unless somebody promotes or waits behind it.
-            waves: if waves.len() > 1 { waves } else { Vec::new() },
+            waves: if is_one { Vec::new() } else { waves },
             places: places.into_iter().zip(jobs).map(place).collect(),
             max_failures: self.max_failures.of(jobs.len()),
             owed: owed.into_iter().collect(),
@@ -225,6 +229,13 @@ impl WaveRule {
             ..named(&self.name)
         }
     }
+}
+
+/// Returns the jobs that all others wait for: the central database's.
+fn first_of_all(jobs: &[Job]) -> Vec<usize> {
+    let owners = jobs.iter().map(|job| job.target.owner.as_ref());
+    let places = owners.enumerate().filter(|(_, owner)| owner.is_none());
+    places.map(|(job, _)| job).collect()
 }
 
 fn named(name: &str) -> Wave {

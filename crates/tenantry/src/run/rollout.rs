@@ -87,13 +87,14 @@ impl Rollout {
         self.places.get(job).copied().unwrap_or_default()
     }
 
+    /// Returns the number of the wave whose targets stand for all others; `None` if there is none.
+    pub(crate) fn canary(&self) -> Option<usize> {
+        self.waves.iter().position(|wave| wave.kind == WaveKind::Canary)
+    }
+
     /// Returns how many may run at once as long as nothing has succeeded; `None` if that is no matter, or no more.
     pub(crate) fn at_first(&self) -> Option<usize> {
-        let is_canary = self
-            .waves
-            .first()
-            .is_some_and(|wave| wave.kind == WaveKind::Canary);
-        let is_known = is_canary || self.succeeded_before > 0 || self.failed_before > 0;
+        let is_known = self.canary().is_some() || self.succeeded_before > 0 || self.failed_before > 0;
         self.same_error.filter(|_| !is_known)
     }
 

@@ -1,8 +1,8 @@
 //! `run watch | pause | cancel | promote`: a run that another process drives, seen and steered from here.
 
-use tenantry::fleet::{Fleet, Tiers, may_soak};
+use tenantry::fleet::{Fleet, Tiers, waves_of};
 use tenantry::registry::{Driven, Run};
-use tenantry::run::{Driver, RunStatus, Wanted};
+use tenantry::run::{Driver, RunStatus, Stage, Wanted};
 
 use super::super::Context;
 use super::super::opened::{self, block_on};
@@ -91,6 +91,9 @@ fn told(run: &Run, wanted: Wanted, driven: &Driven) -> (String, &'static str) {
             ),
             "running",
         ),
+        (Driven::By(name), Wanted::Promote) => {
+            (format!("{id} goes on ({}).", Driver::for_people(name)), "running")
+        }
         (Driven::By(name), Wanted::Cancel | Wanted::CancelNow) => (
             format!(
                 "{id} ends: nothing new starts ({}).\nWatch:  tenantry run watch {id}",
@@ -98,7 +101,6 @@ fn told(run: &Run, wanted: Wanted, driven: &Driven) -> (String, &'static str) {
             ),
             "running",
         ),
-        (Driven::By(name), Wanted::Promote) => (promoted(run, &Driver::for_people(name)), "running"),
         (Driven::ByNobody(_), _) => (
             format!("{id} is driven by nobody.\nGo on:  tenantry migrate resume {id}"),
             "running",
@@ -112,12 +114,15 @@ fn told(run: &Run, wanted: Wanted, driven: &Driven) -> (String, &'static str) {
 }
 
 /// Says what a promotion does to a run that is driven: a gate is none of it, there nobody drives.
-fn promoted(run: &Run, driver: &str) -> String {
+fn promoted(run: &Run, stage: Stage, driver: &str) -> String {
     let id = &run.id;
-    let what = if run.rollout.as_deref().is_some_and(may_soak) {
-        format!("If {id} soaks behind a wave, it goes on now; if it does not, there is nothing to promote")
-    } else {
-        format!("There is nothing to promote: {id} is at no gate, and none of its waves soaks")
+    let waves = waves_of(run.rollout.as_deref().unwrap_or_default());
+    let what = match (waves.get(stage.wave), stage.soak) {
+        (Some((wave, _)), Some(soak)) if !soak.is_zero() => {
+            format!("{id} waits no longer behind `{wave}`, and goes on")
+        }
+        (Some((wave, _)), _) => format!("There is nothing to promote: {id} works on `{wave}`"),
+        (None, _) => format!("There is nothing to promote: {id} has no waves"),
     };
     format!("{what} ({driver}).\nWatch:  tenantry run watch {id}")
 }
@@ -137,13 +142,14 @@ pub(in super::super) fn promote(context: &Context, asked: &Promote) -> Result<Ex
                 .fact("state", "nothing ran")
                 .help(format!("tenantry migrate resume {} --dry-run", run.id)));
         }
+        let stage = fleet.registry.stage_of(&run.id).await?;
         let driven = fleet
             .registry
             .want(&run.id, Wanted::Promote, &Driver::this())
             .await?;
-        if let Driven::By(_) = driven {
-            let (human, status) = told(&run, Wanted::Promote, &driven);
-            let document = serde_json::json!({ "run": run.id, "wanted": "promote", "status": status });
+        if let Driven::By(name) = driven {
+            let human = promoted(&run, stage, &Driver::for_people(&name));
+            let document = serde_json::json!({ "run": run.id, "wanted": "promote", "status": "running" });
             context.answer(&text::printable(&human), &document)?;
             return Ok(Exit::Done);
         }

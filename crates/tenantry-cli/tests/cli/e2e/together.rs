@@ -350,7 +350,10 @@ fn a_paused_run_is_not_gone_on_with_beside_another_that_has_its_targets(engine: 
     let paused = id_of_the_newest(&platform);
     platform.json(0, &["run", "pause", &paused]);
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(21));
-    let other = under_way(&platform, &["--only", &slugs[3]]);
+    let shown = platform.json(0, &["run", "show", &paused, "--all"]);
+    let mut targets = shown["targets_listed"].as_array().unwrap().iter();
+    let open = targets.find(|target| target["status"] == "not_run").unwrap();
+    let other = under_way(&platform, &["--only", open["target"].as_str().unwrap()]);
     let held = platform.json(30, &["run", "resume", &paused]);
     assert_eq!(held["code"], "TN-4001", "{held}");
     assert_eq!(platform.json(0, &["run", "show", &paused])["status"], "paused");

@@ -223,6 +223,9 @@ impl Store {
         let kept = self.run_mut(run)?;
         let sign = (asker.sign_of)(&kept.lease.driver);
         kept.lease = kept.lease.want(wanted, asker.now, sign)?;
+        if wanted == Wanted::Promote && !kept.lease.is_live(asker.now, sign) {
+            kept.soaks_until = kept.soaks_until.map(|until| until.min(asker.now));
+        }
         Ok(())
     }
 

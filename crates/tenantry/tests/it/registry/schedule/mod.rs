@@ -199,7 +199,7 @@ impl Trial {
         theirs: Result<registry::Claimed, RegistryError>,
     ) {
         match (ours, theirs) {
-            (Ok(Claimed::Given(_)), Ok(registry::Claimed::Given(_))) => {}
+            (Ok(Claimed::Given(_)), Ok(registry::Claimed::Given { .. })) => {}
             (Ok(Claimed::Held(runs)), Ok(registry::Claimed::Held(holdings))) => {
                 let ours: Vec<&String> = runs.iter().map(|run| &self.ids[run]).collect();
                 let theirs: Vec<&String> = holdings.iter().map(|holding| &holding.run_id).collect();
