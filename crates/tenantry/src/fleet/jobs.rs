@@ -221,6 +221,7 @@ impl Fleet {
             track,
             goal: Goal::Head,
             after: None,
+            marker: None,
         })
     }
 
