@@ -10,6 +10,34 @@ pub const META_TABLE: &str = "_tenantry_meta";
 /// The layout of both tables that this build writes.
 pub const FORMAT: i64 = 1;
 
+/// The meta table's columns in their order. PostgreSQL's has no `one`, the key that keeps it at one row.
+pub(crate) const META_COLUMNS: [&str; 6] = [
+    "one",
+    "database_id",
+    "tenant_id",
+    "registry_id",
+    "epoch",
+    "format",
+];
+/// The history table's columns in their order, the same on every engine.
+pub(crate) const HISTORY_COLUMNS: [&str; 15] = [
+    "track",
+    "version",
+    "name",
+    "checksum",
+    "phase",
+    "attempt_id",
+    "run_id",
+    "epoch",
+    "next_stmt",
+    "total_stmts",
+    "pre_fp",
+    "started_at",
+    "done_at",
+    "duration_ms",
+    "tool_version",
+];
+
 /// How far a migration has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {

@@ -331,6 +331,7 @@ async fn change_data(fleet: &Fleet, name: &str, sql: &str) -> Result<(), Command
             track: read.into(),
             goal: Goal::Head,
             after: None,
+            marker: None,
         },
     )
     .await

@@ -8,6 +8,7 @@ use tenantry::provision::ProvisionEvent;
 use tenantry::run::RunEvent;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::again::Again;
 use super::message::Canvas;
 use super::view::{REDRAW, SILENCE, Surface};
 use super::warning::{Told, warnings};
@@ -150,11 +151,10 @@ impl CreationView {
             RunEvent::TargetStarted(begun) => self.begin(format!("migrate {}", begun.label)),
             RunEvent::MigrationStarted { migration, .. } => self.begin(format!("migrate {migration}")),
             RunEvent::Waiting { reason, .. } => self.line("WAIT", reason),
-            RunEvent::Retrying {
-                code, reason, pause, ..
-            } => {
-                let pause = text::elapsed(*pause);
-                self.line("RETRY", &format!("{code} {reason}; again in {pause}"));
+            RunEvent::Retrying { .. } | RunEvent::PutBack { .. } => {
+                if let Some(again) = Again::of(event) {
+                    self.line(Again::WORD, &again.text());
+                }
             }
             RunEvent::TargetFinished(target) => self.line(lines::word(target), &lines::finished(target)),
             RunEvent::Started(_) | RunEvent::MigrationFinished { .. } | _ => {}

@@ -6,6 +6,7 @@ use tenantry::Direction;
 use tenantry::engine::{Recorded, TakenUp};
 use tenantry::run::{Outcome, RunEvent, RunReport, Start, TargetReport, Then};
 
+use super::again::Again;
 use super::failure;
 use super::tally::Tally;
 use super::text;
@@ -53,25 +54,9 @@ pub(crate) fn event(event: &RunEvent, tally: &Tally, detail: Detail, at: Utc) ->
             ("wave", format!("{wave} finished{}", behind(*soak, *then)))
         }
         RunEvent::Waiting { label, reason } => ("WAIT", format!("{label} {reason}")),
-        RunEvent::Retrying {
-            label,
-            code,
-            reason,
-            pause,
-        } => {
-            let pause = text::elapsed(*pause);
-            ("RETRY", format!("{label} {code} {reason}; again in {pause}"))
-        }
-        RunEvent::PutBack {
-            label,
-            code,
-            reason,
-            pause,
-            ..
-        } => {
-            let pause = text::elapsed(*pause);
-            let rest = format!("{label} {code} {reason}; others go first, again in {pause}");
-            ("RETRY", rest)
+        RunEvent::Retrying { .. } | RunEvent::PutBack { .. } => {
+            let again = Again::of(event)?;
+            (Again::WORD, format!("{} {}", again.label, again.text()))
         }
         RunEvent::Slow {
             label,

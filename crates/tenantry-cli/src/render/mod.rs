@@ -1,6 +1,7 @@
 //! What people and programs see. Nothing outside this folder prints.
 
 pub(crate) mod advice;
+mod again;
 pub(crate) mod annotations;
 mod answers;
 mod creation;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tenantry::run::{RunEvent, TargetReport, Then};
 
+use super::again::Again;
 use super::failure::short;
 use super::head;
 use super::lines::{CANARY, Detail, became, word};
@@ -86,27 +87,9 @@ fn of_target(event: &RunEvent, tally: &Tally, detail: Detail, canvas: &Canvas) -
             vec![finished(target, word, canvas)]
         }
         RunEvent::Waiting { label, reason } => look("WAIT", &about(tally, label, reason)),
-        RunEvent::Retrying {
-            label,
-            code,
-            reason,
-            pause,
-        } => {
-            let reason = format!("{code} {reason}; again in {}", text::elapsed(*pause));
-            look("RETRY", &about(tally, label, &reason))
-        }
-        RunEvent::PutBack {
-            label,
-            code,
-            reason,
-            pause,
-            ..
-        } => {
-            let pause = text::elapsed(*pause);
-            look(
-                "RETRY",
-                &format!("{label}  {code} {reason}; others go first, again in {pause}"),
-            )
+        RunEvent::Retrying { .. } | RunEvent::PutBack { .. } => {
+            let said = |again: Again<'_>| look(Again::WORD, &about(tally, again.label, &again.text()));
+            Again::of(event).map(said).unwrap_or_default()
         }
         RunEvent::Slow {
             label,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tenantry::run::{BegunTarget, Expected, Outcome, RunEvent, Start, TargetReport};
 
+use super::again::Again;
 use super::{pace, text};
 
 /// So many failures are enough to look at while a run goes on: its end has them all.
@@ -135,9 +136,9 @@ impl Tally {
             RunEvent::Waiting { label, reason } => {
                 self.of(label).for_each(|target| target.waits.clone_from(reason));
             }
-            RunEvent::Retrying { label, reason, .. } => {
-                let again = format!("tried again: {reason}");
-                self.of(label).for_each(|target| target.waits.clone_from(&again));
+            RunEvent::Retrying { label, .. } => {
+                let waits = Again::of(event).map(|again| again.waits()).unwrap_or_default();
+                self.of(label).for_each(|target| target.waits.clone_from(&waits));
             }
             RunEvent::MigrationFinished { label, .. } => {
                 self.of(label).for_each(|target| target.waits.clear());

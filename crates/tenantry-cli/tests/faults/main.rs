@@ -14,14 +14,11 @@ mod commits;
 mod database;
 mod deployer;
 mod fleet;
+mod gates;
 #[path = "../cli/kill/invariants.rs"]
 mod invariants;
 mod marks;
 mod matrix;
-#[expect(
-    dead_code,
-    reason = "the other tests of the command need more of it than we do"
-)]
 #[path = "../cli/output.rs"]
 mod output;
 #[expect(

@@ -23,7 +23,8 @@ pub use error::{ApplyError, Certainty, DatabaseError, Hidden, Holder, SessionErr
 pub use marker::{Done, Fingerprint, Marker, Whose};
 pub(crate) use poll::random;
 pub use session::{
-    Amendment, Canceller, IDLE_TIMEOUT, Look, Onlooker, OpenOptions, Reader, Recorded, Session, TakenUp, Unit,
+    Amendment, Canceller, Expects, IDLE_TIMEOUT, Look, Onlooker, OpenOptions, Reader, Recorded, Session,
+    TakenUp, Unit,
 };
 pub(crate) use sqlite::{File as SqliteFile, other_writers as sqlite_writers};
 pub use survey::{Asked, Survey};

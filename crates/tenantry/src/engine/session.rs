@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::error::{ApplyError, Holder, SessionError};
+use super::marker::Marker;
 use crate::direction::Direction;
 use crate::history::{Entry, History, OpenStatement};
 use crate::plan::Step;
@@ -33,8 +34,20 @@ pub struct OpenOptions {
     pub tenant_id: String,
     /// The registry's id.
     pub registry_id: String,
-    /// Whether our tables are expected in the database; a wrong guess costs a round trip and nothing else.
-    pub expects_tables: bool,
+    /// What is expected of the database; a wrong guess costs a round trip and nothing else.
+    pub expects: Expects,
+}
+
+/// What is expected of a database before it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expects {
+    /// Nothing: our tables may be missing.
+    Nothing,
+    /// Our tables.
+    Tables,
+    /// That, and a history that deserves this marker, which its comment had a moment ago. What else the comment says is
+    /// asked when it has to be changed.
+    Marker(Box<Marker>),
 }
 
 /// How long a server bears our silence, unless told otherwise: a vanished client's lock is free within a minute.

@@ -20,16 +20,12 @@ pub struct Asked<'a> {
     pub tenant_id: &'a str,
 }
 
-/// What one server says of all its databases at once: the markers, and how busy it is.
+/// What one server says of all its databases at once: the markers.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
     /// The markers of each database that has any and can be connected to, by the database's name; those that its
     /// history deserves, where the engine keeps none.
     pub markers: HashMap<String, Vec<Marker>>,
-    /// How many connections the server takes in all.
-    pub max_connections: Option<usize>,
-    /// How many sessions there are, ours included.
-    pub sessions: Option<usize>,
 }
 
 impl Survey {

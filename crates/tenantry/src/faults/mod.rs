@@ -138,6 +138,8 @@ named! {
         RegistryEndWritten = "registry.end_written",
         /// The end of a run is committed.
         RegistryRunFinished = "registry.run_finished",
+        /// A driver has heard that its run is promoted; the registry says it to nobody again.
+        RunPromotionHeard = "run.promotion_heard",
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use uuid::Uuid;
 
 use super::FleetError;
-use crate::engine::{self, Address, CreateError, NewDatabase, OpenOptions, SessionError};
+use crate::engine::{self, Address, CreateError, Expects, NewDatabase, OpenOptions, SessionError};
 use crate::history::History;
 use crate::plan::{Goal, plan};
 use crate::registry::track;
@@ -57,6 +57,7 @@ pub async fn prepare_central(address: &Address, options: &RunOptions) -> Result<
             track: own.into(),
             goal: Goal::Head,
             after: None,
+            marker: None,
         };
         let (events, _ignored) = unbounded_channel();
         let report = run(
@@ -93,7 +94,7 @@ async fn look(address: &Address, options: &RunOptions) -> Result<History, FleetE
         database_id: String::new(),
         tenant_id: String::new(),
         registry_id: String::new(),
-        expects_tables: true,
+        expects: Expects::Tables,
     };
     let mut reader = match engine::read(address, &options).await {
         Ok(reader) => reader,

@@ -240,6 +240,7 @@ impl Fleet {
             track,
             goal: Goal::Head,
             after: None,
+            marker: None,
         })
     }
 

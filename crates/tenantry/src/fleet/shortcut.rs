@@ -7,15 +7,18 @@ use futures_util::future::{join, join_all};
 
 use super::{Fleet, Selected};
 use crate::engine::{
-    self, Address, Asked, Done, Engine, IDLE_TIMEOUT, Marker, NetworkAddress, OpenOptions, Survey, Whose,
+    self, Address, Asked, Done, Engine, Expects, IDLE_TIMEOUT, Marker, NetworkAddress, OpenOptions, Survey,
+    Whose,
 };
 use crate::migration::Track;
 use crate::plan::Goal;
 use crate::run::{Ask, Job, Outcome, RunOptions, TargetReport};
 use crate::target::{Target, TrackName};
 
-/// Asking the server for fewer saves nothing.
+/// Asking the server for fewer saves nothing, where its word is believed.
 const WORTH_IT: usize = 2;
+/// The same where it saves a part of the question to each database.
+const WORTH_A_PART: usize = 10;
 
 /// A server as addresses lead to it: host and port.
 type Endpoint = (String, u16);
@@ -23,42 +26,33 @@ type Endpoint = (String, u16);
 impl Fleet {
     /// Moves the jobs out of a selection whose databases are at their goal by their server's word, to
     /// [`Selected::settled`]: nobody connects to them. One connection for each server: to one of its databases, where
-    /// they keep markers, or as its administrator, who reads their histories. Nothing is moved with [`Ask::Databases`],
-    /// or where nobody answers. Writes nothing.
+    /// they keep markers, or as its administrator, who reads their histories. Nothing is moved where nobody answers, or
+    /// with [`Ask::Databases`]: then the jobs only learn which marker their database has. Writes nothing.
     ///
     /// A marker is believed where it is exactly the one of that database, registry, track and files, and where the
     /// registry remembers the same: whatever does not fit is asked itself.
     pub async fn shorten(&self, selected: &mut Selected) {
-        if self.options.ask == Ask::Databases {
-            return;
+        match self.options.ask {
+            Ask::Servers => {
+                let (servers, wanted) = selected.servers(WORTH_IT, remembers);
+                let (mut says, histories) =
+                    join(surveys(&servers, &self.options), self.histories(&servers)).await;
+                says.extend(histories);
+                let settled: Vec<(Key, TargetReport)> = fitting(&servers, &says, &wanted)
+                    .map(|(job, marker)| (key(&job.target), current(&job.target, marker)))
+                    .collect();
+                tracing::debug!(databases = settled.len(), "current by their servers' word");
+                selected.settle(settled);
+            }
+            Ask::Databases => {
+                let (servers, wanted) = selected.servers(WORTH_A_PART, |_, _| true);
+                let says = surveys(&servers, &self.options).await;
+                let marked = fitting(&servers, &says, &wanted)
+                    .map(|(job, _)| key(&job.target))
+                    .collect();
+                selected.note(&marked, wanted);
+            }
         }
-        let on_servers = |job: &&Job| matches!(job.target.address, Address::Network(_));
-        let expected = expected(selected.jobs.iter().filter(on_servers));
-        if expected.is_empty() {
-            return;
-        }
-        let worth = |job: &&Job| expected.contains_key(&key(&job.target));
-        let mut servers = by_server(selected.jobs.iter().filter(worth));
-        servers.retain(|_, jobs| jobs.len() >= WORTH_IT);
-        let (mut says, histories) = join(surveys(&servers, &self.options), self.histories(&servers)).await;
-        says.extend(histories);
-        let settled: Vec<(Key, TargetReport)> = says
-            .iter()
-            .flat_map(|(at, survey)| {
-                servers
-                    .get(at)
-                    .into_iter()
-                    .flatten()
-                    .map(move |job| (job, survey))
-            })
-            .filter_map(|(job, survey)| {
-                let wanted = expected.get(&key(&job.target))?;
-                let found = survey.marker(job.target.address.database(), &job.target.track);
-                (found == Some(wanted)).then(|| (key(&job.target), current(&job.target, wanted)))
-            })
-            .collect();
-        tracing::debug!(databases = settled.len(), "current by their servers' word");
-        selected.settle(settled);
     }
 
     /// Asks every server without markers at once for the histories of these jobs' databases; those that cannot be asked
@@ -99,11 +93,54 @@ impl Fleet {
 }
 
 impl Selected {
+    /// Returns the servers of the jobs with a marker to look for, those with so many at least, and these markers.
+    fn servers(
+        &self,
+        least: usize,
+        counts: impl Fn(&Target, &Done) -> bool,
+    ) -> (BTreeMap<Endpoint, Vec<&Job>>, BTreeMap<Key, Marker>) {
+        let on_servers = |job: &&Job| matches!(job.target.address, Address::Network(_));
+        let wanted = wanted(self.jobs.iter().filter(on_servers), counts);
+        let worth = |job: &&Job| wanted.contains_key(&key(&job.target));
+        let mut servers = by_server(self.jobs.iter().filter(worth));
+        servers.retain(|_, jobs| jobs.len() >= least);
+        (servers, wanted)
+    }
+
     fn settle(&mut self, settled: Vec<(Key, TargetReport)>) {
         let (keys, reports): (HashSet<Key>, Vec<TargetReport>) = settled.into_iter().unzip();
         self.retain(|job| !keys.contains(&key(&job.target)));
         self.settled.extend(reports);
     }
+
+    /// Notes the wanted marker in each job whose database has it.
+    fn note(&mut self, has: &HashSet<Key>, mut wanted: BTreeMap<Key, Marker>) {
+        for job in &mut self.jobs {
+            let key = key(&job.target);
+            let marker = wanted.remove(&key).filter(|_| has.contains(&key));
+            job.marker = marker.map(Box::new);
+        }
+    }
+}
+
+/// Returns the jobs whose database has the wanted marker, by what their servers say.
+fn fitting<'a>(
+    servers: &'a BTreeMap<Endpoint, Vec<&'a Job>>,
+    says: &'a BTreeMap<Endpoint, Survey>,
+    wanted: &'a BTreeMap<Key, Marker>,
+) -> impl Iterator<Item = (&'a Job, &'a Marker)> {
+    let asked = says.iter().flat_map(|(at, survey)| {
+        servers
+            .get(at)
+            .into_iter()
+            .flatten()
+            .map(move |job| (*job, survey))
+    });
+    asked.filter_map(|(job, survey)| {
+        let wanted = wanted.get(&key(&job.target))?;
+        let found = survey.marker(job.target.address.database(), &job.target.track);
+        (found == Some(wanted)).then_some((job, wanted))
+    })
 }
 
 /// One database on one track.
@@ -129,11 +166,18 @@ fn current(target: &Target, marker: &Marker) -> TargetReport {
     }
 }
 
-/// Returns the marker that each job's database must have to be at its goal; none for a job that the registry does not
-/// remember there, or whose last run did not end well.
-fn expected<'a>(jobs: impl Iterator<Item = &'a Job>) -> BTreeMap<Key, Marker> {
+/// Returns whether the registry remembers that a target is there, and that its last run ended well.
+fn remembers(target: &Target, done: &Done) -> bool {
+    target.known_version == Some(done.version()) && target.known_outcome.is_some_and(Outcome::is_success)
+}
+
+/// Returns the marker that each job's database must have to be at its goal; none for a job that does not count.
+fn wanted<'a>(
+    jobs: impl Iterator<Item = &'a Job>,
+    counts: impl Fn(&Target, &Done) -> bool,
+) -> BTreeMap<Key, Marker> {
     let mut known: Vec<(&Arc<Track>, &Goal, Option<Done>)> = Vec::new();
-    let mut expected = BTreeMap::new();
+    let mut wanted = BTreeMap::new();
     for job in jobs {
         let is_known = |(track, goal, _): &&(&Arc<Track>, &Goal, _)| {
             Arc::ptr_eq(track, &job.track) && **goal == job.goal
@@ -145,14 +189,12 @@ fn expected<'a>(jobs: impl Iterator<Item = &'a Job>) -> BTreeMap<Key, Marker> {
             done
         });
         let target = &job.target;
-        let fits = |done: &Done| {
-            target.known_version == Some(done.version())
-                && target.known_outcome.is_some_and(Outcome::is_success)
-        };
-        let marker = done.filter(fits).and_then(|done| done.by(Whose::of(target)));
-        expected.extend(marker.map(|marker| (key(target), marker)));
+        let marker = done
+            .filter(|done| counts(target, done))
+            .and_then(|done| done.by(Whose::of(target)));
+        wanted.extend(marker.map(|marker| (key(target), marker)));
     }
-    expected
+    wanted
 }
 
 /// Sorts jobs by the server that they stand on; files have none.
@@ -203,6 +245,6 @@ fn open_options(options: &RunOptions) -> OpenOptions {
         database_id: String::new(),
         tenant_id: String::new(),
         registry_id: String::new(),
-        expects_tables: true,
+        expects: Expects::Tables,
     }
 }

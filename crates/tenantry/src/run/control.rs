@@ -3,6 +3,7 @@
 use tokio::sync::watch;
 
 use super::machine::{Asked, End};
+use crate::faults::{Point, point};
 
 /// How far a run is asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +118,7 @@ impl Control {
 
     /// Asks a run that waits between two waves to go on.
     pub fn promote(&self) {
+        point(Point::RunPromotionHeard);
         self.sender.send_modify(|wishes| wishes.promoted += 1);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::machine::{JobSpec, LaneSpec, Machine, Spec};
-use super::options::{Ask, RunOptions};
+use super::options::RunOptions;
 use super::rollout::Rollout;
 use super::runner::Job;
 use crate::engine::{Address, Engine};
@@ -33,7 +33,7 @@ pub(super) fn machine_of(jobs: &[Job], options: &RunOptions, rollout: &Rollout) 
         jobs: specs,
         lanes: lanes.specs,
         areas: lanes.areas,
-        logins: vec![tries_of(options); logins.count],
+        logins: vec![TRIES; logins.count],
         waves: rollout.wave_specs(),
         wave: rollout.stage.wave,
         soak: rollout.stage.soak,
@@ -99,14 +99,8 @@ impl<'a> Lanes<'a> {
     }
 }
 
-/// Returns how often jobs may try a login that they share: the question to their server may have been the first of two
-/// times.
-fn tries_of(options: &RunOptions) -> u8 {
-    match options.ask {
-        Ask::Servers => 1,
-        Ask::Databases => 2,
-    }
-}
+/// How often jobs may try a login that they share: the question to their server may have been the first of two times.
+const TRIES: u8 = 1;
 
 /// Logins that several jobs share.
 struct Logins {

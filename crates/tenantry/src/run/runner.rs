@@ -20,7 +20,7 @@ use super::rollout::Rollout;
 use super::target::{Shared, migrate};
 use crate::code::Code;
 use crate::direction::Direction;
-use crate::engine::Engine;
+use crate::engine::{Engine, Marker};
 use crate::migration::{Track, Warning, add};
 use crate::plan::Goal;
 use crate::target::{Target, TrackName};
@@ -57,6 +57,9 @@ pub struct Job {
     pub goal: Goal,
     /// Index of the job that must have succeeded before; `None` if it may start at once.
     pub after: Option<usize>,
+    /// The marker of its goal, where the database's comment had it a moment ago; `None` if it had another, or if nobody
+    /// looked. Only saves a question.
+    pub marker: Option<Box<Marker>>,
 }
 
 /// What a run is made of.

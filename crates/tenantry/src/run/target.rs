@@ -23,7 +23,8 @@ use super::watch::{Watching, words};
 use super::way::Way;
 use crate::direction::Direction;
 use crate::engine::{
-    self, ApplyError, Certainty, Holder, OpenOptions, Recorded, Session, SessionError, StateAfter, Unit,
+    self, ApplyError, Certainty, Expects, Holder, Marker, OpenOptions, Recorded, Session, SessionError,
+    StateAfter, Unit,
 };
 use crate::faults::{Seed, is_seeded};
 use crate::history::History;
@@ -63,6 +64,8 @@ enum Reached {
 /// The work on one target, over all its attempts.
 struct Work<'a> {
     target: &'a Target,
+    /// The marker of its goal, where its comment had it when its server was asked.
+    marker: Option<&'a Marker>,
     track: &'a Track,
     /// Where it shall come to. A way back is fixed at the first look: counted anew after a lost session, it
     /// would go further with every attempt.
@@ -101,6 +104,7 @@ pub(super) async fn migrate(
     let target = &job.target;
     let mut work = Work {
         target,
+        marker: job.marker.as_deref(),
         track: &job.track,
         goal: job.goal.clone(),
         shared,
@@ -231,14 +235,25 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Returns how its next session is opened.
+    fn opening(&self) -> OpenOptions {
+        let shared = self.shared;
+        let usual = open_options(self.target, &shared.options, &shared.run_id);
+        let expected = self
+            .marker
+            .map(|marker| Expects::Marker(Box::new(marker.clone())));
+        OpenOptions {
+            lock_window: self.tries.left_of(&shared.options),
+            expects: expected.unwrap_or_else(|| usual.expects.clone()),
+            ..usual
+        }
+    }
+
     /// One session: everything is planned anew under its lock, so that whatever an earlier one did, known or
     /// unknown, is seen in the history.
     async fn session(&mut self) -> Result<Reached, Ended> {
         let shared = self.shared;
-        let options = OpenOptions {
-            lock_window: self.tries.left_of(&shared.options),
-            ..open_options(self.target, &shared.options, &shared.run_id)
-        };
+        let options = self.opening();
         let address = self.way.to(&self.target.address);
         let hears = |holders: &[Holder]| shared.tell(waits_for_lock(self.target, holders));
         let asked = Instant::now();
@@ -463,7 +478,7 @@ pub(super) fn open_options(target: &Target, options: &RunOptions, run_id: &str) 
             .map(|o| o.id.to_string())
             .unwrap_or_default(),
         registry_id: target.registry_id.to_string(),
-        expects_tables: target.known_version.is_some(),
+        expects: target.known_version.map_or(Expects::Nothing, |_| Expects::Tables),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tenantry::engine::{Address, Engine, Login, NetworkAddress, OpenOptions, SqliteAddress, Tls};
+use tenantry::engine::{Address, Engine, Expects, Login, NetworkAddress, OpenOptions, SqliteAddress, Tls};
 use tokio::task::JoinSet;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -150,7 +150,7 @@ impl TestDatabase {
             database_id: self.id.clone(),
             tenant_id: "tenant".to_owned(),
             registry_id: "registry".to_owned(),
-            expects_tables: true,
+            expects: Expects::Tables,
         }
     }
 }

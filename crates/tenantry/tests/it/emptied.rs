@@ -31,6 +31,7 @@ fn job(database: &TestDatabase, known_version: Option<Version>) -> Job {
         track: Arc::new(track),
         goal: Goal::Head,
         after: None,
+        marker: None,
     }
 }
 

@@ -7,6 +7,7 @@ use tenantry::run::{RunEvent, RunReport, Then};
 use super::started::Started;
 use super::{Target, millis};
 use crate::clock::Utc;
+use crate::render::again::{Again, Turn};
 use crate::render::tally::Tally;
 
 /// The version of these fields; it grows when one changes its meaning.
@@ -224,31 +225,7 @@ impl Event {
                 target: label.clone(),
                 reason: reason.clone(),
             },
-            RunEvent::Retrying {
-                label,
-                code,
-                reason,
-                pause,
-            } => Self::Retrying {
-                target: label.clone(),
-                code: code.to_string(),
-                reason: reason.clone(),
-                pause_ms: millis(*pause),
-                put_back: false,
-            },
-            RunEvent::PutBack {
-                label,
-                code,
-                reason,
-                pause,
-                ..
-            } => Self::Retrying {
-                target: label.clone(),
-                code: code.to_string(),
-                reason: reason.clone(),
-                pause_ms: millis(*pause),
-                put_back: true,
-            },
+            RunEvent::Retrying { .. } | RunEvent::PutBack { .. } => Self::of_again(Again::of(event)?),
             RunEvent::Slow {
                 label,
                 track,
@@ -272,6 +249,16 @@ impl Event {
             | RunEvent::RegistryBack
             | _ => return Self::of_migration(event),
         })
+    }
+
+    fn of_again(again: Again<'_>) -> Self {
+        Self::Retrying {
+            target: again.label.to_owned(),
+            code: again.code.to_string(),
+            reason: again.reason.to_owned(),
+            pause_ms: millis(again.pause),
+            put_back: again.turn == Turn::GivenUp,
+        }
     }
 
     fn of_migration(event: &RunEvent) -> Option<Self> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenantry::engine::Engine;
 
-use super::{FIVE, five};
+use super::{FIVE, THINGS, THINGS_BACK, five};
 use crate::platform::{Platform, wait};
 use crate::{stderr, stdout};
 
@@ -247,4 +247,73 @@ fn tables_that_were_restored_inside_a_database_are_noticed_by_verify_and_by_a_li
     let found = platform.json(11, &["migrate", "verify"]);
     assert_eq!(found["findings"].as_array().unwrap().len(), 1, "{found}");
     assert_eq!(found["findings"][0]["code"], "TN-3001", "{found}");
+}
+
+/// So many that their server is asked first, also with `--live`.
+const MANY: [&str; 12] = [
+    "acme",
+    "globex",
+    "initech",
+    "hooli",
+    "umbrella",
+    "wonka",
+    "stark",
+    "wayne",
+    "tyrell",
+    "cyberdyne",
+    "soylent",
+    "oscorp",
+];
+
+#[test]
+fn many_are_asked_themselves_with_one_question_for_their_comments() {
+    let migrations = [THINGS, THINGS_BACK];
+    let Some(platform) = Platform::with_tenants(Engine::Postgres, &migrations, &MANY) else {
+        return;
+    };
+    let all: Vec<String> = MANY.iter().map(|slug| platform.database(slug)).collect();
+    let live = ["migrate", "all-tenants", "--live"];
+    let before = sessions(&platform, &all, 0);
+    assert_eq!(platform.json(0, &live)["current"], MANY.len());
+    assert_eq!(sessions(&platform, &all, before) - before, 13);
+    platform.write(MORE.0, MORE.1);
+    assert_eq!(platform.json(0, &live)["applied"], MANY.len());
+    let (acme, globex, hooli) = (&all[0], &all[1], &all[3]);
+    // One that was restored, one whose marker is gone, and one that nobody may comment on.
+    let right = comment(&platform, acme);
+    as_admin(
+        &platform,
+        &format!(
+            "COMMENT ON DATABASE {acme} IS 'theirs {}'",
+            right.replace("tenantry:", "")
+        ),
+    );
+    platform.query(
+        acme,
+        "DROP TABLE more; DELETE FROM _tenantry_history WHERE version = 2",
+    );
+    as_admin(&platform, &format!("COMMENT ON DATABASE {globex} IS 'of globex'"));
+    as_admin(&platform, &format!("COMMENT ON DATABASE {hooli} IS NULL"));
+    as_admin(&platform, &format!("ALTER DATABASE {hooli} OWNER TO postgres"));
+    as_admin(
+        &platform,
+        &format!("GRANT CONNECT ON DATABASE {hooli} TO {hooli}"),
+    );
+    platform.query(hooli, &format!("GRANT ALL ON SCHEMA public TO {hooli}"));
+    let report = platform.json(0, &live);
+    assert_eq!(
+        (&report["applied"], &report["current"]),
+        (&1.into(), &(MANY.len() - 1).into()),
+        "{report}"
+    );
+    let mended = comment(&platform, acme);
+    assert!(
+        mended.starts_with("theirs ") && mended.contains("[tenantry tenant 2 "),
+        "{mended}"
+    );
+    let marked = comment(&platform, globex);
+    assert!(marked.starts_with("of globex [tenantry tenant 2 "), "{marked}");
+    assert_eq!(comment(&platform, hooli), "NULL");
+    let found = platform.json(0, &["migrate", "verify"]);
+    assert_eq!(found["findings"].as_array().unwrap().len(), 0, "{found}");
 }

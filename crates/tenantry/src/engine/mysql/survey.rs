@@ -14,7 +14,7 @@ use super::wire::{Part, Role, Sent, send, send_within};
 use super::{Server, clean};
 use crate::engine::identity::check_whose;
 use crate::engine::{Asked, Marker, NetworkAddress, OpenOptions, SessionError, Survey};
-use crate::history::History;
+use crate::history::{HISTORY_COLUMNS, History, META_COLUMNS};
 
 /// How long all of it may take behind the login, and how much longer for each database.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,33 +35,6 @@ const ROWS_MAX: usize = 10_000;
 const HURRY: &str = "SET SESSION lock_wait_timeout = 1 \
                      /*M!100301 , lock_wait_timeout = 0, max_statement_time = 0.5 */";
 const COMMITTED: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
-
-/// The columns of our tables as they were made; what looks otherwise is not understood here.
-const META: [&str; 6] = [
-    "one",
-    "database_id",
-    "tenant_id",
-    "registry_id",
-    "epoch",
-    "format",
-];
-const HISTORY: [&str; 15] = [
-    "track",
-    "version",
-    "name",
-    "checksum",
-    "phase",
-    "attempt_id",
-    "run_id",
-    "epoch",
-    "next_stmt",
-    "total_stmts",
-    "pre_fp",
-    "started_at",
-    "done_at",
-    "duration_ms",
-    "tool_version",
-];
 
 /// A database and its quoted names.
 type Named<'a> = (&'a Asked<'a>, Names);
@@ -193,7 +166,8 @@ fn markers_of(asked: &Asked<'_>, sent: &Sent, at: usize) -> Option<Vec<Marker>> 
         return None;
     };
     let rows = sent.rows(at + 4);
-    let is_ours = has_columns(meta, &META) && rows.iter().all(|row| has_columns(row, &HISTORY));
+    let is_ours =
+        has_columns(meta, &META_COLUMNS) && rows.iter().all(|row| has_columns(row, &HISTORY_COLUMNS));
     if !is_ours || rows.len() >= ROWS_MAX {
         return None;
     }
@@ -214,6 +188,7 @@ fn markers_of(asked: &Asked<'_>, sent: &Sent, at: usize) -> Option<Vec<Marker>> 
     Some(markers.collect())
 }
 
+/// Returns whether a table looks as it was made; what looks otherwise is not understood here.
 fn has_columns(row: &Row, expected: &[&str]) -> bool {
     let columns = row.columns_ref();
     columns.len() == expected.len()

@@ -14,7 +14,7 @@ use crate::direction::Direction;
 use crate::engine::marker::{LONGEST, Marker, Whose, with};
 use crate::engine::session::Amendment;
 use crate::engine::text::{identifier, literal};
-use crate::engine::{SessionError, Unit};
+use crate::engine::{Expects, OpenOptions, SessionError, Unit};
 use crate::history::{Applied, Entry, History, Phase};
 use crate::target::TrackName;
 
@@ -49,11 +49,37 @@ pub(super) enum Comment {
         /// The text; empty if there is none.
         text: String,
     },
+    /// Nobody asked: it had the expected marker a moment ago.
+    Unasked,
     /// The server refused a change of it: it may say something else now.
     Refused,
 }
 
+/// Returns whether the expected marker is the one that the history deserves on a track.
+fn is_as_expected(session: &Locked, track: &TrackName) -> bool {
+    match &session.options.expects {
+        Expects::Marker(expected) => deserved(session, track, &session.left).as_ref() == Some(&**expected),
+        Expects::Nothing | Expects::Tables => false,
+    }
+}
+
+fn deserved(session: &Locked, track: &TrackName, history: &History) -> Option<Marker> {
+    let whose = Whose {
+        registry_id: &session.options.registry_id,
+        database_id: &session.options.database_id,
+    };
+    Marker::of_history(whose, track, history)
+}
+
 impl Comment {
+    /// What is known of it where there is no answer: nobody asked, or the server refused to tell.
+    pub(super) fn without_answer(options: &OpenOptions) -> Self {
+        match options.expects {
+            Expects::Marker(_) => Self::Unasked,
+            Expects::Nothing | Expects::Tables => Self::NotOurs,
+        }
+    }
+
     /// Takes a row of [`question`]; returns whether it was one.
     pub(super) fn take_row(&mut self, row: &tokio_postgres::SimpleQueryRow) -> bool {
         match row.try_get(0) {
@@ -178,11 +204,7 @@ fn change(session: &Locked, track: &TrackName, mut history: History) -> Change {
     let Comment::Known { database, text } = &session.comment else {
         return change;
     };
-    let whose = Whose {
-        registry_id: &session.options.registry_id,
-        database_id: &session.options.database_id,
-    };
-    let marker = Marker::of_history(whose, track, &change.history);
+    let marker = deserved(session, track, &change.history);
     // Where there is no room for a marker, an old one goes.
     let wanted = with(text, track, marker.as_ref()).or_else(|| with(text, track, None));
     change.text = wanted.unwrap_or_else(|| text.clone());
@@ -238,11 +260,26 @@ pub(super) async fn let_be(session: &mut Locked) -> Result<(), SessionError> {
     roll_back(&mut session.connection).await
 }
 
+/// Asks for the comment where it was not asked for yet, so that it can be changed.
+pub(super) async fn learn(session: &mut Locked) {
+    if session.comment != Comment::Unasked {
+        return;
+    }
+    match ask(&mut session.connection).await {
+        Some(comment) => session.comment = comment,
+        // What follows begins anew, and says by itself that the connection is gone.
+        None => drop(let_be(session).await),
+    }
+}
+
 /// Writes the marker of a track where the comment says another, or none: what an older program migrated has none, and a
 /// restored table leaves a wrong one. At most one statement, under the lock; that it could not be written is no failure.
 pub(super) async fn settle(session: &mut Locked, track: &TrackName) {
-    if session.comment == Comment::Refused {
-        session.comment = ask(&mut session.connection).await;
+    match &session.comment {
+        Comment::Unasked if is_as_expected(session, track) => return,
+        Comment::Unasked => learn(session).await,
+        Comment::Refused => session.comment = ask(&mut session.connection).await.unwrap_or_default(),
+        Comment::Known { .. } | Comment::NotOurs => {}
     }
     let change = change(session, track, session.left.clone());
     if change.statements.is_empty() {
@@ -273,16 +310,13 @@ pub(super) async fn settle(session: &mut Locked, track: &TrackName) {
     }
 }
 
-async fn ask(connection: &mut Connection) -> Comment {
+/// Returns what it says; `None` if the server refused to tell.
+async fn ask(connection: &mut Connection) -> Option<Comment> {
     let mut comment = Comment::default();
     let answer = connection
         .exchange(&question(), |_, row| {
             comment.take_row(row);
         })
         .await;
-    if answer.failure.is_none() {
-        comment
-    } else {
-        Comment::NotOurs
-    }
+    answer.failure.is_none().then_some(comment)
 }

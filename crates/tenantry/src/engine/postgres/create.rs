@@ -13,7 +13,9 @@ use crate::engine::create::{CreateError, NewDatabase};
 use crate::engine::identity::lock_key;
 use crate::engine::marker::text_of;
 use crate::engine::text::{identifier, literal};
-use crate::engine::{DatabaseError, IDLE_TIMEOUT, Login, NetworkAddress, OpenOptions, SessionError, poll};
+use crate::engine::{
+    DatabaseError, Expects, IDLE_TIMEOUT, Login, NetworkAddress, OpenOptions, SessionError, poll,
+};
 
 /// What our comment on a database or role begins with; the database's id follows.
 const TOKEN: &str = "tenantry:";
@@ -88,7 +90,7 @@ pub(super) fn options() -> OpenOptions {
         database_id: String::new(),
         tenant_id: String::new(),
         registry_id: String::new(),
-        expects_tables: true,
+        expects: Expects::Tables,
     }
 }
 

@@ -12,8 +12,8 @@ use super::holders::{of_migration_lock, of_our_tables, onlooker};
 use super::{amend, history, outside, unit};
 use crate::engine::identity::{check_identity, lock_key};
 use crate::engine::{
-    Amendment, ApplyError, Canceller, Hears, NetworkAddress, Onlooker, OpenOptions, Reader, Recorded,
-    Session, SessionError, Unit, poll,
+    Amendment, ApplyError, Canceller, Expects, Hears, NetworkAddress, Onlooker, OpenOptions, Reader,
+    Recorded, Session, SessionError, Unit, poll,
 };
 use crate::faults::{Point, Seed, is_seeded, point};
 use crate::history::{History, OpenStatement};
@@ -97,7 +97,7 @@ impl Locked {
             backend: seen.backend,
             connections: seen.connections,
             left: seen.history.clone(),
-            comment: seen.comment.unwrap_or_default(),
+            comment: seen.comment.unwrap_or_else(|| Comment::without_answer(options)),
             epoch: seen.history.meta.as_ref().map_or(0, |meta| meta.epoch),
             history: seen.history,
             in_transaction: true,
@@ -117,7 +117,7 @@ pub(super) async fn open(
     point(Point::PostgresConnected);
     let key = lock_key(&options.database_id);
     let (begun, mut refusals) = (Instant::now(), 0);
-    let (mut expect, mut with) = (Look::first(options), With::LockAndComment(key));
+    let (mut expect, mut with) = (Look::first(options), With::first(options, key));
     let mut opening = begin(&connection, options).join(";\n");
     let mut head = opening.clone();
     loop {
@@ -193,10 +193,9 @@ pub(super) enum Look {
 
 impl Look {
     fn first(options: &OpenOptions) -> Self {
-        if options.expects_tables {
-            Self::Known
-        } else {
-            Self::Probe
+        match options.expects {
+            Expects::Tables | Expects::Marker(_) => Self::Known,
+            Expects::Nothing => Self::Probe,
         }
     }
 }
@@ -213,6 +212,13 @@ pub(super) enum With {
 }
 
 impl With {
+    fn first(options: &OpenOptions, key: i64) -> Self {
+        match options.expects {
+            Expects::Marker(_) => Self::Lock(key),
+            Expects::Nothing | Expects::Tables => Self::LockAndComment(key),
+        }
+    }
+
     /// Returns what says whether the lock is ours.
     fn lock(self) -> String {
         match self {
@@ -386,6 +392,7 @@ impl Session for Locked {
 
     async fn carry_out(&mut self, unit: &Unit) -> Result<Vec<Recorded>, ApplyError> {
         let outside = |step: &Step| step.script().directives.no_transaction;
+        comment::learn(self).await;
         if unit.steps.iter().any(outside) {
             outside::carry_out(self, unit).await
         } else {
@@ -398,6 +405,7 @@ impl Session for Locked {
     }
 
     async fn amend(&mut self, amendment: &Amendment) -> Result<(), ApplyError> {
+        comment::learn(self).await;
         amend::amend(self, amendment).await
     }
 

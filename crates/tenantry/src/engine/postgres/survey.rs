@@ -26,19 +26,14 @@ pub(crate) async fn survey(address: &NetworkAddress, options: &OpenOptions) -> R
     let text = question(&connection, options);
     let mut survey = Survey::default();
     let answer = connection
-        .exchange(&text, |_, row| match row.try_get(0) {
-            Ok(Some("server")) => {
-                survey.max_connections = number(row.try_get(1));
-                survey.sessions = number(row.try_get(2));
-            }
-            Ok(Some("database")) => {
+        .exchange(&text, |_, row| {
+            if let Ok(Some("database")) = row.try_get(0) {
                 let markers = bytes(row.try_get(2)).map(|comment| read(&String::from_utf8_lossy(&comment)));
                 let name = bytes(row.try_get(1)).and_then(|name| String::from_utf8(name).ok());
                 if let (Some(name), Some(markers)) = (name, markers.filter(|markers| !markers.is_empty())) {
                     survey.markers.insert(name, markers);
                 }
             }
-            Ok(_) | Err(_) => {}
         })
         .await;
     answer
@@ -51,12 +46,6 @@ fn question(connection: &Connection, options: &OpenOptions) -> String {
     statements.extend(local_settings(connection, options));
     statements.push("SET LOCAL search_path = pg_catalog".to_owned());
     statements.push(format!("SET LOCAL statement_timeout = {PATIENCE_MS}"));
-    // Who looks at others' sessions sees little of them, but that they are there.
-    statements.push(
-        "SELECT 'server', pg_catalog.current_setting('max_connections'), (SELECT pg_catalog.count(*) \
-         FROM pg_catalog.pg_stat_activity a WHERE a.datid IS NOT NULL)"
-            .to_owned(),
-    );
     statements.push(format!(
         "SELECT 'database', {}, {} FROM pg_catalog.pg_database d JOIN pg_catalog.pg_shdescription s \
          ON s.objoid OPERATOR(pg_catalog.=) d.oid \
@@ -79,8 +68,4 @@ type Column<'a> = Result<Option<&'a str>, tokio_postgres::Error>;
 
 fn bytes(column: Column<'_>) -> Option<Vec<u8>> {
     hex::decode(column.ok().flatten()?).ok()
-}
-
-fn number(column: Column<'_>) -> Option<usize> {
-    column.ok().flatten()?.parse().ok()
 }

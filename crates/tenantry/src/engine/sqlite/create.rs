@@ -10,7 +10,7 @@ use super::connect::is_plain_name;
 use super::database::Database;
 use super::{poll, record};
 use crate::engine::create::{CreateError, NewDatabase};
-use crate::engine::{IDLE_TIMEOUT, OpenOptions, SessionError, SqliteAddress};
+use crate::engine::{Expects, IDLE_TIMEOUT, OpenOptions, SessionError, SqliteAddress};
 use crate::history::{FORMAT, Meta};
 
 /// How long a lock on the file may delay us; nobody else should know it yet.
@@ -154,7 +154,7 @@ fn identify(address: &SqliteAddress, new: &NewDatabase) -> Result<Option<Owner>,
         database_id: new.database_id.clone(),
         tenant_id: new.tenant_id.clone(),
         registry_id: new.registry_id.clone(),
-        expects_tables: true,
+        expects: Expects::Tables,
     };
     let mut database = Database::open(address, &options)?;
     if !database.try_lock()? {

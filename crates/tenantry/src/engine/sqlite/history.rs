@@ -5,7 +5,9 @@ use rusqlite::{Connection, Row, Statement};
 
 use super::error::{foreign_program, statement_error};
 use crate::engine::SessionError;
-use crate::history::{Applied, FORMAT, HISTORY_TABLE, History, META_TABLE, Meta, Phase};
+use crate::history::{
+    Applied, FORMAT, HISTORY_COLUMNS, HISTORY_TABLE, History, META_COLUMNS, META_TABLE, Meta, Phase,
+};
 use crate::migration::{Checksum, Version};
 use crate::target::TrackName;
 
@@ -22,35 +24,6 @@ const META: &str = "SELECT *, EXISTS (SELECT 1 FROM main.sqlite_schema WHERE typ
 /// All columns in the order of the table, as the format that the meta row names has them: looking names up
 /// is a large part of planning this, which every file has to do anew. Columns behind them are somebody else's.
 const ROWS: &str = "SELECT * FROM main._tenantry_history";
-
-/// The columns of [`META`], in the order of the table.
-const META_COLUMNS: [&str; 6] = [
-    "one",
-    "database_id",
-    "tenant_id",
-    "registry_id",
-    "epoch",
-    "format",
-];
-
-/// The columns of [`ROWS`], in the order of the table.
-const COLUMNS: [&str; 15] = [
-    "track",
-    "version",
-    "name",
-    "checksum",
-    "phase",
-    "attempt_id",
-    "run_id",
-    "epoch",
-    "next_stmt",
-    "total_stmts",
-    "pre_fp",
-    "started_at",
-    "done_at",
-    "duration_ms",
-    "tool_version",
-];
 
 /// Which of our tables a file has, and whether it has others.
 struct Found {
@@ -92,7 +65,7 @@ fn read_once(connection: &Connection, endpoint: &str) -> Result<Option<History>,
         Ok(statement) => statement,
         Err(error) => return absent(connection, endpoint, &error),
     };
-    check_columns(&statement, HISTORY_TABLE, &COLUMNS)?;
+    check_columns(&statement, HISTORY_TABLE, &HISTORY_COLUMNS)?;
     let mut rows = Vec::new();
     let mut found = statement.query([]).map_err(|e| refused(&e))?;
     while let Some(row) = found.next().map_err(|e| refused(&e))? {
@@ -194,14 +167,14 @@ fn unreadable(at: usize, columns: &[&str]) -> SessionError {
 
 /// Returns a number that we never write below zero.
 fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, at: usize) -> Result<T, SessionError> {
-    let number: i64 = value(row, at, &COLUMNS)?;
-    T::try_from(number).map_err(|_| unreadable(at, &COLUMNS))
+    let number: i64 = value(row, at, &HISTORY_COLUMNS)?;
+    T::try_from(number).map_err(|_| unreadable(at, &HISTORY_COLUMNS))
 }
 
 fn applied(row: &Row<'_>) -> Result<Applied, SessionError> {
-    let text = |at| value::<String>(row, at, &COLUMNS);
+    let text = |at| value::<String>(row, at, &HISTORY_COLUMNS);
     let (track, checksum, phase) = (text(0)?, text(3)?, text(4)?);
-    let version: i64 = value(row, 1, &COLUMNS)?;
+    let version: i64 = value(row, 1, &HISTORY_COLUMNS)?;
     let bad = |what: &str| {
         damaged(&format!(
             "the {what} of version {version} on track `{track}` is not one of ours"
@@ -215,12 +188,12 @@ fn applied(row: &Row<'_>) -> Result<Applied, SessionError> {
         phase: Phase::from_word(&phase).ok_or_else(|| bad("phase"))?,
         attempt_id: text(5)?,
         run_id: text(6)?,
-        epoch: value(row, 7, &COLUMNS)?,
+        epoch: value(row, 7, &HISTORY_COLUMNS)?,
         next_stmt: unsigned(row, 8)?,
         total_stmts: unsigned(row, 9)?,
-        pre_fp: value(row, 10, &COLUMNS)?,
+        pre_fp: value(row, 10, &HISTORY_COLUMNS)?,
         started_at: text(11)?,
-        done_at: value(row, 12, &COLUMNS)?,
+        done_at: value(row, 12, &HISTORY_COLUMNS)?,
         duration_ms: unsigned(row, 13)?,
     })
 }

@@ -76,6 +76,7 @@ pub(super) fn job(database: &TestDatabase, slug: &str, track: &Arc<Track>) -> Jo
         track: Arc::clone(track),
         goal: Goal::Head,
         after: None,
+        marker: None,
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) fn job(database: &TestDatabase, files: &[(&str, &str)], goal: Goal) -
         track: track.into(),
         goal,
         after: None,
+        marker: None,
     }
 }
 

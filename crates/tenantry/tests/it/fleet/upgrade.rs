@@ -29,6 +29,7 @@ async fn old_registry(address: &SqliteAddress) {
         track: track.into(),
         goal: Goal::Head,
         after: None,
+        marker: None,
     };
     let (events, _unheard) = unbounded_channel();
     let options = RunOptions::default();

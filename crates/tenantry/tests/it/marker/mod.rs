@@ -1,5 +1,6 @@
 //! The marker in a PostgreSQL database's comment: when it is written, who is in its way, and what a survey makes of it.
 
+mod expected;
 mod survey;
 
 use secrecy::SecretString;

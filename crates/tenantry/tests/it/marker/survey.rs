@@ -14,10 +14,6 @@ async fn name(database: &TestDatabase) -> String {
 /// Asks with the login of one database, and returns what it says of another.
 async fn told(asked: &[&Address], of: &TestDatabase) -> Option<String> {
     let survey = engine::survey(asked, &of.options()).await?;
-    assert!(
-        survey.max_connections.unwrap() > 1 && survey.sessions.unwrap() >= 1,
-        "{survey:?}"
-    );
     let marker = survey.marker(&name(of).await, &TrackName::Tenant);
     Some(marker.map_or_else(|| "none".to_owned(), ToString::to_string))
 }

@@ -33,6 +33,7 @@ fn job(db: &Database, track: Track, goal: Goal) -> Job {
         track: Arc::new(track),
         goal,
         after: None,
+        marker: None,
     }
 }
 

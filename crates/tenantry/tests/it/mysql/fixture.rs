@@ -9,8 +9,8 @@ use mysql_async::prelude::{FromRow, Queryable as _};
 use mysql_async::{Conn, OptsBuilder};
 use tenantry::TrackName;
 use tenantry::engine::{
-    self, Address, ApplyError, Engine, Login, NetworkAddress, OpenOptions, Recorded, Session, SessionError,
-    Tls, Unit,
+    self, Address, ApplyError, Engine, Expects, Login, NetworkAddress, OpenOptions, Recorded, Session,
+    SessionError, Tls, Unit,
 };
 use tenantry::migration::{Checksum, Directives, Migration, Script, Statement, Track, Version};
 use tenantry::plan::{Goal, plan};
@@ -139,7 +139,7 @@ impl Database {
             database_id: format!("id-{}", self.name),
             tenant_id: "tenant-1".to_owned(),
             registry_id: "registry-1".to_owned(),
-            expects_tables: true,
+            expects: Expects::Tables,
         }
     }
 

@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tenantry::TrackName;
-use tenantry::engine::{self, Address, ApplyError, OpenOptions, Recorded, Session, SqliteAddress, Unit};
+use tenantry::engine::{
+    self, Address, ApplyError, Expects, OpenOptions, Recorded, Session, SqliteAddress, Unit,
+};
 use tenantry::engine::{Engine, SessionError};
 use tenantry::history::{History, Phase};
 use tenantry::migration::{Checksum, Directives, Migration, Script, Track, Version, split};
@@ -47,7 +49,7 @@ impl Bench {
             database_id: "db-1".to_owned(),
             tenant_id: "tenant-1".to_owned(),
             registry_id: "registry-1".to_owned(),
-            expects_tables: true,
+            expects: Expects::Tables,
         };
         Self {
             folder: tempfile::tempdir().unwrap(),
