@@ -46,26 +46,9 @@ impl Fleet {
     ) -> Result<RunReport, FleetError> {
         let (sender, receiver) = unbounded_channel();
         let (said, hears) = unbounded_channel();
-        let doubt = Arc::new(AtomicBool::new(false));
         // It is ours from the start, and not for ever: nobody may renew it before this process stands still.
         let _heard = said.send(Word::Ours { asked: drive.asked }).is_ok();
-        let keeper = Keeper {
-            registry: self.registry.clone(),
-            run_id: drive.run_id.clone(),
-            epoch: drive.epoch,
-            control: control.clone(),
-            said: said.clone(),
-            doubt: Arc::clone(&doubt),
-            events: events.clone(),
-        };
-        let recorder = Recorder {
-            registry: self.registry.clone(),
-            run_id: drive.run_id.clone(),
-            epoch: drive.epoch,
-            control: control.clone(),
-            said,
-            doubt,
-        };
+        let (keeper, recorder) = self.attendants(&drive, control, (said, events));
         let conduct = Conduct {
             run_id: drive.run_id.clone(),
             jobs: drive.jobs,
@@ -109,6 +92,34 @@ impl Fleet {
         report.targets.splice(0..0, drive.settled);
         report.targets.extend(drive.left_out);
         Ok(report)
+    }
+
+    /// Returns who keeps the run for this process, and who writes down what comes of it.
+    fn attendants(
+        &self,
+        drive: &Drive,
+        control: &Control,
+        (said, events): (UnboundedSender<Word>, &UnboundedSender<RunEvent>),
+    ) -> (Keeper, Recorder) {
+        let doubt = Arc::new(AtomicBool::new(false));
+        let keeper = Keeper {
+            registry: self.registry.clone(),
+            run_id: drive.run_id.clone(),
+            epoch: drive.epoch,
+            control: control.clone(),
+            said: said.clone(),
+            doubt: Arc::clone(&doubt),
+            events: events.clone(),
+        };
+        let recorder = Recorder {
+            registry: self.registry.clone(),
+            run_id: drive.run_id.clone(),
+            epoch: drive.epoch,
+            control: control.clone(),
+            said,
+            doubt,
+        };
+        (keeper, recorder)
     }
 
     /// Shows what the process makes of the run that took it over, and takes it up again if that one dies.

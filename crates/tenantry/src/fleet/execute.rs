@@ -14,8 +14,8 @@ use super::{Fleet, FleetError, PlanOf, Request, Selected};
 use crate::faults::{Seed, is_seeded};
 use crate::registry::{Begun, Claimed, Holding, NewRun, Run, RunPlan, RunTarget};
 use crate::run::{
-    Control, Driver, Job, Outcome, Rollout, RunEvent, RunReport, Start, Stop, TargetState, WhenHeld,
-    new_run_id,
+    Control, Driver, Job, Outcome, Rollout, RunEvent, RunReport, Start, Stop, TargetState, WaveRule,
+    WhenHeld, new_run_id,
 };
 use crate::target::TrackName;
 use crate::tenant::Tenant;
@@ -51,7 +51,9 @@ impl Fleet {
         let plan = plan_of(&selected, request.direction);
         selected.hold_back_products();
         self.shorten(&mut selected).await;
-        let rollout = self.rollout_of(&selected, request.continues.as_deref()).await?;
+        let rollout = self
+            .rollout_of(&selected, &plan.hash, request.continues.as_deref())
+            .await?;
         let new = self.new_run(&selected, request, (plan, &rollout));
         let driver = Driver::this();
         loop {
@@ -200,10 +202,21 @@ impl Fleet {
 
     /// Puts the jobs into waves; what took long before goes first. Where a run goes on with another one, what that one
     /// brought to its goal shows that the migration is no failure by itself.
-    async fn rollout_of(&self, selected: &Selected, continues: Option<&str>) -> Result<Rollout, FleetError> {
+    async fn rollout_of(
+        &self,
+        selected: &Selected,
+        plan_hash: &str,
+        continues: Option<&str>,
+    ) -> Result<Rollout, FleetError> {
         self.check_waves(selected).await?;
         let durations = self.durations_of(&selected.jobs).await?;
-        let mut rollout = self.options.policy.rollout(&selected.jobs, &durations);
+        let policy = &self.options.policy;
+        let unpassed = if policy.waves.iter().any(WaveRule::is_relied_on) {
+            self.unpassed(plan_hash, continues).await?
+        } else {
+            HashMap::new()
+        };
+        let mut rollout = policy.rollout(&selected.jobs, &durations, &unpassed);
         if let Some(first) = continues {
             rollout.succeeded_before = self.registry.applied_in_chain(first).await?;
         }

@@ -16,6 +16,7 @@ mod rest;
 mod saved;
 mod shortcut;
 mod stages;
+mod unpassed;
 mod verify;
 mod warnings;
 

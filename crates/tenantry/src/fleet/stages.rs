@@ -73,10 +73,14 @@ mod tests {
     use super::*;
 
     fn told(events: &[RunEvent]) -> Vec<String> {
-        let word = |event: &RunEvent| match event {
-            RunEvent::WaveStarted { wave, .. } => format!("{wave} begins"),
-            RunEvent::WaveFinished { wave, soak, .. } => format!("{wave} over, {} s", soak.as_secs()),
-            other => format!("{other:?}"),
+        let word = |event: &RunEvent| {
+            if let RunEvent::WaveStarted { wave, .. } = event {
+                return format!("{wave} begins");
+            }
+            let RunEvent::WaveFinished { wave, soak, .. } = event else {
+                panic!("{event:?}");
+            };
+            format!("{wave} over, {} s", soak.as_secs())
         };
         events.iter().map(word).collect()
     }

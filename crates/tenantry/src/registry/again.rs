@@ -38,26 +38,24 @@ mod tests {
     use crate::code::Code;
     use crate::engine::DatabaseError;
 
-    fn error(transient: bool) -> RegistryError {
+    fn error(code: &str) -> RegistryError {
         RegistryError::Database(DatabaseError {
             message: String::new(),
-            code: String::new(),
+            code: code.to_owned(),
             detail: None,
             hint: None,
             class: Code(6012),
-            transient,
+            transient: code == DEADLOCK,
         })
     }
 
-    async fn tries(fails: u32, transient: bool) -> (u32, bool) {
+    const DEADLOCK: &str = "errno 1213";
+
+    async fn tries(fails: u32, code: &str) -> (u32, bool) {
         let mut tries = 0;
         let done = again(async || {
             tries += 1;
-            if tries > fails {
-                Ok(())
-            } else {
-                Err(error(transient))
-            }
+            if tries > fails { Ok(()) } else { Err(error(code)) }
         })
         .await;
         (tries, done.is_ok())
@@ -65,9 +63,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_passes_is_tried_again_and_what_does_not_is_not() {
-        assert_eq!(tries(0, true).await, (1, true));
-        assert_eq!(tries(3, true).await, (4, true));
-        assert_eq!(tries(99, true).await, (TRIES, false));
-        assert_eq!(tries(99, false).await, (1, false));
+        assert_eq!(tries(0, DEADLOCK).await, (1, true));
+        assert_eq!(tries(3, DEADLOCK).await, (4, true));
+        assert_eq!(tries(99, DEADLOCK).await, (TRIES, false));
+        assert_eq!(tries(99, "errno 1064").await, (1, false));
     }
 }

@@ -87,7 +87,8 @@ impl Registry {
         update = match lease.standing {
             Standing::Running => update
                 .col_expr(run::Column::Status, Expr::value(RUNNING))
-                .col_expr(run::Column::FinishedAt, Expr::value(Option::<i64>::None)),
+                .col_expr(run::Column::FinishedAt, Expr::value(Option::<i64>::None))
+                .col_expr(run::Column::Cause, Expr::value(Option::<String>::None)),
             // When it ended is known to its driver alone: where that died, nobody saw the end.
             Standing::Over(status) => update.col_expr(run::Column::Status, Expr::value(status.as_str())),
         };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use super::entities::run;
 use super::leases::{Driven, lease_of};
@@ -67,6 +67,22 @@ impl Registry {
             }
         }
         Ok(false)
+    }
+
+    /// Returns the newest run of the plan with this hash that has waves, by its id; `None` if there is none.
+    pub async fn newest_in_waves(&self, plan_hash: &str) -> Result<Option<String>, RegistryError> {
+        run::Entity::find()
+            .select_only()
+            .column(run::Column::Id)
+            .filter(run::Column::PlanHash.eq(plan_hash))
+            .filter(run::Column::Rollout.contains("\"waves\":[{"))
+            .order_by_desc(run::Column::StartedAt)
+            .order_by_desc(run::Column::Id)
+            .limit(1)
+            .into_tuple()
+            .one(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))
     }
 
     /// Returns the newest run of the plan with this hash and over the wanted targets that left something over, by its id;

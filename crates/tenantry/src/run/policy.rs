@@ -124,8 +124,14 @@ impl Policy {
     }
 
     /// Puts every job into its wave. `durations` are how long databases took when they were changed last, in
-    /// milliseconds: who took long goes first in its wave, and is the more telling canary.
-    pub fn rollout(&self, jobs: &[Job], durations: &HashMap<String, u64>) -> Rollout {
+    /// milliseconds: who took long goes first in its wave, and is the more telling canary. `unpassed` are waves, by name, that
+    /// an earlier run has not got past, and how long is to be waited behind each: they stay also where nothing is left of them.
+    pub fn rollout(
+        &self,
+        jobs: &[Job],
+        durations: &HashMap<String, u64>,
+        unpassed: &HashMap<String, Duration>,
+    ) -> Rollout {
         let expected = |job: &Job| durations.get(&job.target.database_id).copied().unwrap_or(0);
         let mut sorting = Sorting {
             jobs,
@@ -143,7 +149,14 @@ impl Policy {
             let fits: Vec<usize> = sorting.left().filter(|job| rule.takes(&jobs[*job])).collect();
             let limit = rule.limit.map_or(usize::MAX, |limit| limit.of(jobs.len()));
             let taken: Vec<usize> = fits.into_iter().take(limit).collect();
-            sorting.add(rule.wave(), &taken);
+            match unpassed.get(&rule.name) {
+                Some(soak) if taken.is_empty() => sorting.keep(Wave {
+                    soak: *soak,
+                    ended_before: 1,
+                    ..rule.wave()
+                }),
+                Some(_) | None => sorting.add(rule.wave(), &taken),
+            }
         }
         let rest: Vec<usize> = sorting.left().collect();
         sorting.add(named("rest"), &rest);
@@ -283,6 +296,11 @@ impl Sorting<'_> {
                 self.wave_of[index] = Some(number);
             }
         }
+    }
+
+    /// Adds a wave of which nothing is left.
+    fn keep(&mut self, wave: Wave) {
+        self.waves.push(wave);
     }
 
     fn into_waves(self) -> (Vec<Wave>, Vec<usize>) {

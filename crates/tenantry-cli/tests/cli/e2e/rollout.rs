@@ -318,7 +318,7 @@ fn a_soak_goes_on_where_it_was_after_a_kill_and_after_a_pause() {
     killed.kill().unwrap();
     killed.wait().unwrap();
     let is_as_before = |run: &Value| soaks_until(run).is_some_and(|now| (now - until).abs() <= 2);
-    let mut taker = platform.spawn(&words);
+    let mut second = platform.spawn(&words);
     let taken = run_that(&platform, |run| run["driver"] != soaking["driver"]);
     assert_eq!(
         (taken["run"].as_str(), count(&taken, "ok")),
@@ -329,7 +329,7 @@ fn a_soak_goes_on_where_it_was_after_a_kill_and_after_a_pause() {
     let taken = platform.json(0, &["run", "show"]);
     assert!(is_as_before(&taken), "{until}: {taken}");
     platform.json(0, &["run", "pause", id]);
-    assert!(!taker.wait().unwrap().success());
+    assert!(!second.wait().unwrap().success());
     let paused = platform.json(0, &["run", "show"]);
     assert!(
         paused["status"] == "paused" && is_as_before(&paused),
@@ -347,4 +347,58 @@ fn a_soak_goes_on_where_it_was_after_a_kill_and_after_a_pause() {
     let ended = resumed.wait_with_output().unwrap();
     assert!(ended.status.success(), "{}", stderr(&ended));
     assert_eq!(count(&platform.json(0, &["run", "show"]), "ok"), MANY as u64);
+}
+
+/// Gives the run up, and begins it anew: as another run, which is not told to whom the wave belongs.
+#[test]
+fn nothing_that_is_waited_for_is_got_past_by_beginning_anew() {
+    let (platform, _) = many();
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let waves = "\n[[rollout.wave]]\nname = \"one\"\nmatch = [\"t1*\"]\nsoak = \"1h\"\n\
+                 \n[[rollout.wave]]\nname = \"two\"\nmatch = [\"t2*\"]\nthen = \"pause\"\n";
+    platform.write("tenantry.toml", &format!("{config}{waves}"));
+    let soaks = |run: &Value| run["status"] == "running" && soaks_until(run).is_some();
+    let mut child = platform.spawn(&["migrate", "all-tenants", "--canary", "0"]);
+    let first = run_that(&platform, soaks);
+    let until = soaks_until(&first).unwrap();
+    platform.json(0, &["run", "cancel", first["run"].as_str().unwrap()]);
+    child.wait().unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    let mut before = first["run"].clone();
+    for words in [&["migrate", "resume"][..], &["migrate", "all-tenants"]] {
+        let mut child = platform.spawn(words);
+        let next = run_that(&platform, |run| run["run"] != before && soaks(run));
+        if words[1] == "resume" {
+            let later = soaks_until(&next).unwrap() - until;
+            assert!(later.abs() <= 2 && count(&next, "ok") == 0, "{later}: {next}");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        before = next["run"].clone();
+    }
+    let resumed = platform.spawn(&["migrate", "resume"]);
+    let soaking = run_that(&platform, soaks);
+    platform.json(0, &["run", "promote", soaking["run"].as_str().unwrap()]);
+    let paused = resumed.wait_with_output().unwrap();
+    assert!(stderr(&paused).contains("`two`"), "{}", stderr(&paused));
+    let waits = platform.json(0, &["run", "show"]);
+    assert_eq!(count(&waits, "not_run"), 10, "{waits}");
+    platform.json(0, &["run", "cancel", waits["run"].as_str().unwrap()]);
+    let again = platform.ends(21, &["migrate", "resume"]);
+    assert!(stderr(&again).contains("`two`"), "{}", stderr(&again));
+    let waits = platform.json(0, &["run", "show"]);
+    assert_eq!(
+        (count(&waits, "ok"), count(&waits, "not_run")),
+        (0, 10),
+        "{waits}"
+    );
+    platform.json(0, &["run", "cancel", waits["run"].as_str().unwrap()]);
+    platform.ends(21, &["migrate", "resume"]);
+    let waits = platform.json(0, &["run", "show"]);
+    let done = platform.json(0, &["run", "promote", waits["run"].as_str().unwrap()]);
+    assert_eq!(count(&done, "applied"), 10, "{done}");
 }

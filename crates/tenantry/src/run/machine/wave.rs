@@ -72,11 +72,9 @@ impl Waves {
             wave.jobs
                 .sort_by_key(|job| std::cmp::Reverse(jobs[*job].expected_ms));
         }
-        let current = current.min(last);
-        waves[current].has_begun = soak.is_some_and(|soak| !soak.is_zero());
         Self {
             all: waves,
-            current,
+            current: current.min(last),
             unsettled: jobs.len(),
             soaks_until: soak,
         }
@@ -89,7 +87,7 @@ impl Waves {
     /// Takes the jobs of the wave that begins.
     pub(super) fn take_jobs(&mut self) -> Vec<JobIndex> {
         let wave = &mut self.all[self.current];
-        wave.has_begun |= !wave.jobs.is_empty();
+        wave.has_begun |= wave.has_targets;
         std::mem::take(&mut wave.jobs)
     }
 
@@ -114,10 +112,9 @@ impl Waves {
     /// Takes the first job of the waves behind the present one that a condition holds for into the present one; `None` if
     /// there is none.
     pub(super) fn bring_forward(&mut self, fits: impl Fn(JobIndex) -> bool) -> Option<JobIndex> {
-        let behind = self.all.iter().enumerate().skip(self.current + 1);
-        let (wave, at) = behind
-            .filter_map(|(number, wave)| Some((number, wave.jobs.iter().position(|job| fits(*job))?)))
-            .next()?;
+        let mut behind = self.all.iter().enumerate().skip(self.current + 1);
+        let (wave, at) =
+            behind.find_map(|(number, wave)| Some((number, wave.jobs.iter().position(|job| fits(*job))?)))?;
         let job = self.all[wave].jobs.remove(at);
         self.all[wave].unsettled -= 1;
         self.all[self.current].unsettled += 1;

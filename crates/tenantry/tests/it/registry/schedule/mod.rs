@@ -182,8 +182,8 @@ impl Trial {
         match (ours, theirs) {
             (Begun::New, registry::Begun::New(epoch)) => assert_eq!(epoch, 1),
             (Begun::Attached(run), registry::Begun::Attached { run_id, .. })
-            | (Begun::Taken(run, _), registry::Begun::Taken { run_id, .. }) => assert_eq!(id(run), run_id),
-            (Begun::Waits(run), registry::Begun::Waits { run_id, .. }) => assert_eq!(id(run), run_id),
+            | (Begun::Taken(run, _), registry::Begun::Taken { run_id, .. })
+            | (Begun::Waits(run), registry::Begun::Waits { run_id, .. }) => assert_eq!(id(run), run_id),
             (Begun::Held(runs), registry::Begun::Held(holdings)) => {
                 let ours: Vec<String> = runs.iter().map(id).collect();
                 let theirs: Vec<String> = holdings.into_iter().map(|holding| holding.run_id).collect();
