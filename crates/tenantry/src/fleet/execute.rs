@@ -208,14 +208,14 @@ impl Fleet {
         plan_hash: &str,
         continues: Option<&str>,
     ) -> Result<Rollout, FleetError> {
-        self.check_waves(selected).await?;
         let durations = self.durations_of(&selected.jobs).await?;
         let policy = &self.options.policy;
-        let unpassed = if policy.waves.iter().any(WaveRule::is_relied_on) {
-            self.unpassed(plan_hash, continues).await?
-        } else {
-            HashMap::new()
-        };
+        let mut unpassed = HashMap::new();
+        // Whoever names one tenant means that one, and waits for no others.
+        if policy.waves.iter().any(WaveRule::is_relied_on) && selected.are_several() {
+            self.check_waves(selected).await?;
+            unpassed = self.unpassed(plan_hash, continues).await?;
+        }
         let mut rollout = policy.rollout(&selected.jobs, &durations, &unpassed);
         if let Some(first) = continues {
             rollout.succeeded_before = self.registry.applied_in_chain(first).await?;
@@ -225,13 +225,8 @@ impl Fleet {
 
     /// Refuses a wave that nobody is in although something is waited for behind it: the run would go on without that.
     async fn check_waves(&self, selected: &Selected) -> Result<(), FleetError> {
-        for rule in self
-            .options
-            .policy
-            .waves
-            .iter()
-            .filter(|rule| rule.is_relied_on())
-        {
+        let waves = self.options.policy.waves.iter();
+        for rule in waves.filter(|rule| rule.is_relied_on()) {
             let mut owners = selected.jobs.iter().filter_map(|job| job.target.owner.as_ref());
             let is_here = owners.any(|owner| rule.fits(&owner.slug, &owner.id));
             let fits = |tenant: &Tenant| rule.fits(&tenant.slug, &tenant.id);

@@ -84,6 +84,13 @@ impl Selected {
         }
     }
 
+    /// Returns whether the jobs are about more than one tenant.
+    pub(super) fn are_several(&self) -> bool {
+        let mut owners = self.jobs.iter().filter_map(|job| job.target.owner.as_ref());
+        let first = owners.next();
+        first.is_some_and(|first| owners.any(|owner| owner.slug != first.slug))
+    }
+
     /// Drops the jobs that wait, directly or not, for one whose target has ended badly in the run that they are left of.
     pub(super) fn drop_behind(&mut self, ended_badly: &HashSet<(String, TrackName)>) {
         let key = |job: &Job| (job.target.database_id.clone(), job.target.track.clone());
