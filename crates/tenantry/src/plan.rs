@@ -60,6 +60,7 @@ impl Goal {
             ("back_steps", steps) => steps.parse().ok().map(Self::BackSteps),
             ("back_to", "nothing") => Some(Self::BackTo(None)),
             ("back_to", version) => version.parse().ok().map(|version| Self::BackTo(Some(version))),
+            ("back_versions", "") => Some(Self::BackVersions(Vec::new())),
             ("back_versions", versions) => {
                 let read: Result<Vec<Version>, _> = versions.split(' ').map(str::parse).collect();
                 read.ok().map(Self::BackVersions)

@@ -195,6 +195,9 @@ async fn go_on_with_paused(
 async fn named(fleet: &Fleet, id: &str, everything: Selected) -> Result<(Run, Selected), CommandError> {
     let found = fleet.registry.find_run(id).await?;
     if found.direction == Direction::Down {
+        if found.status == Some(RunStatus::Paused) {
+            return Ok((found, Selected::default()));
+        }
         if fleet.registry.unfinished_of(&found.id).await?.is_empty() {
             return Ok((found, Selected::default()));
         }

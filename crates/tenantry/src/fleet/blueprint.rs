@@ -9,7 +9,8 @@ use crate::direction::Direction;
 use crate::migration::Track;
 use crate::plan::Goal;
 use crate::registry::{RunPlan, RunTarget};
-use crate::run::{Job, Rollout, Stage, TargetState, Then, Wave, WaveKind};
+use crate::run::{Before, Job, Rollout, Stage, TargetState, Then, Wave, WaveKind};
+use crate::target::TrackName;
 
 /// How much of a checksum tells files apart for people, in hexadecimal digits.
 const CHECKSUM_DIGITS: usize = 16;
@@ -89,6 +90,24 @@ impl Plan {
             return Vec::new();
         };
         changes_of(&planned.tracks, &now.tracks)
+    }
+
+    /// Returns whether two plans lead the same way with the same files, on the tracks that both have; on one at least.
+    pub(super) fn is_same_work(one: &str, other: &str) -> bool {
+        let read = |text: &str| serde_json::from_str::<Self>(text).ok();
+        let (Some(one), Some(other)) = (read(one), read(other)) else {
+            return false;
+        };
+        let tenants = |plan: &Self| -> Vec<PlannedTrack> {
+            let is_theirs = |track: &&PlannedTrack| track.track != TrackName::Central.to_string();
+            plan.tracks.iter().filter(is_theirs).cloned().collect()
+        };
+        let (ours, theirs) = (tenants(&one), tenants(&other));
+        let name = |track: &PlannedTrack| (track.track.clone(), track.engine.clone());
+        let is_common = |track: &PlannedTrack| theirs.iter().any(|there| name(there) == name(track));
+        one.direction == other.direction
+            && ours.iter().any(is_common)
+            && changes_of(&ours, &theirs).is_empty()
     }
 }
 
@@ -176,12 +195,11 @@ pub(super) fn rollout_from(text: &str, stage: Stage, targets: &[RunTarget]) -> R
     let Ok(kept) = serde_json::from_str::<Kept>(text) else {
         return Rollout::default();
     };
-    let ended: Vec<&RunTarget> = targets
-        .iter()
-        .filter(|target| target.state == TargetState::Ended)
-        .collect();
-    let of_wave = |number: usize| ended.iter().filter(move |target| target.wave == number);
-    let has_failed = |target: &&&RunTarget| target.outcome.is_failure();
+    let mut before = Before::default();
+    for target in targets.iter().filter(|target| target.state == TargetState::Ended) {
+        let failure = target.outcome.is_failure().then(|| target.detail().0).flatten();
+        before.count((&target.track, target.wave), target.outcome, failure.as_ref());
+    }
     let waves = kept.waves.into_iter().enumerate().map(|(number, kept)| Wave {
         name: kept.name,
         kind: if kept.kind == "canary" {
@@ -195,8 +213,8 @@ pub(super) fn rollout_from(text: &str, stage: Stage, targets: &[RunTarget]) -> R
             Then::GoOn
         },
         soak: Duration::from_millis(kept.soak_ms),
-        failed_before: of_wave(number).filter(has_failed).count(),
-        ended_before: of_wave(number).count(),
+        failed_before: before.of_wave(number).failed,
+        ended_before: before.of_wave(number).ended,
     });
     Rollout {
         waves: waves.collect(),
@@ -205,8 +223,9 @@ pub(super) fn rollout_from(text: &str, stage: Stage, targets: &[RunTarget]) -> R
         places: Vec::new(),
         max_failures: kept.max_failures,
         same_error: kept.same_error,
-        failed_before: ended.iter().filter(has_failed).count(),
-        succeeded_before: ended.iter().filter(|target| target.outcome.is_success()).count(),
+        failed_before: before.failed,
+        succeeded_before: before.succeeded,
+        alike_before: before.alike,
     }
 }
 

@@ -11,11 +11,13 @@ use super::drive::Drive;
 use super::follow::Followed;
 use super::rest::remaining;
 use super::{Fleet, FleetError, PlanOf, Request, Selected};
+use crate::direction::Direction;
 use crate::faults::{Seed, is_seeded};
+use crate::plan::Goal;
 use crate::registry::{Begun, Claimed, Holding, NewRun, Run, RunPlan, RunTarget};
 use crate::run::{
-    Control, Driver, Job, Outcome, Rollout, RunEvent, RunReport, Start, Stop, TargetState, WaveRule,
-    WhenHeld, new_run_id,
+    Canary, Control, Driver, Job, Outcome, Policy, Rollout, RunEvent, RunReport, Start, Stop, TargetState,
+    WaveRule, WhenHeld, new_run_id,
 };
 use crate::target::TrackName;
 use crate::tenant::Tenant;
@@ -52,7 +54,7 @@ impl Fleet {
         selected.hold_back_products();
         self.shorten(&mut selected).await;
         let rollout = self
-            .rollout_of(&selected, &plan.hash, request.continues.as_deref())
+            .rollout_of(&selected, &plan, request.continues.as_deref())
             .await?;
         let new = self.new_run(&selected, request, (plan, &rollout));
         let driver = Driver::this();
@@ -132,7 +134,21 @@ impl Fleet {
         let is_left = |job: &&Job| open.contains(&(job.target.database_id.clone(), job.target.track.clone()));
         let left = everything.jobs.iter().filter(is_left);
         refuse_other_files(run, &plan_over(left, &everything.goal, run.direction))?;
+        if run.direction == Direction::Down {
+            self.refuse_changed(run).await?;
+        }
         self.go_on_with(run, everything, control, &events).await
+    }
+
+    /// Refuses to go back with what a later run has changed: what somebody confirmed is not what is there.
+    async fn refuse_changed(&self, run: &Run) -> Result<(), FleetError> {
+        let Some((by, label)) = self.registry.changed_since(run).await? else {
+            return Ok(());
+        };
+        Err(FleetError::Replanned {
+            of: PlanOf::Run { id: run.id.clone() },
+            changes: vec![format!("{by} has changed {label} since")],
+        })
     }
 
     /// Drives what is left of a run as soon as nobody else does, and shows it until then.
@@ -205,7 +221,7 @@ impl Fleet {
     async fn rollout_of(
         &self,
         selected: &Selected,
-        plan_hash: &str,
+        plan: &RunPlan,
         continues: Option<&str>,
     ) -> Result<Rollout, FleetError> {
         let durations = self.durations_of(&selected.jobs).await?;
@@ -214,8 +230,14 @@ impl Fleet {
         // Whoever names one tenant means that one, and waits for no others.
         if policy.waves.iter().any(WaveRule::is_relied_on) && selected.are_several() {
             self.check_waves(selected).await?;
-            unpassed = self.unpassed(plan_hash, continues).await?;
+            unpassed = self.unpassed(plan, continues).await?;
         }
+        let alone = Policy {
+            canary: Canary::Count(0),
+            waves: Vec::new(),
+            ..policy.clone()
+        };
+        let policy = if selected.are_several() { policy } else { &alone };
         let mut rollout = policy.rollout(&selected.jobs, &durations, &unpassed);
         if let Some(first) = continues {
             rollout.succeeded_before = self.registry.applied_in_chain(first).await?;
@@ -260,7 +282,10 @@ impl Fleet {
         let place = |job: usize| rollout.places.get(job).map_or(0, |place| place.wave);
         let jobs = selected.jobs.iter().enumerate();
         let mut targets: Vec<RunTarget> = jobs
-            .map(|(index, job)| RunTarget::not_run(&job.target, place(index)))
+            .map(|(index, job)| RunTarget {
+                goal: fixed_goal(job),
+                ..RunTarget::not_run(&job.target, place(index))
+            })
             .collect();
         targets.extend(selected.left_out.iter().map(RunTarget::reported));
         NewRun {
@@ -315,6 +340,14 @@ fn tell_of_takeover(run_id: &str, from: &str, events: &UnboundedSender<RunEvent>
         run_id: run_id.to_owned(),
         from: Driver::for_people(from),
     }));
+}
+
+/// Returns where a target goes that a look has been taken at before; `None` for a goal that is every target's.
+fn fixed_goal(job: &Job) -> Option<Goal> {
+    match &job.goal {
+        Goal::BackVersions(_) => Some(job.goal.clone()),
+        Goal::Head | Goal::UpTo(_) | Goal::BackSteps(_) | Goal::BackTo(_) | Goal::BackRuns(_) => None,
+    }
 }
 
 fn named(rollout: &Rollout) -> Vec<(String, usize)> {

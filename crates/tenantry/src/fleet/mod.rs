@@ -162,7 +162,7 @@ pub enum PlanOf {
 impl fmt::Display for PlanOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Run { id } => write!(f, "the files are not what they were when {id} was planned"),
+            Self::Run { id } => write!(f, "what is there is not what it was when {id} was planned"),
             Self::File { begun: None } => f.write_str("the plan no longer fits"),
             Self::File { begun: Some(run) } => write!(f, "the plan was carried out in part, by {run}"),
         }

@@ -6,9 +6,10 @@ use tokio::time::Instant;
 
 use super::blueprint::{rollout_from, waves_of};
 use super::drive::Drive;
-use super::{Fleet, FleetError, Selected};
+use super::{Fleet, FleetError, PlanOf, Selected};
 use crate::engine::Engine;
-use crate::registry::RunTarget;
+use crate::plan::Goal;
+use crate::registry::{Run, RunTarget};
 use crate::run::{Job, OnServer, Start, TargetState};
 use crate::target::TrackName;
 
@@ -31,6 +32,7 @@ impl Fleet {
         }
         selected.drop_behind(&ended_badly(&targets));
         selected.retain(|job| open.contains(&key(&job.target.database_id, &job.target.track)));
+        hold_to_goals(&run, &targets, &mut selected.jobs)?;
         let waves: HashMap<_, usize> = targets
             .iter()
             .map(|t| (key(&t.database_id, &t.track), t.wave))
@@ -72,10 +74,42 @@ impl Fleet {
     }
 }
 
+/// Gives every job the goal that its target began with.
+///
+/// # Errors
+/// [`FleetError::Replanned`] if it was to go back by steps and nobody wrote down which: counted anew they would go further.
+fn hold_to_goals(run: &Run, targets: &[RunTarget], jobs: &mut [Job]) -> Result<(), FleetError> {
+    let goals: HashMap<(&str, &TrackName), &Goal> = targets
+        .iter()
+        .filter_map(|target| {
+            Some((
+                (target.database_id.as_str(), &target.track),
+                target.goal.as_ref()?,
+            ))
+        })
+        .collect();
+    for job in jobs {
+        let goal = goals.get(&(job.target.database_id.as_str(), &job.target.track));
+        match (goal, &run.goal) {
+            (Some(goal), _) => job.goal = (*goal).clone(),
+            (None, Some(Goal::BackSteps(_))) => {
+                let unknown = format!("how far {} was to go back is not known", job.target.label());
+                return Err(FleetError::Replanned {
+                    of: PlanOf::Run { id: run.id.clone() },
+                    changes: vec![unknown],
+                });
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(())
+}
+
 /// Returns the engines of a run's canaries of which none has gone well yet, as far as they are among the jobs.
 fn owed_by(canary: usize, targets: &[RunTarget], jobs: &[Job]) -> Vec<Engine> {
     let engines: HashMap<(&str, &TrackName), Engine> = jobs
         .iter()
+        .filter(|job| job.target.owner.is_some())
         .map(|job| {
             let engine = job.target.address.engine();
             ((job.target.database_id.as_str(), &job.target.track), engine)

@@ -3,38 +3,42 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::blueprint::rollout_from;
+use super::blueprint::{Plan, rollout_from};
 use super::{Fleet, FleetError};
-use crate::registry::Run;
+use crate::registry::{InWaves, RunPlan};
 use crate::run::{RunStatus, Stage, Then, Wave};
 
 impl Fleet {
-    /// Returns what is to be waited for behind waves of which nothing may be left, by their names: those of the run that this
-    /// one goes on with, or of the newest one of the same files, if it did not come to its end. `continues` is the first run
-    /// of a chain.
+    /// Returns what is to be waited for behind waves of which nothing may be left, by their names: those that the run which
+    /// this one goes on with has not got past, or the newest one of the same files. `continues` is the first run of a chain.
     pub(super) async fn unpassed(
         &self,
-        plan_hash: &str,
+        plan: &RunPlan,
         continues: Option<&str>,
     ) -> Result<HashMap<String, Duration>, FleetError> {
-        let before = match continues {
-            Some(first) => self.registry.chain_of(first).await?.pop(),
-            None => self.registry.newest_in_waves(plan_hash).await?,
+        let in_waves = match continues {
+            Some(first) => {
+                self.registry
+                    .runs_in_waves(&self.registry.chain_of(first).await?)
+                    .await?
+            }
+            None => self.registry.newest_in_waves().await?,
         };
-        let Some(before) = before else {
+        // What a resume goes on with may have been mended since.
+        let is_same = |run: &InWaves| continues.is_some() || Plan::is_same_work(&run.plan, &plan.text);
+        let Some(before) = in_waves.iter().find(|run| is_same(run)) else {
             return Ok(HashMap::new());
         };
-        let run = self.registry.find_run(&before).await?;
-        if run.status == Some(RunStatus::Completed) {
+        if before.status == Some(RunStatus::Completed) {
             return Ok(HashMap::new());
         }
-        let stage = self.registry.stage_of(&run.id).await?;
-        let text = run.rollout.as_deref().unwrap_or_default();
-        Ok(waited_for(&run, stage, rollout_from(text, stage, &[]).waves))
+        let stage = self.registry.stage_of(&before.id).await?;
+        let waves = rollout_from(&before.rollout, stage, &[]).waves;
+        Ok(waited_for(before, stage, waves))
     }
 }
 
-fn waited_for(run: &Run, stage: Stage, waves: Vec<Wave>) -> HashMap<String, Duration> {
+fn waited_for(run: &InWaves, stage: Stage, waves: Vec<Wave>) -> HashMap<String, Duration> {
     // A run that waits at a gate is noted in the wave behind it.
     let is_at_gate = run.cause.as_deref() == Some("gate");
     let soak = |number: usize, wave: &Wave| {

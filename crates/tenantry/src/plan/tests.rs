@@ -161,6 +161,7 @@ fn a_goal_is_read_as_it_is_written() {
         Goal::BackTo(None),
         Goal::BackRuns(runs.to_vec()),
         Goal::BackVersions(vec!["3".parse().unwrap(), "2".parse().unwrap()]),
+        Goal::BackVersions(Vec::new()),
     ] {
         assert_eq!(Goal::from_text(&goal.to_string()), Some(goal));
     }

@@ -54,6 +54,7 @@ pub(crate) use runs::PROVISION;
 pub use runs::{NewRun, Run, RunEnd, RunPlan, Which};
 pub use schema::track;
 pub use servers::{ListedServer, NewServer};
+pub use stages::InWaves;
 pub use status::{FleetStatus, NotCurrent, NotProvisioned, Reason, StatusGroup};
 pub(crate) use targets::label;
 pub use targets::{LockedTarget, Targets, Tier};

@@ -18,10 +18,11 @@ use crate::code::Code;
 use crate::engine::Recorded;
 use crate::faults::{Point, point};
 use crate::migration::Version;
+use crate::plan::Goal;
 use crate::run::{BegunTarget, Failure, Outcome, Stage, TargetReport, TargetState};
 use crate::target::{Target, TrackName};
 
-/// How many rows one statement writes; nineteen values each stay below every engine's limit.
+/// How many rows one statement writes; twenty values each stay below every engine's limit.
 const ROWS_PER_STATEMENT: usize = 500;
 /// How much of an error's text is kept, in characters.
 const ERROR_MAX: usize = 1_000;
@@ -59,6 +60,9 @@ pub struct RunTarget {
     pub attempts: usize,
     /// Why it failed and what was carried out, as the registry keeps it.
     pub detail: Option<String>,
+    /// Where it shall come to, if that is another place for every target: what a look before a way back has found. It stays as
+    /// it was when the run began.
+    pub goal: Option<Goal>,
 }
 
 impl RunTarget {
@@ -89,6 +93,7 @@ impl RunTarget {
             duration_ms: 0,
             attempts: 0,
             detail: None,
+            goal: None,
         }
     }
 
@@ -126,6 +131,7 @@ impl RunTarget {
             duration_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
             attempts: report.attempts,
             detail: detail::write(report.failure.as_deref(), &report.migrations),
+            goal: None,
         }
     }
 
@@ -409,6 +415,7 @@ fn row_of(written: Written<'_>, target: &RunTarget) -> run_target::ActiveModel {
         epoch: Set(written.epoch),
         seq: Set(written.seq),
         detail: Set(target.detail.clone()),
+        goal: Set(target.goal.as_ref().map(ToString::to_string)),
         database_id: Set(target.database_id.clone()),
         track: Set(target.track.to_string()),
         label: Set(shorten(&target.label, KEY_MAX)),
@@ -438,6 +445,7 @@ pub(super) fn target_of(row: run_target::Model) -> Result<RunTarget, RegistryErr
         wave: usize::try_from(row.wave).unwrap_or(0),
         state: at.read("state", TargetState::from_word(&row.state))?,
         attempts: usize::try_from(row.attempts).unwrap_or(0),
+        goal: at.read_opt("goal", row.goal.as_deref(), Goal::from_text)?,
         server: row.server,
         detail: row.detail,
         database_id: row.database_id,

@@ -85,16 +85,16 @@ const FILES: &[(&str, &str)] = &[
         include_str!("schema/20260306000000_run_leases.sqlite.sql"),
     ),
     (
-        "20260307000000_run_soaks.postgres.sql",
-        include_str!("schema/20260307000000_run_soaks.postgres.sql"),
+        "20260307000000_run_stages.postgres.sql",
+        include_str!("schema/20260307000000_run_stages.postgres.sql"),
     ),
     (
-        "20260307000000_run_soaks.mysql.sql",
-        include_str!("schema/20260307000000_run_soaks.mysql.sql"),
+        "20260307000000_run_stages.mysql.sql",
+        include_str!("schema/20260307000000_run_stages.mysql.sql"),
     ),
     (
-        "20260307000000_run_soaks.sqlite.sql",
-        include_str!("schema/20260307000000_run_soaks.sqlite.sql"),
+        "20260307000000_run_stages.sqlite.sql",
+        include_str!("schema/20260307000000_run_stages.sqlite.sql"),
     ),
 ];
 

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::sea_query::Query;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
-use super::entities::run;
+use super::entities::{run, run_target};
 use super::leases::{Driven, lease_of};
-use super::runs::RUNNING;
+use super::runs::{RUNNING, Run};
 use super::{Registry, RegistryError};
 use crate::run::{Driver, Found, Kinship, Meeting, RunStatus};
 
@@ -69,20 +70,28 @@ impl Registry {
         Ok(false)
     }
 
-    /// Returns the newest run of the plan with this hash that has waves, by its id; `None` if there is none.
-    pub async fn newest_in_waves(&self, plan_hash: &str) -> Result<Option<String>, RegistryError> {
-        run::Entity::find()
-            .select_only()
+    /// Returns a run that began after another one and changed something that is left of that, and the target's name; `None`
+    /// if there is none.
+    pub async fn changed_since(&self, run: &Run) -> Result<Option<(String, String)>, RegistryError> {
+        use run_target::Column;
+        let open = self.open_of(&self.db, &run.id).await?;
+        let newer = Query::select()
             .column(run::Column::Id)
-            .filter(run::Column::PlanHash.eq(plan_hash))
-            .filter(run::Column::Rollout.contains("\"waves\":[{"))
-            .order_by_desc(run::Column::StartedAt)
-            .order_by_desc(run::Column::Id)
-            .limit(1)
+            .from(run::Entity)
+            .and_where(run::Column::StartedAt.gt(run.started_at))
+            .take();
+        let changed: Vec<(String, String, String, String)> = run_target::Entity::find()
+            .select_only()
+            .columns([Column::RunId, Column::Label, Column::DatabaseId, Column::Track])
+            .filter(Column::RunId.in_subquery(newer))
+            .filter(Column::Migrations.gt(0))
             .into_tuple()
-            .one(&self.db)
+            .all(&self.db)
             .await
-            .map_err(|e| self.refused(&e))
+            .map_err(|e| self.refused(&e))?;
+        let mut hits = changed.into_iter();
+        let hit = hits.find(|(_, _, database, track)| open.contains(&(database.clone(), track.clone())));
+        Ok(hit.map(|(by, label, _, _)| (by, label)))
     }
 
     /// Returns the newest run of the plan with this hash and over the wanted targets that left something over, by its id;

@@ -23,7 +23,11 @@ pub(super) fn machine_of(jobs: &[Job], options: &RunOptions, rollout: &Rollout) 
                 after: job.after,
                 login: logins.of_job(index),
                 wave: place.wave,
-                kind: kind_of(job.target.address.engine()),
+                kind: job
+                    .target
+                    .owner
+                    .as_ref()
+                    .map(|_| kind_of(job.target.address.engine())),
                 expected_ms: place.expected_ms,
             }
         })

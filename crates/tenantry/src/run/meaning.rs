@@ -1,18 +1,23 @@
 //! What the end of one target means for the whole run.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::failure::Failure;
-use super::machine::Ending;
+use super::machine::{Alike, Ending};
 use super::report::{Outcome, TargetReport};
+use crate::target::TrackName;
 
 /// Returns what a target's end says about the migration, its server and its login.
 pub(super) fn ending_of(report: &TargetReport) -> Ending {
-    let failure = report.failure.as_deref();
+    meaning(report.outcome, report.failure.as_deref())
+}
+
+fn meaning(outcome: Outcome, failure: Option<&Failure>) -> Ending {
     if failure.is_some_and(|failure| failure.code.is_refusal()) {
         return Ending::Refused;
     }
-    match report.outcome {
+    match outcome {
         Outcome::Applied | Outcome::Current => Ending::Succeeded,
         Outcome::AuthFailed => Ending::LoginRefused,
         Outcome::Modified | Outcome::Ahead => Ending::Refused,
@@ -27,6 +32,59 @@ pub(super) fn ending_of(report: &TargetReport) -> Ending {
         Outcome::Failed | Outcome::Ambiguous | Outcome::Blocked | Outcome::IdentityMismatch => {
             Ending::Failed(failure.and_then(likeness))
         }
+    }
+}
+
+/// What the targets that ended in an earlier part of a run mean for its rest: the same as they meant there.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// How many failed.
+    pub(crate) failed: usize,
+    /// How many went well; not the central database, which says nothing about others.
+    pub(crate) succeeded: usize,
+    /// How far the failures are alike.
+    pub(crate) alike: Alike,
+    waves: BTreeMap<usize, BeforeOfWave>,
+}
+
+/// The same of one wave.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BeforeOfWave {
+    /// How many failed, or were refused: what ends a canary's wave.
+    pub(crate) failed: usize,
+    /// How many ended.
+    pub(crate) ended: usize,
+}
+
+impl Before {
+    /// Counts a target that has ended.
+    pub(crate) fn count(
+        &mut self,
+        (track, wave): (&TrackName, usize),
+        outcome: Outcome,
+        failure: Option<&Failure>,
+    ) {
+        let wave = self.waves.entry(wave).or_default();
+        wave.ended += 1;
+        match meaning(outcome, failure) {
+            Ending::Succeeded => {
+                let is_central = matches!(track, TrackName::Central | TrackName::Registry);
+                self.succeeded += usize::from(!is_central);
+            }
+            Ending::Failed(likeness) => {
+                wave.failed += 1;
+                self.failed += 1;
+                self.alike = self.alike.with(likeness);
+            }
+            Ending::Refused => wave.failed += 1,
+            Ending::LoginRefused => self.failed += 1,
+            Ending::Crowded | Ending::Unreachable | Ending::Otherwise => {}
+        }
+    }
+
+    /// Returns what was counted of a wave.
+    pub(crate) fn of_wave(&self, wave: usize) -> BeforeOfWave {
+        self.waves.get(&wave).copied().unwrap_or_default()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::event::Expected;
-use super::machine::{Care, Gate, StopRules, WaveSpec};
+use super::machine::{Alike, Care, Gate, StopRules, WaveSpec};
 use crate::engine::Engine;
 
 /// One group of targets inside a run.
@@ -80,6 +80,8 @@ pub struct Rollout {
     pub failed_before: usize,
     /// How many had succeeded.
     pub succeeded_before: usize,
+    /// How far these failures are alike.
+    pub alike_before: Alike,
 }
 
 impl Rollout {
@@ -129,6 +131,7 @@ impl Rollout {
             same_error: self.same_error,
             failed_before: self.failed_before,
             succeeded_before: self.succeeded_before,
+            alike_before: self.alike_before,
         }
     }
 }

@@ -19,7 +19,7 @@ fn two(engine: Engine) -> Option<Platform> {
     Some(platform)
 }
 
-fn central(platform: &Platform) -> &str {
+pub(super) fn central(platform: &Platform) -> &str {
     match &platform.central.address {
         Address::Network(at) => &at.database,
         Address::Sqlite(at) => &at.file,

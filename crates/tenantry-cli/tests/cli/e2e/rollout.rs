@@ -1,12 +1,13 @@
 //! Waves, gates and rules: a bad migration stops before it is everywhere, and a run waits where it was told to.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 use tenantry::engine::Engine;
 
-use crate::output::{stderr, stdout};
+use super::left_out::central;
+use crate::output::stderr;
 use crate::platform::Platform;
+
+mod soaks;
 
 /// So many that the run begins with a canary by itself.
 const MANY: usize = 24;
@@ -205,35 +206,6 @@ fn the_same_again_is_no_promotion(platform: &Platform, id: &str) {
 }
 
 #[test]
-fn every_soak_is_ended_by_a_promotion_of_its_own() {
-    let (platform, _) = many();
-    platform.write(
-        "migrations/tenant/002_more.sql",
-        "CREATE TABLE more (id INTEGER);\n",
-    );
-    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
-    let wave = |name: &str, matches: &str| {
-        format!("\n[[rollout.wave]]\nname = \"{name}\"\nmatch = [\"{matches}\"]\nsoak = \"1h\"\n")
-    };
-    let waves = wave("one", "t1*") + &wave("two", "t2*");
-    platform.write("tenantry.toml", &format!("{config}{waves}"));
-    let child = platform.spawn(&["migrate", "all-tenants", "--canary", "0", "--ndjson"]);
-    for done in [10, 14] {
-        let run = run_that(&platform, |run| {
-            count(run, "ok") == done && soaks_until(run).is_some()
-        });
-        let promoted = platform.ends(0, &["run", "promote", run["run"].as_str().unwrap()]);
-        assert!(
-            stdout(&promoted).contains(" waits no longer behind "),
-            "{promoted:?}"
-        );
-    }
-    let ended = child.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
-    assert_eq!(count(&platform.json(0, &["run", "show"]), "ok"), MANY as u64);
-}
-
-#[test]
 fn a_wave_that_cannot_be_is_refused_before_anything_runs() {
     let platform = Platform::initialised(Engine::Sqlite).unwrap();
     let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
@@ -274,130 +246,101 @@ fn a_wave_that_is_waited_behind_and_fits_nobody_is_refused_before_anything_runs(
     assert_eq!(count(&done, "applied"), 3, "{done}");
 }
 
-/// Waits until the newest run is in a state, and returns what is shown of it.
-fn run_that(platform: &Platform, is_so: impl Fn(&Value) -> bool) -> Value {
-    let begun = Instant::now();
-    loop {
-        let run = platform.json(0, &["run", "show"]);
-        if is_so(&run) {
-            return run;
-        }
-        assert!(begun.elapsed() < Duration::from_mins(1), "{run}");
-        std::thread::sleep(Duration::from_millis(200));
+#[test]
+fn a_canary_that_could_not_be_tried_stops_no_run_that_is_gone_on_with() {
+    let (platform, slugs) = many();
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let wave = "\n[[rollout.wave]]\nname = \"one\"\nmatch = [\"t1*\"]\nthen = \"pause\"\n";
+    platform.write("tenantry.toml", &format!("{config}{wave}"));
+    // Who took longest is the canary.
+    let canary = &slugs[MANY - 1];
+    let longest = format!("UPDATE tenantry_run_targets SET duration_ms = 99999 WHERE label = '{canary}'");
+    platform.query(central(&platform), &longest);
+    std::fs::remove_file(file_of(&platform, canary)).unwrap();
+    let waits = platform.json(21, &["migrate", "all-tenants"]);
+    assert_eq!(
+        (count(&waits, "failed"), waits["cause"].as_str()),
+        (1, Some("gate")),
+        "{waits}"
+    );
+    let done = platform.json(20, &["run", "promote", waits["run"].as_str().unwrap()]);
+    assert_eq!(
+        (count(&done, "failed"), count(&done, "not_run")),
+        (1, 0),
+        "{done}"
+    );
+}
+
+fn file_of(platform: &Platform, slug: &str) -> std::path::PathBuf {
+    match platform.address(&platform.database(slug)) {
+        tenantry::engine::Address::Sqlite(at) => at.folder.join(at.file),
+        tenantry::engine::Address::Network(_) => panic!("it is no file"),
     }
 }
 
-/// Returns the second at which a soak ends.
-fn soaks_until(run: &Value) -> Option<i64> {
-    let until = run["soaks_until"].as_str()?;
-    let time: jiff::Timestamp = until.parse().unwrap();
-    Some(time.as_second())
-}
-
+/// A run back by steps whose driver dies before it has written down how far it came.
 #[test]
-fn a_soak_goes_on_where_it_was_after_a_kill_and_after_a_pause() {
-    let (platform, _) = many();
-    platform.write(
-        "migrations/tenant/002_more.sql",
-        "CREATE TABLE more (id INTEGER);\n",
-    );
-    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
-    let wave = "\n[[rollout.wave]]\nname = \"one\"\nmatch = [\"t1*\"]\nsoak = \"1h\"\n";
-    platform.write("tenantry.toml", &format!("{config}{wave}"));
-    let words = ["migrate", "all-tenants", "--canary", "0", "--ndjson"];
-    let mut killed = platform.spawn(&words);
-    let soaking = run_that(&platform, |run| soaks_until(run).is_some());
-    let (id, until) = (soaking["run"].as_str().unwrap(), soaks_until(&soaking).unwrap());
-    let shown = platform.ends(0, &["run", "show", id]);
-    assert!(
-        stdout(&shown).contains("soaks    behind `one` until "),
-        "{}",
-        stdout(&shown)
-    );
-    std::thread::sleep(Duration::from_secs(4));
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    let is_as_before = |run: &Value| soaks_until(run).is_some_and(|now| (now - until).abs() <= 2);
-    let mut second = platform.spawn(&words);
-    let taken = run_that(&platform, |run| run["driver"] != soaking["driver"]);
-    assert_eq!(
-        (taken["run"].as_str(), count(&taken, "ok")),
-        (Some(id), 10),
-        "{taken}"
-    );
-    std::thread::sleep(Duration::from_secs(2));
-    let taken = platform.json(0, &["run", "show"]);
-    assert!(is_as_before(&taken), "{until}: {taken}");
-    platform.json(0, &["run", "pause", id]);
-    assert!(!second.wait().unwrap().success());
-    let paused = platform.json(0, &["run", "show"]);
-    assert!(
-        paused["status"] == "paused" && is_as_before(&paused),
-        "{until}: {paused}"
-    );
-    let resumed = platform.spawn(&["migrate", "resume", id, "--ndjson"]);
-    run_that(&platform, |run| run["status"] == "running");
-    std::thread::sleep(Duration::from_secs(2));
-    let waits = platform.json(0, &["run", "show"]);
-    assert!(
-        is_as_before(&waits) && count(&waits, "ok") == 10,
-        "{until}: {waits}"
-    );
-    platform.json(0, &["run", "promote", id]);
-    let ended = resumed.wait_with_output().unwrap();
-    assert!(ended.status.success(), "{}", stderr(&ended));
-    assert_eq!(count(&platform.json(0, &["run", "show"]), "ok"), MANY as u64);
-}
-
-/// Gives the run up, and begins it anew: as another run, which is not told to whom the wave belongs.
-#[test]
-fn nothing_that_is_waited_for_is_got_past_by_beginning_anew() {
-    let (platform, _) = many();
-    platform.write(
-        "migrations/tenant/002_more.sql",
-        "CREATE TABLE more (id INTEGER);\n",
-    );
-    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
-    let waves = "\n[[rollout.wave]]\nname = \"one\"\nmatch = [\"t1*\"]\nsoak = \"1h\"\n\
-                 \n[[rollout.wave]]\nname = \"two\"\nmatch = [\"t2*\"]\nthen = \"pause\"\n";
-    platform.write("tenantry.toml", &format!("{config}{waves}"));
-    let soaks = |run: &Value| run["status"] == "running" && soaks_until(run).is_some();
-    let mut child = platform.spawn(&["migrate", "all-tenants", "--canary", "0"]);
-    let first = run_that(&platform, soaks);
-    let until = soaks_until(&first).unwrap();
-    platform.json(0, &["run", "cancel", first["run"].as_str().unwrap()]);
-    child.wait().unwrap();
-    std::thread::sleep(Duration::from_secs(4));
-    let mut before = first["run"].clone();
-    for words in [&["migrate", "resume"][..], &["migrate", "all-tenants"]] {
-        let mut child = platform.spawn(words);
-        let next = run_that(&platform, |run| run["run"] != before && soaks(run));
-        if words[1] == "resume" {
-            let later = soaks_until(&next).unwrap() - until;
-            assert!(later.abs() <= 2 && count(&next, "ok") == 0, "{later}: {next}");
-        }
+fn a_way_back_by_steps_goes_no_further_when_another_takes_it_up() {
+    let (platform, slugs) = fleet(Engine::Sqlite, 4).unwrap();
+    let wait = "INSERT INTO things WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) \
+                SELECT i, 'x' FROM n WHERE i < 0;\n";
+    for version in 2..=4 {
+        let name = format!("migrations/tenant/00{version}_t");
+        platform.write(
+            &format!("{name}.sql"),
+            &format!("CREATE TABLE t{version} (id INTEGER);\n"),
+        );
+        platform.write(
+            &format!("{name}.down.sql"),
+            &format!("{wait}DROP TABLE t{version};\n"),
+        );
+    }
+    platform.ends(0, &["migrate", "all-tenants"]);
+    let back = [
+        "migrate",
+        "rollback",
+        "--all-tenants",
+        "--step",
+        "1",
+        "-j",
+        "1",
+        "--confirm",
+        "4 tenants",
+    ];
+    for again in ["the same command", "promote", "resume"] {
+        let versions = |slug: &String| {
+            platform.one(
+                &platform.database(slug),
+                "SELECT max(version) FROM _tenantry_history",
+            )
+        };
+        let before: Vec<i64> = slugs.iter().map(|slug| versions(slug).parse().unwrap()).collect();
+        let mut child = platform.spawn(&[&back[..], &["--ndjson"]].concat());
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+        lines
+            .find(|line| line.as_ref().unwrap().contains("\"target.finished\""))
+            .unwrap()
+            .unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
-        before = next["run"].clone();
+        let run = platform.json(0, &["run", "show"])["run"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        match again {
+            "promote" => platform.ends(0, &["run", "promote", &run]),
+            "resume" => {
+                platform.json(0, &["run", "pause", &run]);
+                platform.ends(0, &["run", "resume", &run])
+            }
+            _ => platform.ends(0, &back),
+        };
+        let after: Vec<i64> = slugs.iter().map(|slug| versions(slug).parse().unwrap()).collect();
+        let one_less: Vec<i64> = before.iter().map(|version| version - 1).collect();
+        assert_eq!(after, one_less, "{again}");
     }
-    let resumed = platform.spawn(&["migrate", "resume"]);
-    let soaking = run_that(&platform, soaks);
-    platform.json(0, &["run", "promote", soaking["run"].as_str().unwrap()]);
-    let paused = resumed.wait_with_output().unwrap();
-    assert!(stderr(&paused).contains("`two`"), "{}", stderr(&paused));
-    let waits = platform.json(0, &["run", "show"]);
-    assert_eq!(count(&waits, "not_run"), 10, "{waits}");
-    platform.json(0, &["run", "cancel", waits["run"].as_str().unwrap()]);
-    // Who names one tenant, or makes one, waits for no others.
-    platform.ends(0, &["migrate", "tenant", "t05"]);
-    platform.ends(0, &["tenant", "create", "another"]);
-    let again = platform.ends(21, &["migrate", "resume"]);
-    assert!(stderr(&again).contains("`two`"), "{}", stderr(&again));
-    let waits = platform.json(0, &["run", "show"]);
-    assert_eq!((count(&waits, "ok"), count(&waits, "not_run")), (0, 9), "{waits}");
-    platform.json(0, &["run", "cancel", waits["run"].as_str().unwrap()]);
-    platform.ends(21, &["migrate", "resume"]);
-    let waits = platform.json(0, &["run", "show"]);
-    let done = platform.json(0, &["run", "promote", waits["run"].as_str().unwrap()]);
-    assert_eq!(count(&done, "applied"), 9, "{done}");
 }

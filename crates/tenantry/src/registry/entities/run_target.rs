@@ -27,6 +27,8 @@ pub struct Model {
     pub seq: i64,
     #[sea_orm(column_type = "Text", nullable)]
     pub detail: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub goal: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -72,7 +72,7 @@ impl Machine {
             let spec: &JobSpec = &jobs[job];
             let waits = spec.after.is_some_and(|before| ends[before] != Some(Came::Well));
             let is_hopeless = spec.login.is_some_and(|login| self.logins.is_given_up(login));
-            spec.kind == kind && !waits && !is_hopeless && !lanes[spec.server].is_given_up(self.now)
+            spec.kind == Some(kind) && !waits && !is_hopeless && !lanes[spec.server].is_given_up(self.now)
         };
         self.waves.bring_forward(fits)
     }

@@ -15,7 +15,7 @@ mod wave;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-pub use rules::Rule;
+pub use rules::{Alike, Rule};
 pub(crate) use spec::{
     Action, Asked, Care, End, Ending, Gate, Input, JobIndex, JobSpec, LaneSpec, Opening, Said, Spec,
     StopRules, WaveSpec, Why,
@@ -181,8 +181,10 @@ impl Machine {
         match ending {
             Ending::Succeeded => {
                 self.lanes[lane].succeeded();
-                self.counts.succeeded();
-                self.canaries.went_well(self.jobs[job].kind);
+                if let Some(kind) = self.jobs[job].kind {
+                    self.counts.succeeded();
+                    self.canaries.went_well(kind);
+                }
                 self.settle(job, Came::Well, actions);
                 for next in self.waiting.remove(&job).unwrap_or_default() {
                     self.lanes[self.jobs[next].server].push(next);
@@ -218,6 +220,9 @@ impl Machine {
     }
 
     fn skip(&mut self, job: JobIndex, why: Why, actions: &mut Vec<Action>) {
+        if why == Why::Dependency {
+            self.waves.held_back(self.jobs[job].wave);
+        }
         actions.push(Action::Skip(job, why));
         self.note_end(job, Came::Otherwise, actions);
     }

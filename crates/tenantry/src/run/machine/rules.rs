@@ -46,54 +46,76 @@ impl Rule {
     }
 }
 
+/// How far the first failures of a run are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alike {
+    /// All of so many are, by a number that they have in common; `None` before the first.
+    All(Option<u64>, usize),
+    /// They are not, or something went well.
+    Not,
+}
+
+impl Default for Alike {
+    fn default() -> Self {
+        Self::All(None, 0)
+    }
+}
+
+impl Alike {
+    /// Counts a failure; one without a likeness says nothing about the migration.
+    #[must_use]
+    pub fn with(self, likeness: Option<u64>) -> Self {
+        match (self, likeness) {
+            (Self::All(None, _), Some(_)) => Self::All(likeness, 1),
+            (Self::All(Some(first), count), Some(next)) if first == next => Self::All(likeness, count + 1),
+            (Self::All(Some(_), _), Some(_)) | (Self::Not, _) => Self::Not,
+            (Self::All(..), None) => self,
+        }
+    }
+
+    fn count(self) -> Option<usize> {
+        match self {
+            Self::All(_, count) => Some(count),
+            Self::Not => None,
+        }
+    }
+}
+
 /// What was counted for the rules.
 #[derive(Debug)]
 pub(super) struct Counts {
     rules: StopRules,
     failed: usize,
-    /// What the first failures are like, and how many there are; `None` once one was otherwise.
-    alike: Option<Alike>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Alike {
-    likeness: Option<u64>,
-    count: usize,
+    alike: Alike,
 }
 
 impl Counts {
     pub(super) fn new(rules: StopRules) -> Self {
-        let undecided = rules.same_error.is_some() && rules.succeeded_before == 0 && rules.failed_before == 0;
+        let is_decided = rules.same_error.is_none() || rules.succeeded_before > 0;
         Self {
             failed: rules.failed_before,
-            alike: undecided.then(Alike::default),
+            alike: if is_decided {
+                Alike::Not
+            } else {
+                rules.alike_before
+            },
             rules,
         }
     }
 
     pub(super) fn succeeded(&mut self) {
-        self.alike = None;
+        self.alike = Alike::Not;
     }
 
     /// Counts a failure; one without a likeness says nothing about the migration.
     pub(super) fn failed(&mut self, likeness: Option<u64>) {
         self.failed += 1;
-        let (Some(alike), Some(likeness)) = (&mut self.alike, likeness) else {
-            return;
-        };
-        if alike.likeness.is_some_and(|first| first != likeness) {
-            self.alike = None;
-            return;
-        }
-        alike.likeness = Some(likeness);
-        alike.count += 1;
+        self.alike = self.alike.with(likeness);
     }
 
     /// Returns the rule that is broken; `None` if none is.
     pub(super) fn broken(&self) -> Option<Rule> {
-        let same = self.rules.same_error;
-        let alike = self.alike.map(|alike| alike.count);
-        if let (Some(first), Some(count)) = (same, alike)
+        if let (Some(first), Some(count)) = (self.rules.same_error, self.alike.count())
             && count >= first
         {
             return Some(Rule::SameError { first });
@@ -104,8 +126,8 @@ impl Counts {
 
     /// Returns whether another may start beside so many: as long as all may fail alike, no more than the rule needs to see.
     pub(super) fn lets_start(&self, running: usize) -> bool {
-        match (self.rules.same_error, self.alike) {
-            (Some(first), Some(alike)) => alike.count + running < first,
+        match (self.rules.same_error, self.alike.count()) {
+            (Some(first), Some(count)) => count + running < first,
             (Some(_) | None, _) => true,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rules::Rule;
+use super::rules::{Alike, Rule};
 
 /// Index of a job in its run.
 pub(crate) type JobIndex = usize;
@@ -21,8 +21,9 @@ pub(crate) struct JobSpec {
     pub(crate) login: Option<usize>,
     /// The index of its wave.
     pub(crate) wave: usize,
-    /// What a canary stands for: the number of its engine.
-    pub(crate) kind: usize,
+    /// What a canary stands for: the number of its engine. `None` if its end says nothing about others: the central
+    /// database's.
+    pub(crate) kind: Option<usize>,
     /// How long it is expected to take, in milliseconds: the longest begins first. 0 if unknown.
     pub(crate) expected_ms: u64,
 }
@@ -78,6 +79,8 @@ pub(crate) struct StopRules {
     pub(crate) failed_before: usize,
     /// How many succeeded before.
     pub(crate) succeeded_before: usize,
+    /// How far those that failed are alike.
+    pub(crate) alike_before: Alike,
 }
 
 /// A run as the machine knows it.

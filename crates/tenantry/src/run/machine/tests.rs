@@ -11,6 +11,13 @@ fn job(server: usize, after: Option<JobIndex>) -> JobSpec {
     JobSpec {
         server,
         after,
+        ..one()
+    }
+}
+
+fn one() -> JobSpec {
+    JobSpec {
+        kind: Some(0),
         ..JobSpec::default()
     }
 }
@@ -131,10 +138,7 @@ fn a_full_server_does_not_hold_up_another() {
 
 #[test]
 fn the_longest_begin_first() {
-    let long = |expected_ms| JobSpec {
-        expected_ms,
-        ..JobSpec::default()
-    };
+    let long = |expected_ms| JobSpec { expected_ms, ..one() };
     let jobs = vec![long(5), long(900), long(70)];
     assert_eq!(starts(&Trial::of(spec(jobs, &[9], 9)).1), [1, 2, 0]);
 }
@@ -165,10 +169,7 @@ fn a_run_without_jobs_finishes_at_once() {
 }
 
 fn waves(waves: Vec<WaveSpec>, of: &[usize]) -> Spec {
-    let job = |wave: &usize| JobSpec {
-        wave: *wave,
-        ..JobSpec::default()
-    };
+    let job = |wave: &usize| JobSpec { wave: *wave, ..one() };
     Spec {
         waves,
         ..spec(of.iter().map(job).collect(), &[9], 9)
@@ -210,7 +211,7 @@ fn with_canary() -> Spec {
     let jobs = (0..5).map(|job| JobSpec {
         server: job,
         wave: usize::from(job > 0),
-        ..JobSpec::default()
+        ..one()
     });
     Spec {
         waves: vec![canary(), WaveSpec::default()],
@@ -237,12 +238,12 @@ fn where_a_canary_could_not_be_tried_another_one_of_its_kind_goes_first() {
 #[test]
 fn another_kind_is_no_stand_in_and_waits_for_none() {
     let mut mixed = with_canary();
-    mixed.jobs[1].kind = 1;
-    mixed.jobs[2].kind = 1;
+    mixed.jobs[1].kind = Some(1);
+    mixed.jobs[2].kind = Some(1);
     let (mut trial, _) = Trial::of(mixed.clone());
     assert_eq!(starts(&trial.ended(0, Ending::Otherwise)), [3]);
-    mixed.jobs[3].kind = 1;
-    mixed.jobs[4].kind = 1;
+    mixed.jobs[3].kind = Some(1);
+    mixed.jobs[4].kind = Some(1);
     let (mut trial, _) = Trial::of(mixed);
     assert_eq!(starts(&trial.ended(0, Ending::Otherwise)), [1, 2, 3, 4]);
 }
@@ -251,7 +252,7 @@ fn another_kind_is_no_stand_in_and_waits_for_none() {
 fn where_nobody_can_stand_in_for_a_canary_the_run_stops() {
     let jobs = (0..20).map(|job| JobSpec {
         wave: usize::from(job > 0),
-        ..JobSpec::default()
+        ..one()
     });
     let spec = Spec {
         jobs: jobs.collect(),
@@ -357,7 +358,7 @@ fn nothing_is_waited_for_behind_a_wave_without_targets() {
 fn ruled(jobs: usize, rules: StopRules) -> Spec {
     Spec {
         rules,
-        ..spec(vec![JobSpec::default(); jobs], &[9], 9)
+        ..spec(vec![one(); jobs], &[9], 9)
     }
 }
 
@@ -404,6 +405,61 @@ fn until_one_is_otherwise_no_more_begin_than_the_rule_needs_to_see() {
         trial.ended(0, Ending::Failed(Some(7)));
         assert_eq!(starts(&trial.ended(1, otherwise)).len(), 8);
     }
+}
+
+#[test]
+fn whoever_takes_a_run_up_knows_how_far_its_failures_are_alike() {
+    let before = |alike_before, failed_before| StopRules {
+        same_error: Some(3),
+        failed_before,
+        alike_before,
+        ..StopRules::default()
+    };
+    let one = Alike::default().with(Some(7));
+    let (mut trial, begun) = Trial::of(ruled(20, before(one, 1)));
+    assert_eq!(starts(&begun).len(), 2);
+    trial.ended(0, Ending::Failed(Some(7)));
+    let actions = trial.ended(1, Ending::Failed(Some(7)));
+    assert_eq!(end(&actions), Some(End::Stopped(Rule::SameError { first: 3 })));
+    let unlike = one.with(Some(8));
+    assert_eq!(starts(&Trial::of(ruled(20, before(unlike, 2))).1).len(), 5);
+}
+
+#[test]
+fn behind_a_wave_of_which_nothing_could_be_tried_nothing_is_waited_for() {
+    let guarded = WaveSpec {
+        gate: Some(Gate),
+        soak: 600 * S,
+        ..WaveSpec::default()
+    };
+    let mut spec = waves(
+        vec![WaveSpec::default(), guarded, WaveSpec::default()],
+        &[0, 1, 2],
+    );
+    for job in 1..3 {
+        spec.jobs[job].after = Some(0);
+    }
+    let (mut trial, _) = Trial::of(spec);
+    assert_eq!(
+        end(&trial.ended(0, Ending::Failed(Some(7)))),
+        Some(End::Completed)
+    );
+}
+
+#[test]
+fn the_central_database_says_nothing_about_others() {
+    let rules = StopRules {
+        same_error: Some(3),
+        ..StopRules::default()
+    };
+    let mut spec = ruled(20, rules);
+    spec.jobs[0].kind = None;
+    for job in 1..20 {
+        spec.jobs[job].after = Some(0);
+    }
+    let (mut trial, begun) = Trial::of(spec);
+    assert_eq!(starts(&begun), [0]);
+    assert_eq!(starts(&trial.ended(0, Ending::Succeeded)).len(), 3);
 }
 
 #[test]
@@ -542,7 +598,7 @@ fn half_of_a_servers_connections_are_left_to_others() {
 fn a_wrong_login_that_several_share_is_tried_twice() {
     let shared = JobSpec {
         login: Some(0),
-        ..JobSpec::default()
+        ..one()
     };
     let with = || Spec {
         logins: vec![2],
@@ -561,7 +617,7 @@ fn a_wrong_login_that_several_share_is_tried_twice() {
 
 #[test]
 fn nothing_new_starts_while_the_registry_is_away_or_silent_for_too_long() {
-    let jobs = vec![JobSpec::default(); 9];
+    let jobs = vec![one(); 9];
     let (mut trial, _) = Trial::of(spec(jobs.clone(), &[2], 2));
     trial.step(Input::Registry(Said::Away));
     assert!(starts(&trial.ended(0, Ending::Succeeded)).is_empty());
@@ -587,7 +643,7 @@ fn nothing_new_starts_while_the_registry_is_away_or_silent_for_too_long() {
 
 #[test]
 fn the_speed_can_be_changed() {
-    let jobs = vec![JobSpec::default(); 9];
+    let jobs = vec![one(); 9];
     let (mut trial, _) = Trial::of(spec(jobs, &[2], 2));
     assert_eq!(starts(&trial.step(Input::Ask(Asked::Faster))).len(), 1);
     trial.step(Input::Ask(Asked::Slower));
@@ -613,7 +669,7 @@ proptest::proptest! {
             .iter()
             .enumerate()
             .map(|(i, (server, after, wave, login))| JobSpec {
-                kind: i % 2,
+                kind: Some(i % 2),
                 server: *server,
                 after: after.filter(|a| *a < i),
                 login: *login,

@@ -26,6 +26,10 @@ struct Wave {
     has_begun: bool,
     /// Whether anything of it was worked on, so that there is something to wait for behind it.
     has_targets: bool,
+    /// How many of its jobs there are.
+    count: usize,
+    /// How many of these were not tried for the sake of another that failed.
+    held_back: usize,
 }
 
 /// What comes behind a wave.
@@ -54,6 +58,8 @@ impl Waves {
             has_targets: spec.ended_before > 0,
             spec,
             jobs: Vec::new(),
+            count: 0,
+            held_back: 0,
             unsettled: 0,
             has_begun: false,
         };
@@ -67,6 +73,7 @@ impl Waves {
             wave.jobs.push(index);
             wave.unsettled += 1;
             wave.has_targets = true;
+            wave.count += 1;
         }
         for wave in &mut waves {
             wave.jobs
@@ -127,6 +134,11 @@ impl Waves {
         self.all[wave].unsettled -= 1;
     }
 
+    /// A job of a wave is not tried: another one failed.
+    pub(super) fn held_back(&mut self, wave: usize) {
+        self.all[wave].held_back += 1;
+    }
+
     /// A job of the present wave has failed.
     pub(super) fn failed(&mut self) {
         self.all[self.current].failed += 1;
@@ -168,9 +180,11 @@ impl Waves {
             return Left::Over;
         }
         let wave = &self.all[self.current];
+        // Where nothing could be tried there is nothing to look at.
+        let is_void = wave.count > 0 && wave.held_back == wave.count && wave.spec.ended_before == 0;
         let until = match self.soaks_until {
             Some(until) => until,
-            None if wave.has_targets => now + wave.spec.soak,
+            None if wave.has_targets && !is_void => now + wave.spec.soak,
             None => now,
         };
         if now < until {
@@ -178,7 +192,7 @@ impl Waves {
             return Left::Soaks;
         }
         self.soaks_until = None;
-        if wave.spec.gate.is_some() {
+        if wave.spec.gate.is_some() && !is_void {
             return Left::Gate;
         }
         self.current += 1;

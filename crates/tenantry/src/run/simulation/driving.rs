@@ -188,6 +188,9 @@ impl World {
                 wave.ended_before += 1;
             }
         }
+        if rules.failed_before > 0 {
+            rules.alike_before = super::Alike::Not;
+        }
         rules.succeeded_before = rows.iter().filter(|row| row.outcome.is_success()).count();
         let job = |row: &Row| {
             let nature = &self.fleet.targets[row.target as usize];
@@ -197,7 +200,7 @@ impl World {
                 after: nature.after.and_then(index),
                 login: self.fleet.logins.then_some(nature.server),
                 wave: row.wave as usize,
-                kind: nature.protocol as usize,
+                kind: Some(nature.protocol as usize),
                 expected_ms: nature.takes / 1_000,
             }
         };

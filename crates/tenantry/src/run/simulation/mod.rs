@@ -27,7 +27,7 @@ use super::begin::{Found, Interest, Kinship, Meeting, Overlap};
 use super::control::Stop;
 use super::lease::{Lease, Refusal, Sign, Standing, Wanted};
 use super::machine::{
-    Action, Asked, Care, End, Ending, Gate, Input, JobIndex, JobSpec, LaneSpec, Machine, Said, Spec,
+    Action, Alike, Asked, Care, End, Ending, Gate, Input, JobIndex, JobSpec, LaneSpec, Machine, Said, Spec,
     StopRules, WaveSpec, Why,
 };
 use super::report::{Outcome, RunStatus};

@@ -1,2 +1,5 @@
 -- Until when nothing begins behind the wave of a run, by this machine's clock; NULL while the wave is worked on.
 ALTER TABLE tenantry_runs ADD COLUMN soaks_until BIGINT;
+
+-- What a person confirmed for a target that goes back: counted anew by another driver, steps would go further.
+ALTER TABLE tenantry_run_targets ADD COLUMN goal TEXT;
