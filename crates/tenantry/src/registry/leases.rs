@@ -149,6 +149,10 @@ impl Registry {
         let now = self.clock(&transaction).await?;
         let renewed = held.lease.renew(epoch, now).map_err(|_| taken_over(run_id))?;
         self.write_lease(&transaction, run_id, &renewed).await?;
+        if held.lease.wanted == Some(Wanted::Promote) {
+            // Whoever hears of it may die before it obeys.
+            self.end_soak(&transaction, run_id).await?;
+        }
         self.commit(transaction).await?;
         Ok(held.lease.wanted)
     }

@@ -33,6 +33,9 @@ pub(super) fn question() -> String {
 const OURS: &str = "FROM pg_catalog.pg_shdescription s WHERE s.objoid OPERATOR(pg_catalog.=) (SELECT d.oid \
      FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())";
 
+/// How long somebody else's change of the comment is waited for, in milliseconds: the least that is not for ever.
+const PATIENCE_MS: u32 = 1;
+
 /// The number of `pg_database` itself ("System Catalog Initial Data": it never changes).
 const OF_DATABASES: &str = "1262";
 
@@ -211,14 +214,16 @@ fn change(session: &Locked, track: &TrackName, mut history: History) -> Change {
     if change.text == *text {
         return change;
     }
-    // The lock was away since the comment was read, so somebody may have written another.
-    if !session.in_transaction {
-        change.statements.push(format!(
-            "SELECT 1 OPERATOR(pg_catalog./) (COALESCE((SELECT s.description {OURS} AND s.classoid \
-             OPERATOR(pg_catalog.=) {OF_DATABASES}::pg_catalog.oid), '') OPERATOR(pg_catalog.=) {})::pg_catalog.int4",
-            literal(text)
-        ));
-    }
+    // Somebody may have written another since it was read. Whose change is not committed yet is not waited for: what it
+    // leaves would be overwritten unseen.
+    change
+        .statements
+        .push(format!("SET LOCAL lock_timeout = {PATIENCE_MS}"));
+    change.statements.push(format!(
+        "SELECT 1 OPERATOR(pg_catalog./) (COALESCE((SELECT s.description {OURS} AND s.classoid \
+         OPERATOR(pg_catalog.=) {OF_DATABASES}::pg_catalog.oid), '') OPERATOR(pg_catalog.=) {})::pg_catalog.int4",
+        literal(text)
+    ));
     let new = if change.text.is_empty() {
         "NULL".to_owned()
     } else {
@@ -227,6 +232,10 @@ fn change(session: &Locked, track: &TrackName, mut history: History) -> Change {
     change
         .statements
         .push(format!("COMMENT ON DATABASE {} IS {new}", identifier(database)));
+    let patience = session.options.lock_timeout.as_millis();
+    change
+        .statements
+        .push(format!("SET LOCAL lock_timeout = {patience}"));
     change
 }
 

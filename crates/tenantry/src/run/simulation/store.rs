@@ -199,6 +199,9 @@ impl Store {
         let kept = self.run_mut(run)?;
         let wanted = kept.lease.wanted;
         kept.lease = kept.lease.renew(epoch, now)?;
+        if wanted == Some(Wanted::Promote) {
+            kept.soaks_until = kept.soaks_until.map(|until| until.min(now));
+        }
         Ok(wanted)
     }
 

@@ -136,6 +136,31 @@ async fn somebody_elses_open_comment_fails_nothing_and_is_not_lost() {
     assert_eq!(database.one(COMMENT).await, format!("theirs {marker}"));
 }
 
+/// The same, and it is committed while ours would wait for it: written behind it, ours would say what was there before.
+#[tokio::test]
+async fn somebody_elses_comment_that_is_committed_at_that_moment_is_not_lost() {
+    let Some(database) = fresh(Engine::Postgres).await else {
+        return;
+    };
+    to_head(&database, &track(&[TABLE])).await.unwrap();
+    let name = database.one("SELECT current_database()").await;
+    let other = Other::connect(&database).await;
+    other
+        .run(&format!("BEGIN; COMMENT ON DATABASE {name} IS 'theirs'"))
+        .await;
+    let files = track(&[TABLE, LATER]);
+    let commit = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        other.run("COMMIT").await;
+    };
+    let (done, ()) = tokio::join!(to_head(&database, &files), commit);
+    assert_eq!(done.unwrap().len(), 1);
+    assert_eq!(database.one(COMMENT).await, "theirs");
+    settle(&database).await;
+    let marker = deserved(&database).await;
+    assert_eq!(database.one(COMMENT).await, format!("theirs {marker}"));
+}
+
 /// Between two units of one session the lock is away.
 #[tokio::test]
 async fn a_comment_that_changes_in_mid_session_is_not_overwritten() {
