@@ -27,6 +27,10 @@ impl Fleet {
         let key = |id: &str, track: &TrackName| (id.to_owned(), track.clone());
         let stage = self.registry.stage_of(run_id).await?;
         let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), stage, &targets);
+        for wave in &mut rollout.waves {
+            // What is current may be so by a driver that died before it said so.
+            wave.ended_before = wave.ended_before.max(1);
+        }
         if let Some(canary) = rollout.canary() {
             rollout.owed = owed_by(canary, &targets, &selected.jobs);
         }

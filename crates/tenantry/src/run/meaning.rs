@@ -18,7 +18,8 @@ fn meaning(outcome: Outcome, failure: Option<&Failure>) -> Ending {
         return Ending::Refused;
     }
     match outcome {
-        Outcome::Applied | Outcome::Current => Ending::Succeeded,
+        Outcome::Applied => Ending::Succeeded,
+        Outcome::Current => Ending::Current,
         Outcome::AuthFailed => Ending::LoginRefused,
         Outcome::Modified | Outcome::Ahead => Ending::Refused,
         Outcome::Unreachable
@@ -52,7 +53,7 @@ pub(crate) struct Before {
 pub(crate) struct BeforeOfWave {
     /// How many failed, or were refused: what ends a canary's wave.
     pub(crate) failed: usize,
-    /// How many ended.
+    /// How many ended otherwise than that they were where they should be already.
     pub(crate) ended: usize,
 }
 
@@ -65,9 +66,10 @@ impl Before {
         failure: Option<&Failure>,
     ) {
         let wave = self.waves.entry(wave).or_default();
-        wave.ended += 1;
-        match meaning(outcome, failure) {
-            Ending::Succeeded => {
+        let meaning = meaning(outcome, failure);
+        wave.ended += usize::from(meaning != Ending::Current);
+        match meaning {
+            Ending::Succeeded | Ending::Current => {
                 let is_central = matches!(track, TrackName::Central | TrackName::Registry);
                 self.succeeded += usize::from(!is_central);
             }

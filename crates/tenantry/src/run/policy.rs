@@ -149,13 +149,18 @@ impl Policy {
             let fits: Vec<usize> = sorting.left().filter(|job| rule.takes(&jobs[*job])).collect();
             let limit = rule.limit.map_or(usize::MAX, |limit| limit.of(jobs.len()));
             let taken: Vec<usize> = fits.into_iter().take(limit).collect();
-            match unpassed.get(&rule.name) {
-                Some(soak) if taken.is_empty() => sorting.keep(Wave {
-                    soak: *soak,
-                    ended_before: 1,
-                    ..rule.wave()
-                }),
-                Some(_) | None => sorting.add(rule.wave(), &taken),
+            let Some(soak) = unpassed.get(&rule.name) else {
+                sorting.add(rule.wave(), &taken);
+                continue;
+            };
+            let mut wave = rule.wave();
+            // Something was done in it, whatever is left to do.
+            wave.ended_before = 1;
+            if taken.is_empty() {
+                wave.soak = *soak;
+                sorting.keep(wave);
+            } else {
+                sorting.add(wave, &taken);
             }
         }
         let rest: Vec<usize> = sorting.left().collect();

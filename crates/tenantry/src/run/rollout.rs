@@ -17,7 +17,7 @@ pub struct Wave {
     pub soak: Duration,
     /// How many of its targets had failed when this process took the run up.
     pub failed_before: usize,
-    /// How many of its targets had ended then.
+    /// How many of its targets had ended then, and were not where they should be already.
     pub ended_before: usize,
     /// Whether one failure ends the run.
     pub kind: WaveKind,

@@ -178,8 +178,11 @@ impl Machine {
         self.leave(job);
         let lane = self.jobs[job].server;
         self.judge_login(job, ending);
+        if ending != Ending::Current {
+            self.waves.worked_on(self.jobs[job].wave);
+        }
         match ending {
-            Ending::Succeeded => {
+            Ending::Succeeded | Ending::Current => {
                 self.lanes[lane].succeeded();
                 if let Some(kind) = self.jobs[job].kind {
                     self.counts.succeeded();
@@ -220,8 +223,8 @@ impl Machine {
     }
 
     fn skip(&mut self, job: JobIndex, why: Why, actions: &mut Vec<Action>) {
-        if why == Why::Dependency {
-            self.waves.held_back(self.jobs[job].wave);
+        if matches!(why, Why::ServerAway { .. } | Why::LoginRefused { .. }) {
+            self.waves.worked_on(self.jobs[job].wave);
         }
         actions.push(Action::Skip(job, why));
         self.note_end(job, Came::Otherwise, actions);
@@ -273,7 +276,9 @@ impl Machine {
     fn judge_login(&mut self, job: JobIndex, ending: Ending) {
         let Some(login) = self.jobs[job].login else { return };
         let freed = match ending {
-            Ending::Succeeded | Ending::Failed(_) | Ending::Refused => self.logins.proven(login),
+            Ending::Succeeded | Ending::Current | Ending::Failed(_) | Ending::Refused => {
+                self.logins.proven(login)
+            }
             // It did not come so far: another one tries.
             Ending::Crowded | Ending::Unreachable | Ending::Otherwise => {
                 self.logins.release(login).into_iter().collect()

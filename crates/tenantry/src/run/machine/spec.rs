@@ -50,7 +50,7 @@ pub(crate) struct WaveSpec {
     pub(crate) care: Care,
     /// How many of its targets failed before this process took the run up.
     pub(crate) failed_before: usize,
-    /// How many of them had ended.
+    /// How many of them had ended, and were not where they should be already.
     pub(crate) ended_before: usize,
 }
 
@@ -161,8 +161,10 @@ pub(crate) enum Input {
 /// How a job's work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// It is where it should be.
+    /// It has come to where it should be.
     Succeeded,
+    /// It was there already.
+    Current,
     /// Its migration failed there; alike failures have the same number.
     Failed(Option<u64>),
     /// Nothing may run there: a file or history that is refused. Nothing was touched.

@@ -447,6 +447,24 @@ fn behind_a_wave_of_which_nothing_could_be_tried_nothing_is_waited_for() {
 }
 
 #[test]
+fn behind_a_wave_that_was_current_nothing_is_waited_for() {
+    let guarded = |ended_before| WaveSpec {
+        gate: Some(Gate),
+        soak: 600 * S,
+        ended_before,
+        ..WaveSpec::default()
+    };
+    let of = |ended_before| Trial::of(waves(vec![guarded(ended_before), WaveSpec::default()], &[0, 1])).0;
+    assert_eq!(starts(&of(0).ended(0, Ending::Current)), [1]);
+    // Something was done in it before.
+    assert!(starts(&of(1).ended(0, Ending::Current)).is_empty());
+    assert!(
+        starts(&of(0).ended(0, Ending::Otherwise)).is_empty(),
+        "nobody knows"
+    );
+}
+
+#[test]
 fn the_central_database_says_nothing_about_others() {
     let rules = StopRules {
         same_error: Some(3),

@@ -24,12 +24,10 @@ struct Wave {
     failed: usize,
     /// Whether it has begun and its end was not told.
     has_begun: bool,
-    /// Whether anything of it was worked on, so that there is something to wait for behind it.
+    /// Whether it has any targets, in this part of the run or an earlier one.
     has_targets: bool,
-    /// How many of its jobs there are.
-    count: usize,
-    /// How many of these were not tried for the sake of another that failed.
-    held_back: usize,
+    /// Whether something was done or tried in it, so that there is something to look at behind it.
+    is_worked_on: bool,
 }
 
 /// What comes behind a wave.
@@ -56,10 +54,9 @@ impl Waves {
         let wave = |spec: WaveSpec| Wave {
             failed: spec.failed_before,
             has_targets: spec.ended_before > 0,
+            is_worked_on: spec.ended_before > 0,
             spec,
             jobs: Vec::new(),
-            count: 0,
-            held_back: 0,
             unsettled: 0,
             has_begun: false,
         };
@@ -73,7 +70,6 @@ impl Waves {
             wave.jobs.push(index);
             wave.unsettled += 1;
             wave.has_targets = true;
-            wave.count += 1;
         }
         for wave in &mut waves {
             wave.jobs
@@ -134,9 +130,9 @@ impl Waves {
         self.all[wave].unsettled -= 1;
     }
 
-    /// A job of a wave is not tried: another one failed.
-    pub(super) fn held_back(&mut self, wave: usize) {
-        self.all[wave].held_back += 1;
+    /// Something was done or tried in a wave.
+    pub(super) fn worked_on(&mut self, wave: usize) {
+        self.all[wave].is_worked_on = true;
     }
 
     /// A job of the present wave has failed.
@@ -180,11 +176,9 @@ impl Waves {
             return Left::Over;
         }
         let wave = &self.all[self.current];
-        // Where nothing could be tried there is nothing to look at.
-        let is_void = wave.count > 0 && wave.held_back == wave.count && wave.spec.ended_before == 0;
         let until = match self.soaks_until {
             Some(until) => until,
-            None if wave.has_targets && !is_void => now + wave.spec.soak,
+            None if wave.is_worked_on => now + wave.spec.soak,
             None => now,
         };
         if now < until {
@@ -192,7 +186,7 @@ impl Waves {
             return Left::Soaks;
         }
         self.soaks_until = None;
-        if wave.spec.gate.is_some() && !is_void {
+        if wave.spec.gate.is_some() && wave.is_worked_on {
             return Left::Gate;
         }
         self.current += 1;

@@ -183,7 +183,7 @@ impl Tally {
         let is_canary = care == Care::Canary;
         self.lanes[lane].1 -= 1;
         match ending {
-            Ending::Succeeded => self.has_succeeded = true,
+            Ending::Succeeded | Ending::Current => self.has_succeeded = true,
             Ending::Failed(likeness) => {
                 self.failed += 1;
                 self.canary_failed |= is_canary;

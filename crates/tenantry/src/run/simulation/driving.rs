@@ -116,7 +116,12 @@ impl World {
             .filter(|row| row.state != TargetState::Ended && !held.contains(&row.target))
             .copied()
             .collect();
-        let spec = self.spec(rollout, stage, rows, &open);
+        let mut spec = self.spec(rollout, stage, rows, &open);
+        if epoch > 1 {
+            for wave in &mut spec.waves {
+                wave.ended_before = wave.ended_before.max(1);
+            }
+        }
         let tally = self.tally(&spec, rows);
         let plan = self.processes[pid].errand.plan;
         let asked = self.processes[pid].asked;
@@ -183,7 +188,8 @@ impl World {
                 wave.failed_before += 1;
             }
         }
-        for row in rows.iter().filter(|row| row.state == TargetState::Ended) {
+        let is_news = |row: &&Row| row.state == TargetState::Ended && row.outcome != Outcome::Current;
+        for row in rows.iter().filter(is_news) {
             if let Some(wave) = waves.get_mut(row.wave as usize) {
                 wave.ended_before += 1;
             }
@@ -400,7 +406,7 @@ impl World {
         if let Some(outcome) = outcome {
             driving.held.insert(job, outcome);
         }
-        if self.owners.has(run, epoch) {
+        if self.owners.has(run, epoch) && ending != Ending::Current {
             self.soaks.ended((run, wave), self.now);
         }
         self.feed(pid, Input::Ended(job, ending));

@@ -159,7 +159,12 @@ impl World {
             } else {
                 Outcome::Current
             };
-            return self.end_task(pid, job, outcome, Ending::Succeeded);
+            let ending = if outcome == Outcome::Current {
+                Ending::Current
+            } else {
+                Ending::Succeeded
+            };
+            return self.end_task(pid, job, outcome, ending);
         }
         if stop == Stop::Cancel {
             return self.end_task(pid, job, Outcome::Cancelled, Ending::Otherwise);

@@ -163,6 +163,9 @@ fn nothing_that_is_waited_for_is_got_past_by_beginning_anew() {
     let waits = platform.json(0, &["run", "show"]);
     let done = platform.json(0, &["run", "promote", waits["run"].as_str().unwrap()]);
     assert_eq!(count(&done, "applied"), 9, "{done}");
+    // Where all are current there is nothing to look at.
+    let idle = platform.json(0, &["migrate", "all-tenants"]);
+    assert_eq!(count(&idle, "current"), MANY as u64 + 1, "{idle}");
 }
 
 #[test]
