@@ -4,7 +4,7 @@
 //! before the work, a file's own COMMENT stays, and from there on nobody else's comes in between. Nothing fails
 //! because of it: what was refused is sent once more without.
 
-use super::connect::Connection;
+use super::connect::{Connection, Settings};
 use super::error::Failure;
 use super::exchange::Answer;
 use super::intent;
@@ -232,10 +232,14 @@ fn change(session: &Locked, track: &TrackName, mut history: History) -> Change {
     change
         .statements
         .push(format!("COMMENT ON DATABASE {} IS {new}", identifier(database)));
-    let patience = session.options.lock_timeout.as_millis();
-    change
-        .statements
-        .push(format!("SET LOCAL lock_timeout = {patience}"));
+    change.statements.push(match session.connection.settings {
+        Settings::StartPacket => "RESET lock_timeout".to_owned(),
+        // What a pooler kept from the server a RESET does not bring back.
+        Settings::PerTransaction => {
+            let patience = session.options.lock_timeout.as_millis();
+            format!("SET LOCAL lock_timeout = {patience}")
+        }
+    });
     change
 }
 
