@@ -134,9 +134,6 @@ impl Fleet {
         let is_left = |job: &&Job| open.contains(&(job.target.database_id.clone(), job.target.track.clone()));
         let left = everything.jobs.iter().filter(is_left);
         refuse_other_files(run, &plan_over(left, &everything.goal, run.direction))?;
-        if run.direction == Direction::Down {
-            self.refuse_changed(run).await?;
-        }
         self.go_on_with(run, everything, control, &events).await
     }
 
@@ -161,6 +158,10 @@ impl Fleet {
     ) -> Result<RunReport, FleetError> {
         let driver = Driver::this();
         loop {
+            // What was waited for may have changed them.
+            if run.direction == Direction::Down {
+                self.refuse_changed(run).await?;
+            }
             let asked = Instant::now();
             match self.registry.claim_run(&run.id, &driver).await {
                 Ok(Claimed::Given { epoch, from }) => {
