@@ -6,7 +6,7 @@ use tenantry::engine::{CreateError, Holder, SessionError};
 use tenantry::fleet::{FleetError, PlanOf};
 use tenantry::migration::{FileProblem, ReadError};
 use tenantry::provision::ProvisionError;
-use tenantry::registry::{Holding, RegistryError};
+use tenantry::registry::{Holding, RegistryError, Standstill};
 use tenantry::run::{Driver, Failure, TargetReport};
 use tenantry::secret::SecretError;
 use tenantry::{Code, MigrateError, ProductType, nearest};
@@ -205,8 +205,14 @@ impl From<FleetError> for CommandError {
                 untouched(&error, error.code()).help(help)
             }
             FleetError::Held(ref holdings) => of_held(&error, holdings),
-            FleetError::Waits { ref run_id, at_gate } => {
-                let goes_on = if at_gate { "promote" } else { "resume" };
+            FleetError::Waits {
+                ref run_id,
+                standstill,
+            } => {
+                let goes_on = match standstill {
+                    Standstill::AtGate => "promote",
+                    Standstill::Paused | Standstill::HalfWayBack => "resume",
+                };
                 bare(error.code(), &error)
                     .fact("state", "nothing ran")
                     .help(format!("tenantry run {goes_on} {run_id}"))

@@ -127,13 +127,23 @@ pub(super) fn resume(
                 &nothing,
             );
         };
+        let is_open = matches!(found.status, None | Some(RunStatus::Paused));
+        if found.direction == Direction::Down && is_open && limits.dry_run {
+            return Err(usage(format!(
+                "{} goes back, and only runs forwards are looked at before",
+                found.id
+            ))
+            .fact("state", "nothing ran")
+            .help(format!("tenantry run show {} --all", found.id)));
+        }
+        let is_way_back = found.direction == Direction::Down && found.status.is_none();
         // What would run is what is left of it, whoever looks.
-        if found.status == Some(RunStatus::Paused) && !limits.dry_run {
+        if is_way_back || (found.status == Some(RunStatus::Paused) && !limits.dry_run) {
             run::goes_on_as_it_began(&found, limits)?;
             if !chosen.is_everything() {
                 return Err(all_or_nothing(&found));
             }
-            return go_on_with_paused(context, &project, &fleet, found, limits).await;
+            return go_on_with(context, &project, &fleet, found, limits).await;
         }
         let goal = found.goal.clone().unwrap_or_default();
         if selected.is_settled() {
@@ -164,11 +174,11 @@ fn all_or_nothing(found: &Run) -> CommandError {
     ))
 }
 
-/// Goes on with a run that is paused, under its own id.
+/// Goes on with a run that is paused, or that lost its driver on its way back, under its own id.
 ///
 /// # Errors
 /// TN-4011 if it waits at a gate: somebody promotes it.
-async fn go_on_with_paused(
+async fn go_on_with(
     context: &Context,
     project: &Project,
     fleet: &Fleet,
@@ -195,7 +205,7 @@ async fn go_on_with_paused(
 async fn named(fleet: &Fleet, id: &str, everything: Selected) -> Result<(Run, Selected), CommandError> {
     let found = fleet.registry.find_run(id).await?;
     if found.direction == Direction::Down {
-        if found.status == Some(RunStatus::Paused) {
+        if let None | Some(RunStatus::Paused) = found.status {
             return Ok((found, Selected::default()));
         }
         if fleet.registry.unfinished_of(&found.id).await?.is_empty() {
@@ -261,7 +271,7 @@ pub(super) async fn go_on(fleet: &Fleet) -> Result<Vec<String>, CommandError> {
 /// Says which rollback finishes a run that went backwards.
 async fn went_back(fleet: &Fleet, found: &Run) -> Result<CommandError, CommandError> {
     let title = format!(
-        "{} went backwards; it is finished by the same rollback again",
+        "{} went backwards and left something over, which is to be finished first",
         found.id
     );
     let refused = CommandError::new(Exit::Refused, title)
@@ -277,6 +287,9 @@ pub(super) async fn rollbacks(fleet: &Fleet, found: &Run) -> Result<Vec<String>,
         command: found.command.clone(),
         goal: found.goal.clone().unwrap_or_default(),
     };
+    if found.status.is_none() && matches!(found.goal, Some(Goal::BackSteps(_))) {
+        return Ok(vec![format!("tenantry run resume {}", found.id)]);
+    }
     if found.finished_at.is_none() {
         // Its process died: the registry does not know how many steps were taken where.
         return Ok(vec![again.blind()]);

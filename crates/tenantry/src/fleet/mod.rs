@@ -36,7 +36,7 @@ pub use verify::Verified;
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::migration::{ReadError, Version};
-use crate::registry::{Holding, Registry, RegistryError, RunTarget};
+use crate::registry::{Holding, Registry, RegistryError, RunTarget, Standstill};
 use crate::run::{Control, Preview, RunOptions, preview};
 use crate::target::TrackName;
 use crate::tenant::ProductType;
@@ -54,13 +54,13 @@ pub enum FleetError {
     /// Other runs have some of the targets.
     #[error("{} is migrating these databases right now", names_of(.0))]
     Held(Vec<Holding>),
-    /// A run of the same plan is paused that has everything that is left: this one was not begun.
-    #[error("{run_id} {}", if *.at_gate { "waits until somebody promotes it" } else { "is paused" })]
+    /// A run that nobody drives is in the way: this one was not begun.
+    #[error("{run_id} {}", told_of(*.standstill))]
     Waits {
         /// The run.
         run_id: String,
-        /// Whether it waits between two waves; otherwise somebody paused it.
-        at_gate: bool,
+        /// Why.
+        standstill: Standstill,
     },
     /// Somebody left a run that another process drives; it goes on.
     #[error("left {run_id}, which goes on")]
@@ -166,6 +166,14 @@ impl fmt::Display for PlanOf {
             Self::File { begun: None } => f.write_str("the plan no longer fits"),
             Self::File { begun: Some(run) } => write!(f, "the plan was carried out in part, by {run}"),
         }
+    }
+}
+
+fn told_of(standstill: Standstill) -> &'static str {
+    match standstill {
+        Standstill::AtGate => "waits until somebody promotes it",
+        Standstill::Paused => "is paused",
+        Standstill::HalfWayBack => "has lost its driver on the way back by steps, in some of these databases",
     }
 }
 

@@ -16,8 +16,9 @@ use super::run_targets::{self, Written};
 use super::runs::{NewRun, RUNNING};
 use super::{Registry, RegistryError};
 use crate::faults::{Point, point};
+use crate::plan::Goal;
 use crate::run::{
-    Driver, Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, RunStatus, TargetState,
+    Driver, Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, RunStatus, Standing, TargetState,
 };
 
 /// A database and its track.
@@ -30,8 +31,22 @@ pub(super) struct Wish<'a> {
     pub(super) plan_hash: &'a str,
     /// The run that it goes on with.
     pub(super) continues: Option<&'a str>,
+    /// Where its targets shall come to; `None` where each target's own goal is known.
+    pub(super) goal: Option<&'a Goal>,
     /// The targets that it works on.
     pub(super) wanted: &'a HashSet<Key>,
+}
+
+impl Wish<'_> {
+    /// Returns whether it would count steps back from what is there, where a run that nobody drives may have gone some of
+    /// them already: those targets would go further back than anybody wanted.
+    fn counts_anew(&self, row: &run::Model, overlap: Overlap) -> bool {
+        let is_by_steps = |goal: &Goal| matches!(goal, Goal::BackSteps(_));
+        let theirs = row.goal.as_deref().and_then(Goal::from_text);
+        self.goal.is_some_and(is_by_steps)
+            && theirs.as_ref().is_some_and(is_by_steps)
+            && overlap.open_wanted > 0
+    }
 }
 
 /// What became of the wish to begin a run.
@@ -57,13 +72,33 @@ pub enum Begun {
     },
     /// Other runs have some of its targets.
     Held(Vec<Holding>),
-    /// A run of the same plan is paused that has everything that is left: it is gone on with, or given up.
+    /// A run that nobody drives is in the way: it is gone on with, or given up.
     Waits {
         /// That run.
         run_id: String,
-        /// Why it is paused, as the registry keeps it.
-        cause: Option<String>,
+        /// Why.
+        standstill: Standstill,
     },
+}
+
+/// Why a run that nobody drives keeps another one from beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standstill {
+    /// It is of the same plan and waits at a gate; it has everything that is left.
+    AtGate,
+    /// It is of the same plan, and somebody paused it; likewise.
+    Paused,
+    /// It goes back by steps and lost its driver on the way, as far as it had come the other one would go further.
+    HalfWayBack,
+}
+
+impl Standstill {
+    fn of_paused(row: &run::Model) -> Self {
+        match row.cause.as_deref() {
+            Some("gate") => Self::AtGate,
+            Some(_) | None => Self::Paused,
+        }
+    }
 }
 
 /// A run that has targets which another one wants.
@@ -102,6 +137,7 @@ impl Registry {
             run_id: &new.id,
             plan_hash: &new.plan.hash,
             continues: new.continues.as_deref(),
+            goal: Some(&new.goal),
             wanted: &keys_of(new),
         };
         let others = self.others(&transaction, &wish, (driver, now)).await?;
@@ -159,6 +195,14 @@ impl Registry {
                 sign: driver.sign_of(&lease.driver),
             };
             match found.meet(driver.as_str(), now) {
+                Meeting::Apart | Meeting::Closed(_) if wish.counts_anew(&row, overlap) => {
+                    let standstill = match lease.standing {
+                        Standing::Running => Standstill::HalfWayBack,
+                        Standing::Over(_) => Standstill::of_paused(&row),
+                    };
+                    let run_id = row.id;
+                    return Ok(Some(Begun::Waits { run_id, standstill }));
+                }
                 Meeting::Apart => {}
                 Meeting::Attached => {
                     let (run_id, driver) = (row.id, lease.driver);
@@ -174,8 +218,9 @@ impl Registry {
                 }
                 Meeting::Closed(closed) => self.write_lease(transaction, &row.id, &closed).await?,
                 Meeting::Waits => {
-                    let (run_id, cause) = (row.id, row.cause);
-                    return Ok(Some(Begun::Waits { run_id, cause }));
+                    let standstill = Standstill::of_paused(&row);
+                    let run_id = row.id;
+                    return Ok(Some(Begun::Waits { run_id, standstill }));
                 }
                 Meeting::Held => holdings.push(holding(&row, &lease, now, overlap)),
             }

@@ -120,6 +120,7 @@ impl Registry {
             run_id,
             plan_hash: "",
             continues: None,
+            goal: None,
             wanted: &self.open_of(&transaction, run_id).await?,
         };
         let given = match self.others(&transaction, &wish, (driver, now)).await? {

@@ -41,7 +41,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait as _,
 };
 
-pub use begin::{Begun, Holding};
+pub use begin::{Begun, Holding, Standstill};
 pub use creation::NewTenant;
 pub use databases::{Database, DatabaseStatus, NewDatabase};
 pub use error::RegistryError;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tenantry::engine::Engine;
 
 use super::left_out::central;
-use crate::output::stderr;
+use crate::output::{stderr, stdout};
 use crate::platform::Platform;
 
 mod soaks;
@@ -282,13 +282,31 @@ fn file_of(platform: &Platform, slug: &str) -> std::path::PathBuf {
     }
 }
 
+/// The same command means one more database than the run that died: those that have gone back would go once more.
+fn goes_no_further_with(platform: &Platform, back: &[&str], run: &str) {
+    platform.ends(0, &["tenant", "create", "late"]);
+    let mut wider = back.to_vec();
+    wider.pop();
+    let refused = platform.ends(40, &[&wider[..], &["5 tenants"]].concat());
+    let said = stderr(&refused);
+    assert!(
+        said.contains("TN-4015") && said.contains(&format!("run resume {run}")),
+        "{said}"
+    );
+    let shown = stdout(&platform.ends(0, &["run", "show", run]));
+    assert!(
+        shown.contains(&format!("Go on:  tenantry run resume {run}")),
+        "{shown}"
+    );
+}
+
 /// A run back by steps whose driver dies before it has written down how far it came.
 #[test]
 fn a_way_back_by_steps_goes_no_further_when_another_takes_it_up() {
     let (platform, slugs) = fleet(Engine::Sqlite, 4).unwrap();
     let wait = "INSERT INTO things WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) \
                 SELECT i, 'x' FROM n WHERE i < 0;\n";
-    for version in 2..=4 {
+    for version in 2..=6 {
         let name = format!("migrations/tenant/00{version}_t");
         platform.write(
             &format!("{name}.sql"),
@@ -311,7 +329,7 @@ fn a_way_back_by_steps_goes_no_further_when_another_takes_it_up() {
         "--confirm",
         "4 tenants",
     ];
-    for again in ["the same command", "promote", "resume"] {
+    for again in ["the same command", "promote", "resume", "one more tenant"] {
         let versions = |slug: &String| {
             platform.one(
                 &platform.database(slug),
@@ -336,6 +354,10 @@ fn a_way_back_by_steps_goes_no_further_when_another_takes_it_up() {
             "resume" => {
                 platform.json(0, &["run", "pause", &run]);
                 platform.ends(0, &["run", "resume", &run])
+            }
+            "one more tenant" => {
+                goes_no_further_with(&platform, &back, &run);
+                platform.ends(0, &["migrate", "resume", &run])
             }
             _ => platform.ends(0, &back),
         };
