@@ -41,7 +41,7 @@ impl Registry {
     }
 
     /// Returns whether a run of the plan with this hash is under way over the wanted targets, by database and track, so that
-    /// one which began now would follow it or take it up. Takes no lock and writes nothing.
+    /// one which began now would follow it or take it up, or be told that it waits. Takes no lock and writes nothing.
     pub async fn is_under_way(
         &self,
         plan_hash: &str,
@@ -49,7 +49,7 @@ impl Registry {
         driver: &Driver,
     ) -> Result<bool, RegistryError> {
         let rows = run::Entity::find()
-            .filter(run::Column::Status.eq(RUNNING))
+            .filter(run::Column::Status.is_in([RUNNING, RunStatus::Paused.as_str()]))
             .filter(run::Column::PlanHash.eq(plan_hash))
             .all(&self.db)
             .await
@@ -63,7 +63,7 @@ impl Registry {
                 sign: driver.sign_of(&lease.driver),
                 lease: &lease,
             };
-            if let Meeting::Attached | Meeting::Taken(_) = found.meet(driver.as_str(), now) {
+            if let Meeting::Attached | Meeting::Taken(_) | Meeting::Waits = found.meet(driver.as_str(), now) {
                 return Ok(true);
             }
         }

@@ -52,8 +52,8 @@ impl Fleet {
         Ok(selected)
     }
 
-    /// Returns whether a run of this plan is under way, which [`Fleet::execute`] then follows, or takes up if its driver is
-    /// dead. Takes no lock and writes nothing.
+    /// Returns whether a run of this plan is under way, which [`Fleet::execute`] then follows, takes up if its driver is
+    /// dead, or names if it waits. Takes no lock and writes nothing.
     ///
     /// # Errors
     /// What the registry says.
@@ -135,12 +135,18 @@ impl SavedPlan {
         lost.map(line).collect()
     }
 
-    /// Names the targets that were not planned, and the planned ones that are no longer selected.
+    /// Names the targets that were not planned, and the planned ones that are no longer selected, or not by that name.
     fn other_targets(&self, now: &Selected) -> Vec<String> {
-        let present: HashSet<Key> = now.jobs.iter().map(|job| key(&job.target)).collect();
+        let label = |job: &Job| (key(&job.target), job.target.label());
+        let present: HashMap<Key, String> = now.jobs.iter().map(label).collect();
         let planned: HashSet<Key> = self.targets().map(|(key, _, _)| key).collect();
-        let missing = self.targets().filter(|(key, _, _)| !present.contains(key));
-        let missing = missing.map(|(_, planned, group)| absent(planned, group, &now.left_out));
+        let changed = self
+            .targets()
+            .filter_map(|(key, planned, group)| match present.get(&key) {
+                None => Some(absent(planned, group, &now.left_out)),
+                Some(label) if *label != planned.target => Some(format!("{} is {label}", planned.target)),
+                Some(_) => None,
+            });
         let new = now.jobs.iter().filter(|job| !planned.contains(&key(&job.target)));
         let new = new.map(|job| format!("{} is new", job.target.label()));
         let known: HashSet<(&str, &str)> = self
@@ -155,7 +161,7 @@ impl SavedPlan {
                 target.label, why.what
             ))
         });
-        let lists = [missing.collect(), new.collect(), unusable.collect()];
+        let lists = [changed.collect(), new.collect(), unusable.collect()];
         lists.into_iter().flat_map(handful).collect()
     }
 

@@ -237,6 +237,22 @@ fn slow() -> Platform {
 }
 
 #[test]
+fn the_same_plan_again_is_no_promotion_of_its_run() {
+    let platform = planned();
+    let config = fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let wave = "\n[[rollout.wave]]\nname = \"first\"\nlimit = 2\nthen = \"pause\"\n";
+    platform.write("tenantry.toml", &format!("{config}{wave}"));
+    let waits = platform.json(21, &RUN);
+    let run = waits["run"].as_str().unwrap();
+    let again = platform.json(40, &RUN);
+    assert_eq!(again["code"], "TN-4015", "{again}");
+    let promote = format!("tenantry run promote {run}");
+    assert!(again.to_string().contains(&promote), "{again}");
+    platform.ends(0, &["run", "promote", run]);
+    assert_eq!(versions(&platform), ["3"; 5]);
+}
+
+#[test]
 fn whoever_starts_the_same_plan_meanwhile_attaches_to_its_run() {
     let platform = slow();
     let words = [&RUN[..], &["-j", "1", "--json"]].concat();

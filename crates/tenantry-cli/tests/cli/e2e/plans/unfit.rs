@@ -139,6 +139,23 @@ fn another_migration_of_its_own_for_the_central_database_is_a_new_target() {
 }
 
 #[test]
+fn a_plan_in_which_two_databases_changed_places_is_refused() {
+    let platform = planned();
+    let mut plan = saved(&platform);
+    let targets = plan["groups"][0]["targets"].as_array_mut().unwrap();
+    let name = |target: &serde_json::Value| target["target"].as_str().unwrap().to_owned();
+    let (one, other) = (name(&targets[0]), name(&targets[1]));
+    let id = targets[0]["database"].take();
+    targets[0]["database"] = targets[1]["database"].take();
+    targets[1]["database"] = id;
+    platform.write("plan.json", &plan.to_string());
+    says(
+        &platform,
+        &[&format!("{one} is {other}"), &format!("{other} is {one}")],
+    );
+}
+
+#[test]
 fn files_that_the_plan_does_not_hold_are_not_carried_out() {
     let platform = planned();
     let text = fs::read_to_string(platform.path("plan.json")).unwrap();
