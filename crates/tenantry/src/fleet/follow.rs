@@ -66,8 +66,8 @@ impl Fleet {
         let mut seen = 0;
         let mut silent: Option<Instant> = None;
         loop {
-            let looked = self.look(run_id, &this, (&mut seen, &mut stages)).await;
-            let (waves, changes, stands) = match looked {
+            let looked = self.look(&run, &this, (&mut seen, &mut stages, &names)).await;
+            let (news, stands) = match looked {
                 Ok(looked) => {
                     if silent.take().is_some() {
                         tell(RunEvent::RegistryBack);
@@ -87,12 +87,7 @@ impl Fleet {
                     continue;
                 }
             };
-            waves.into_iter().for_each(tell);
-            for target in &changes {
-                if let Some(event) = event_of(target, &names) {
-                    tell(event);
-                }
-            }
+            news.into_iter().for_each(tell);
             match stands {
                 Driven::Over(_) => return Ok(Followed::Over(Box::new(self.report_of(run_id).await?))),
                 Driven::ByNobody(_) => return Ok(Followed::Abandoned),
@@ -129,19 +124,39 @@ impl Fleet {
     /// Asks who drives the run, which wave it is in, and then what is new: in this order nothing is overlooked at the end.
     async fn look(
         &self,
-        run_id: &str,
+        run: &Run,
         this: &Driver,
-        (seen, stages): (&mut i64, &mut Stages),
-    ) -> Result<(Vec<RunEvent>, Vec<RunTarget>, Driven), RegistryError> {
-        let driven = self.registry.look_after(run_id, this).await?;
-        let waves = if stages.is_empty() {
-            Vec::new()
+        (seen, stages, names): (&mut i64, &mut Stages, &Names),
+    ) -> Result<(Vec<RunEvent>, Driven), RegistryError> {
+        let driven = self.registry.look_after(&run.id, this).await?;
+        let stage = if stages.are_none() {
+            Stage::default()
         } else {
-            stages.look(self.registry.stage_of(run_id).await?)
+            self.stage_to_tell(&run.id, &driven).await?
         };
-        let (changes, newest) = self.registry.changes_of(run_id, *seen).await?;
+        let (changes, newest) = self.registry.changes_of(&run.id, *seen).await?;
         *seen = newest;
-        Ok((waves, changes, driven))
+        let targets = changes.iter();
+        let targets = targets.filter_map(|target| Some((target.wave, event_of(target, names)?)));
+        let mut news = stages.look(stage, targets.collect());
+        if let Driven::Over(_) = driven {
+            news.extend(stages.end());
+        }
+        Ok((news, driven))
+    }
+
+    /// Returns where a run is among its waves, as it is told: one that waits at a gate is noted in the wave behind it, which has
+    /// not begun.
+    async fn stage_to_tell(&self, run_id: &str, driven: &Driven) -> Result<Stage, RegistryError> {
+        let stage = self.registry.stage_of(run_id).await?;
+        let is_paused = *driven == Driven::Over(RunStatus::Paused);
+        if is_paused && self.registry.find_run(run_id).await?.cause.as_deref() == Some("gate") {
+            return Ok(Stage {
+                wave: stage.wave.saturating_sub(1),
+                soak: Some(Duration::ZERO),
+            });
+        }
+        Ok(stage)
     }
 
     /// Returns the report of a run that has ended, as the registry has it.

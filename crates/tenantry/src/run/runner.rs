@@ -186,7 +186,7 @@ impl Course<'_> {
     fn skipped(&self, job: JobIndex, why: Why) -> TargetReport {
         let target = self.target(job);
         let (outcome, failure) = match why {
-            Why::Stopped | Why::Dependency => (Outcome::NotRun, None),
+            Why::Stopped | Why::TakenOver | Why::Dependency => (Outcome::NotRun, None),
             Why::ServerAway { .. } => {
                 let seen = self.away.get(server_of(target));
                 let what = "its server does not answer".to_owned();
@@ -234,6 +234,7 @@ impl Observer<(TargetReport, Vec<Warning>)> for Course<'_> {
     }
 
     fn ended(&mut self, job: JobIndex, ended: Ended<(TargetReport, Vec<Warning>)>) {
+        let is_ours = !matches!(ended, Ended::Skipped(Why::TakenOver));
         let report = match ended {
             Ended::Done((report, told)) => {
                 for warning in &told {
@@ -249,8 +250,10 @@ impl Observer<(TargetReport, Vec<Warning>)> for Course<'_> {
             }
         };
         let report = self.sharing(report);
-        self.shared
-            .tell(RunEvent::TargetFinished(Box::new(report.clone())));
+        if is_ours {
+            self.shared
+                .tell(RunEvent::TargetFinished(Box::new(report.clone())));
+        }
         self.targets.push(report);
     }
 

@@ -188,6 +188,49 @@ fn waves_go_one_after_the_other_and_a_gate_waits_for_a_person() {
     );
 }
 
+/// Returns what a stream tells of waves and targets, in its order.
+fn course(stream: &str) -> Vec<String> {
+    let lines = stream
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let told = lines.filter_map(|line| {
+        let kind = line["type"].as_str()?;
+        let what = ["wave.started", "wave.finished"]
+            .contains(&kind)
+            .then(|| line["wave"].clone());
+        let what = what.or_else(|| (kind == "target.finished").then(|| Value::from("target")))?;
+        Some(format!("{kind} {}", what.as_str().unwrap()))
+    });
+    told.collect()
+}
+
+#[test]
+fn whoever_looks_later_at_a_run_that_waits_is_told_the_same_in_the_same_order() {
+    let (platform, _) = many();
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let waves = "\n[[rollout.wave]]\nname = \"internal\"\nmatch = [\"t2*\"]\nthen = \"pause\"\n";
+    platform.write("tenantry.toml", &format!("{config}{waves}"));
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    let drove = stdout(&platform.ends(21, &["migrate", "all-tenants", "--ndjson"]));
+    let watched = stdout(&platform.ends(21, &["run", "watch", "--ndjson"]));
+    let (mut drove, watched) = (course(&drove), course(&watched));
+    // Those that were not run are no event of the run.
+    let end = drove
+        .iter()
+        .rposition(|told| told == "wave.finished internal")
+        .unwrap();
+    assert!(
+        drove[end + 1..]
+            .iter()
+            .all(|told| told.starts_with("target.finished"))
+    );
+    drove.truncate(end + 1);
+    assert_eq!(watched, drove);
+}
+
 fn the_same_again_is_no_promotion(platform: &Platform, id: &str) {
     for _ in 0..2 {
         let again = platform.json(40, &["migrate", "all-tenants"]);
@@ -282,6 +325,23 @@ fn file_of(platform: &Platform, slug: &str) -> std::path::PathBuf {
     }
 }
 
+/// Five migrations whose ways back take a moment.
+fn write_slow_ways_back(platform: &Platform) {
+    let wait = "INSERT INTO things WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) \
+                SELECT i, 'x' FROM n WHERE i < 0;\n";
+    for version in 2..=6 {
+        let name = format!("migrations/tenant/00{version}_t");
+        platform.write(
+            &format!("{name}.sql"),
+            &format!("CREATE TABLE t{version} (id INTEGER);\n"),
+        );
+        platform.write(
+            &format!("{name}.down.sql"),
+            &format!("{wait}DROP TABLE t{version};\n"),
+        );
+    }
+}
+
 /// The same command means one more database than the run that died: those that have gone back would go once more.
 fn goes_no_further_with(platform: &Platform, back: &[&str], run: &str) {
     platform.ends(0, &["tenant", "create", "late"]);
@@ -304,19 +364,7 @@ fn goes_no_further_with(platform: &Platform, back: &[&str], run: &str) {
 #[test]
 fn a_way_back_by_steps_goes_no_further_when_another_takes_it_up() {
     let (platform, slugs) = fleet(Engine::Sqlite, 4).unwrap();
-    let wait = "INSERT INTO things WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) \
-                SELECT i, 'x' FROM n WHERE i < 0;\n";
-    for version in 2..=6 {
-        let name = format!("migrations/tenant/00{version}_t");
-        platform.write(
-            &format!("{name}.sql"),
-            &format!("CREATE TABLE t{version} (id INTEGER);\n"),
-        );
-        platform.write(
-            &format!("{name}.down.sql"),
-            &format!("{wait}DROP TABLE t{version};\n"),
-        );
-    }
+    write_slow_ways_back(&platform);
     platform.ends(0, &["migrate", "all-tenants"]);
     let back = [
         "migrate",

@@ -491,8 +491,13 @@ impl Machine {
         left.extend(self.logins.take_parked(|_| true));
         left.extend(self.waves.take_rest());
         left.sort_unstable();
+        let why = if self.halt == Some(End::Fenced) {
+            Why::TakenOver
+        } else {
+            Why::Stopped
+        };
         for job in left {
-            self.skip(job, Why::Stopped, actions);
+            self.skip(job, why, actions);
         }
     }
 }

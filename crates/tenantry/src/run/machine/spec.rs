@@ -230,6 +230,8 @@ pub(crate) enum Action {
 pub(crate) enum Why {
     /// The run stops.
     Stopped,
+    /// Somebody else has the run, and says what becomes of it.
+    TakenOver,
     /// What it depends on failed.
     Dependency,
     /// Its server does not answer.

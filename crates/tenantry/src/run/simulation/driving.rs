@@ -375,7 +375,7 @@ impl World {
             Outcome::Unreachable
         } else {
             match why {
-                Why::Stopped | Why::Dependency => Outcome::NotRun,
+                Why::Stopped | Why::TakenOver | Why::Dependency => Outcome::NotRun,
                 Why::ServerAway { .. } => Outcome::Unreachable,
                 Why::LoginRefused { .. } => Outcome::AuthFailed,
             }
