@@ -153,10 +153,10 @@ pub(crate) enum Then {
 
 /// A number, or a text with one.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a number, or a text with one")]
 pub(crate) enum Count {
-    /// A number.
-    Number(u32),
+    /// A number; whether it is one that can be is told where it is used.
+    Number(#[schemars(range(min = 0))] i64),
     /// `2%`, `all`, `off`.
     Text(String),
 }

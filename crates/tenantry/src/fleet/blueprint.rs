@@ -190,10 +190,15 @@ pub(super) fn rollout_text(rollout: &Rollout) -> String {
     serde_json::to_string(&kept).unwrap_or_default()
 }
 
-/// Reads the waves and rules of a run that this process goes on with, without places. A text that nobody wrote gives none.
+/// Reads the waves and rules of a run that this process goes on with, without places. A text that nobody wrote gives none,
+/// and bears no failure.
 pub(super) fn rollout_from(text: &str, stage: Stage, targets: &[RunTarget]) -> Rollout {
     let Ok(kept) = serde_json::from_str::<Kept>(text) else {
-        return Rollout::default();
+        return Rollout {
+            stage,
+            max_failures: Some(0),
+            ..Rollout::default()
+        };
     };
     let mut before = Before::default();
     for target in targets.iter().filter(|target| target.state == TargetState::Ended) {
@@ -213,8 +218,8 @@ pub(super) fn rollout_from(text: &str, stage: Stage, targets: &[RunTarget]) -> R
             Then::GoOn
         },
         soak: Duration::from_millis(kept.soak_ms),
-        failed_before: before.of_wave(number).failed,
-        ended_before: before.of_wave(number).ended,
+        failed_before: before.failed_in(number),
+        was_worked_on: false,
     });
     Rollout {
         waves: waves.collect(),

@@ -29,7 +29,7 @@ impl Fleet {
         let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), stage, &targets);
         for wave in &mut rollout.waves {
             // What is current may be so by a driver that died before it said so.
-            wave.ended_before = wave.ended_before.max(1);
+            wave.was_worked_on = true;
         }
         if let Some(canary) = rollout.canary() {
             rollout.owed = owed_by(canary, &targets, &selected.jobs);

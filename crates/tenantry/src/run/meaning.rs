@@ -45,16 +45,8 @@ pub(crate) struct Before {
     pub(crate) succeeded: usize,
     /// How far the failures are alike.
     pub(crate) alike: Alike,
-    waves: BTreeMap<usize, BeforeOfWave>,
-}
-
-/// The same of one wave.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct BeforeOfWave {
-    /// How many failed, or were refused: what ends a canary's wave.
-    pub(crate) failed: usize,
-    /// How many ended otherwise than that they were where they should be already.
-    pub(crate) ended: usize,
+    /// How many failed, or were refused, in each wave.
+    waves: BTreeMap<usize, usize>,
 }
 
 impl Before {
@@ -65,27 +57,25 @@ impl Before {
         outcome: Outcome,
         failure: Option<&Failure>,
     ) {
-        let wave = self.waves.entry(wave).or_default();
-        let meaning = meaning(outcome, failure);
-        wave.ended += usize::from(meaning != Ending::Current);
-        match meaning {
+        let failed_in_wave = self.waves.entry(wave).or_default();
+        match meaning(outcome, failure) {
             Ending::Succeeded | Ending::Current => {
                 let is_central = matches!(track, TrackName::Central | TrackName::Registry);
                 self.succeeded += usize::from(!is_central);
             }
             Ending::Failed(likeness) => {
-                wave.failed += 1;
+                *failed_in_wave += 1;
                 self.failed += 1;
                 self.alike = self.alike.with(likeness);
             }
-            Ending::Refused => wave.failed += 1,
+            Ending::Refused => *failed_in_wave += 1,
             Ending::LoginRefused => self.failed += 1,
             Ending::Crowded | Ending::Unreachable | Ending::Otherwise => {}
         }
     }
 
-    /// Returns what was counted of a wave.
-    pub(crate) fn of_wave(&self, wave: usize) -> BeforeOfWave {
+    /// Returns how many failed, or were refused, in a wave: what ends a canary's.
+    pub(crate) fn failed_in(&self, wave: usize) -> usize {
         self.waves.get(&wave).copied().unwrap_or_default()
     }
 }

@@ -155,7 +155,7 @@ impl Policy {
             };
             let mut wave = rule.wave();
             // Something was done in it, whatever is left to do.
-            wave.ended_before = 1;
+            wave.was_worked_on = true;
             if taken.is_empty() {
                 wave.soak = *soak;
                 sorting.keep(wave);

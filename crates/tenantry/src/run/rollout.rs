@@ -17,8 +17,8 @@ pub struct Wave {
     pub soak: Duration,
     /// How many of its targets had failed when this process took the run up.
     pub failed_before: usize,
-    /// How many of its targets had ended then, and were not where they should be already.
-    pub ended_before: usize,
+    /// Whether something of it was done or tried before this process began with it, or may have been.
+    pub was_worked_on: bool,
     /// Whether one failure ends the run.
     pub kind: WaveKind,
 }
@@ -120,7 +120,7 @@ impl Rollout {
                 WaveKind::Canary => Care::Canary,
             },
             failed_before: wave.failed_before,
-            ended_before: wave.ended_before,
+            was_worked_on: wave.was_worked_on,
         };
         self.waves.iter().map(spec).collect()
     }

@@ -256,6 +256,8 @@ fn a_wave_that_cannot_be_is_refused_before_anything_runs() {
         ("name = \"\"", "its name"),
         ("name = \"canary\"", "already"),
         ("name = \"a\"\nlimit = \"0%\"", "is no number from 1"),
+        ("name = \"a\"\nlimit = -99999999999999", "is no number from 1"),
+        ("name = \"a\"\nlimit = true", "a number, or a text with one"),
         ("name = \"a\"\nsoak = \"soon\"", "soon"),
         ("name = \"a\"\nwhen = \"x\"", "unknown key `when`"),
     ] {

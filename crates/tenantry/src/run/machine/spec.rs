@@ -50,8 +50,8 @@ pub(crate) struct WaveSpec {
     pub(crate) care: Care,
     /// How many of its targets failed before this process took the run up.
     pub(crate) failed_before: usize,
-    /// How many of them had ended, and were not where they should be already.
-    pub(crate) ended_before: usize,
+    /// Whether something of it was done or tried before this part of the run, or may have been.
+    pub(crate) was_worked_on: bool,
 }
 
 /// A wave behind which a person has to promote the run.

@@ -317,10 +317,10 @@ fn a_soak_is_waited_for_or_cut_short() {
 }
 
 /// A run that soaks for ten minutes behind its first wave, whose targets have ended but for those of `of`.
-fn soaks(soak: Option<Duration>, ended_before: usize, of: &[usize]) -> Spec {
+fn soaks(soak: Option<Duration>, before: usize, of: &[usize]) -> Spec {
     let wave = WaveSpec {
         soak: 600 * S,
-        ended_before,
+        was_worked_on: before > 0,
         ..WaveSpec::default()
     };
     Spec {
@@ -448,18 +448,18 @@ fn behind_a_wave_of_which_nothing_could_be_tried_nothing_is_waited_for() {
 
 #[test]
 fn behind_a_wave_that_was_current_nothing_is_waited_for() {
-    let guarded = |ended_before| WaveSpec {
+    let guarded = |was_worked_on| WaveSpec {
         gate: Some(Gate),
         soak: 600 * S,
-        ended_before,
+        was_worked_on,
         ..WaveSpec::default()
     };
-    let of = |ended_before| Trial::of(waves(vec![guarded(ended_before), WaveSpec::default()], &[0, 1])).0;
-    assert_eq!(starts(&of(0).ended(0, Ending::Current)), [1]);
+    let of = |was_worked_on| Trial::of(waves(vec![guarded(was_worked_on), WaveSpec::default()], &[0, 1])).0;
+    assert_eq!(starts(&of(false).ended(0, Ending::Current)), [1]);
     // Something was done in it before.
-    assert!(starts(&of(1).ended(0, Ending::Current)).is_empty());
+    assert!(starts(&of(true).ended(0, Ending::Current)).is_empty());
     assert!(
-        starts(&of(0).ended(0, Ending::Otherwise)).is_empty(),
+        starts(&of(false).ended(0, Ending::Otherwise)).is_empty(),
         "nobody knows"
     );
 }

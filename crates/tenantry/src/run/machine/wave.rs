@@ -24,8 +24,6 @@ struct Wave {
     failed: usize,
     /// Whether it has begun and its end was not told.
     has_begun: bool,
-    /// Whether it has any targets, in this part of the run or an earlier one.
-    has_targets: bool,
     /// Whether something was done or tried in it, so that there is something to look at behind it.
     is_worked_on: bool,
 }
@@ -53,8 +51,7 @@ impl Waves {
     ) -> Self {
         let wave = |spec: WaveSpec| Wave {
             failed: spec.failed_before,
-            has_targets: spec.ended_before > 0,
-            is_worked_on: spec.ended_before > 0,
+            is_worked_on: spec.was_worked_on,
             spec,
             jobs: Vec::new(),
             unsettled: 0,
@@ -69,7 +66,6 @@ impl Waves {
             let wave = &mut waves[job.wave];
             wave.jobs.push(index);
             wave.unsettled += 1;
-            wave.has_targets = true;
         }
         for wave in &mut waves {
             wave.jobs
@@ -90,7 +86,7 @@ impl Waves {
     /// Takes the jobs of the wave that begins.
     pub(super) fn take_jobs(&mut self) -> Vec<JobIndex> {
         let wave = &mut self.all[self.current];
-        wave.has_begun |= wave.has_targets;
+        wave.has_begun |= wave.is_worked_on || !wave.jobs.is_empty();
         std::mem::take(&mut wave.jobs)
     }
 

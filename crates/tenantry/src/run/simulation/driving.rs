@@ -119,7 +119,7 @@ impl World {
         let mut spec = self.spec(rollout, stage, rows, &open);
         if epoch > 1 {
             for wave in &mut spec.waves {
-                wave.ended_before = wave.ended_before.max(1);
+                wave.was_worked_on = true;
             }
         }
         let tally = self.tally(&spec, rows);
@@ -186,12 +186,6 @@ impl World {
             rules.failed_before += 1;
             if let Some(wave) = waves.get_mut(row.wave as usize) {
                 wave.failed_before += 1;
-            }
-        }
-        let is_news = |row: &&Row| row.state == TargetState::Ended && row.outcome != Outcome::Current;
-        for row in rows.iter().filter(is_news) {
-            if let Some(wave) = waves.get_mut(row.wave as usize) {
-                wave.ended_before += 1;
             }
         }
         if rules.failed_before > 0 {
