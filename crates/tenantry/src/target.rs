@@ -80,7 +80,15 @@ pub struct Target {
     pub address: Address,
 }
 
+/// A database by its id, and its track: what tells targets apart.
+pub(crate) type TargetKey<'a> = (&'a str, &'a TrackName);
+
 impl Target {
+    /// Returns what tells it apart from all others.
+    pub(crate) fn key(&self) -> TargetKey<'_> {
+        (&self.database_id, &self.track)
+    }
+
     /// Returns the name that messages use: the tenant's slug, `slug/product`, or `central`.
     pub fn label(&self) -> String {
         match (&self.owner, &self.track) {

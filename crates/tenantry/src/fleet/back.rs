@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::{Fleet, Selected};
 use crate::registry::{RegistryError, Run, RunTarget};
 use crate::run::{Job, Preview, is_told_empty};
-use crate::target::TrackName;
+use crate::target::{TargetKey, TrackName};
 
 impl Fleet {
     /// Returns the newest run that changed one of the selected databases and was not taken back, of those
@@ -33,8 +33,8 @@ impl Fleet {
         selected: &Selected,
         guess: Option<&Run>,
     ) -> Result<Option<Run>, RegistryError> {
-        let keys: HashSet<(&str, &TrackName)> = selected.databases().collect();
-        let is_ours = |target: &RunTarget| keys.contains(&(target.database_id.as_str(), &target.track));
+        let keys: HashSet<TargetKey<'_>> = selected.databases().collect();
+        let is_ours = |target: &RunTarget| keys.contains(&target.key());
         let mut before = None;
         while let Some(left) = self.registry.left_over_before(before.as_ref()).await? {
             if guess.is_some_and(|guess| left.run.started_at < guess.started_at) {

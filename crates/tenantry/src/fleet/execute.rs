@@ -52,6 +52,7 @@ impl Fleet {
         // Also of tracks on which nothing is left to do: whoever starts the same a moment later follows this run.
         let plan = plan_of(&selected, request.direction);
         selected.hold_back_products();
+        self.fix_steps(&mut selected, control).await;
         self.shorten(&mut selected).await;
         let rollout = self
             .rollout_of(&selected, &plan, request.continues.as_deref())
@@ -99,6 +100,15 @@ impl Fleet {
         }
     }
 
+    /// Looks how far each target goes back by steps, unless somebody has: whoever takes the run up must not count anew.
+    async fn fix_steps(&self, selected: &mut Selected, control: &Control) {
+        let is_counted = |job: &Job| matches!(job.goal, Goal::BackSteps(_));
+        if selected.jobs.iter().any(is_counted) {
+            let previews = self.preview(selected, control).await;
+            selected.hold_to(&previews);
+        }
+    }
+
     /// Waits a moment for runs that have some of the targets.
     ///
     /// # Errors
@@ -130,7 +140,7 @@ impl Fleet {
         everything.aim(&run.goal.clone().unwrap_or_default())?;
         let targets = self.registry.targets_of(&run.id).await?;
         let open = remaining(&targets);
-        let is_left = |job: &&Job| open.contains(&(job.target.database_id.clone(), job.target.track.clone()));
+        let is_left = |job: &&Job| open.contains(&job.target.key());
         let left = everything.jobs.iter().filter(is_left);
         refuse_other_files(run, &plan_over(left, &everything.goal, run.direction))?;
         self.go_on_with(run, everything, control, &events).await

@@ -11,7 +11,7 @@ use crate::plan::Goal;
 use crate::registry::{LockedTarget, Targets, Tier, label};
 use crate::run::{Failure, Job, Outcome, Preview, TargetReport, Tracks};
 use crate::selection::{Selection, nearest};
-use crate::target::{Owner, Target, TrackName};
+use crate::target::{Owner, Target, TargetKey, TrackName};
 use crate::tenant::{ProductType, Tenant, TenantStatus};
 
 /// Which databases of the selected tenants are meant.
@@ -58,9 +58,8 @@ impl Selected {
     }
 
     /// Returns the databases that were selected, by id and track; also those that cannot be worked on.
-    pub(super) fn databases(&self) -> impl Iterator<Item = (&str, &TrackName)> {
-        let jobs = self.jobs.iter().map(|job| &job.target);
-        let jobs = jobs.map(|target| (target.database_id.as_str(), &target.track));
+    pub(super) fn databases(&self) -> impl Iterator<Item = TargetKey<'_>> {
+        let jobs = self.jobs.iter().map(|job| job.target.key());
         // Who has no database is named by its tenant.
         let locked = self
             .failures()
@@ -69,7 +68,7 @@ impl Selected {
     }
 
     /// Keeps the jobs that a condition holds for; a job whose predecessor goes waits for nobody.
-    pub fn retain(&mut self, keep: impl Fn(&Job) -> bool) {
+    pub fn retain(&mut self, mut keep: impl FnMut(&Job) -> bool) {
         // In place: there may be very many.
         let mut places: Vec<Option<usize>> = Vec::with_capacity(self.jobs.len());
         let mut kept = 0;
@@ -92,22 +91,22 @@ impl Selected {
     }
 
     /// Drops the jobs that wait, directly or not, for one whose target has ended badly in the run that they are left of.
-    pub(super) fn drop_behind(&mut self, ended_badly: &HashSet<(String, TrackName)>) {
-        let key = |job: &Job| (job.target.database_id.clone(), job.target.track.clone());
-        let mut held: HashSet<(String, TrackName)> = HashSet::new();
-        loop {
-            let waits = |job: &&Job| {
-                let before = job.after.map(|before| key(&self.jobs[before]));
-                before.is_some_and(|before| ended_badly.contains(&before) || held.contains(&before))
-            };
-            let found: Vec<_> = self.jobs.iter().filter(waits).map(key).collect();
-            let known = held.len();
-            held.extend(found);
-            if held.len() == known {
-                break;
+    pub(super) fn drop_behind(&mut self, ended_badly: &HashSet<TargetKey<'_>>) {
+        let is_bad = |job: &Job| ended_badly.contains(&job.target.key());
+        let mut held = vec![false; self.jobs.len()];
+        let mut is_settled = false;
+        while !is_settled {
+            is_settled = true;
+            for (index, job) in self.jobs.iter().enumerate() {
+                let waits = job
+                    .after
+                    .is_some_and(|before| held[before] || is_bad(&self.jobs[before]));
+                is_settled &= held[index] || !waits;
+                held[index] |= waits;
             }
         }
-        self.retain(|job| !held.contains(&key(job)));
+        let mut held = held.into_iter();
+        self.retain(|_| !held.next().unwrap_or_default());
     }
 
     /// Leaves out, as not run, every product database that would have waited for one which was left out
@@ -153,9 +152,8 @@ impl Selected {
     /// nothing else. What could not be looked at is left out, with the reason why, and a job without a
     /// preview goes; a goal forwards stays.
     pub fn hold_to(&mut self, previews: &[Preview]) {
-        let key = |target: &Target| (target.database_id.clone(), target.track.to_string());
-        let seen: HashMap<_, &Preview> = previews.iter().map(|p| (key(&p.target), p)).collect();
-        let look = |job: &Job| seen.get(&key(&job.target)).copied();
+        let seen: HashMap<_, &Preview> = previews.iter().map(|p| (p.target.key(), p)).collect();
+        let look = |job: &Job| seen.get(&job.target.key()).copied();
         for job in &mut self.jobs {
             if let Some(Ok((plan, _))) = look(job).map(|preview| &preview.planned) {
                 job.goal = plan.fixed(&job.goal);

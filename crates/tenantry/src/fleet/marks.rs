@@ -118,9 +118,8 @@ fn targets_of(jobs: &[Job]) -> Vec<Target> {
 }
 
 fn not_begun(mut all: Vec<Target>, reached: &[Declared]) -> Vec<Target> {
-    let key = |target: &Target| (target.database_id.clone(), target.track.to_string());
-    let reached: HashSet<_> = reached.iter().map(|declared| key(&declared.target)).collect();
-    all.retain(|target| !reached.contains(&key(target)));
+    let reached: HashSet<_> = reached.iter().map(|declared| declared.target.key()).collect();
+    all.retain(|target| !reached.contains(&target.key()));
     all
 }
 

@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 use super::blueprint::{rollout_from, waves_of};
 use super::drive::Drive;
-use super::{Fleet, FleetError, PlanOf, Selected};
+use super::{Fleet, FleetError, Selected};
 use crate::engine::Engine;
 use crate::plan::Goal;
-use crate::registry::{Run, RunTarget};
+use crate::registry::RunTarget;
 use crate::run::{Job, OnServer, Start, TargetState};
-use crate::target::TrackName;
+use crate::target::TargetKey;
 
 impl Fleet {
     /// What is left of a run that another process began.
@@ -24,7 +24,6 @@ impl Fleet {
         let run = self.registry.find_run(run_id).await?;
         let targets = self.registry.targets_of(run_id).await?;
         let open = remaining(&targets);
-        let key = |id: &str, track: &TrackName| (id.to_owned(), track.clone());
         let stage = self.registry.stage_of(run_id).await?;
         let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), stage, &targets);
         for wave in &mut rollout.waves {
@@ -35,18 +34,12 @@ impl Fleet {
             rollout.owed = owed_by(canary, &targets, &selected.jobs);
         }
         selected.drop_behind(&ended_badly(&targets));
-        selected.retain(|job| open.contains(&key(&job.target.database_id, &job.target.track)));
-        hold_to_goals(&run, &targets, &mut selected.jobs)?;
-        let waves: HashMap<_, usize> = targets
-            .iter()
-            .map(|t| (key(&t.database_id, &t.track), t.wave))
-            .collect();
+        selected.retain(|job| open.contains(&job.target.key()));
+        hold_to_goals(&targets, &mut selected.jobs);
+        let waves: HashMap<_, usize> = targets.iter().map(|t| (t.key(), t.wave)).collect();
         let durations = self.durations_of(&selected.jobs).await?;
         let place = |job: &Job| crate::run::Place {
-            wave: waves
-                .get(&key(&job.target.database_id, &job.target.track))
-                .copied()
-                .unwrap_or(0),
+            wave: waves.get(&job.target.key()).copied().unwrap_or(0),
             expected_ms: durations.get(&job.target.database_id).copied().unwrap_or(0),
         };
         rollout.places = selected.jobs.iter().map(place).collect();
@@ -79,51 +72,26 @@ impl Fleet {
 }
 
 /// Gives every job the goal that its target began with.
-///
-/// # Errors
-/// [`FleetError::Replanned`] if it was to go back by steps and nobody wrote down which: counted anew they would go further.
-fn hold_to_goals(run: &Run, targets: &[RunTarget], jobs: &mut [Job]) -> Result<(), FleetError> {
-    let goals: HashMap<(&str, &TrackName), &Goal> = targets
+fn hold_to_goals(targets: &[RunTarget], jobs: &mut [Job]) {
+    let goals: HashMap<_, &Goal> = targets
         .iter()
-        .filter_map(|target| {
-            Some((
-                (target.database_id.as_str(), &target.track),
-                target.goal.as_ref()?,
-            ))
-        })
+        .filter_map(|target| Some((target.key(), target.goal.as_ref()?)))
         .collect();
     for job in jobs {
-        let goal = goals.get(&(job.target.database_id.as_str(), &job.target.track));
-        match (goal, &run.goal) {
-            (Some(goal), _) => job.goal = (*goal).clone(),
-            (None, Some(Goal::BackSteps(_))) => {
-                let unknown = format!("how far {} was to go back is not known", job.target.label());
-                return Err(FleetError::Replanned {
-                    of: PlanOf::Run { id: run.id.clone() },
-                    changes: vec![unknown],
-                });
-            }
-            (None, _) => {}
+        if let Some(goal) = goals.get(&job.target.key()) {
+            job.goal = (*goal).clone();
         }
     }
-    Ok(())
 }
 
 /// Returns the engines of a run's canaries of which none has gone well yet, as far as they are among the jobs.
 fn owed_by(canary: usize, targets: &[RunTarget], jobs: &[Job]) -> Vec<Engine> {
-    let engines: HashMap<(&str, &TrackName), Engine> = jobs
+    let engines: HashMap<_, Engine> = jobs
         .iter()
         .filter(|job| job.target.owner.is_some())
-        .map(|job| {
-            let engine = job.target.address.engine();
-            ((job.target.database_id.as_str(), &job.target.track), engine)
-        })
+        .map(|job| (job.target.key(), job.target.address.engine()))
         .collect();
-    let engine = |target: &RunTarget| {
-        engines
-            .get(&(target.database_id.as_str(), &target.track))
-            .copied()
-    };
+    let engine = |target: &RunTarget| engines.get(&target.key()).copied();
     let first = targets.iter().filter(|target| target.wave == canary);
     let mut owed: BTreeSet<Engine> = first.filter_map(engine).collect();
     let went_well = targets.iter().filter(|target| target.outcome.is_success());
@@ -153,17 +121,16 @@ fn on_servers(targets: &[RunTarget]) -> Vec<OnServer> {
 }
 
 /// Returns the targets of a run that have ended, and not at their goal.
-pub(super) fn ended_badly(targets: &[RunTarget]) -> HashSet<(String, TrackName)> {
+pub(super) fn ended_badly(targets: &[RunTarget]) -> HashSet<TargetKey<'_>> {
     let ended = targets.iter().filter(|target| target.state == TargetState::Ended);
     ended
         .filter(|target| !target.outcome.is_success())
-        .map(|target| (target.database_id.clone(), target.track.clone()))
+        .map(RunTarget::key)
         .collect()
 }
 
 /// Returns the targets of a run that have not ended.
-pub(super) fn remaining(targets: &[RunTarget]) -> HashSet<(String, TrackName)> {
+pub(super) fn remaining(targets: &[RunTarget]) -> HashSet<TargetKey<'_>> {
     let open = targets.iter().filter(|target| target.state != TargetState::Ended);
-    open.map(|target| (target.database_id.clone(), target.track.clone()))
-        .collect()
+    open.map(RunTarget::key).collect()
 }

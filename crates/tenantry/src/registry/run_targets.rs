@@ -20,7 +20,7 @@ use crate::faults::{Point, point};
 use crate::migration::Version;
 use crate::plan::Goal;
 use crate::run::{BegunTarget, Failure, Outcome, Stage, TargetReport, TargetState};
-use crate::target::{Target, TrackName};
+use crate::target::{Target, TargetKey, TrackName};
 
 /// How many rows one statement writes; twenty values each stay below every engine's limit.
 const ROWS_PER_STATEMENT: usize = 500;
@@ -66,6 +66,11 @@ pub struct RunTarget {
 }
 
 impl RunTarget {
+    /// Returns what tells it apart from the run's others.
+    pub(crate) fn key(&self) -> TargetKey<'_> {
+        (&self.database_id, &self.track)
+    }
+
     /// Describes a target that a run has yet to reach.
     pub fn not_run(target: &Target, wave: usize) -> Self {
         Self {

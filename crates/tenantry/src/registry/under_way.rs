@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::entities::{run, run_target};
 use super::leases::{Driven, lease_of};
 use super::runs::{RUNNING, Run};
 use super::{Registry, RegistryError};
-use crate::run::{Driver, Found, Kinship, Meeting, RunStatus};
+use crate::run::{Driver, Found, Kinship, Meeting, RunStatus, TargetState};
 
 /// Among how many of the newest runs that left something over one of the plan is looked for.
 const LEFT_OVER_AMONG: usize = 20;
@@ -74,24 +74,32 @@ impl Registry {
     /// if there is none.
     pub async fn changed_since(&self, run: &Run) -> Result<Option<(String, String)>, RegistryError> {
         use run_target::Column;
-        let open = self.open_of(&self.db, &run.id).await?;
         let newer = Query::select()
             .column(run::Column::Id)
             .from(run::Entity)
             .and_where(run::Column::StartedAt.gt(run.started_at))
             .take();
-        let changed: Vec<(String, String, String, String)> = run_target::Entity::find()
+        let of = Alias::new("of");
+        let same = |column: Column| Expr::col((of.clone(), column)).equals((run_target::Entity, column));
+        let open = Query::select()
+            .expr(Expr::val(1))
+            .from_as(run_target::Entity, of.clone())
+            .and_where(Expr::col((of.clone(), Column::RunId)).eq(run.id.as_str()))
+            .and_where(Expr::col((of.clone(), Column::State)).ne(TargetState::Ended.as_str()))
+            .and_where(same(Column::DatabaseId))
+            .and_where(same(Column::Track))
+            .take();
+        run_target::Entity::find()
             .select_only()
-            .columns([Column::RunId, Column::Label, Column::DatabaseId, Column::Track])
+            .columns([Column::RunId, Column::Label])
             .filter(Column::RunId.in_subquery(newer))
             .filter(Column::Migrations.gt(0))
+            .filter(Expr::exists(open))
+            .limit(1)
             .into_tuple()
-            .all(&self.db)
+            .one(&self.db)
             .await
-            .map_err(|e| self.refused(&e))?;
-        let mut hits = changed.into_iter();
-        let hit = hits.find(|(_, _, database, track)| open.contains(&(database.clone(), track.clone())));
-        Ok(hit.map(|(by, label, _, _)| (by, label)))
+            .map_err(|e| self.refused(&e))
     }
 
     /// Returns the newest run of the plan with this hash and over the wanted targets that left something over, by its id;

@@ -3,7 +3,7 @@
 use tenantry::TrackName;
 use tenantry::fleet::Unfinished;
 use tenantry::plan::Goal;
-use tenantry::run::{Outcome, RunReport};
+use tenantry::run::{Outcome, RunReport, RunStatus};
 use tenantry::{Direction, fleet::Request};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -120,6 +120,23 @@ async fn a_run_and_its_resume_are_taken_back_together() {
         last, None,
         "both are taken back, and creating a tenant was no run over the fleet"
     );
+}
+
+#[tokio::test]
+async fn how_far_steps_lead_is_written_down_before_the_first_is_taken() {
+    let files = [
+        ("1_a.sql", "CREATE TABLE a (n INT)"),
+        ("1_a.down.sql", "DROP TABLE a"),
+    ];
+    let platform = Platform::with(&files, &["acme"]).await;
+    let back = platform
+        .run(platform.select().await, Goal::BackSteps(1), None)
+        .await;
+    assert_eq!(back.status, RunStatus::Completed);
+    let targets = platform.fleet.registry.targets_of(&back.run_id).await.unwrap();
+    let version = "1".parse().unwrap();
+    assert_eq!(targets[0].goal, Some(Goal::BackVersions([version].into())));
+    assert!(platform.versions("acme").await.is_empty());
 }
 
 #[tokio::test]

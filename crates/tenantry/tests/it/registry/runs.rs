@@ -14,6 +14,7 @@ super::on_every_engine!(
     an_unknown_run_gives_the_nearest,
     a_rollback_is_about_the_last_run_that_still_counts,
     a_long_error_is_cut,
+    a_run_knows_what_a_later_one_has_changed_of_its_rest,
 );
 
 async fn fleet(central: &Central) -> (Registry, Vec<RunTarget>) {
@@ -214,6 +215,28 @@ async fn a_rollback_is_about_the_last_run_that_still_counts(central: Central) {
     assert_eq!(last(&[]).await.as_ref(), ids.get(1), "initech still has it");
     registry.record(&back, 1, &[initech]).await.unwrap();
     assert_eq!(last(&[]).await.as_ref(), ids.first());
+}
+
+async fn a_run_knows_what_a_later_one_has_changed_of_its_rest(central: Central) {
+    let (registry, targets) = fleet(&central).await;
+    let id = begin(&registry, &new_run(targets.clone())).await;
+    let done = [ended(&targets[0], Outcome::Applied, Some("6"))];
+    registry.record(&id, 1, &done).await.unwrap();
+    finish(&registry, &id, RunStatus::Paused).await;
+    let run = registry.find_run(&id).await.unwrap();
+    let changed = async || registry.changed_since(&run).await.unwrap();
+    assert_eq!(changed().await, None);
+
+    let later = begin(&registry, &new_run(Vec::new())).await;
+    let elsewhere = [
+        ended(&targets[0], Outcome::Applied, Some("7")),
+        ended(&targets[1], Outcome::Current, Some("5")),
+    ];
+    registry.record(&later, 1, &elsewhere).await.unwrap();
+    assert_eq!(changed().await, None);
+    let of_the_rest = [ended(&targets[2], Outcome::Applied, Some("7"))];
+    registry.record(&later, 1, &of_the_rest).await.unwrap();
+    assert_eq!(changed().await, Some((later, "initech".to_owned())));
 }
 
 async fn a_long_error_is_cut(central: Central) {
