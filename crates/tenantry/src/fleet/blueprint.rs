@@ -240,3 +240,9 @@ pub fn waves_of(text: &str) -> Vec<(String, usize)> {
     let waves = kept.into_iter().flat_map(|kept| kept.waves);
     waves.map(|wave| (wave.name, wave.targets)).collect()
 }
+
+/// Returns what comes behind a wave of a run, by its number; the next one if there is no such wave.
+pub fn behind_wave(text: &str, wave: usize) -> Then {
+    let waves = rollout_from(text, Stage::default(), &[]).waves;
+    waves.get(wave).map(|wave| wave.then).unwrap_or_default()
+}

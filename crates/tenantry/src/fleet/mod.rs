@@ -24,7 +24,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
-pub use blueprint::waves_of;
+pub use blueprint::{behind_wave, waves_of};
 pub use central::{central_target, prepare_central};
 pub use folders::{Folders, UnfinishedFiles};
 pub use jobs::{Selected, Tiers};

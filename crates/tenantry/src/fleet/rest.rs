@@ -10,8 +10,8 @@ use super::{Fleet, FleetError, Selected};
 use crate::engine::Engine;
 use crate::plan::Goal;
 use crate::registry::RunTarget;
-use crate::run::{Job, OnServer, Start, TargetState};
-use crate::target::TargetKey;
+use crate::run::{Job, OnServer, Outcome, Start, TargetState};
+use crate::target::{TargetKey, TrackName};
 
 impl Fleet {
     /// What is left of a run that another process began.
@@ -22,7 +22,8 @@ impl Fleet {
         mut selected: Selected,
     ) -> Result<Drive, FleetError> {
         let run = self.registry.find_run(run_id).await?;
-        let targets = self.registry.targets_of(run_id).await?;
+        let mut targets = self.registry.targets_of(run_id).await?;
+        self.skip_absent(run_id, epoch, (&mut targets, &selected)).await?;
         let open = remaining(&targets);
         let stage = self.registry.stage_of(run_id).await?;
         let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), stage, &targets);
@@ -68,6 +69,41 @@ impl Fleet {
             settled: Vec::new(),
             has_begun: true,
         })
+    }
+}
+
+impl Fleet {
+    /// Writes down as skipped whoever is left of a run and is not active any more, or has no such database.
+    async fn skip_absent(
+        &self,
+        run_id: &str,
+        epoch: i64,
+        (targets, selected): (&mut [RunTarget], &Selected),
+    ) -> Result<(), FleetError> {
+        let present = self.registry.database_names(run_id).await?;
+        let inactive: HashSet<&str> = selected
+            .left_out
+            .iter()
+            .filter(|target| target.outcome == Outcome::Skipped)
+            .map(|target| target.label.as_str())
+            .collect();
+        let is_absent = |target: &RunTarget| match target.track {
+            TrackName::Central | TrackName::Registry => false,
+            TrackName::Tenant | TrackName::Product(_) => {
+                let tenant = target.label.split('/').next().unwrap_or_default();
+                inactive.contains(tenant) || !present.contains_key(&target.database_id)
+            }
+        };
+        let open = targets.iter_mut().filter(|t| t.state != TargetState::Ended);
+        let mut skipped = Vec::new();
+        for target in open.filter(|target| is_absent(target)) {
+            (target.state, target.outcome) = (TargetState::Ended, Outcome::Skipped);
+            skipped.push(target.clone());
+        }
+        if !skipped.is_empty() {
+            self.registry.record(run_id, epoch, &skipped).await?;
+        }
+        Ok(())
     }
 }
 

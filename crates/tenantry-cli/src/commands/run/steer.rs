@@ -1,8 +1,8 @@
 //! `run watch | pause | cancel | promote`: a run that another process drives, seen and steered from here.
 
-use tenantry::fleet::{Fleet, Tiers, waves_of};
+use tenantry::fleet::{Fleet, Tiers, behind_wave, waves_of};
 use tenantry::registry::{Driven, Run};
-use tenantry::run::{Driver, RunStatus, Stage, Wanted};
+use tenantry::run::{Driver, RunStatus, Stage, Then, Wanted};
 
 use super::super::Context;
 use super::super::opened::{self, block_on};
@@ -116,10 +116,15 @@ fn told(run: &Run, wanted: Wanted, driven: &Driven) -> (String, &'static str) {
 /// Says what a promotion does to a run that is driven: a gate is none of it, there nobody drives.
 fn promoted(run: &Run, stage: Stage, driver: &str) -> String {
     let id = &run.id;
-    let waves = waves_of(run.rollout.as_deref().unwrap_or_default());
+    let rollout = run.rollout.as_deref().unwrap_or_default();
+    let waves = waves_of(rollout);
     let what = match (waves.get(stage.wave), stage.soak) {
         (Some((wave, _)), Some(soak)) if !soak.is_zero() => {
-            format!("{id} waits no longer behind `{wave}`, and goes on")
+            let then = match behind_wave(rollout, stage.wave) {
+                Then::GoOn => "goes on",
+                Then::Pause => "stops at the gate there; promote it then once more",
+            };
+            format!("{id} waits no longer behind `{wave}`, and {then}")
         }
         (Some((wave, _)), _) => format!("There is nothing to promote: {id} works on `{wave}`"),
         (None, _) => format!("There is nothing to promote: {id} has no waves"),

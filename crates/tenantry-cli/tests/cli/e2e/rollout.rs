@@ -231,6 +231,41 @@ fn whoever_looks_later_at_a_run_that_waits_is_told_the_same_in_the_same_order() 
     assert_eq!(watched, drove);
 }
 
+#[test]
+fn who_is_not_active_any_more_when_a_run_goes_on_is_skipped() {
+    let (platform, slugs) = fleet(Engine::Sqlite, 5).unwrap();
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let waves = "\n[[rollout.wave]]\nname = \"first\"\nlimit = 2\nthen = \"pause\"\n";
+    platform.write("tenantry.toml", &format!("{config}{waves}"));
+    write_unique(&platform);
+    let run = platform.json(21, &["migrate", "all-tenants"]);
+    let id = run["run"].as_str().unwrap();
+    let suspend =
+        |slug: &str| format!("UPDATE tenantry_tenants SET status = 'suspended' WHERE slug = '{slug}'");
+    platform.query("central.db", &suspend(&slugs[3]));
+    let of_gone = format!("(SELECT id FROM tenantry_tenants WHERE slug = '{}')", slugs[4]);
+    let gone = format!("DELETE FROM tenantry_databases WHERE tenant_id = {of_gone}");
+    platform.query("central.db", &gone);
+    let done = platform.json(0, &["run", "promote", id]);
+    assert_eq!(
+        (count(&done, "applied"), count(&done, "not_run")),
+        (3, 0),
+        "{done}"
+    );
+    let shown = platform.json(0, &["run", "show", id, "--all"]);
+    let outcomes: Vec<&str> = shown["targets_listed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|target| target["status"].as_str())
+        .collect();
+    assert_eq!(
+        outcomes,
+        ["applied", "applied", "applied", "skipped", "skipped"],
+        "{shown}"
+    );
+}
+
 fn the_same_again_is_no_promotion(platform: &Platform, id: &str) {
     for _ in 0..2 {
         let again = platform.json(40, &["migrate", "all-tenants"]);

@@ -39,21 +39,24 @@ fn every_soak_is_ended_by_a_promotion_of_its_own() {
     let wave = |name: &str, matches: &str| {
         format!("\n[[rollout.wave]]\nname = \"{name}\"\nmatch = [\"{matches}\"]\nsoak = \"1h\"\n")
     };
-    let waves = wave("one", "t1*") + &wave("two", "t2*");
+    let waves = wave("one", "t1*") + &wave("two", "t2*") + "then = \"pause\"\n";
     platform.write("tenantry.toml", &format!("{config}{waves}"));
     let child = platform.spawn(&["migrate", "all-tenants", "--canary", "0", "--ndjson"]);
-    for done in [10, 14] {
+    for (done, then) in [(10, "goes on"), (14, "stops at the gate there")] {
         let run = run_that(&platform, |run| {
             count(run, "ok") == done && soaks_until(run).is_some()
         });
         let promoted = platform.ends(0, &["run", "promote", run["run"].as_str().unwrap()]);
+        let said = stdout(&promoted);
         assert!(
-            stdout(&promoted).contains(" waits no longer behind "),
-            "{promoted:?}"
+            said.contains(" waits no longer behind ") && said.contains(then),
+            "{said}"
         );
     }
     let ended = child.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert_eq!(ended.status.code(), Some(21), "{}", stderr(&ended));
+    let run = platform.json(0, &["run", "show"]);
+    platform.ends(0, &["run", "promote", run["run"].as_str().unwrap()]);
     assert_eq!(count(&platform.json(0, &["run", "show"]), "ok"), MANY as u64);
 }
 
