@@ -4,6 +4,7 @@
 //! the run began.
 
 mod canary;
+mod halt;
 mod lane;
 mod login;
 mod rules;
@@ -25,7 +26,6 @@ use canary::Canaries;
 use lane::Lane;
 use login::{Admission, Logins};
 use rules::Counts;
-use spec::FENCE;
 use wave::Waves;
 
 /// How often a target whose server did not answer is tried before it is given up.
@@ -314,41 +314,9 @@ impl Machine {
         self.areas[area].running -= 1;
     }
 
-    fn asked(&mut self, asked: Asked, actions: &mut Vec<Action>) {
-        match asked {
-            Asked::Stop(end) => self.halt(end, actions),
-            Asked::Faster => {
-                self.total += 1;
-                self.lanes.iter_mut().for_each(Lane::widen);
-            }
-            Asked::Slower => self.total = self.total.saturating_sub(1).max(1),
-            Asked::Promote => self.waves.promote(),
-        }
-    }
-
-    fn heard(&mut self, said: Said, actions: &mut Vec<Action>) {
-        match said {
-            Said::Ours { ago } => {
-                self.ours_until = Some((self.now + FENCE).saturating_sub(ago));
-                self.away = None;
-            }
-            Said::Away => {
-                self.away.get_or_insert(self.now);
-            }
-            Said::TakenOver => self.halt(End::Fenced, actions),
-        }
-    }
-
     /// Returns whether the registry has said, not too long ago, that the run is ours.
     fn is_ours(&self) -> bool {
         self.away.is_none() && self.ours_until.is_none_or(|until| until > self.now)
-    }
-
-    fn halt(&mut self, end: End, actions: &mut Vec<Action>) {
-        if self.halt.as_ref().is_none_or(|present| end.outranks(present)) {
-            self.halt = Some(end);
-        }
-        self.skip_all(actions);
     }
 
     fn go_on(&mut self, actions: &mut Vec<Action>) {
@@ -370,26 +338,6 @@ impl Machine {
             self.finished = true;
             actions.push(Action::Finish(self.halt.clone().unwrap_or(End::Completed)));
         }
-    }
-
-    fn look_at_rules(&mut self, actions: &mut Vec<Action>) {
-        // A process that stood still knows nothing of the registry before it has asked.
-        let is_lost = self.away.is_some_and(|since| self.now >= since + self.patience) && self.running == 0;
-        if is_lost {
-            self.halt(End::RegistryLost, actions);
-        }
-        let broken = self.counts.broken().or_else(|| self.waves.broken());
-        if let Some(rule) = broken
-            && self.halt.is_none()
-            && !self.is_everything_begun()
-        {
-            self.halt(End::Stopped(rule), actions);
-        }
-    }
-
-    /// Whether a stop would stop anything.
-    fn is_everything_begun(&self) -> bool {
-        self.waves.unsettled() == self.running
     }
 
     fn is_wave_over(&self) -> bool {
@@ -481,23 +429,5 @@ impl Machine {
         self.areas[area].running += 1;
         self.running += 1;
         actions.push(Action::Start(job));
-    }
-
-    /// Skips whatever has not begun, of all waves.
-    fn skip_all(&mut self, actions: &mut Vec<Action>) {
-        let mut left: Vec<JobIndex> = self.lanes.iter_mut().flat_map(Lane::take_ready).collect();
-        left.extend(std::mem::take(&mut self.waiting).into_values().flatten());
-        left.extend(std::mem::take(&mut self.later).into_iter().map(|(_, job)| job));
-        left.extend(self.logins.take_parked(|_| true));
-        left.extend(self.waves.take_rest());
-        left.sort_unstable();
-        let why = if self.halt == Some(End::Fenced) {
-            Why::TakenOver
-        } else {
-            Why::Stopped
-        };
-        for job in left {
-            self.skip(job, why, actions);
-        }
     }
 }
