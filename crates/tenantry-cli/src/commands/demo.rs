@@ -137,7 +137,7 @@ async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, Comman
 }
 
 /// Tells how a run ended, or keeps it for the one document at the end.
-fn tell_run(context: &Context, ended: Ended) -> Result<Vec<Finished>, CommandError> {
+fn tell_run(context: &Context, ended: Ended) -> Result<Vec<Finished<'static>>, CommandError> {
     if context.format == Format::Json {
         return Ok(vec![ended.into_part()]);
     }
@@ -168,7 +168,7 @@ struct Told {
     current: usize,
     /// The two runs; with `--ndjson` they stand in the stream.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    runs: Vec<Finished>,
+    runs: Vec<Finished<'static>>,
     next: Vec<String>,
     exit_code: u8,
 }
@@ -178,7 +178,7 @@ async fn finish(
     context: &Context,
     fleet: &Fleet,
     at: &str,
-    runs: Vec<Finished>,
+    runs: Vec<Finished<'static>>,
 ) -> Result<Exit, CommandError> {
     let selected = fleet.select(&Selection::default(), Tiers::Tenant).await?;
     let previews = look(context, fleet, &selected).await;

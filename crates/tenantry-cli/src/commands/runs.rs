@@ -139,7 +139,7 @@ impl Ended {
     }
 
     /// Tells what went wrong, and returns the rest as a part of a document.
-    pub(super) fn into_part(mut self) -> Finished {
+    pub(super) fn into_part(mut self) -> Finished<'static> {
         let ending = Ending {
             report: &self.report,
             exit: self.exit,
@@ -147,7 +147,7 @@ impl Ended {
             warnings: &self.warnings,
         };
         self.view.trouble(&ending);
-        self.view.finished(&ending).with_targets(&self.report)
+        self.view.finished(&ending).with_targets(self.report.targets)
     }
 }
 
@@ -220,9 +220,17 @@ fn again(again: &Again, report: &RunReport, exit: Exit) -> Vec<String> {
     if exit == Exit::RegistryDown {
         return again.telling_the_registry(&report.run_id);
     }
-    let targets = report.targets.iter();
-    let left = targets.filter(|target| !target.outcome.is_success());
-    let left: Vec<RunTarget> = left.map(RunTarget::reported).collect();
+    let left = match again {
+        // It finds them itself, and there may be very many.
+        Again::Resume => Vec::new(),
+        Again::Rollback { .. } => {
+            let left = report
+                .targets
+                .iter()
+                .filter(|target| !target.outcome.is_success());
+            left.map(RunTarget::reported).collect()
+        }
+    };
     again.commands(&report.run_id, &left)
 }
 

@@ -32,6 +32,13 @@ impl Answers {
         }
     }
 
+    /// Writes one answer as a line of JSON, never the whole of it in memory.
+    pub(crate) fn json(&mut self, value: &impl Serialize) {
+        if self.written.is_ok() {
+            self.written = out::answer_json(value);
+        }
+    }
+
     /// Writes the first line of a stream.
     pub(crate) fn version(&mut self) {
         self.text(&json(&VersionLine::new()));

@@ -15,7 +15,7 @@ use super::summary::summary;
 use super::tally::Tally;
 use super::warning::Told;
 use super::wire::{Event, Finished};
-use super::{Answers, json, out, stopped, text, unrecorded};
+use super::{Answers, out, stopped, text, unrecorded};
 use crate::args::{Globals, Progress};
 use crate::clock::Utc;
 use crate::exit::Exit;
@@ -255,8 +255,8 @@ impl RunView {
             Answer::Trouble if ending.exit == Exit::Done => {}
             Answer::Block | Answer::Trouble => self.answers.text(&summary(ending, &self.canvas)),
             Answer::Json => {
-                let finished = self.finished(ending).with_targets(ending.report);
-                self.answers.text(&json(&finished));
+                let finished = self.finished(ending).with_targets(&ending.report.targets);
+                self.answers.json(&finished);
             }
             Answer::Ndjson => {
                 if ending.report.status == RunStatus::Paused {
@@ -280,7 +280,7 @@ impl RunView {
     }
 
     /// Returns how the run ended, for programs.
-    pub(crate) fn finished(&self, ending: &Ending<'_>) -> Finished {
+    pub(crate) fn finished(&self, ending: &Ending<'_>) -> Finished<'static> {
         Finished::of(ending, &self.canvas.invocation)
     }
 }

@@ -5,7 +5,7 @@ use tenantry::{Code, TrackName};
 
 use super::*;
 use crate::render::wire::Numbered;
-use crate::render::{Invocation, Paint, rows, sample, scroll};
+use crate::render::{Invocation, Paint, json, rows, sample, scroll};
 
 const SERVERS: [(&str, usize); 5] = [
     ("eu-db-1", 520),

@@ -6,7 +6,7 @@ use tenantry::{Code, TrackName};
 
 use super::*;
 use crate::render::wire::{Numbered, VersionLine};
-use crate::render::{Invocation, Paint, failure, sample};
+use crate::render::{Invocation, Paint, failure, json, sample};
 
 fn canvas(width: usize) -> Canvas {
     Canvas {
@@ -146,7 +146,8 @@ fn the_words_of_a_database_cannot_paint_the_terminal() {
 #[test]
 fn json_has_the_targets_that_are_not_where_they_should_be() {
     let report = mixed();
-    let finished = Finished::of(&ending(&report, Exit::Failed), &Invocation::default()).with_targets(&report);
+    let finished =
+        Finished::of(&ending(&report, Exit::Failed), &Invocation::default()).with_targets(&report.targets);
     let value: serde_json::Value = serde_json::from_str(&json(&finished)).unwrap();
     assert_eq!(value["type"], "run.finished");
     assert_eq!((&value["ok"], &value["failed"]), (&2.into(), &8.into()));

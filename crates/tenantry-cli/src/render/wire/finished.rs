@@ -1,6 +1,8 @@
 //! How a run ended, as JSON.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
 use tenantry::engine::Recorded;
 use tenantry::run::{Cause, Outcome, RunReport, TargetReport};
 
@@ -12,7 +14,7 @@ use crate::render::{Ending, Invocation, Told, text};
 /// How a run ended: the last line of a stream, and all of `--json`.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "run.finished")]
-pub(crate) struct Finished {
+pub(crate) struct Finished<'a> {
     /// Left out where there was nothing to run.
     #[serde(skip_serializing_if = "String::is_empty")]
     run: String,
@@ -41,7 +43,18 @@ pub(crate) struct Finished {
     unrecorded: Option<Missing>,
     /// The targets that are not where they should be; only with `--json`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    targets: Option<Vec<Target>>,
+    targets: Option<Others<'a>>,
+}
+
+/// Targets, each of which is converted when it is written: there may be very many.
+#[derive(Debug)]
+struct Others<'a>(Cow<'a, [TargetReport]>);
+
+impl Serialize for Others<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let others = self.0.iter().filter(|target| !target.outcome.is_success());
+        to.collect_seq(others.map(Target::of))
+    }
 }
 
 /// Targets that failed in the same way.
@@ -96,7 +109,7 @@ struct Missing {
     reason: String,
 }
 
-impl Finished {
+impl<'a> Finished<'a> {
     /// Converts the end of a run.
     pub(crate) fn of(ending: &Ending<'_>, invocation: &Invocation) -> Self {
         let (report, exit) = (ending.report, ending.exit);
@@ -136,13 +149,11 @@ impl Finished {
         }
     }
 
-    /// Adds the targets that are not where they should be.
-    pub(crate) fn with_targets(mut self, report: &RunReport) -> Self {
-        let others = report
-            .targets
-            .iter()
-            .filter(|target| !target.outcome.is_success());
-        self.targets = Some(others.map(Target::of).collect());
-        self
+    /// Adds those of the run's targets that are not where they should be.
+    pub(crate) fn with_targets(self, all: impl Into<Cow<'a, [TargetReport]>>) -> Self {
+        Self {
+            targets: Some(Others(all.into())),
+            ..self
+        }
     }
 }
