@@ -110,6 +110,8 @@ fn help_for(error: &RegistryError) -> Option<String> {
     }
     let help = if matches!(error, RegistryError::NotMigrated { .. }) {
         "tenantry migrate central"
+    } else if matches!(error, RegistryError::NoFile { .. }) {
+        "if it was there before, bring it back; a new, empty one is made by:  tenantry migrate central"
     } else if matches!(error, RegistryError::Unreachable { .. }) {
         "check [central] in tenantry.toml:  tenantry config show --origin"
     } else if needs_key(error) {
@@ -279,9 +281,9 @@ fn of_replanned(error: &FleetError, of: &PlanOf, changes: &[String]) -> CommandE
     }
     match of {
         PlanOf::Run { id } => made
-            .fact("state", "nothing ran; the run stays paused")
+            .fact("state", "nothing ran; the run stays as it is")
             .help(format!("give it up:  tenantry run cancel {id}"))
-            .help("then begin anew:  tenantry migrate all-tenants"),
+            .help(format!("what is left of it:  tenantry run show {id}")),
         PlanOf::File { begun: Some(run) } => made
             .fact("state", "nothing ran")
             .help(format!("finish that run:  tenantry migrate resume {run}"))

@@ -1,9 +1,11 @@
 //! `migrate tenant | all-tenants | products | central | all | resume`: runs forwards.
 
+use std::collections::HashSet;
+
 use tenantry::fleet::{Fleet, Selected, Tiers, Unfinished, prepare_central};
 use tenantry::plan::Goal;
-use tenantry::registry::Run;
-use tenantry::run::RunStatus;
+use tenantry::registry::{Run, RunTarget};
+use tenantry::run::{Outcome, RunStatus};
 use tenantry::{Direction, Pattern, Selection, TenantStatus};
 
 use super::Context;
@@ -162,16 +164,16 @@ pub(super) fn resume(
 }
 
 fn all_or_nothing(found: &Run) -> CommandError {
-    usage(format!(
-        "{} is paused, and goes on with all that is left of it",
-        found.id
-    ))
-    .fact("state", "nothing ran")
-    .help(format!("tenantry run resume {}", found.id))
-    .help(format!(
-        "tenantry run cancel {}  and then the resume of some",
-        found.id
-    ))
+    let refused = usage(format!("{} goes on with all that is left of it", found.id))
+        .fact("state", "nothing ran")
+        .help(format!("tenantry run resume {}", found.id));
+    match found.direction {
+        Direction::Up => refused.help(format!(
+            "tenantry run cancel {}  and then the resume of some",
+            found.id
+        )),
+        Direction::Down => refused.help(format!("give it up:  tenantry run cancel {}", found.id)),
+    }
 }
 
 /// Goes on with a run that is paused, or that lost its driver on its way back, under its own id.
@@ -229,7 +231,9 @@ async fn newest_open(fleet: &Fleet, everything: &Selected) -> Result<Option<(Run
             return Err(went_back(fleet, &left.run).await?);
         }
         let scope = scope_of(&left.run);
-        let selected = fleet.among(left.targets, scope, everything.clone()).await?;
+        let mut rows = left.targets;
+        rows.extend(skipped_in(fleet, &left.run).await?);
+        let selected = fleet.among(rows, scope, everything.clone()).await?;
         if !selected.is_settled() {
             return Ok(Some((left.run, selected)));
         }
@@ -239,9 +243,29 @@ async fn newest_open(fleet: &Fleet, everything: &Selected) -> Result<Option<(Run
         return Ok(None);
     };
     let selected = fleet
-        .among(Vec::new(), scope_of(&newest), everything.clone())
+        .among(
+            skipped_in(fleet, &newest).await?,
+            scope_of(&newest),
+            everything.clone(),
+        )
         .await?;
     Ok(Some((newest, selected)))
+}
+
+/// Returns who was not active in a run and in all others of its chain: some may be now.
+async fn skipped_in(fleet: &Fleet, run: &Run) -> Result<Vec<RunTarget>, CommandError> {
+    let (mut skipped, mut reached) = (Vec::new(), HashSet::new());
+    for id in fleet.registry.chain_of(&run.id).await? {
+        for row in fleet.registry.targets_of(&id).await? {
+            if row.outcome == Outcome::Skipped {
+                skipped.push(row);
+            } else {
+                reached.insert((row.label, row.track));
+            }
+        }
+    }
+    skipped.retain(|row| !reached.contains(&(row.label.clone(), row.track.clone())));
+    Ok(skipped)
 }
 
 /// What other runs left over was not told to stop where this one was.
@@ -287,7 +311,8 @@ pub(super) async fn rollbacks(fleet: &Fleet, found: &Run) -> Result<Vec<String>,
         command: found.command.clone(),
         goal: found.goal.clone().unwrap_or_default(),
     };
-    if found.status.is_none() && matches!(found.goal, Some(Goal::BackSteps(_))) {
+    let is_open = matches!(found.status, None | Some(RunStatus::Paused));
+    if is_open && matches!(found.goal, Some(Goal::BackSteps(_))) {
         return Ok(vec![format!("tenantry run resume {}", found.id)]);
     }
     if found.finished_at.is_none() {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::jobs::Selected;
 use crate::direction::Direction;
 use crate::migration::Track;
-use crate::plan::Goal;
 use crate::registry::{RunPlan, RunTarget};
 use crate::run::{Before, Job, Rollout, Stage, TargetState, Then, Wave, WaveKind};
 use crate::target::TrackName;
@@ -35,19 +34,10 @@ pub(super) struct PlannedTrack {
 
 /// Writes down what the files of a selection are.
 pub(super) fn plan_of(selected: &Selected, direction: Direction) -> RunPlan {
-    plan_over(selected.jobs.iter(), &selected.goal, direction)
-}
-
-/// Writes down what the files of jobs are.
-pub(super) fn plan_over<'a>(
-    jobs: impl Iterator<Item = &'a Job>,
-    goal: &Goal,
-    direction: Direction,
-) -> RunPlan {
     let plan = Plan {
         direction: direction.to_string(),
-        goal: goal.to_string(),
-        tracks: tracks_of(jobs),
+        goal: selected.goal.to_string(),
+        tracks: tracks_of(selected.jobs.iter()),
     };
     // Made of strings alone, it can always be written.
     let text = serde_json::to_string(&plan).unwrap_or_default();
@@ -89,6 +79,11 @@ impl Plan {
         let (Some(planned), Some(now)) = (read(planned), read(now)) else {
             return Vec::new();
         };
+        if planned.direction == Direction::Down.to_string() {
+            // What came later is not among what is taken back.
+            let pairs = common(&planned.tracks, &now.tracks);
+            return pairs.flat_map(|(before, after)| before.edits(after)).collect();
+        }
         changes_of(&planned.tracks, &now.tracks)
     }
 
@@ -113,37 +108,52 @@ impl Plan {
 
 /// Returns what is otherwise in the files of tracks than it was planned, a line each, of the tracks that both have.
 pub(super) fn changes_of(planned: &[PlannedTrack], now: &[PlannedTrack]) -> Vec<String> {
-    let pairs = planned.iter().filter_map(|before| {
-        let same = |after: &&PlannedTrack| after.track == before.track && after.engine == before.engine;
-        now.iter().find(same).map(|after| (before, after))
-    });
+    let pairs = common(planned, now);
     pairs.flat_map(|(before, after)| before.changes(after)).collect()
 }
 
+/// Returns the tracks that both have.
+fn common<'a>(
+    planned: &'a [PlannedTrack],
+    now: &'a [PlannedTrack],
+) -> impl Iterator<Item = (&'a PlannedTrack, &'a PlannedTrack)> {
+    planned.iter().filter_map(|before| {
+        let same = |after: &&PlannedTrack| after.track == before.track && after.engine == before.engine;
+        now.iter().find(same).map(|after| (before, after))
+    })
+}
+
 impl PlannedTrack {
+    fn find(&self, version: &str) -> Option<&(String, String, String)> {
+        self.migrations.iter().find(|m| m.0 == version)
+    }
+
     fn changes(&self, now: &Self) -> Vec<String> {
-        let find = |of: &Self, version: &str| of.migrations.iter().find(|m| m.0 == version).cloned();
+        let added = now
+            .migrations
+            .iter()
+            .filter(|(version, _, _)| self.find(version).is_none());
+        let added = added.map(|(_, label, _)| format!("{label} is new on the track {}", self.track));
+        self.edits(now).into_iter().chain(added).collect()
+    }
+
+    fn edits(&self, now: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         for (version, label, checksum) in &self.migrations {
-            match find(now, version) {
+            match now.find(version) {
                 None => changes.push(format!("{label} is gone from the track {}", self.track)),
-                Some((_, _, present)) if present != *checksum => {
+                Some((_, _, present)) if present != checksum => {
                     changes.push(format!(
                         "{label} was edited (track {}, {})",
                         self.track, self.engine
                     ));
                 }
-                Some((_, present, _)) if present != *label => {
+                Some((_, present, _)) if present != label => {
                     changes.push(format!("{label} is {present} now"));
                 }
                 Some(_) => {}
             }
         }
-        let added = now
-            .migrations
-            .iter()
-            .filter(|(version, _, _)| find(self, version).is_none());
-        changes.extend(added.map(|(_, label, _)| format!("{label} is new on the track {}", self.track)));
         changes
     }
 }

@@ -6,18 +6,18 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 
-use super::blueprint::{Plan, plan_of, plan_over, rollout_text};
+use super::blueprint::{Plan, plan_of, rollout_text};
 use super::drive::Drive;
 use super::follow::Followed;
-use super::rest::remaining;
+use super::rest::{ended_badly, remaining};
 use super::{Fleet, FleetError, PlanOf, Request, Selected};
 use crate::direction::Direction;
 use crate::faults::{Seed, is_seeded};
 use crate::plan::Goal;
 use crate::registry::{Begun, Claimed, Holding, NewRun, Run, RunPlan, RunTarget};
 use crate::run::{
-    Canary, Control, Driver, Job, Outcome, Policy, Rollout, RunEvent, RunReport, Start, Stop, TargetState,
-    WaveRule, WhenHeld, new_run_id,
+    Canary, Control, Driver, Job, Outcome, Policy, Reach, Rollout, RunEvent, RunReport, Start, Stop,
+    TargetReport, TargetState, Unpassed, WaveRule, WhenHeld, new_run_id,
 };
 use crate::target::TrackName;
 use crate::tenant::Tenant;
@@ -51,21 +51,23 @@ impl Fleet {
     ) -> Result<RunReport, FleetError> {
         // Also of tracks on which nothing is left to do: whoever starts the same a moment later follows this run.
         let plan = plan_of(&selected, request.direction);
-        selected.hold_back_products();
         self.fix_steps(&mut selected, control).await;
+        selected.hold_back_products();
         self.shorten(&mut selected).await;
         let rollout = self
             .rollout_of(&selected, &plan, request.continues.as_deref())
             .await?;
         let new = self.new_run(&selected, request, (plan, &rollout));
         let driver = Driver::this();
+        let mut has_followed = false;
         loop {
             let asked = Instant::now();
-            let begun = self
-                .registry
-                .begin_run(&new, &driver)
-                .await
-                .map_err(FleetError::NotBegun)?;
+            let begun = match self.registry.begin_run(&new, &driver).await {
+                Ok(begun) => begun,
+                // What it followed may have done much.
+                Err(error) if has_followed => return Err(error.into()),
+                Err(error) => return Err(FleetError::NotBegun(error)),
+            };
             match begun {
                 Begun::New(epoch) => {
                     if is_seeded(Seed::RegistryAppliedInAdvance) {
@@ -85,6 +87,7 @@ impl Fleet {
                     return Box::pin(self.drive(drive, control, &events)).await;
                 }
                 Begun::Attached { run_id, driver } => {
+                    has_followed = true;
                     match Box::pin(self.follow(&run_id, &driver, control, &events)).await? {
                         Followed::Over(report) => return Ok(*report),
                         Followed::Left => return Err(FleetError::Left { run_id }),
@@ -105,6 +108,14 @@ impl Fleet {
         let is_counted = |job: &Job| matches!(job.goal, Goal::BackSteps(_));
         if selected.jobs.iter().any(is_counted) {
             let previews = self.preview(selected, control).await;
+            // A stop came before these.
+            let seen: HashSet<_> = previews.iter().map(|preview| preview.target.key()).collect();
+            let unseen = selected
+                .jobs
+                .iter()
+                .filter(|job| !seen.contains(&job.target.key()));
+            let unseen = unseen.map(|job| TargetReport::untried(&job.target, Outcome::NotRun, None));
+            selected.left_out.extend(unseen);
             selected.hold_to(&previews);
         }
     }
@@ -137,12 +148,13 @@ impl Fleet {
         events: UnboundedSender<RunEvent>,
     ) -> Result<RunReport, FleetError> {
         let mut everything = everything;
-        everything.aim(&run.goal.clone().unwrap_or_default())?;
         let targets = self.registry.targets_of(&run.id).await?;
         let open = remaining(&targets);
-        let is_left = |job: &&Job| open.contains(&job.target.key());
-        let left = everything.jobs.iter().filter(is_left);
-        refuse_other_files(run, &plan_over(left, &everything.goal, run.direction))?;
+        everything.drop_behind(&ended_badly(&targets));
+        everything.retain(|job| open.contains(&job.target.key()));
+        // Other tracks need not have the version that it leads to.
+        everything.aim(&run.goal.clone().unwrap_or_default())?;
+        refuse_other_files(run, &plan_of(&everything, run.direction))?;
         self.go_on_with(run, everything, control, &events).await
     }
 
@@ -172,7 +184,7 @@ impl Fleet {
                 self.refuse_changed(run).await?;
             }
             let asked = Instant::now();
-            match self.registry.claim_run(&run.id, &driver).await {
+            match self.registry.claim_run(&run.id, Some(run.epoch), &driver).await {
                 Ok(Claimed::Given { epoch, from }) => {
                     if let Some(from) = from {
                         tell_of_takeover(&run.id, &from, events);
@@ -181,6 +193,9 @@ impl Fleet {
                     return Box::pin(self.drive(drive, control, events)).await;
                 }
                 Ok(Claimed::Held(holdings)) => self.wait_for(holdings, control).await?,
+                Ok(Claimed::Waits { run_id, standstill }) => {
+                    return Err(FleetError::Waits { run_id, standstill });
+                }
                 Err(crate::registry::RegistryError::Driven { driver, .. }) => {
                     match Box::pin(self.follow(&run.id, &driver, control, events)).await? {
                         Followed::Over(report) => return Ok(*report),
@@ -236,7 +251,7 @@ impl Fleet {
     ) -> Result<Rollout, FleetError> {
         let durations = self.durations_of(&selected.jobs).await?;
         let policy = &self.options.policy;
-        let mut unpassed = HashMap::new();
+        let mut unpassed = Unpassed::default();
         // Whoever names one tenant means that one, and waits for no others.
         if policy.waves.iter().any(WaveRule::is_relied_on) && selected.are_several() {
             self.check_waves(selected).await?;
@@ -304,6 +319,11 @@ impl Fleet {
             direction: request.direction,
             reverts: request.reverts.clone(),
             goal: selected.goal.clone(),
+            reach: if selected.are_several() {
+                Reach::Several
+            } else {
+                Reach::One
+            },
             continues: request.continues.clone(),
             actor: request.actor.clone(),
             reason: request.reason.clone(),

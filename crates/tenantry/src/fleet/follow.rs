@@ -132,7 +132,7 @@ impl Fleet {
         let stage = if stages.are_none() {
             Stage::default()
         } else {
-            self.stage_to_tell(&run.id, &driven).await?
+            self.registry.reached_stage_of(&run.id).await?
         };
         let (changes, newest) = self.registry.changes_of(&run.id, *seen).await?;
         *seen = newest;
@@ -143,20 +143,6 @@ impl Fleet {
             news.extend(stages.end());
         }
         Ok((news, driven))
-    }
-
-    /// Returns where a run is among its waves, as it is told: one that waits at a gate is noted in the wave behind it, which has
-    /// not begun.
-    async fn stage_to_tell(&self, run_id: &str, driven: &Driven) -> Result<Stage, RegistryError> {
-        let stage = self.registry.stage_of(run_id).await?;
-        let is_paused = *driven == Driven::Over(RunStatus::Paused);
-        if is_paused && self.registry.find_run(run_id).await?.cause.as_deref() == Some("gate") {
-            return Ok(Stage {
-                wave: stage.wave.saturating_sub(1),
-                soak: Some(Duration::ZERO),
-            });
-        }
-        Ok(stage)
     }
 
     /// Returns the report of a run that has ended, as the registry has it.

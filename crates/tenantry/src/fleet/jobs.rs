@@ -296,7 +296,7 @@ impl Fleet {
     }
 }
 
-fn left_out(label: &str, track: &TrackName, outcome: Outcome) -> TargetReport {
+pub(super) fn left_out(label: &str, track: &TrackName, outcome: Outcome) -> TargetReport {
     TargetReport {
         database_id: label.to_owned(),
         track: track.clone(),

@@ -1,5 +1,6 @@
 //! A registry, the folders of its tracks, and runs over them that the registry records.
 
+mod absent;
 mod back;
 mod blueprint;
 mod central;
@@ -37,7 +38,7 @@ use crate::code::Code;
 use crate::direction::Direction;
 use crate::migration::{ReadError, Version};
 use crate::registry::{Holding, Registry, RegistryError, RunTarget, Standstill};
-use crate::run::{Control, Preview, RunOptions, preview};
+use crate::run::{Control, Job, Preview, RunOptions, preview};
 use crate::target::TrackName;
 use crate::tenant::ProductType;
 
@@ -256,7 +257,9 @@ impl Fleet {
             );
         }
         let keep = |id: &str, track: &TrackName| keys.contains(&(id.to_owned(), track.to_string()));
-        selected.retain(|job| keep(&job.target.database_id, &job.target.track));
+        // Who was skipped, or had no database, is known by name.
+        let is_named = |job: &Job| keep(&job.target.label(), &job.target.track);
+        selected.retain(|job| keep(&job.target.database_id, &job.target.track) || is_named(job));
         selected
             .left_out
             .retain(|report| keep(&report.database_id, &report.track));

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::patience::within;
 use crate::registry::{Registry, RegistryError, RunEnd, RunTarget};
-use crate::run::{Control, RunEvent, Stage, Stop, TargetState, Unrecorded, Word};
+use crate::run::{Control, Outcome, RunEvent, Stage, Stop, TargetState, Unrecorded, Word};
 use crate::target::TrackName;
 
 /// How many outcomes are written without waiting for more.
@@ -166,6 +166,15 @@ impl Waiting {
         !self.outcomes.is_empty() || self.reached.is_some() || self.under_way.values().any(is_news)
     }
 
+    /// Counts the outcomes that wait; that a target was not run is none.
+    fn known(&self) -> usize {
+        let known = self
+            .outcomes
+            .iter()
+            .filter(|target| target.outcome != Outcome::NotRun);
+        known.count()
+    }
+
     /// Takes out what is to be written: outcomes, and what is worked on where the registry does not know it.
     fn batch(&mut self) -> Batch {
         let mut targets = std::mem::take(&mut self.outcomes);
@@ -300,7 +309,7 @@ impl Recorder {
             };
             if Instant::now() + RECOVERY >= until || self.control.requested() != Stop::No {
                 return Err(NotRecorded {
-                    outcomes: waiting.outcomes.len(),
+                    outcomes: waiting.known(),
                     error,
                 });
             }

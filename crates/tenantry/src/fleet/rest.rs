@@ -10,7 +10,7 @@ use super::{Fleet, FleetError, Selected};
 use crate::engine::Engine;
 use crate::plan::Goal;
 use crate::registry::RunTarget;
-use crate::run::{Job, OnServer, Outcome, Start, TargetState};
+use crate::run::{Job, OnServer, Start, TargetState};
 use crate::target::{TargetKey, TrackName};
 
 impl Fleet {
@@ -23,7 +23,7 @@ impl Fleet {
     ) -> Result<Drive, FleetError> {
         let run = self.registry.find_run(run_id).await?;
         let mut targets = self.registry.targets_of(run_id).await?;
-        self.skip_absent(run_id, epoch, (&mut targets, &selected)).await?;
+        self.end_absent((run_id, epoch), &mut targets, &selected).await?;
         let open = remaining(&targets);
         let stage = self.registry.stage_of(run_id).await?;
         let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), stage, &targets);
@@ -32,7 +32,11 @@ impl Fleet {
             wave.was_worked_on = true;
         }
         if let Some(canary) = rollout.canary() {
-            rollout.owed = owed_by(canary, &targets, &selected.jobs);
+            let servers = self.registry.servers().await?.into_iter();
+            let engines = servers
+                .map(|server| (server.name.to_string(), server.engine))
+                .collect();
+            rollout.owed = owed_by(canary, &targets, &engines);
         }
         selected.drop_behind(&ended_badly(&targets));
         selected.retain(|job| open.contains(&job.target.key()));
@@ -72,41 +76,6 @@ impl Fleet {
     }
 }
 
-impl Fleet {
-    /// Writes down as skipped whoever is left of a run and is not active any more, or has no such database.
-    async fn skip_absent(
-        &self,
-        run_id: &str,
-        epoch: i64,
-        (targets, selected): (&mut [RunTarget], &Selected),
-    ) -> Result<(), FleetError> {
-        let present = self.registry.database_names(run_id).await?;
-        let inactive: HashSet<&str> = selected
-            .left_out
-            .iter()
-            .filter(|target| target.outcome == Outcome::Skipped)
-            .map(|target| target.label.as_str())
-            .collect();
-        let is_absent = |target: &RunTarget| match target.track {
-            TrackName::Central | TrackName::Registry => false,
-            TrackName::Tenant | TrackName::Product(_) => {
-                let tenant = target.label.split('/').next().unwrap_or_default();
-                inactive.contains(tenant) || !present.contains_key(&target.database_id)
-            }
-        };
-        let open = targets.iter_mut().filter(|t| t.state != TargetState::Ended);
-        let mut skipped = Vec::new();
-        for target in open.filter(|target| is_absent(target)) {
-            (target.state, target.outcome) = (TargetState::Ended, Outcome::Skipped);
-            skipped.push(target.clone());
-        }
-        if !skipped.is_empty() {
-            self.registry.record(run_id, epoch, &skipped).await?;
-        }
-        Ok(())
-    }
-}
-
 /// Gives every job the goal that its target began with.
 fn hold_to_goals(targets: &[RunTarget], jobs: &mut [Job]) {
     let goals: HashMap<_, &Goal> = targets
@@ -120,14 +89,13 @@ fn hold_to_goals(targets: &[RunTarget], jobs: &mut [Job]) {
     }
 }
 
-/// Returns the engines of a run's canaries of which none has gone well yet, as far as they are among the jobs.
-fn owed_by(canary: usize, targets: &[RunTarget], jobs: &[Job]) -> Vec<Engine> {
-    let engines: HashMap<_, Engine> = jobs
-        .iter()
-        .filter(|job| job.target.owner.is_some())
-        .map(|job| (job.target.key(), job.target.address.engine()))
-        .collect();
-    let engine = |target: &RunTarget| engines.get(&target.key()).copied();
+/// Returns the engines of a run's canaries of which none has gone well yet, whatever became of those; `engines` are those of
+/// the servers, by name.
+fn owed_by(canary: usize, targets: &[RunTarget], engines: &HashMap<String, Engine>) -> Vec<Engine> {
+    let engine = |target: &RunTarget| match target.track {
+        TrackName::Central | TrackName::Registry => None,
+        TrackName::Tenant | TrackName::Product(_) => engines.get(target.server.as_deref()?).copied(),
+    };
     let first = targets.iter().filter(|target| target.wave == canary);
     let mut owed: BTreeSet<Engine> = first.filter_map(engine).collect();
     let went_well = targets.iter().filter(|target| target.outcome.is_success());

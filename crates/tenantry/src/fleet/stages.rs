@@ -1,10 +1,11 @@
 //! Tells which waves a run that another process drives comes through, from where the registry says that it is. Pure.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::blueprint::{rollout_from, waves_of};
 use crate::registry::Run;
-use crate::run::{RunEvent, Stage, Wave};
+use crate::run::{RunEvent, Stage, Then, Wave, WaveKind};
 
 /// The waves of a run that is followed, and what is to be told of its targets.
 pub(super) struct Stages {
@@ -55,16 +56,18 @@ impl Stages {
             if seen < Seen::Begin {
                 events.extend(self.started(wave));
             }
+            // Who stands in for a canary is of a wave behind it.
+            let is_any_told = wave == now.wave && self.is_canary(wave);
             let (told, ahead) = std::mem::take(&mut self.ahead)
                 .into_iter()
-                .partition(|(of, _)| *of <= wave);
+                .partition(|(of, _)| is_any_told || *of <= wave);
             self.ahead = ahead;
             let told: Vec<(usize, RunEvent)> = told;
             events.extend(told.into_iter().map(|(_, event)| event));
-            let soak = if wave < now.wave {
-                Some(Duration::ZERO)
-            } else {
-                now.soak
+            let soak = match wave.cmp(&now.wave) {
+                Ordering::Less => Some(Duration::ZERO),
+                Ordering::Equal => now.soak,
+                Ordering::Greater => None,
             };
             if let Some(soak) = soak.filter(|_| seen < Seen::End) {
                 events.extend(self.finished(wave, soak));
@@ -83,8 +86,23 @@ impl Stages {
         left.map(|(_, event)| event).collect()
     }
 
+    fn is_canary(&self, index: usize) -> bool {
+        self.waves
+            .get(index)
+            .is_some_and(|(wave, _)| wave.kind == WaveKind::Canary)
+    }
+
+    /// Returns a wave that there is something to tell of: of one that has no targets, what is waited for behind it.
+    fn told(&self, index: usize) -> Option<&(Wave, usize)> {
+        let is_told =
+            |wave: &Wave, targets: usize| targets > 0 || wave.then == Then::Pause || !wave.soak.is_zero();
+        self.waves
+            .get(index)
+            .filter(|(wave, targets)| is_told(wave, *targets))
+    }
+
     fn started(&self, index: usize) -> Option<RunEvent> {
-        let (wave, targets) = self.waves.get(index).filter(|(_, targets)| *targets > 0)?;
+        let (wave, targets) = self.told(index)?;
         Some(RunEvent::WaveStarted {
             wave: wave.name.clone(),
             index,
@@ -93,7 +111,7 @@ impl Stages {
     }
 
     fn finished(&self, index: usize, soak: Duration) -> Option<RunEvent> {
-        let (wave, _) = self.waves.get(index).filter(|(_, targets)| *targets > 0)?;
+        let (wave, _) = self.told(index)?;
         Some(RunEvent::WaveFinished {
             wave: wave.name.clone(),
             index,

@@ -1,21 +1,22 @@
 //! Waves that earlier runs of the same work have not got past: a run that goes on with it does not pass them unseen.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::blueprint::{Plan, rollout_from};
 use super::{Fleet, FleetError};
 use crate::registry::{InWaves, RunPlan};
-use crate::run::{RunStatus, Stage, Then, Wave};
+use crate::run::{RunStatus, Stage, Then, Unpassed, Wave};
 
 impl Fleet {
-    /// Returns what is to be waited for behind waves of which nothing may be left, by their names: those that the run which
+    /// Returns what is to be waited for behind waves of which nothing may be left: those that the run which
     /// this one goes on with has not got past, or the newest one of the same files. `continues` is the first run of a chain.
     pub(super) async fn unpassed(
         &self,
         plan: &RunPlan,
         continues: Option<&str>,
-    ) -> Result<HashMap<String, Duration>, FleetError> {
+    ) -> Result<Unpassed, FleetError> {
         let in_waves = match continues {
             Some(first) => {
                 self.registry
@@ -27,32 +28,48 @@ impl Fleet {
         // What a resume goes on with may have been mended since.
         let is_same = |run: &InWaves| continues.is_some() || Plan::is_same_work(&run.plan, &plan.text);
         let Some(before) = in_waves.iter().find(|run| is_same(run)) else {
-            return Ok(HashMap::new());
+            return Ok(Unpassed::default());
         };
         if before.status == Some(RunStatus::Completed) {
-            return Ok(HashMap::new());
+            return Ok(Unpassed::default());
         }
         let stage = self.registry.stage_of(&before.id).await?;
         let waves = rollout_from(&before.rollout, stage, &[]).waves;
-        Ok(waited_for(before, stage, waves))
+        // A run that waits at a gate is noted in the wave behind it, which has not begun.
+        let is_at_gate = before.cause.as_deref() == Some("gate");
+        let newest = if is_at_gate {
+            stage.wave.saturating_sub(1)
+        } else {
+            stage.wave
+        };
+        let mut unpassed = Unpassed {
+            waits: waits(&waves, (stage, newest)),
+            begun: HashMap::new(),
+        };
+        if !unpassed.waits.is_empty() {
+            let begun = waves.iter().take(newest + 1);
+            unpassed.begun = begun.map(|wave| (wave.name.clone(), HashSet::new())).collect();
+            for target in self.registry.targets_of(&before.id).await? {
+                if let Some(wave) = waves.get(target.wave).filter(|_| target.wave <= newest) {
+                    let members = unpassed.begun.entry(wave.name.clone()).or_default();
+                    members.insert((target.database_id, target.track));
+                }
+            }
+        }
+        Ok(unpassed)
     }
 }
 
-fn waited_for(run: &InWaves, stage: Stage, waves: Vec<Wave>) -> HashMap<String, Duration> {
-    // A run that waits at a gate is noted in the wave behind it.
-    let is_at_gate = run.cause.as_deref() == Some("gate");
-    let soak = |number: usize, wave: &Wave| {
-        if number == stage.wave {
-            Some(stage.soak.unwrap_or(wave.soak))
-        } else if number > stage.wave || (is_at_gate && number + 1 == stage.wave) {
-            Some(Duration::ZERO)
-        } else {
-            None
-        }
+/// Returns how long is to be waited behind the waves from `newest` on, in which the run is.
+fn waits(waves: &[Wave], (stage, newest): (Stage, usize)) -> HashMap<String, Duration> {
+    let soak = |number: usize, wave: &Wave| match number.cmp(&newest) {
+        Ordering::Less => None,
+        Ordering::Equal if newest == stage.wave => Some(stage.soak.unwrap_or(wave.soak)),
+        Ordering::Equal | Ordering::Greater => Some(Duration::ZERO),
     };
-    let waves = waves.into_iter().enumerate().filter_map(|(number, wave)| {
-        let soak = soak(number, &wave)?;
-        (wave.then == Then::Pause || !soak.is_zero()).then_some((wave.name, soak))
+    let waves = waves.iter().enumerate().filter_map(|(number, wave)| {
+        let soak = soak(number, wave)?;
+        (wave.then == Then::Pause || !soak.is_zero()).then_some((wave.name.clone(), soak))
     });
     waves.collect()
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sea_orm::sea_query::{Alias, LockType, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
@@ -18,7 +18,8 @@ use super::{Registry, RegistryError};
 use crate::faults::{Point, point};
 use crate::plan::Goal;
 use crate::run::{
-    Driver, Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, RunStatus, Standing, TargetState,
+    Driver, Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, Reach, RunStatus, Standing,
+    TargetState,
 };
 
 /// A database and its track.
@@ -31,6 +32,8 @@ pub(super) struct Wish<'a> {
     pub(super) plan_hash: &'a str,
     /// The run that it goes on with.
     pub(super) continues: Option<&'a str>,
+    /// About whom it is.
+    pub(super) reach: Reach,
     /// Where its targets shall come to; `None` where each target's own goal is known.
     pub(super) goal: Option<&'a Goal>,
     /// The targets that it works on.
@@ -38,14 +41,17 @@ pub(super) struct Wish<'a> {
 }
 
 impl Wish<'_> {
-    /// Returns whether it would count steps back from what is there, where a run that nobody drives may have gone some of
-    /// them already: those targets would go further back than anybody wanted.
-    fn counts_anew(&self, row: &run::Model, overlap: Overlap) -> bool {
+    /// Returns whether a run keeps it from its targets that goes back by steps, and that nobody drives: how far those have
+    /// gone is not known before somebody goes on with it or gives it up. A paused one has written that down, and keeps off
+    /// only who would count its steps anew.
+    fn is_barred_by(&self, row: &run::Model, standing: Standing, overlap: Overlap) -> bool {
         let is_by_steps = |goal: &Goal| matches!(goal, Goal::BackSteps(_));
         let theirs = row.goal.as_deref().and_then(Goal::from_text);
-        self.goal.is_some_and(is_by_steps)
-            && theirs.as_ref().is_some_and(is_by_steps)
-            && overlap.open_wanted > 0
+        let bars = match standing {
+            Standing::Running => true,
+            Standing::Over(_) => self.goal.is_some_and(is_by_steps),
+        };
+        bars && overlap.open_wanted > 0 && theirs.as_ref().is_some_and(is_by_steps)
     }
 }
 
@@ -93,8 +99,9 @@ pub enum Standstill {
 }
 
 impl Standstill {
-    fn of_paused(row: &run::Model) -> Self {
-        match row.cause.as_deref() {
+    /// Returns why a run stands that is paused, by the cause that the registry keeps.
+    pub(super) fn of_paused(cause: Option<&str>) -> Self {
+        match cause {
             Some("gate") => Self::AtGate,
             Some(_) | None => Self::Paused,
         }
@@ -137,6 +144,7 @@ impl Registry {
             run_id: &new.id,
             plan_hash: &new.plan.hash,
             continues: new.continues.as_deref(),
+            reach: new.reach,
             goal: Some(&new.goal),
             wanted: &keys_of(new),
         };
@@ -163,27 +171,14 @@ impl Registry {
         Ok(())
     }
 
-    /// Looks at the runs that are under way, and at paused ones of the same plan; `None` if none is in the way.
+    /// Looks at the runs that are under way or paused; `None` if none is in the way.
     pub(super) async fn others(
         &self,
         transaction: &DatabaseTransaction,
         wish: &Wish<'_>,
         (driver, now): (&Driver, i64),
     ) -> Result<Option<Begun>, RegistryError> {
-        let rows = run::Entity::find()
-            .filter(run::Column::Id.ne(wish.run_id))
-            .filter(
-                Condition::any().add(run::Column::Status.eq(RUNNING)).add(
-                    Condition::all()
-                        .add(run::Column::Status.eq(RunStatus::Paused.as_str()))
-                        .add(run::Column::PlanHash.eq(wish.plan_hash)),
-                ),
-            )
-            .order_by_asc(run::Column::StartedAt)
-            .lock_exclusive()
-            .all(transaction)
-            .await
-            .map_err(|e| self.refused(&e))?;
+        let rows = self.in_the_way(transaction, wish).await?;
         let mut holdings = Vec::new();
         for row in rows {
             let overlap = self.overlap_of(transaction, &row.id, wish.wanted).await?;
@@ -191,14 +186,15 @@ impl Registry {
             let found = Found {
                 lease: &lease,
                 kinship: Kinship::of(row.plan_hash.as_deref(), wish.plan_hash, wish.continues),
+                reach: wish.reach,
                 overlap,
                 sign: driver.sign_of(&lease.driver),
             };
             match found.meet(driver.as_str(), now) {
-                Meeting::Apart | Meeting::Closed(_) if wish.counts_anew(&row, overlap) => {
+                Meeting::Apart | Meeting::Closed(_) if wish.is_barred_by(&row, lease.standing, overlap) => {
                     let standstill = match lease.standing {
                         Standing::Running => Standstill::HalfWayBack,
-                        Standing::Over(_) => Standstill::of_paused(&row),
+                        Standing::Over(_) => Standstill::of_paused(row.cause.as_deref()),
                     };
                     let run_id = row.id;
                     return Ok(Some(Begun::Waits { run_id, standstill }));
@@ -218,7 +214,7 @@ impl Registry {
                 }
                 Meeting::Closed(closed) => self.write_lease(transaction, &row.id, &closed).await?,
                 Meeting::Waits => {
-                    let standstill = Standstill::of_paused(&row);
+                    let standstill = Standstill::of_paused(row.cause.as_deref());
                     let run_id = row.id;
                     return Ok(Some(Begun::Waits { run_id, standstill }));
                 }
@@ -226,6 +222,22 @@ impl Registry {
             }
         }
         Ok((!holdings.is_empty()).then_some(Begun::Held(holdings)))
+    }
+
+    /// Returns the runs that may be in the way of a wish, each locked, the oldest first.
+    async fn in_the_way(
+        &self,
+        transaction: &DatabaseTransaction,
+        wish: &Wish<'_>,
+    ) -> Result<Vec<run::Model>, RegistryError> {
+        run::Entity::find()
+            .filter(run::Column::Id.ne(wish.run_id))
+            .filter(run::Column::Status.is_in([RUNNING, RunStatus::Paused.as_str()]))
+            .order_by_asc(run::Column::StartedAt)
+            .lock_exclusive()
+            .all(transaction)
+            .await
+            .map_err(|e| self.refused(&e))
     }
 
     /// Compares the targets of a run that is under way with those that are wanted.

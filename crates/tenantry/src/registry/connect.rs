@@ -71,11 +71,8 @@ async fn open(address: &Address, timeout: Duration) -> Result<DatabaseConnection
     let opened = match address {
         Address::Sqlite(sqlite) => {
             if tokio::fs::metadata(sqlite.path()).await.is_err() {
-                return Err(RegistryError::NotMigrated {
-                    endpoint: address.endpoint(),
-                    at: None,
-                    head: schema::track(Engine::Sqlite)?.head(),
-                });
+                let endpoint = address.endpoint();
+                return Err(RegistryError::NoFile { endpoint });
             }
             open_sqlite(sqlite, timeout).await
         }

@@ -56,6 +56,12 @@ pub enum RegistryError {
         /// The version this binary needs.
         head: Option<Version>,
     },
+    /// The registry's file is not there: it was never made, or somebody took it away. Help: as above, or to bring it back.
+    #[error("the registry's file {endpoint} is not there")]
+    NoFile {
+        /// The path of the file.
+        endpoint: String,
+    },
     /// A newer binary has migrated the registry.
     #[error("the registry at {endpoint} is newer than this program: it is at {at}")]
     Newer {
@@ -253,7 +259,9 @@ impl RegistryError {
         match self {
             Self::Unreachable { .. } | Self::FileLocked { .. } => Code(6009),
             Self::NoVerifyCa { .. } | Self::Inherited { .. } => Code(1007),
-            Self::NotMigrated { .. } | Self::Newer { .. } | Self::Schema(_) => Code(1002),
+            Self::NotMigrated { .. } | Self::NoFile { .. } | Self::Newer { .. } | Self::Schema(_) => {
+                Code(1002)
+            }
             Self::Taken { .. } | Self::SlugTaken { .. } => Code(6001),
             Self::Begun { .. } => Code(6016),
             Self::TenantNotFound { .. } => Code(6002),

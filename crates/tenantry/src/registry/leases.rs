@@ -4,12 +4,12 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::again::again;
-use super::begin::{Begun, Holding, Wish};
+use super::begin::{Begun, Holding, Standstill, Wish};
 use super::entities::run;
 use super::rows::Row;
 use super::runs::RUNNING;
 use super::{Registry, RegistryError, clock};
-use crate::run::{Driver, Lease, Refusal, RunStatus, Standing, Wanted};
+use crate::run::{Driver, Lease, Reach, Refusal, RunStatus, Standing, Wanted};
 
 /// A run whose row is locked.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub(super) struct HeldRun {
     pub(super) id: String,
     pub(super) lease: Lease,
     pub(super) seq: i64,
+    /// Why it ended early; `None` if it did not.
+    pub(super) cause: Option<String>,
 }
 
 /// What became of the wish to go on with a run.
@@ -31,6 +33,14 @@ pub enum Claimed {
     },
     /// Other runs have some of what is left of it.
     Held(Vec<Holding>),
+    /// A run that nobody drives is in the way: another one, or this one, which somebody else has brought further than it was
+    /// seen.
+    Waits {
+        /// That run.
+        run_id: String,
+        /// Why.
+        standstill: Standstill,
+    },
 }
 
 /// Whether somebody drives a run.
@@ -68,6 +78,7 @@ impl Registry {
         Ok(HeldRun {
             lease: lease_of(&row)?,
             seq: row.seq,
+            cause: row.cause,
             id: row.id,
         })
     }
@@ -98,15 +109,26 @@ impl Registry {
     }
 
     /// Gives a run whose driver is dead, or that is paused, to this process, unless another one has some of what is left of
-    /// it. Runs whose driver is dead are closed where they are in the way.
+    /// it. Runs whose driver is dead are closed where they are in the way. One that is paused is given as it was `seen`, by its
+    /// epoch: whoever went on with it meanwhile has come to another gate. `None` takes it as it is.
     ///
     /// # Errors
     /// [`RegistryError::Driven`] while somebody drives it, [`RegistryError::RunOver`] if it has ended.
-    pub async fn claim_run(&self, run_id: &str, driver: &Driver) -> Result<Claimed, RegistryError> {
-        again(async || self.try_to_claim(run_id, driver).await).await
+    pub async fn claim_run(
+        &self,
+        run_id: &str,
+        seen: Option<i64>,
+        driver: &Driver,
+    ) -> Result<Claimed, RegistryError> {
+        again(async || self.try_to_claim(run_id, seen, driver).await).await
     }
 
-    async fn try_to_claim(&self, run_id: &str, driver: &Driver) -> Result<Claimed, RegistryError> {
+    async fn try_to_claim(
+        &self,
+        run_id: &str,
+        seen: Option<i64>,
+        driver: &Driver,
+    ) -> Result<Claimed, RegistryError> {
         let transaction = self.begin().await?;
         self.pass_gate(&transaction).await?;
         let held = self.lock_run(&transaction, run_id).await?;
@@ -116,18 +138,26 @@ impl Registry {
             .lease
             .claim(driver.as_str(), now, sign)
             .map_err(|refusal| refused(&held, refusal))?;
+        let is_as_seen = seen.is_none_or(|seen| seen == held.lease.epoch);
+        if held.lease.standing == Standing::Over(RunStatus::Paused) && !is_as_seen {
+            return Ok(Claimed::Waits {
+                standstill: Standstill::of_paused(held.cause.as_deref()),
+                run_id: held.id,
+            });
+        }
         let wish = Wish {
             run_id,
             plan_hash: "",
             continues: None,
+            reach: Reach::One,
             goal: None,
             wanted: &self.open_of(&transaction, run_id).await?,
         };
         let given = match self.others(&transaction, &wish, (driver, now)).await? {
             Some(Begun::Held(holdings)) => Claimed::Held(holdings),
-            // Only runs of the same plan are followed, taken or waited for, and an empty one is like no other.
-            Some(Begun::New(_) | Begun::Attached { .. } | Begun::Taken { .. } | Begun::Waits { .. })
-            | None => {
+            Some(Begun::Waits { run_id, standstill }) => Claimed::Waits { run_id, standstill },
+            // Only runs of the same plan are followed or taken, and an empty one is like no other.
+            Some(Begun::New(_) | Begun::Attached { .. } | Begun::Taken { .. }) | None => {
                 self.write_lease(&transaction, run_id, &claimed).await?;
                 let was_running = held.lease.standing == Standing::Running;
                 Claimed::Given {

@@ -16,7 +16,7 @@ use super::{Registry, RegistryError};
 use crate::direction::Direction;
 use crate::faults::{Point, point};
 use crate::plan::Goal;
-use crate::run::{Outcome, RunStatus, Stage};
+use crate::run::{Outcome, Reach, RunStatus, Stage};
 use crate::selection::nearest;
 use crate::target::TrackName;
 
@@ -57,6 +57,8 @@ pub struct NewRun {
     pub reverts: Option<String>,
     /// Where it was told to lead.
     pub goal: Goal,
+    /// About whom it is.
+    pub reach: Reach,
     /// The run whose work it goes on with, if it is a resume: the first of a chain.
     pub continues: Option<String>,
     /// Who began it.
@@ -122,6 +124,8 @@ pub struct Run {
     pub soaks_until: Option<i64>,
     /// Who drives it, or did last; `None` likewise.
     pub driver: Option<String>,
+    /// How often somebody began to drive it, or took it from its driver; more than that after some takeovers.
+    pub epoch: i64,
     /// Why it ended early, in one word; `None` if it did not.
     pub cause: Option<String>,
     /// How many targets were seen to be current and are not listed.
@@ -391,6 +395,7 @@ impl Registry {
             wave: usize::try_from(row.wave).unwrap_or(0),
             soaks_until: row.soaks_until,
             driver: row.driver.clone(),
+            epoch: row.epoch,
             cause: row.cause.clone(),
             found_current: row.found_current.unsigned_abs(),
             counts: self.counts_of(&row.id).await?,

@@ -64,13 +64,37 @@ impl Registry {
         Ok(in_waves.collect())
     }
 
-    /// Returns where a run is among its waves, by the registry's clock; at its beginning if there is no such run. Writes
-    /// nothing.
+    /// Returns where a run is among its waves, by the registry's clock; at its beginning if there is no such run. One that
+    /// waits at a gate is in the wave behind it. Writes nothing.
     pub async fn stage_of(&self, run_id: &str) -> Result<Stage, RegistryError> {
-        let row = run::Entity::find_by_id(run_id).one(&self.db).await;
-        let Some(row) = row.map_err(|e| self.refused(&e))? else {
+        match self.run_row(run_id).await? {
+            Some(row) => self.stage_in(&row).await,
+            None => Ok(Stage::default()),
+        }
+    }
+
+    /// The same as people see it: a run that waits at a gate has come to the end of the wave before it.
+    pub async fn reached_stage_of(&self, run_id: &str) -> Result<Stage, RegistryError> {
+        let Some(row) = self.run_row(run_id).await? else {
             return Ok(Stage::default());
         };
+        let stage = self.stage_in(&row).await?;
+        let is_paused = row.status == RunStatus::Paused.as_str();
+        Ok(match row.cause.as_deref() {
+            Some("gate") if is_paused => Stage {
+                wave: stage.wave.saturating_sub(1),
+                soak: Some(Duration::ZERO),
+            },
+            Some(_) | None => stage,
+        })
+    }
+
+    async fn run_row(&self, run_id: &str) -> Result<Option<run::Model>, RegistryError> {
+        let row = run::Entity::find_by_id(run_id).one(&self.db).await;
+        row.map_err(|e| self.refused(&e))
+    }
+
+    async fn stage_in(&self, row: &run::Model) -> Result<Stage, RegistryError> {
         let soak = match row.soaks_until {
             Some(until) => Some((until - self.clock(&self.db).await?).max(0)),
             None => None,

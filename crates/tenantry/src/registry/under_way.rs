@@ -9,7 +9,7 @@ use super::entities::{run, run_target};
 use super::leases::{Driven, lease_of};
 use super::runs::{RUNNING, Run};
 use super::{Registry, RegistryError};
-use crate::run::{Driver, Found, Kinship, Meeting, RunStatus, TargetState};
+use crate::run::{Driver, Found, Kinship, Meeting, Reach, RunStatus, TargetState};
 
 /// Among how many of the newest runs that left something over one of the plan is looked for.
 const LEFT_OVER_AMONG: usize = 20;
@@ -59,6 +59,7 @@ impl Registry {
             let lease = lease_of(&row)?;
             let found = Found {
                 kinship: Kinship::Same,
+                reach: Reach::Several,
                 overlap: self.overlap_of(&self.db, &row.id, wanted).await?,
                 sign: driver.sign_of(&lease.driver),
                 lease: &lease,

@@ -80,6 +80,15 @@ impl Kinship {
     }
 }
 
+/// About whom a run is that wants to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// One tenant, that somebody named; or what is left of a run.
+    One,
+    /// Several.
+    Several,
+}
+
 /// A run that is under way, as one that wants to begin finds it.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
@@ -87,6 +96,8 @@ pub struct Found<'a> {
     pub lease: &'a Lease,
     /// Its files.
     pub kinship: Kinship,
+    /// About whom the other one is.
+    pub reach: Reach,
     /// Its targets.
     pub overlap: Overlap,
     /// What is known of its driver's process.
@@ -107,7 +118,7 @@ pub enum Meeting {
     Closed(Lease),
     /// Somebody drives it, and it has some of the targets.
     Held,
-    /// It is paused, and it is the same thing: whoever wants that lets it go on.
+    /// It is paused, and the other one would go past it: whoever wants that lets it go on, or gives it up.
     Waits,
 }
 
@@ -116,9 +127,12 @@ impl Found<'_> {
     pub fn meet(&self, driver: &str, now: i64) -> Meeting {
         let (lease, overlap) = (self.lease, &self.overlap);
         if lease.standing == Standing::Over(RunStatus::Paused) {
-            let is_same = self.kinship == Kinship::Same && overlap.open_wanted > 0;
-            // Whoever wants some of it alone does not repeat the run.
-            return if is_same && overlap.is_wanted_whole() {
+            // Whoever wants one tenant alone does not repeat the run.
+            let is_meant = match self.reach {
+                Reach::Several => true,
+                Reach::One => self.kinship == Kinship::Same && overlap.is_wanted_whole(),
+            };
+            return if is_meant && overlap.open_wanted > 0 {
                 Meeting::Waits
             } else {
                 Meeting::Apart
@@ -162,6 +176,7 @@ mod tests {
         let found = Found {
             lease: &Lease::begin("a", NOW),
             kinship,
+            reach: Reach::Several,
             overlap: Overlap::of(targets.iter().copied(), wanted),
             sign: Sign::Unknown,
         };
@@ -225,24 +240,27 @@ mod tests {
         use Interest::{Other, Wanted};
         use TargetState::{Ended, Pending};
         let paused = Lease::begin("a", NOW).end(1, RunStatus::Paused).unwrap();
-        let meet = |kinship, targets: &[(Interest, TargetState)]| {
+        let meet = |reach, kinship, targets: &[(Interest, TargetState)]| {
             let found = Found {
                 lease: &paused,
                 kinship,
+                reach,
                 overlap: Overlap::of(targets.iter().copied(), 1),
                 sign: Sign::Unknown,
             };
             found.meet("b", NOW)
         };
         let left = [(Other, Ended), (Wanted, Pending)];
-        assert_eq!(meet(Kinship::Same, &left), Meeting::Waits);
+        assert_eq!(meet(Reach::One, Kinship::Same, &left), Meeting::Waits);
+        assert_eq!(meet(Reach::Several, Kinship::Other, &left), Meeting::Waits);
         for (kinship, targets) in [
             (Kinship::Other, left),
             (Kinship::SameButResumes, left),
             (Kinship::Same, [(Wanted, Pending), (Other, Pending)]),
             (Kinship::Same, [(Wanted, Ended), (Other, Ended)]),
         ] {
-            assert_eq!(meet(kinship, &targets), Meeting::Apart, "{kinship:?} {targets:?}");
+            let found = meet(Reach::One, kinship, &targets);
+            assert_eq!(found, Meeting::Apart, "{kinship:?} {targets:?}");
         }
     }
 

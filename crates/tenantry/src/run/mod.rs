@@ -36,7 +36,7 @@ mod units;
 mod watch;
 mod way;
 
-pub use begin::{Found, Interest, Kinship, Meeting, Overlap};
+pub use begin::{Found, Interest, Kinship, Meeting, Overlap, Reach};
 pub use control::{Control, Stop};
 pub use declaration::{Declaration, Declared, Noted, Says, Watch};
 pub use declare::declare;
@@ -49,7 +49,7 @@ pub use lease::{LEASE, Lease, Refusal, Sign, Standing, Wanted};
 pub use machine::{Alike, Rule};
 pub(crate) use meaning::Before;
 pub use options::{Ask, DEFAULT_CONCURRENCY, RunOptions, TransactionScope, WhenHeld};
-pub use policy::{Budget, Canary, Limit, Policy, WaveRule};
+pub use policy::{Budget, Canary, Limit, Policy, Unpassed, WaveRule};
 pub use preview::{Preview, is_idle, is_told_empty, preview};
 pub use report::{Cause, Outcome, RunReport, RunStatus, TargetReport, Unrecorded};
 pub use rollout::{Place, Rollout, Stage, Then, Wave, WaveKind};

@@ -1,13 +1,14 @@
 //! What somebody wants of a rollout, and the waves and rules that follow from it for the targets at hand. Pure.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::rollout::{Place, Rollout, Then, Wave, WaveKind};
 use super::runner::Job;
 use crate::engine::Engine;
 use crate::selection::Pattern;
+use crate::target::TrackName;
 use crate::tenant::{Slug, TenantId};
 
 /// From how many targets on a run begins with a canary by itself.
@@ -108,6 +109,24 @@ impl Limit {
     }
 }
 
+/// Waves that an earlier run of the same work has not got past.
+#[derive(Clone, Debug, Default)]
+pub struct Unpassed {
+    /// How long is to be waited behind each, by name.
+    pub waits: HashMap<String, Duration>,
+    /// Who was in those that had begun, and in those that it had got past, by name: nobody else comes before the others.
+    pub begun: HashMap<String, HashSet<(String, TrackName)>>,
+}
+
+impl Unpassed {
+    /// Returns whether a job was in a wave.
+    fn had(&self, wave: &str, job: &Job) -> bool {
+        let (id, track) = job.target.key();
+        let members = self.begun.get(wave);
+        members.is_some_and(|members| members.contains(&(id.to_owned(), track.clone())))
+    }
+}
+
 fn share(targets: usize, percent: usize) -> usize {
     targets.saturating_mul(percent) / 100
 }
@@ -124,32 +143,37 @@ impl Policy {
     }
 
     /// Puts every job into its wave. `durations` are how long databases took when they were changed last, in
-    /// milliseconds: who took long goes first in its wave, and is the more telling canary. `unpassed` are waves, by name, that
-    /// an earlier run has not got past, and how long is to be waited behind each: they stay also where nothing is left of them.
-    pub fn rollout(
-        &self,
-        jobs: &[Job],
-        durations: &HashMap<String, u64>,
-        unpassed: &HashMap<String, Duration>,
-    ) -> Rollout {
+    /// milliseconds: who took long goes first in its wave, and is the more telling canary. `unpassed` waves stay
+    /// also where nothing is left of them, and are not filled up; what went before them needs no other canary.
+    pub fn rollout(&self, jobs: &[Job], durations: &HashMap<String, u64>, unpassed: &Unpassed) -> Rollout {
         let expected = |job: &Job| durations.get(&job.target.database_id).copied().unwrap_or(0);
         let mut sorting = Sorting {
             jobs,
             wave_of: vec![None; jobs.len()],
             waves: Vec::new(),
         };
-        let canaries = self.canaries(jobs, &expected);
+        // Also those that the earlier run left out, as nothing was to be done in them.
+        let has_begun = |rule: &WaveRule| unpassed.begun.contains_key(&rule.name);
+        let begun = self.waves.iter().rposition(has_begun).map_or(0, |last| last + 1);
+        let canaries = if begun > 0 {
+            Vec::new()
+        } else {
+            self.canaries(jobs, &expected)
+        };
         let owed: BTreeSet<Engine> = canaries
             .iter()
             .map(|job| jobs[*job].target.address.engine())
             .collect();
         sorting.add(named("central"), &first_of_all(jobs));
         sorting.add(canary(), &canaries);
-        for rule in &self.waves {
-            let fits: Vec<usize> = sorting.left().filter(|job| rule.takes(&jobs[*job])).collect();
+        for (number, rule) in self.waves.iter().enumerate() {
+            let mut fits: Vec<usize> = sorting.left().filter(|job| rule.takes(&jobs[*job])).collect();
+            if number < begun && rule.limit.is_some() {
+                fits.retain(|job| unpassed.had(&rule.name, &jobs[*job]));
+            }
             let limit = rule.limit.map_or(usize::MAX, |limit| limit.of(jobs.len()));
             let taken: Vec<usize> = fits.into_iter().take(limit).collect();
-            let Some(soak) = unpassed.get(&rule.name) else {
+            let Some(soak) = unpassed.waits.get(&rule.name) else {
                 sorting.add(rule.wave(), &taken);
                 continue;
             };

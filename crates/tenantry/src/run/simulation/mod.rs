@@ -23,7 +23,7 @@ mod world;
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::begin::{Found, Interest, Kinship, Meeting, Overlap};
+use super::begin::{Found, Interest, Kinship, Meeting, Overlap, Reach};
 use super::control::Stop;
 use super::lease::{Lease, Refusal, Sign, Standing, Wanted};
 use super::machine::{

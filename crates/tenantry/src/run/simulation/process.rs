@@ -6,7 +6,7 @@ use super::driving::Driving;
 use super::event::{Errand, Event, Line, MS, Micros, Note, Pid, Reply, Request, S, Ticket, WhenHeld};
 use super::store::{Begun, Claimed, Driven, Refused, Row, RunKey, Wish};
 use super::world::World;
-use super::{Refusal, Standing};
+use super::{Reach, Refusal, Standing};
 
 /// How often a run that others hold up looks whether it may begin.
 const LOOK_AGAIN: Micros = S;
@@ -196,6 +196,7 @@ impl World {
         Wish {
             run: self.runs_begun,
             plan: errand.plan,
+            reach: Reach::Several,
             continues: None,
             rows: targets
                 .map(|target| Row::pending(*target, rollout.wave_of(*target)))
@@ -238,6 +239,9 @@ impl World {
             Begun::Waits(_) if self.is_faulty() => self.leave_world(pid),
             // Somebody does what the message says.
             Begun::Waits(run) => {
+                if let Some(kept) = self.store.runs.get(run) {
+                    self.processes[pid].errand.plan = kept.plan;
+                }
                 self.processes[pid].errand.take_up = Some(*run);
                 self.go_on(pid);
             }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, Refusal, RunStatus, Sign, Stage, Standing,
-    TargetState, Wanted,
+    Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, Reach, Refusal, RunStatus, Sign, Stage,
+    Standing, TargetState, Wanted,
 };
 
 /// The number of a run; numbers grow, so that an earlier run has the smaller one.
@@ -56,6 +56,7 @@ pub(super) struct Wish {
     pub(super) plan: &'static str,
     /// The run that it goes on with.
     pub(super) continues: Option<RunKey>,
+    pub(super) reach: Reach,
     /// By target.
     pub(super) rows: Vec<Row>,
 }
@@ -127,13 +128,13 @@ impl Store {
         self.runs.get_mut(&run).ok_or(Refused::NoSuchRun)
     }
 
-    /// Looks at the runs that are under way, and at paused ones of the same plan; `None` if none is in the way.
+    /// Looks at the runs that are under way or paused; `None` if none is in the way.
     fn others(&mut self, wish: &Wish, asker: &Asker<'_>) -> Option<Begun> {
         let mut held = Vec::new();
         for (run, kept) in &mut self.runs {
             let is_looked_at = match kept.lease.standing {
                 Standing::Running => true,
-                Standing::Over(status) => status == RunStatus::Paused && kept.plan == wish.plan,
+                Standing::Over(status) => status == RunStatus::Paused,
             };
             if !is_looked_at || *run == wish.run {
                 continue;
@@ -141,6 +142,7 @@ impl Store {
             let found = Found {
                 lease: &kept.lease,
                 kinship: Kinship::of(Some(kept.plan), wish.plan, wish.continues.map(|_| "a run")),
+                reach: wish.reach,
                 overlap: overlap(&kept.rows, &wish.rows),
                 sign: (asker.sign_of)(&kept.lease.driver),
             };
@@ -183,6 +185,7 @@ impl Store {
             run,
             plan: "",
             continues: None,
+            reach: Reach::One,
             rows: open.map(|row| Row::pending(row.target, row.wave)).collect(),
         };
         match self.others(&wish, asker) {

@@ -105,7 +105,7 @@ async fn an_absent_sqlite_file_is_not_migrated_and_is_not_made() {
     };
     let path = address.path();
     let opened = Registry::connect(&Address::Sqlite(address), Duration::from_secs(5)).await;
-    assert!(matches!(opened, Err(RegistryError::NotMigrated { at: None, .. })));
+    assert!(matches!(opened, Err(RegistryError::NoFile { .. })));
     assert!(!path.exists());
 }
 

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use tenantry::engine::{Engine, Login, Place, Tls};
 use tenantry::plan::Goal;
 use tenantry::registry::{Begun, NewDatabase, NewRun, NewServer, NewTenant, Registry, RunPlan, RunTarget};
-use tenantry::run::Driver;
+use tenantry::run::{Driver, Reach};
 use tenantry::{Direction, Tenant, TenantId};
 
 use self::central::Central;
@@ -127,6 +127,7 @@ fn new_run(targets: Vec<RunTarget>) -> NewRun {
         direction: Direction::Up,
         reverts: None,
         goal: Goal::Head,
+        reach: Reach::Several,
         continues: None,
         actor: "deploy".to_owned(),
         reason: None,

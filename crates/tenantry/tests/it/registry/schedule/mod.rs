@@ -12,8 +12,8 @@ use std::time::Duration;
 use tenantry::TrackName;
 use tenantry::registry::{self, Driven, NewRun, Registry, RegistryError, RunEnd, RunPlan, RunTarget};
 use tenantry::run::{
-    BegunTarget, Driver, Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, Refusal, RunStatus,
-    Sign, Stage, Standing, TargetState, Wanted,
+    BegunTarget, Driver, Found, Interest, Kinship, Lease, Meeting, Outcome, Overlap, Reach, Refusal,
+    RunStatus, Sign, Stage, Standing, TargetState, Wanted,
 };
 
 use self::random::Random;
@@ -74,7 +74,7 @@ impl Trial {
             0..=3 => self.begin().await,
             4 | 5 => {
                 let ours = self.ask(|store, asker| store.claim(run, asker));
-                let theirs = self.registry.claim_run(&id, &self.this).await;
+                let theirs = self.registry.claim_run(&id, None, &self.this).await;
                 self.claimed_alike(ours, theirs);
             }
             6 | 7 => {
@@ -159,6 +159,7 @@ impl Trial {
             run: self.begun,
             plan: self.random.pick(&["a", "a", "a", "b", ""]),
             continues: self.random.chance(200).then_some(1),
+            reach: Reach::Several,
             rows,
         };
         let new = NewRun {
