@@ -1,6 +1,6 @@
 //! The one table of exit codes: what scripts rely on, and how a run's report becomes one of them.
 
-use tenantry::run::{Outcome, RunReport, RunStatus, TargetReport};
+use tenantry::run::{Cause, Outcome, RunReport, RunStatus, TargetReport};
 
 /// How the command ended. The numbers are a contract; unknown ones must be treated as failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +129,7 @@ impl Exit {
     pub(crate) fn of_report(report: &RunReport, asked: Option<Self>) -> Self {
         match (Self::of_targets(report, asked), &report.unrecorded) {
             (Self::Done, Some(_)) => Self::RegistryDown,
+            _ if report.cause == Some(Cause::RegistryLost) => Self::RegistryDown,
             (exit, _) => exit,
         }
     }

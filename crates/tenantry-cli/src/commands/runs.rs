@@ -217,6 +217,9 @@ fn again(again: &Again, report: &RunReport, exit: Exit) -> Vec<String> {
     if let Some(Cause::Gate { .. }) = report.cause {
         return vec![format!("tenantry run promote {}", report.run_id)];
     }
+    if report.direction == Direction::Down && report.status == RunStatus::Paused {
+        return vec![format!("tenantry run resume {}", report.run_id)];
+    }
     if exit == Exit::RegistryDown {
         return again.telling_the_registry(&report.run_id);
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How many names a list shows before "and N more".
-const NAMES: usize = 5;
+pub(crate) const NAMES: usize = 5;
 
 /// Writes a number with commas: `1,790`.
 pub(crate) fn number(n: usize) -> String {

@@ -289,7 +289,7 @@ impl RunView {
 pub(crate) fn messages(ending: &Ending<'_>, canvas: &Canvas) -> String {
     let report = ending.report;
     let failures = draw_groups(&groups(report), &ending.again, canvas);
-    let stopped = stopped::message(report, &ending.again).map(|told| message(&told, canvas));
+    let stopped = stopped::message(ending).map(|told| message(&told, canvas));
     let unrecorded = report.unrecorded.as_ref();
     let unrecorded =
         unrecorded.map(|lost| message(&unrecorded::message(report, lost, &ending.again), canvas));

@@ -26,7 +26,13 @@ async fn find(fleet: &Fleet, given: Option<&str>) -> Result<Run, CommandError> {
     if let Some(given) = given {
         return Ok(fleet.registry.find_run(given).await?);
     }
-    let newest = fleet.registry.runs(Which::All, 1).await?.into_iter().next();
+    // A new database's own run is looked for by its id, as `run list` does not show it either.
+    let newest = fleet
+        .registry
+        .runs(Which::OverTheFleet, 1)
+        .await?
+        .into_iter()
+        .next();
     newest.ok_or_else(|| {
         CommandError::new(Exit::NotFound, "there is no run yet")
             .code(tenantry::Code(4009))
@@ -75,6 +81,23 @@ impl Seen {
             Driven::ByNobody(_) => Some("driver_gone"),
             Driven::By(_) | Driven::Over(_) => self.run.cause.as_deref(),
         }
+    }
+
+    /// Returns the commands that try again what an ended run did not bring to its goal; none if nothing is left of it, also
+    /// by what later runs of its chain did.
+    async fn again(&self, fleet: &Fleet) -> Result<Vec<String>, CommandError> {
+        if self.run.is_creation() || fleet.registry.unfinished_of(&self.run.id).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.run.direction {
+            Direction::Up => Ok(vec![format!("tenantry migrate resume {}", self.run.id)]),
+            Direction::Down => rollbacks(fleet, &self.run).await,
+        }
+    }
+
+    /// Returns whether it waits until somebody promotes it.
+    fn is_at_gate(&self) -> bool {
+        self.driven == Driven::Over(RunStatus::Paused) && self.run.cause.as_deref() == Some("gate")
     }
 
     /// Says in a few words how it stands, and why.

@@ -1,7 +1,7 @@
 //! `run show`: what a run did, what failed and why, what is left of it.
 
 use serde::Serialize;
-use tenantry::fleet::waves_of;
+use tenantry::fleet::{Fleet, waves_of};
 use tenantry::registry::{Driven, Run, RunTarget};
 use tenantry::run::{Driver, Outcome, RunReport, RunStatus, TargetState};
 
@@ -14,11 +14,8 @@ use crate::args::Limits;
 use crate::clock::Utc;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::render::failure::groups;
+use crate::render::failure::{Group, groups};
 use crate::render::{self, Table, Target, text};
-
-/// How many names are shown of those that were not run.
-const NAMES: usize = 5;
 
 /// Which targets are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +70,8 @@ pub(in super::super) fn show(
         let seen = see(&fleet, find(&fleet, given).await?).await?;
         let rows = fleet.registry.targets_of(&seen.run.id).await?;
         let report = fleet.report_of(&seen.run.id).await?;
-        let go_on = seen.go_on(&fleet).await?;
-        let human = human(context, (&seen, &go_on), &report, &rows, detail);
+        let next = text::printable(&next(&fleet, &seen).await?);
+        let human = human(context, (&seen, next), &report, &rows, detail);
         context.answer(&human, &shown(&seen, &report, &rows, detail))?;
         Ok(Exit::Done)
     })
@@ -98,7 +95,7 @@ fn shown(seen: &Seen, report: &RunReport, rows: &[RunTarget], detail: Detail) ->
         run: Listed::of(seen),
         driver: run.driver.as_deref().map(Driver::for_people),
         wave: run.wave,
-        soaks_until: run.soaks_until.map(|at| Utc::of_micros(at).rfc3339()),
+        soaks_until: soaks_until(run).map(|at| Utc::of_micros(at).rfc3339()),
         waves: waves
             .into_iter()
             .map(|(name, targets)| ShownWave { name, targets })
@@ -115,7 +112,7 @@ fn shown(seen: &Seen, report: &RunReport, rows: &[RunTarget], detail: Detail) ->
 
 fn human(
     context: &Context,
-    (seen, go_on): (&Seen, &[String]),
+    (seen, next): (&Seen, String),
     report: &RunReport,
     rows: &[RunTarget],
     detail: Detail,
@@ -130,7 +127,7 @@ fn human(
     if detail == Detail::Failed {
         let messages = groups
             .iter()
-            .map(|group| render::message(&group.message(&again), &context.canvas));
+            .map(|group| with_names(&render::message(&group.message(&again), &context.canvas), group));
         parts.extend(messages);
     } else if !groups.is_empty() {
         let lines: Vec<String> = groups
@@ -140,9 +137,19 @@ fn human(
         parts.push(lines.join("\n"));
     }
     parts.extend(left(rows).map(|left| text::printable(&left)));
-    parts.push(text::printable(&next(seen, go_on, rows)));
+    parts.push(next);
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
+}
+
+/// Adds everybody who failed so, where the message names the first alone.
+fn with_names(message: &str, group: &Group<'_>) -> String {
+    let labels: Vec<&str> = group.labels().collect();
+    if labels.len() <= text::NAMES {
+        return message.to_owned();
+    }
+    // One line each, to be looked for and copied.
+    format!("{message}\n\n  {}", labels.join("\n  "))
 }
 
 fn head(seen: &Seen, rows: &[RunTarget]) -> String {
@@ -176,26 +183,34 @@ fn head(seen: &Seen, rows: &[RunTarget]) -> String {
     if let Some(until) = soaks(seen) {
         line("soaks", until);
     }
-    line("targets", counts(run, rows));
+    line("targets", counts(seen, rows));
     lines.join("\n")
+}
+
+/// Returns until when nothing begins; `None` for a run that has ended.
+fn soaks_until(run: &Run) -> Option<i64> {
+    let is_open = run.status.is_none_or(|status| status == RunStatus::Paused);
+    run.soaks_until.filter(|_| is_open)
 }
 
 /// Says until when nothing begins; `None` where nothing waits for that.
 fn soaks(seen: &Seen) -> Option<String> {
     let run = &seen.run;
-    let is_open = run.status.is_none_or(|status| status == RunStatus::Paused);
-    let until = run
-        .soaks_until
-        .filter(|until| is_open && Utc::of_micros(*until) > Utc::now())?;
+    let until = soaks_until(run).filter(|until| Utc::of_micros(*until) > Utc::now())?;
     let waves = waves_of(run.rollout.as_deref().unwrap_or_default());
     let (wave, _) = waves.get(run.wave)?;
     let until = Utc::of_micros(until).rfc3339();
     Some(text::printable(&format!("behind `{wave}` until {until}")))
 }
 
-fn counts(run: &Run, rows: &[RunTarget]) -> String {
+fn counts(seen: &Seen, rows: &[RunTarget]) -> String {
     let count = |fits: &dyn Fn(&RunTarget) -> bool| rows.iter().filter(|row| fits(row)).count();
-    let seen = usize::try_from(run.found_current).unwrap_or(usize::MAX);
+    let found_current = usize::try_from(seen.run.found_current).unwrap_or(usize::MAX);
+    // What a driver had begun that died, whoever went on with it.
+    let begun = match seen.driven {
+        Driven::By(_) => "under way",
+        Driven::ByNobody(_) | Driven::Over(_) => "cut off",
+    };
     let under_way = |row: &RunTarget| {
         matches!(
             row.state,
@@ -205,9 +220,12 @@ fn counts(run: &Run, rows: &[RunTarget]) -> String {
     let waits = |row: &RunTarget| row.outcome == Outcome::NotRun && row.state == TargetState::Pending;
     let parts = [
         (count(&|row| row.outcome == Outcome::Applied), "applied"),
-        (count(&|row| row.outcome == Outcome::Current) + seen, "current"),
+        (
+            count(&|row| row.outcome == Outcome::Current) + found_current,
+            "current",
+        ),
         (count(&|row| row.outcome.is_failure()), "failed"),
-        (count(&under_way), "under way"),
+        (count(&under_way), begun),
         (count(&waits), "not run"),
         (count(&|row| row.outcome == Outcome::Cancelled), "cancelled"),
         (count(&|row| row.outcome == Outcome::Skipped), "skipped"),
@@ -228,14 +246,7 @@ fn left(rows: &[RunTarget]) -> Option<String> {
     if left.is_empty() {
         return None;
     }
-    let names = left.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
-    let more = left.len().saturating_sub(NAMES);
-    let more = if more > 0 {
-        format!(" and {} more", text::number(more))
-    } else {
-        String::new()
-    };
-    Some(format!("Not run: {names}{more}"))
+    Some(format!("Not run: {}", text::names(left)))
 }
 
 fn table(rows: &[RunTarget]) -> Table {
@@ -259,21 +270,26 @@ fn table(rows: &[RunTarget]) -> Table {
 }
 
 /// Says what can be done with the run.
-fn next(seen: &Seen, go_on: &[String], rows: &[RunTarget]) -> String {
-    let (run, id) = (&seen.run, &seen.run.id);
-    let is_left = rows
+async fn next(fleet: &Fleet, seen: &Seen) -> Result<String, CommandError> {
+    let id = &seen.run.id;
+    let (what, commands) = match &seen.driven {
+        Driven::By(_) => {
+            return Ok(format!(
+                "Watch:  tenantry run watch {id}\nPause:  tenantry run pause {id}"
+            ));
+        }
+        Driven::Over(RunStatus::Paused) => {
+            let goes_on = if seen.is_at_gate() { "promote" } else { "resume" };
+            return Ok(format!(
+                "Go on:  tenantry run {goes_on} {id}\nEnd it: tenantry run cancel {id}"
+            ));
+        }
+        Driven::ByNobody(_) => ("Go on", seen.go_on(fleet).await?),
+        Driven::Over(_) => ("Retry", seen.again(fleet).await?),
+    };
+    let lines: Vec<String> = commands
         .iter()
-        .any(|row| !row.outcome.is_success() && row.outcome != Outcome::Skipped);
-    match &seen.driven {
-        Driven::By(_) => format!("Watch:  tenantry run watch {id}\nPause:  tenantry run pause {id}"),
-        Driven::Over(_) if run.cause.as_deref() == Some("gate") => {
-            format!("Go on:  tenantry run promote {id}\nEnd it: tenantry run cancel {id}")
-        }
-        Driven::ByNobody(_) => {
-            let lines: Vec<String> = go_on.iter().map(|command| format!("Go on:  {command}")).collect();
-            lines.join("\n")
-        }
-        Driven::Over(_) if is_left => format!("Retry:  tenantry migrate resume {id}"),
-        Driven::Over(_) => String::new(),
-    }
+        .map(|command| format!("{what}:  {command}"))
+        .collect();
+    Ok(lines.join("\n"))
 }

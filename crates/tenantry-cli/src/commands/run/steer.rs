@@ -105,6 +105,10 @@ fn told(run: &Run, wanted: Wanted, driven: &Driven) -> (String, &'static str) {
             format!("{id} is driven by nobody.\nGo on:  tenantry migrate resume {id}"),
             "running",
         ),
+        (Driven::Over(RunStatus::Paused), _) if run.cause.as_deref() == Some("gate") => (
+            format!("{id} waits at a gate, and stays there.\nGo on:  tenantry run promote {id}"),
+            RunStatus::Paused.as_str(),
+        ),
         (Driven::Over(RunStatus::Paused), _) => (
             format!("{id} is paused.\nGo on:  tenantry run resume {id}"),
             RunStatus::Paused.as_str(),

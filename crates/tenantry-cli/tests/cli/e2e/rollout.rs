@@ -7,6 +7,7 @@ use super::left_out::central;
 use crate::output::{stderr, stdout};
 use crate::platform::Platform;
 
+mod rest;
 mod soaks;
 
 /// So many that the run begins with a canary by itself.
@@ -390,6 +391,16 @@ fn goes_no_further_with(platform: &Platform, back: &[&str], run: &str) {
         said.contains("TN-4015") && said.contains(&format!("run resume {run}")),
         "{said}"
     );
+    // It does not vanish behind a run that has nothing to do there, nor behind a file that came later.
+    let single = platform.json(40, &["migrate", "tenant", "t00"]);
+    assert_eq!(single["code"], "TN-4015", "{single}");
+    platform.json(0, &["run", "pause", run]);
+    platform.write(
+        "migrations/tenant/007_late.sql",
+        "CREATE TABLE t7 (id INTEGER);\n",
+    );
+    let paused = platform.json(40, &[&wider[..], &["5 tenants"]].concat());
+    assert_eq!(paused["code"], "TN-4015", "{paused}");
     let shown = stdout(&platform.ends(0, &["run", "show", run]));
     assert!(
         shown.contains(&format!("Go on:  tenantry run resume {run}")),

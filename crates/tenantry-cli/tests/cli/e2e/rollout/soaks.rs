@@ -196,3 +196,87 @@ fn a_gate_is_not_got_past_by_resuming_some_of_its_wave_first() {
         "{again}"
     );
 }
+
+#[test]
+fn a_gate_behind_a_number_of_tenants_lets_no_others_pass() {
+    let (platform, slugs) = many();
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let waves = "\n[[rollout.wave]]\nname = \"few\"\nlimit = 2\n\
+                 \n[[rollout.wave]]\nname = \"some\"\nlimit = 3\nthen = \"pause\"\n";
+    platform.write("tenantry.toml", &format!("{config}{waves}"));
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    let first = platform.json(21, &["migrate", "all-tenants"]);
+    let first = first["run"].as_str().unwrap();
+    platform.ends(0, &["run", "cancel", first]);
+    // One canary, two and three.
+    let has_two = |slug: &&String| {
+        let newest = "SELECT max(version) FROM _tenantry_history";
+        platform.one(&platform.database(slug), newest) == "2"
+    };
+    let done = || slugs.iter().filter(has_two).count();
+    for words in [&["migrate", "resume"][..], &["migrate", "all-tenants"]] {
+        let again = platform.json(21, words);
+        assert_eq!(count(&again, "applied"), 0, "{again}");
+        platform.ends(0, &["run", "cancel", again["run"].as_str().unwrap()]);
+    }
+    assert_eq!(done(), 6);
+    let waits = platform.json(21, &["migrate", "all-tenants"]);
+    platform.ends(0, &["run", "promote", waits["run"].as_str().unwrap()]);
+    assert_eq!(done(), MANY);
+}
+
+#[test]
+fn two_promotions_of_one_gate_pass_it_alone() {
+    let (platform, _) = many();
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let wave = |name: &str| format!("\n[[rollout.wave]]\nname = \"{name}\"\nlimit = 3\nthen = \"pause\"\n");
+    let waves = wave("one") + &wave("two") + &wave("three") + &wave("four");
+    platform.write("tenantry.toml", &format!("{config}{waves}"));
+    platform.write(
+        "migrations/tenant/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    let run = platform.json(21, &["migrate", "all-tenants", "--canary", "0"]);
+    let id = run["run"].as_str().unwrap();
+    let promotions: Vec<_> = (0..4)
+        .map(|_| platform.spawn(&["run", "promote", id, "--json"]))
+        .collect();
+    for promotion in promotions {
+        let ended = promotion.wait_with_output().unwrap();
+        // Who comes while another one goes on with it has nothing to promote.
+        let exit = ended.status.code();
+        assert!(matches!(exit, Some(0 | 21 | 40)), "{exit:?}: {}", stderr(&ended));
+    }
+    assert_eq!(count(&platform.json(0, &["run", "show", id]), "ok"), 6);
+}
+
+#[test]
+fn a_paused_run_is_not_gone_past_by_another_plan_over_several() {
+    let (platform, slugs) = many();
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let wave = "\n[[rollout.wave]]\nname = \"one\"\nlimit = 3\nthen = \"pause\"\n";
+    platform.write("tenantry.toml", &format!("{config}{wave}"));
+    let write = |version: &str| {
+        let sql = format!("CREATE TABLE t{version} (id INTEGER);\n");
+        platform.write(&format!("migrations/tenant/{version}_t.sql"), &sql);
+    };
+    write("002");
+    let run = platform.json(21, &["migrate", "all-tenants", "--canary", "0"]);
+    let id = run["run"].as_str().unwrap();
+    write("003");
+    let open = slugs[MANY - 2..].join(",");
+    for words in [
+        &["migrate", "all-tenants"][..],
+        &["migrate", "all-tenants", "--only", &open],
+    ] {
+        let refused = platform.json(40, words);
+        assert_eq!(refused["code"], "TN-4015", "{refused}");
+    }
+    // Whoever names one tenant means that one.
+    platform.ends(0, &["migrate", "tenant", &slugs[MANY - 1]]);
+    platform.ends(0, &["run", "cancel", id]);
+    platform.json(21, &["migrate", "all-tenants", "--canary", "0"]);
+}

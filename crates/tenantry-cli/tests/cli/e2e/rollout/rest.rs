@@ -1,0 +1,126 @@
+//! Runs that are gone on with: who is left, who is gone, and who came.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tenantry::engine::Engine;
+
+use super::{count, fleet, mend, poison, write_unique};
+use crate::platform::Platform;
+
+fn suspend(platform: &Platform, slug: &str) {
+    let sql = format!("UPDATE tenantry_tenants SET status = 'suspended' WHERE slug = '{slug}'");
+    platform.query("central.db", &sql);
+}
+
+/// Lets a run wait behind its first two.
+fn write_gate(platform: &Platform) {
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let wave = "\n[[rollout.wave]]\nname = \"first\"\nlimit = 2\nthen = \"pause\"\n";
+    platform.write("tenantry.toml", &format!("{config}{wave}"));
+}
+
+fn outcome_of(shown: &Value, slug: &str) -> String {
+    let mut targets = shown["targets_listed"].as_array().unwrap().iter();
+    let target = targets.find(|target| target["target"] == slug).unwrap();
+    target["status"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn who_was_begun_with_and_is_not_active_any_more_is_not_said_to_be_skipped() {
+    let (platform, _) = fleet(Engine::Sqlite, 3).unwrap();
+    let busy = "INSERT INTO things WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 15000000) \
+                SELECT i, 'x' FROM n WHERE i < 0;\n";
+    platform.write("migrations/tenant/002_busy.sql", busy);
+    let mut child = platform.spawn(&["migrate", "all-tenants", "-j", "1"]);
+    let begun = Instant::now();
+    let (run, slug) = loop {
+        let shown = platform.json(0, &["run", "show", "--all"]);
+        let mut targets = shown["targets_listed"].as_array().into_iter().flatten();
+        if let Some(target) =
+            targets.find(|target| ["leased", "running"].contains(&target["state"].as_str().unwrap()))
+        {
+            break (
+                shown["run"].clone(),
+                target["target"].as_str().unwrap().to_owned(),
+            );
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "{shown}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    suspend(&platform, &slug);
+    let run = run.as_str().unwrap();
+    let ended = platform.json(20, &["run", "promote", run]);
+    assert_eq!(
+        (count(&ended, "failed"), count(&ended, "skipped")),
+        (1, 0),
+        "{ended}"
+    );
+    let shown = platform.json(0, &["run", "show", run, "--all"]);
+    assert_eq!(outcome_of(&shown, &slug), "interrupted", "{shown}");
+}
+
+#[test]
+fn a_run_to_a_version_goes_on_though_other_tracks_do_not_have_it() {
+    let (platform, _) = fleet(Engine::Sqlite, 5).unwrap();
+    write_gate(&platform);
+    write_unique(&platform);
+    platform.write(
+        "migrations/central/001_own.sql",
+        "CREATE TABLE own (id INTEGER);\n",
+    );
+    let run = platform.json(21, &["migrate", "all-tenants", "--to", "2"]);
+    let done = platform.json(0, &["run", "promote", run["run"].as_str().unwrap()]);
+    assert_eq!(count(&done, "applied"), 5, "{done}");
+}
+
+#[test]
+fn who_became_active_since_is_in_every_resume() {
+    let (platform, slugs) = fleet(Engine::Sqlite, 5).unwrap();
+    let bad = &slugs[1..2];
+    poison(&platform, bad);
+    suspend(&platform, &slugs[3]);
+    write_unique(&platform);
+    platform.ends(20, &["migrate", "all-tenants"]);
+    platform.ends(20, &["migrate", "resume"]);
+    let activate = format!(
+        "UPDATE tenantry_tenants SET status = 'active' WHERE slug = '{}'",
+        slugs[3]
+    );
+    platform.query("central.db", &activate);
+    mend(&platform, bad);
+    let resumed = platform.json(0, &["migrate", "resume"]);
+    assert_eq!(count(&resumed, "applied"), 2, "{resumed}");
+}
+
+#[test]
+fn what_is_shown_of_a_run_can_be_typed() {
+    let (platform, _) = fleet(Engine::Sqlite, 5).unwrap();
+    write_gate(&platform);
+    write_unique(&platform);
+    let run = platform.json(21, &["migrate", "all-tenants"]);
+    let id = run["run"].as_str().unwrap();
+    let says = |words: &[&str], what: &str| {
+        let output = platform.ends(0, words);
+        let said = crate::output::stdout(&output);
+        assert!(said.contains(what), "{what}: {said}");
+    };
+    let promote = format!("Go on:  tenantry run promote {id}");
+    says(&["run", "show", id], &promote);
+    says(&["run", "pause", id], &promote);
+    // A new database is no run that somebody means who names none.
+    platform.ends(0, &["tenant", "create", "late"]);
+    says(&["run", "show"], &promote);
+    platform.ends(0, &["run", "cancel", id]);
+    says(
+        &["run", "show", id],
+        &format!("Retry:  tenantry migrate resume {id}"),
+    );
+    platform.ends(21, &["migrate", "resume", id]);
+    let waits = platform.json(0, &["run", "show"]);
+    platform.ends(0, &["run", "promote", waits["run"].as_str().unwrap()]);
+    let shown = crate::output::stdout(&platform.ends(0, &["run", "show", id]));
+    assert!(!shown.contains("Retry") && !shown.contains("Go on"), "{shown}");
+}
