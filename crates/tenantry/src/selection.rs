@@ -105,6 +105,12 @@ impl Selection {
         }
     }
 
+    /// Returns whether somebody names one tenant, and nobody else.
+    pub fn names_one(&self) -> bool {
+        let is_one = |patterns: &[Pattern]| matches!(patterns, [one] if one.is_exact());
+        self.ids.len() == 1 || is_one(&self.only)
+    }
+
     /// Returns whether it selects a tenant as far as the tenant itself tells: by names and jurisdiction.
     pub fn takes(&self, tenant: &Tenant) -> bool {
         (self.ids.is_empty() || self.ids.contains(&tenant.id))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tenantry::plan::Goal;
 use tenantry::registry::RunTarget;
+use tenantry::run::Outcome;
 use tenantry::{Jurisdiction, ProductType, ServerName, TrackName};
 
 use crate::args::{Back, Whom};
@@ -111,7 +112,8 @@ pub(super) fn quoted(word: &str) -> String {
 /// those that are done.
 fn steps_left(steps: usize, targets: &[RunTarget]) -> Vec<String> {
     let mut left: BTreeMap<(&TrackName, usize), Vec<&str>> = BTreeMap::new();
-    for target in targets.iter().filter(|target| !target.outcome.is_success()) {
+    let is_left = |outcome: Outcome| !outcome.is_success() && outcome != Outcome::Skipped;
+    for target in targets.iter().filter(|target| is_left(target.outcome)) {
         let steps = steps.saturating_sub(target.migrations);
         let slug = target.label.split('/').next().unwrap_or_default();
         if steps > 0 {
@@ -134,7 +136,6 @@ fn steps_left(steps: usize, targets: &[RunTarget]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::args::{Command, MigrateCommand};
-    use tenantry::run::Outcome;
 
     fn target(label: &str, outcome: Outcome, migrations: usize) -> RunTarget {
         let track = match label.split_once('/') {

@@ -6,7 +6,7 @@ use tenantry::fleet::{Fleet, Selected, Tiers, Unfinished, prepare_central};
 use tenantry::plan::Goal;
 use tenantry::registry::{Run, RunTarget};
 use tenantry::run::{Outcome, RunStatus};
-use tenantry::{Direction, Pattern, Selection, TenantStatus};
+use tenantry::{Direction, Pattern, Selection, Target, TenantStatus, TrackName};
 
 use super::Context;
 use super::again::Again;
@@ -210,7 +210,8 @@ async fn named(fleet: &Fleet, id: &str, everything: Selected) -> Result<(Run, Se
         if let None | Some(RunStatus::Paused) = found.status {
             return Ok((found, Selected::default()));
         }
-        if fleet.registry.unfinished_of(&found.id).await?.is_empty() {
+        let left = fleet.registry.unfinished_of(&found.id).await?;
+        if left.iter().all(|row| row.outcome == Outcome::Skipped) {
             return Ok((found, Selected::default()));
         }
         return Err(went_back(fleet, &found).await?);
@@ -232,7 +233,7 @@ async fn newest_open(fleet: &Fleet, everything: &Selected) -> Result<Option<(Run
         }
         let scope = scope_of(&left.run);
         let mut rows = left.targets;
-        rows.extend(skipped_in(fleet, &left.run).await?);
+        rows.extend(skipped_in(fleet, &left.run, everything).await?);
         let selected = fleet.among(rows, scope, everything.clone()).await?;
         if !selected.is_settled() {
             return Ok(Some((left.run, selected)));
@@ -244,7 +245,7 @@ async fn newest_open(fleet: &Fleet, everything: &Selected) -> Result<Option<(Run
     };
     let selected = fleet
         .among(
-            skipped_in(fleet, &newest).await?,
+            skipped_in(fleet, &newest, everything).await?,
             scope_of(&newest),
             everything.clone(),
         )
@@ -253,16 +254,32 @@ async fn newest_open(fleet: &Fleet, everything: &Selected) -> Result<Option<(Run
 }
 
 /// Returns who was not active in a run and in all others of its chain: some may be now.
-async fn skipped_in(fleet: &Fleet, run: &Run) -> Result<Vec<RunTarget>, CommandError> {
+async fn skipped_in(fleet: &Fleet, run: &Run, everything: &Selected) -> Result<Vec<RunTarget>, CommandError> {
     let (mut skipped, mut reached) = (Vec::new(), HashSet::new());
+    // Where nobody else has any, only the command tells that they were meant.
+    let first = fleet.registry.find_run(run.first_of_chain()).await?;
+    let mut has_products = first.command.split(' ').nth(1) == Some("all");
     for id in fleet.registry.chain_of(&run.id).await? {
         for row in fleet.registry.targets_of(&id).await? {
+            has_products |= matches!(row.track, TrackName::Product(_));
             if row.outcome == Outcome::Skipped {
                 skipped.push(row);
             } else {
                 reached.insert((row.label, row.track));
             }
         }
+    }
+    if has_products {
+        // They stand in the report with their tenant's shared database.
+        let slugs: HashSet<String> = skipped.iter().map(|row: &RunTarget| row.label.clone()).collect();
+        let is_theirs = |target: &Target| {
+            let owner = target.owner.as_ref();
+            owner.is_some_and(|owner| slugs.contains(owner.slug.as_str()))
+        };
+        let targets = everything.jobs.iter().map(|job| &job.target);
+        let products =
+            targets.filter(|target| matches!(target.track, TrackName::Product(_)) && is_theirs(target));
+        skipped.extend(products.map(|target| RunTarget::not_run(target, 0)));
     }
     skipped.retain(|row| !reached.contains(&(row.label.clone(), row.track.clone())));
     Ok(skipped)

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::jobs::left_out;
 use super::{Fleet, FleetError, Selected};
 use crate::code::Code;
+use crate::engine::StateAfter;
 use crate::registry::RunTarget;
 use crate::run::{Failure, Outcome, TargetReport, TargetState};
 use crate::target::TrackName;
@@ -72,7 +73,10 @@ impl Absent<'_> {
             ),
             (_, false) => (Outcome::TargetGone, Some("it is not registered any more")),
         };
-        let failure = what.map(|what| Failure::bare(Code(6013), what.to_owned()));
+        let failure = what.map(|what| Failure {
+            state: StateAfter::Unknown,
+            ..Failure::bare(Code(6013), what.to_owned())
+        });
         Some(TargetReport {
             database_id: target.database_id.clone(),
             server: target.server.as_deref().and_then(|name| name.parse().ok()),

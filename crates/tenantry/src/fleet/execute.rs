@@ -54,13 +54,17 @@ impl Fleet {
         self.fix_steps(&mut selected, control).await;
         selected.hold_back_products();
         self.shorten(&mut selected).await;
-        let rollout = self
-            .rollout_of(&selected, &plan, request.continues.as_deref())
-            .await?;
-        let new = self.new_run(&selected, request, (plan, &rollout));
+        if self.is_of_one(request.continues.as_deref()).await? {
+            selected.reach = Reach::One;
+        }
         let driver = Driver::this();
         let mut has_followed = false;
         loop {
+            // Anew behind every wait: what was waited for may have come to a gate.
+            let rollout = self
+                .rollout_of(&selected, &plan, request.continues.as_deref())
+                .await?;
+            let new = self.new_run(&selected, request, (plan.clone(), &rollout));
             let asked = Instant::now();
             let begun = match self.registry.begin_run(&new, &driver).await {
                 Ok(begun) => begun,
@@ -253,21 +257,34 @@ impl Fleet {
         let policy = &self.options.policy;
         let mut unpassed = Unpassed::default();
         // Whoever names one tenant means that one, and waits for no others.
-        if policy.waves.iter().any(WaveRule::is_relied_on) && selected.are_several() {
+        let is_alone = selected.reach == Reach::One;
+        if policy.waves.iter().any(WaveRule::is_relied_on) && !is_alone {
             self.check_waves(selected).await?;
-            unpassed = self.unpassed(plan, continues).await?;
+            unpassed = self.unpassed(&selected.jobs, plan, continues).await?;
         }
         let alone = Policy {
             canary: Canary::Count(0),
             waves: Vec::new(),
             ..policy.clone()
         };
-        let policy = if selected.are_several() { policy } else { &alone };
+        let policy = if is_alone { &alone } else { policy };
         let mut rollout = policy.rollout(&selected.jobs, &durations, &unpassed);
         if let Some(first) = continues {
             rollout.succeeded_before = self.registry.applied_in_chain(first).await?;
         }
         Ok(rollout)
+    }
+
+    /// Returns whether a run that is gone on with, the first of its chain, was about one tenant.
+    async fn is_of_one(&self, continues: Option<&str>) -> Result<bool, FleetError> {
+        let Some(first) = continues else {
+            return Ok(false);
+        };
+        let run = self.registry.find_run(first).await?;
+        let targets = self.registry.targets_of(first).await?;
+        let slugs = targets.iter().map(|target| target.label.split('/').next());
+        let slugs: HashSet<_> = slugs.collect();
+        Ok(run.found_current == 0 && slugs.len() == 1)
     }
 
     /// Refuses a wave that nobody is in although something is waited for behind it: the run would go on without that.
@@ -319,11 +336,7 @@ impl Fleet {
             direction: request.direction,
             reverts: request.reverts.clone(),
             goal: selected.goal.clone(),
-            reach: if selected.are_several() {
-                Reach::Several
-            } else {
-                Reach::One
-            },
+            reach: selected.reach,
             continues: request.continues.clone(),
             actor: request.actor.clone(),
             reason: request.reason.clone(),

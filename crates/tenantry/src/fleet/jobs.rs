@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::migration::{Track, Version};
 use crate::plan::Goal;
 use crate::registry::{LockedTarget, Targets, Tier, label};
-use crate::run::{Failure, Job, Outcome, Preview, TargetReport, Tracks};
+use crate::run::{Failure, Job, Outcome, Preview, Reach, TargetReport, Tracks};
 use crate::selection::{Selection, nearest};
 use crate::target::{Owner, Target, TargetKey, TrackName};
 use crate::tenant::{ProductType, Tenant, TenantStatus};
@@ -38,6 +38,8 @@ pub struct Selected {
     pub tracks: Tracks,
     /// Where the jobs shall come to, as the registry keeps it; set by [`Self::aim`].
     pub goal: Goal,
+    /// About whom somebody asked, however many there are; set by [`Fleet::select`].
+    pub reach: Reach,
 }
 
 impl Selected {
@@ -81,13 +83,6 @@ impl Selected {
         for job in &mut self.jobs {
             job.after = job.after.and_then(|before| places.get(before).copied().flatten());
         }
-    }
-
-    /// Returns whether the jobs are about more than one tenant.
-    pub(super) fn are_several(&self) -> bool {
-        let mut owners = self.jobs.iter().filter_map(|job| job.target.owner.as_ref());
-        let first = owners.next();
-        first.is_some_and(|first| owners.any(|owner| owner.slug != first.slug))
     }
 
     /// Drops the jobs that wait, directly or not, for one whose target has ended badly in the run that they are left of.
@@ -208,7 +203,14 @@ impl Fleet {
                 self.check_product(product)?;
             }
         }
-        let mut selected = Selected::default();
+        let mut selected = Selected {
+            reach: if selection.names_one() {
+                Reach::One
+            } else {
+                Reach::Several
+            },
+            ..Selected::default()
+        };
         if tiers != Tiers::Products {
             let found = self.registry.targets(selection, Tier::Tenant).await?;
             self.add(&mut selected, found, &TrackName::Tenant)?;

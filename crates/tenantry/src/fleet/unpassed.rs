@@ -6,33 +6,31 @@ use std::time::Duration;
 
 use super::blueprint::{Plan, rollout_from};
 use super::{Fleet, FleetError};
-use crate::registry::{InWaves, RunPlan};
-use crate::run::{RunStatus, Stage, Then, Unpassed, Wave};
+use crate::registry::{InWaves, RunPlan, RunTarget};
+use crate::run::{Job, RunStatus, Stage, Then, Unpassed, Wave};
+use crate::target::TargetKey;
 
 impl Fleet {
     /// Returns what is to be waited for behind waves of which nothing may be left: those that the run which
-    /// this one goes on with has not got past, or the newest one of the same files. `continues` is the first run of a chain.
+    /// this one goes on with has not got past, or the newest one of the same files that left some of these jobs over.
+    /// `continues` is the first run of a chain.
     pub(super) async fn unpassed(
         &self,
+        jobs: &[Job],
         plan: &RunPlan,
         continues: Option<&str>,
     ) -> Result<Unpassed, FleetError> {
-        let in_waves = match continues {
+        let before = match continues {
             Some(first) => {
-                self.registry
-                    .runs_in_waves(&self.registry.chain_of(first).await?)
-                    .await?
+                let chain = self.registry.chain_of(first).await?;
+                let newest = self.registry.runs_in_waves(&chain).await?.into_iter().next();
+                newest.filter(|run| run.status != Some(RunStatus::Completed))
             }
-            None => self.registry.newest_in_waves().await?,
+            None => self.left_over_by(jobs, plan).await?,
         };
-        // What a resume goes on with may have been mended since.
-        let is_same = |run: &InWaves| continues.is_some() || Plan::is_same_work(&run.plan, &plan.text);
-        let Some(before) = in_waves.iter().find(|run| is_same(run)) else {
+        let Some(before) = before else {
             return Ok(Unpassed::default());
         };
-        if before.status == Some(RunStatus::Completed) {
-            return Ok(Unpassed::default());
-        }
         let stage = self.registry.stage_of(&before.id).await?;
         let waves = rollout_from(&before.rollout, stage, &[]).waves;
         // A run that waits at a gate is noted in the wave behind it, which has not begun.
@@ -46,7 +44,8 @@ impl Fleet {
             waits: waits(&waves, (stage, newest)),
             begun: HashMap::new(),
         };
-        if !unpassed.waits.is_empty() {
+        // Files that were not in them, or not so, need a canary and whole waves of their own.
+        if !unpassed.waits.is_empty() && Plan::is_same_work(&before.plan, &plan.text) {
             let begun = waves.iter().take(newest + 1);
             unpassed.begun = begun.map(|wave| (wave.name.clone(), HashSet::new())).collect();
             for target in self.registry.targets_of(&before.id).await? {
@@ -57,6 +56,29 @@ impl Fleet {
             }
         }
         Ok(unpassed)
+    }
+
+    /// Returns the newest run of the same files that was not completed and left some of these jobs over, which no later run
+    /// brought anywhere; `None` if there is none.
+    async fn left_over_by(&self, jobs: &[Job], plan: &RunPlan) -> Result<Option<InWaves>, FleetError> {
+        let wanted: HashSet<TargetKey<'_>> = jobs.iter().map(|job| job.target.key()).collect();
+        for before in self.registry.newest_in_waves().await? {
+            let is_over = before.status == Some(RunStatus::Completed);
+            if is_over || !Plan::is_same_work(&before.plan, &plan.text) {
+                continue;
+            }
+            let run = self.registry.find_run(&before.id).await?;
+            let settled = self.registry.settled_after(&run).await?;
+            let targets = self.registry.targets_of(&before.id).await?;
+            let is_left = |target: &RunTarget| {
+                let key = (target.database_id.clone(), target.track.to_string());
+                !target.outcome.is_success() && wanted.contains(&target.key()) && !settled.contains(&key)
+            };
+            if targets.iter().any(is_left) {
+                return Ok(Some(before));
+            }
+        }
+        Ok(None)
     }
 }
 

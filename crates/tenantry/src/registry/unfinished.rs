@@ -70,7 +70,7 @@ impl Registry {
     }
 
     /// Returns the databases and tracks on which a later run was successful, whichever way it led.
-    async fn settled_after(&self, run: &Run) -> Result<HashSet<(String, String)>, RegistryError> {
+    pub(crate) async fn settled_after(&self, run: &Run) -> Result<HashSet<(String, String)>, RegistryError> {
         let later = Query::select()
             .column(run::Column::Id)
             .from(run::Entity)

@@ -81,9 +81,10 @@ impl Kinship {
 }
 
 /// About whom a run is that wants to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
-    /// One tenant, that somebody named; or what is left of a run.
+    /// One tenant, that somebody named, or the central database; or what is left of a run.
+    #[default]
     One,
     /// Several.
     Several,

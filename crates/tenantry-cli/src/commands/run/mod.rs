@@ -11,7 +11,7 @@ pub(super) use steer::{cancel, goes_on_as_it_began, pause, promote, take_up, wat
 use tenantry::Direction;
 use tenantry::fleet::Fleet;
 use tenantry::registry::{Driven, Run, Which};
-use tenantry::run::{Driver, RunStatus};
+use tenantry::run::{Driver, Outcome, RunStatus};
 
 use super::migrate::rollbacks;
 
@@ -86,7 +86,9 @@ impl Seen {
     /// Returns the commands that try again what an ended run did not bring to its goal; none if nothing is left of it, also
     /// by what later runs of its chain did.
     async fn again(&self, fleet: &Fleet) -> Result<Vec<String>, CommandError> {
-        if self.run.is_creation() || fleet.registry.unfinished_of(&self.run.id).await?.is_empty() {
+        let left = fleet.registry.unfinished_of(&self.run.id).await?;
+        let is_done = left.iter().all(|row| row.outcome == Outcome::Skipped);
+        if self.run.is_creation() || is_done {
             return Ok(Vec::new());
         }
         match self.run.direction {

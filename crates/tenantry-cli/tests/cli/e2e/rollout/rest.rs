@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tenantry::engine::Engine;
 
-use super::{count, fleet, mend, poison, write_unique};
+use super::{count, fleet, many, mend, poison, write_unique};
 use crate::platform::Platform;
 
 fn suspend(platform: &Platform, slug: &str) {
@@ -123,4 +123,116 @@ fn what_is_shown_of_a_run_can_be_typed() {
     platform.ends(0, &["run", "promote", waits["run"].as_str().unwrap()]);
     let shown = crate::output::stdout(&platform.ends(0, &["run", "show", id]));
     assert!(!shown.contains("Retry") && !shown.contains("Go on"), "{shown}");
+}
+
+/// Lets a run wait behind these tenants.
+fn write_gate_behind(platform: &Platform, slugs: &[String]) {
+    let config = std::fs::read_to_string(platform.path("tenantry.toml")).unwrap();
+    let wave = format!("\n[[rollout.wave]]\nname = \"these\"\nmatch = {slugs:?}\nthen = \"pause\"\n");
+    platform.write("tenantry.toml", &format!("{config}{wave}"));
+}
+
+#[test]
+fn a_gate_is_not_got_past_by_whoever_is_left_alone_behind_it() {
+    let (platform, slugs) = fleet(Engine::Sqlite, 5).unwrap();
+    write_gate_behind(&platform, &slugs[..4]);
+    write_unique(&platform);
+    let run = platform.json(21, &["migrate", "all-tenants"]);
+    let id = run["run"].as_str().unwrap();
+    platform.ends(0, &["run", "cancel", id]);
+    let resumed = platform.json(21, &["migrate", "resume", id]);
+    assert_eq!(count(&resumed, "applied"), 0, "{resumed}");
+    platform.ends(0, &["run", "cancel", resumed["run"].as_str().unwrap()]);
+    let named = platform.json(0, &["migrate", "all-tenants", "--only", &slugs[4]]);
+    assert_eq!(count(&named, "applied"), 1, "{named}");
+}
+
+#[test]
+fn a_gate_is_about_those_behind_it_and_stays_theirs() {
+    let (platform, slugs) = fleet(Engine::Sqlite, 6).unwrap();
+    write_gate_behind(&platform, &slugs[..1]);
+    write_unique(&platform);
+    let (ours, others) = (slugs[..3].join(","), slugs[3..].join(","));
+    let waits = platform.json(21, &["migrate", "all-tenants", "--only", &ours]);
+    let done = platform.json(0, &["migrate", "all-tenants", "--only", &others]);
+    assert_eq!(count(&done, "applied"), 3, "{done}");
+    platform.ends(0, &["run", "cancel", waits["run"].as_str().unwrap()]);
+    for words in [
+        &["migrate", "all-tenants"][..],
+        &["migrate", "all-tenants", "--only", &ours],
+    ] {
+        let again = platform.json(21, words);
+        assert_eq!(count(&again, "applied"), 0, "{again}");
+        platform.ends(0, &["run", "cancel", again["run"].as_str().unwrap()]);
+    }
+}
+
+#[test]
+fn files_that_nobody_ran_have_a_canary_also_behind_a_gate() {
+    let (platform, _) = many();
+    write_gate(&platform);
+    write_unique(&platform);
+    let waits = platform.json(21, &["migrate", "all-tenants"]);
+    let id = waits["run"].as_str().unwrap();
+    platform.ends(0, &["run", "cancel", id]);
+    platform.write(
+        "migrations/tenant/003_bad.sql",
+        "CREATE TABLE things (id INTEGER);\n",
+    );
+    let resumed = platform.json(21, &["migrate", "resume", id]);
+    assert_eq!(
+        (count(&resumed, "failed"), count(&resumed, "ok")),
+        (1, 0),
+        "{resumed}"
+    );
+}
+
+#[test]
+fn who_was_skipped_is_nothing_that_a_way_back_left_over() {
+    let (platform, slugs) = fleet(Engine::Sqlite, 5).unwrap();
+    write_gate(&platform);
+    write_unique(&platform);
+    platform.write(
+        "migrations/tenant/002_unique.down.sql",
+        "DROP INDEX things_name;\n",
+    );
+    let up = platform.json(21, &["migrate", "all-tenants"]);
+    platform.ends(0, &["run", "promote", up["run"].as_str().unwrap()]);
+    let back = platform.json(21, &["migrate", "rollback", "--all-tenants", "--step", "1"]);
+    let id = back["run"].as_str().unwrap();
+    let shown = platform.json(0, &["run", "show", id, "--all"]);
+    let open = slugs
+        .iter()
+        .find(|slug| outcome_of(&shown, slug) == "not_run")
+        .unwrap();
+    suspend(&platform, open);
+    platform.ends(0, &["run", "promote", id]);
+    let shown = crate::output::stdout(&platform.ends(0, &["run", "show", id]));
+    assert!(!shown.contains("Retry"), "{shown}");
+    platform.ends(0, &["migrate", "resume", id]);
+}
+
+#[test]
+fn the_products_of_who_became_active_are_in_the_resume() {
+    let (platform, _) = fleet(Engine::Sqlite, 2).unwrap();
+    platform.write(
+        "migrations/products/kira/001_own.sql",
+        "CREATE TABLE own (id INTEGER);\n",
+    );
+    platform.ends(0, &["tenant", "create", "acme", "--product", "kira"]);
+    write_unique(&platform);
+    platform.write(
+        "migrations/products/kira/002_more.sql",
+        "CREATE TABLE more (id INTEGER);\n",
+    );
+    suspend(&platform, "acme");
+    platform.ends(0, &["migrate", "all"]);
+    platform.query(
+        "central.db",
+        "UPDATE tenantry_tenants SET status = 'active' WHERE slug = 'acme'",
+    );
+    let resumed = platform.json(0, &["migrate", "resume"]);
+    assert_eq!(count(&resumed, "applied"), 2, "{resumed}");
+    let again = crate::output::stdout(&platform.ends(0, &["migrate", "resume"]));
+    assert!(again.contains("Nothing is left"), "{again}");
 }
