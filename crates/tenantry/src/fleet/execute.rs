@@ -39,8 +39,8 @@ impl Fleet {
     /// # Errors
     /// [`FleetError::NotBegun`] if the run could not be written down before it begins: nothing ran then.
     /// [`FleetError::NobodyInWave`] for a wave of the rollout that is relied on and is about nobody.
-    /// [`FleetError::Waits`] if a run of the same plan is paused that has everything that is left, or one that nobody drives
-    /// has gone some of the same steps back; [`FleetError::Held`] if other runs have some of the targets; [`FleetError::Left`] if a stop was asked for while
+    /// [`FleetError::Waits`] if a run that is paused, or that lost its driver on its way back by steps, has some of the targets;
+    /// [`FleetError::Held`] if others that somebody drives have; [`FleetError::Left`] if a stop was asked for while
     /// another process drives.
     pub async fn execute(
         &self,

@@ -90,11 +90,11 @@ pub enum Begun {
 /// Why a run that nobody drives keeps another one from beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standstill {
-    /// It is of the same plan and waits at a gate; it has everything that is left.
+    /// It waits at a gate and has some of the targets.
     AtGate,
-    /// It is of the same plan, and somebody paused it; likewise.
+    /// Somebody paused it; likewise.
     Paused,
-    /// It goes back by steps and lost its driver on the way, as far as it had come the other one would go further.
+    /// It goes back by steps and lost its driver on the way: nobody knows how far its targets have gone.
     HalfWayBack,
 }
 
@@ -230,9 +230,14 @@ impl Registry {
         transaction: &DatabaseTransaction,
         wish: &Wish<'_>,
     ) -> Result<Vec<run::Model>, RegistryError> {
+        let mut statuses = vec![RUNNING];
+        // Whoever wants nothing goes past nobody, and paused runs may be many.
+        if !wish.wanted.is_empty() {
+            statuses.push(RunStatus::Paused.as_str());
+        }
         run::Entity::find()
             .filter(run::Column::Id.ne(wish.run_id))
-            .filter(run::Column::Status.is_in([RUNNING, RunStatus::Paused.as_str()]))
+            .filter(run::Column::Status.is_in(statuses))
             .order_by_asc(run::Column::StartedAt)
             .lock_exclusive()
             .all(transaction)
