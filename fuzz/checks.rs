@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use secrecy::ExposeSecret as _;
 use tenantry::TrackName;
 use tenantry::engine::Engine;
+use tenantry::import::{PasswordsFile, Rules, Source, read};
 use tenantry::migration::{Track, destroys_data, split};
 use tenantry::run::Snippet;
+use tenantry::secret::{KeyForm, Legacy, Profile};
 
 /// Any text, cut by each engine's rules: statements lie in the text, in order, and none of them is empty.
 pub(crate) fn is_cut(text: &str) {
@@ -63,6 +66,40 @@ fn can_be_shown(track: &Track, engine: Engine) {
                 assert!(place.line >= 1 && place.column >= 1);
             }
             drop(Snippet::around(&script.text, script.text.len() / 2));
+        }
+    }
+}
+
+/// Any bytes as a fleet's list, in each form: they are read or refused, and what is told can be shown.
+pub(crate) fn is_a_list_or_refused(bytes: &[u8]) {
+    for source in [Source::Csv(bytes), Source::Json(bytes)] {
+        match read(&source, &Rules::default(), &[]) {
+            Ok(listed) => assert!(
+                listed.entries.is_empty(),
+                "there is no server that a tenant could stand on"
+            ),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+    if let Err(error) = PasswordsFile::parse(bytes) {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+/// Any text as an encrypted password, in each profile: what opens can be a password, and nothing else comes out.
+pub(crate) fn is_opened_or_refused(record: &str) {
+    for profile in Profile::ALL {
+        let form = if profile == Profile::Salted {
+            KeyForm::EvpSha256
+        } else {
+            KeyForm::ZeroPadded
+        };
+        let Ok(legacy) = Legacy::new(profile, form, b"a key", None) else {
+            unreachable!("a passphrase is a key of these forms");
+        };
+        if let Ok(opened) = legacy.open(record) {
+            let opened = opened.expose_secret();
+            assert!(!opened.is_empty() && !opened.chars().any(char::is_control));
         }
     }
 }

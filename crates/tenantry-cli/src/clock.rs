@@ -30,6 +30,11 @@ impl Utc {
         self.0.strftime("%H:%M:%SZ").to_string()
     }
 
+    /// Returns the day and the minute, for tables that people read: `2026-03-14 09:30`.
+    pub(crate) fn minute(self) -> String {
+        self.0.strftime("%Y-%m-%d %H:%M").to_string()
+    }
+
     /// Returns the moment as RFC 3339 writes it, with milliseconds.
     pub(crate) fn rfc3339(self) -> String {
         self.0.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()

@@ -24,6 +24,7 @@
 //! |---|---|
 //! | migrate tenants and products | [`TenantMigrator`], [`ProductMigrator`] |
 //! | create tenants and their databases | [`provision::Tenants`], [`provision::Products`] |
+//! | take in a fleet that is there | [`import::read`], [`registry::Registry::import`] |
 //! | open the central database, and prepare a new one | [`registry::Registry`], [`fleet::prepare_central`] |
 //! | choose targets, watch a run, stop it | [`fleet::Fleet`], [`run::RunEvent`], [`run::Control`] |
 //! | look at files, histories and plans without a database | [`migration`], [`mod@history`], [`mod@plan`] |
@@ -47,11 +48,13 @@ pub mod faults;
 mod faults;
 pub mod fleet;
 pub mod history;
+pub mod import;
 pub mod mark;
 pub mod migration;
 mod migrator;
 pub mod plan;
 pub mod provision;
+mod readiness;
 pub mod registry;
 pub mod run;
 pub mod secret;
@@ -65,8 +68,9 @@ pub use code::Code;
 pub use direction::Direction;
 pub use domain::Domain;
 pub use migrator::{MigrateError, ProductMigrator, TenantMigrator, TenantProduct};
+pub use readiness::{Readiness, ReadinessCheck};
 pub use selection::{Pattern, Selection, nearest};
-pub use server::{DEFAULT_PER_SERVER, Server};
+pub use server::{DEFAULT_PER_SERVER, Intake, NoRoom, Server};
 pub use standing::Standing;
 pub use target::{Owner, Target, TrackName};
 pub use tenant::{

@@ -107,7 +107,10 @@ impl Selection {
 
     /// Returns whether somebody names one tenant, and nobody else.
     pub fn names_one(&self) -> bool {
-        let is_one = |patterns: &[Pattern]| matches!(patterns, [one] if one.is_exact());
+        let is_one = |patterns: &[Pattern]| {
+            let first = patterns.first().filter(|one| one.is_exact());
+            first.is_some_and(|one| patterns.iter().all(|other| other == one))
+        };
         self.ids.len() == 1 || is_one(&self.only)
     }
 
@@ -117,6 +120,12 @@ impl Selection {
             && (self.only.is_empty() || self.only.iter().any(|p| p.names(tenant)))
             && !self.except.iter().any(|p| p.names(tenant))
             && (self.jurisdictions.is_empty() || self.jurisdictions.contains(&tenant.jurisdiction))
+    }
+
+    /// Returns whether it names this very tenant, by id or without a wildcard.
+    pub fn names(&self, tenant: &Tenant) -> bool {
+        let by_name = |p: &Pattern| p.is_exact() && p.names(tenant);
+        self.ids.contains(&tenant.id) || self.only.iter().any(by_name)
     }
 
     /// Returns the names without wildcard, in `only` or `except`, that no tenant has.

@@ -143,6 +143,8 @@ pub enum TenantStatus {
     Active,
     /// Taken offline: runs skip it and say so.
     Suspended,
+    /// Taken offline; its databases are dropped when its grace is over.
+    Deleting,
 }
 
 impl TenantStatus {
@@ -152,12 +154,13 @@ impl TenantStatus {
             Self::Provisioning => "provisioning",
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Deleting => "deleting",
         }
     }
 
     /// Reads the word that [`Self::as_str`] gives; `None` for any other.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Provisioning, Self::Active, Self::Suspended]
+        [Self::Provisioning, Self::Active, Self::Suspended, Self::Deleting]
             .into_iter()
             .find(|s| s.as_str() == word)
     }

@@ -72,6 +72,7 @@ pub(crate) async fn add_server(job: &Job, fleet: &Fleet, name: &str) -> anyhow::
         admin: job.server.as_ref().map(|server| server.login.clone()),
         insecure_reason: None,
         max_parallel: None,
+        intake: tenantry::Intake::default(),
         server_version: None,
     };
     Ok(fleet.registry.add_server(&server).await?)
@@ -93,6 +94,7 @@ async fn reserve(job: &Job, fleet: &Fleet, number: usize) -> anyhow::Result<Stri
         Engine::Postgres | Engine::MySql => (job.database(number), Some(job.login(number))),
     };
     let new = registry::NewDatabase {
+        storage_path: None,
         tenant_id: tenant.id.clone(),
         product: None,
         server: SERVER.parse()?,

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tenantry::TenantId;
 use tenantry::registry::ListedServer;
 use tenantry::run::Outcome;
-use tenantry::secret::{Binding, Endpoint, Key, read_key_file, seal};
+use tenantry::secret::{Binding, Endpoint, KeyRing, read_key_file, seal};
 
 use crate::create::{add_server, create_database, prepare};
 use crate::job::Job;
@@ -37,7 +37,7 @@ pub(crate) async fn fill(job: &Job) -> anyhow::Result<Vec<(String, String)>> {
     let filling = Filling {
         job,
         registry: fleet.registry.registry_id().to_owned(),
-        key: read_key_file(&job.folder.join("key"))?,
+        keys: read_key_file(&job.folder.join("key"))?,
         servers,
         versions: job
             .track()?
@@ -64,7 +64,7 @@ pub(crate) async fn fill(job: &Job) -> anyhow::Result<Vec<(String, String)>> {
 struct Filling<'a> {
     job: &'a Job,
     registry: String,
-    key: Key,
+    keys: KeyRing,
     servers: Vec<ListedServer>,
     versions: Vec<i64>,
 }
@@ -174,7 +174,7 @@ impl Filling<'_> {
             endpoint: endpoint.with_database(&name),
         };
         let password: &SecretString = &login.password;
-        let sealed = seal(&self.key, &binding, password)?.to_text();
+        let sealed = seal(self.keys.active(), &binding, password)?.to_text();
         Ok((name, format!("'{}', '{sealed}'", login.user)))
     }
 

@@ -7,7 +7,7 @@ use tenantry::engine::{Address, NetworkAddress, SqliteAddress};
 use tenantry::fleet::{Fleet, FleetError, Folders, REGISTRY_TIMEOUT, Request, Selected, Tiers};
 use tenantry::registry::Registry;
 use tenantry::run::{self, Ask, Canary, Control, Outcome, Policy, RunEvent, RunOptions, RunReport};
-use tenantry::secret::{KeyRing, read_key_file};
+use tenantry::secret::read_key_file;
 use tenantry::{Direction, Selection};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -31,7 +31,7 @@ pub(crate) fn central(job: &Job) -> anyhow::Result<Address> {
 /// Opens a set's registry and the track.
 pub(crate) async fn fleet(job: &Job) -> anyhow::Result<Fleet> {
     let registry = Registry::connect(&central(job)?, REGISTRY_TIMEOUT).await?;
-    let keys = KeyRing::new(read_key_file(&job.folder.join("key"))?);
+    let keys = read_key_file(&job.folder.join("key"))?;
     Ok(Fleet {
         registry: registry.with_keys(keys),
         folders: Folders {

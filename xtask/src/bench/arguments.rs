@@ -20,12 +20,16 @@ pub(crate) enum Subject {
     Growth,
     /// What a registry of very many tenants costs the commands that read it.
     Status,
+    /// What replacing the key of very many passwords costs.
+    Keys,
     /// A run with nothing to do, as a whole command.
     Noop,
     /// What recording a run costs it.
     Recording,
     /// The memory of one run over very many targets.
     Many,
+    /// What it costs to take in a list of very many tenants.
+    Import,
 }
 
 /// Whether the connections of an extra no-op row are encrypted.
@@ -44,7 +48,8 @@ pub(crate) struct Arguments {
     pub(crate) subjects: Vec<Subject>,
     /// How many databases, for the no-op one after the other; empty is each subject's own number.
     pub(crate) databases: Vec<usize>,
-    /// How many tenants the registry has whose status is asked for.
+    /// How many tenants the registry has whose status is asked for, or whose passwords get another key, and how many a
+    /// list that is taken in.
     pub(crate) tenants: usize,
     /// The engine of the databases that a no-op is measured over.
     pub(crate) engine: Engine,
@@ -107,9 +112,11 @@ impl Arguments {
             "memory" | "--memory" => &[Subject::Memory],
             "growth" | "--growth" => &[Subject::Growth],
             "status" => &[Subject::Status],
+            "keys" => &[Subject::Keys],
             "noop" => &[Subject::Noop],
             "recording" => &[Subject::Recording],
             "many" => &[Subject::Many],
+            "import" => &[Subject::Import],
             _ => bail!("bench does not know `{word}`"),
         };
         for subject in subjects {
@@ -125,9 +132,9 @@ impl Arguments {
         let needs = |engine| {
             self.subjects.iter().any(|subject| match subject {
                 Subject::Server(own) => *own == engine,
-                Subject::Memory | Subject::Recording => engine == Engine::Postgres,
+                Subject::Memory | Subject::Recording | Subject::Import => engine == Engine::Postgres,
                 Subject::Noop => engine == self.engine && self.sqlite.is_none(),
-                Subject::Status => true,
+                Subject::Status | Subject::Keys => true,
                 Subject::Sqlite | Subject::Start | Subject::Growth | Subject::Many => false,
             })
         };

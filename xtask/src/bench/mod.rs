@@ -6,6 +6,8 @@
 
 mod arguments;
 mod engine;
+mod import;
+mod keys;
 mod many;
 mod migrations;
 mod noop;
@@ -64,7 +66,9 @@ pub(crate) fn run(given: &[String], signals: &Signals) -> anyhow::Result<ExitCod
             }
             Subject::Growth => {}
             Subject::Status => status::status(&scale, &servers.running)?,
+            Subject::Keys => keys::keys(&scale, &servers.running)?,
             Subject::Recording => recording::recording(&scale, of(&servers, Engine::Postgres))?,
+            Subject::Import => import::import(&scale, of(&servers, Engine::Postgres))?,
             Subject::Many => many::many(&scale)?,
             Subject::Noop => noop::noop(&scale, of(&servers, arguments.engine))?,
         }

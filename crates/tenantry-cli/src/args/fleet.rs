@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use tenantry::engine::Engine;
 use tenantry::{Domain, Jurisdiction, ProductType, ServerName, Slug};
 
+use super::import::TenantImport;
+use super::lifecycle::{ProductDelete, ProductRestore, Rename, TenantDelete, Turned};
 use super::select::Selection;
-use super::values;
+use super::values::{self, Accepted, Capacity};
 
 /// An engine, as flags name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -58,9 +60,20 @@ pub(crate) enum ServerCommand {
     List,
     /// Change what is known of a server
     #[command(
-        before_help = "Examples:\n  tenantry server set eu-db-1 --direct-host db.eu.internal\n  tenantry server set eu-db-1 --no-direct-host"
+        before_help = "Examples:\n  tenantry server set eu-db-1 --direct-host db.eu.internal\n  tenantry server set eu-db-1 --no-direct-host\n  tenantry server set eu-db-1 --capacity 800 --accepts tenant,kira"
     )]
     Set(ServerSet),
+    /// Let a server take no new databases; those that it has stay
+    #[command(
+        before_help = "Examples:\n  tenantry server drain eu-db-1\n  tenantry server drain eu-db-1 --undo"
+    )]
+    Drain {
+        /// The server
+        name: ServerName,
+        /// It takes new ones again
+        #[arg(long)]
+        undo: bool,
+    },
     /// Connect to servers and say what they can do
     #[command(before_help = "Examples:\n  tenantry server check\n  tenantry server check eu-db-1")]
     Check {
@@ -71,11 +84,13 @@ pub(crate) enum ServerCommand {
 
 /// `server set`.
 #[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("changes").required(true).multiple(true)
+    .args(["direct_host", "no_direct_host", "accepts", "capacity"]))]
 pub(crate) struct ServerSet {
     /// The server
     pub(crate) name: ServerName,
     /// The server's own host, where it is known by a pooler in front of PostgreSQL
-    #[arg(long, value_name = "HOST", required_unless_present = "no_direct_host")]
+    #[arg(long, value_name = "HOST")]
     pub(crate) direct_host: Option<String>,
     /// The port there; the engine's usual one if left out
     #[arg(long, value_name = "PORT", requires = "direct_host", value_parser = clap::value_parser!(u16).range(1..))]
@@ -83,6 +98,12 @@ pub(crate) struct ServerSet {
     /// It is known by its own endpoint
     #[arg(long, conflicts_with = "direct_host")]
     pub(crate) no_direct_host: bool,
+    /// Which databases it takes: `tenant` for the shared ones, product types; `all`
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = values::accepted)]
+    pub(crate) accepts: Vec<Accepted>,
+    /// How many databases it has room for; `none` for no limit
+    #[arg(long, value_name = "N", value_parser = values::capacity)]
+    pub(crate) capacity: Option<Capacity>,
 }
 
 /// `server add`.
@@ -132,6 +153,12 @@ pub(crate) struct ServerAdd {
     /// How many of its targets may run at once, always
     #[arg(long, value_name = "N", value_parser = values::parallel)]
     pub(crate) max_parallel: Option<usize>,
+    /// Which databases it takes: `tenant` for the shared ones, product types; all if left out
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = values::accepted)]
+    pub(crate) accepts: Vec<Accepted>,
+    /// How many databases it has room for; no limit if left out
+    #[arg(long, value_name = "N", value_parser = values::capacity)]
+    pub(crate) capacity: Option<Capacity>,
 }
 
 /// `tenant …`.
@@ -142,6 +169,11 @@ pub(crate) enum TenantCommand {
         before_help = "Examples:\n  tenantry tenant create acme\n  tenantry tenant create acme --jurisdiction uk --product kira --name \"Acme Ltd\""
     )]
     Create(Box<TenantCreate>),
+    /// Register a fleet that is there, from a list of its tenants; all of it or nothing
+    #[command(
+        before_help = "Examples:\n  tenantry tenant import --from-csv tenants.csv --dry-run\n  tenantry tenant import --from-csv tenants.csv --map company=name --baseline 20260301090100\n  tenantry tenant import --from-sql \"SELECT * FROM tenants\" --legacy-secrets iv-hex \\\n           --legacy-key-file secrets/legacy-key --legacy-key-form sha256"
+    )]
+    Import(Box<TenantImport>),
     /// List tenants
     #[command(before_help = "Examples:\n  tenantry tenant list\n  tenantry tenant list --jurisdiction eu")]
     List {
@@ -155,6 +187,39 @@ pub(crate) enum TenantCommand {
         /// The tenant: slug, id or external id
         tenant: String,
     },
+    /// Say whether a tenant has the migrations of the folders, by the registry: 0 for yes, 10 for no
+    #[command(
+        before_help = "Examples:\n  tenantry tenant ready acme\n  tenantry tenant ready acme --product kira"
+    )]
+    Ready {
+        /// The tenant: slug, id or external id
+        tenant: String,
+        /// Also the database of this product
+        #[arg(long, value_name = "TYPE")]
+        product: Option<ProductType>,
+    },
+    /// Take a tenant offline: runs skip it, and its logins are refused
+    #[command(before_help = "Examples:\n  tenantry tenant suspend acme --reason unpaid")]
+    Suspend(Turned),
+    /// Put a suspended tenant in use again
+    #[command(before_help = "Examples:\n  tenantry tenant activate acme")]
+    Activate(Turned),
+    /// Give a tenant another short name, or name for people; its databases keep theirs
+    #[command(
+        before_help = "Examples:\n  tenantry tenant rename acme acme-eu\n  tenantry tenant rename acme --name \"Acme Europe\""
+    )]
+    Rename(Rename),
+    /// Take a tenant offline now, and let its databases be dropped when its grace is over
+    #[command(
+        before_help = "Examples:\n  tenantry tenant delete acme\n  tenantry tenant delete acme --confirm acme --grace 7d\n  tenantry tenant delete acme --confirm acme --now"
+    )]
+    Delete(Box<TenantDelete>),
+    /// Undo a deletion whose grace is not over
+    #[command(before_help = "Examples:\n  tenantry tenant restore acme")]
+    Restore(Turned),
+    /// Drop the databases whose grace is over; to be run daily
+    #[command(before_help = "Examples:\n  tenantry tenant purge")]
+    Purge,
 }
 
 /// `tenant create`.
@@ -195,6 +260,12 @@ pub(crate) enum ProductCommand {
         #[command(flatten)]
         selection: Selection,
     },
+    /// Take a product from a tenant: offline now, dropped when its grace is over
+    #[command(before_help = "Examples:\n  tenantry product delete kira --tenant acme --confirm acme/kira")]
+    Delete(Box<ProductDelete>),
+    /// Undo the deletion of a product whose grace is not over
+    #[command(before_help = "Examples:\n  tenantry product restore kira --tenant acme")]
+    Restore(ProductRestore),
 }
 
 /// `product provision`.

@@ -1,8 +1,13 @@
 //! The command line as types: the tree of commands and the flags that all of them take.
 
+mod audit;
 mod fleet;
+mod import;
+mod key;
+mod lifecycle;
 mod migrate;
 mod run;
+mod secret;
 mod select;
 mod values;
 
@@ -10,14 +15,21 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use audit::AuditCommand;
 pub(crate) use fleet::{
     EngineName, ProductCommand, ProductProvision, ServerAdd, ServerCommand, ServerSet, TenantCommand,
     TenantCreate, TlsMode,
 };
+pub(crate) use import::TenantImport;
+pub(crate) use key::KeyCommand;
+pub(crate) use lifecycle::{Ending, ProductDelete, ProductRestore, Rename, TenantDelete, Turned, When};
 pub(crate) use migrate::{Ahead, Back, Make, Many, MarkArgs, MigrateCommand, ResolveArgs, Whom};
 pub(crate) use run::{Promote, RunCommand};
+pub(crate) use secret::{SecretCommand, SecretRotate};
 pub(crate) use select::{Annotations, Limits, Selection as Chosen};
-pub(crate) use values::{Bounds, IDLE, WAIT, WHOLE, WINDOW, budget, limit, parallel, same_error, within};
+pub(crate) use values::{
+    Accepted, Bounds, Capacity, IDLE, WAIT, WHOLE, WINDOW, budget, limit, parallel, same_error, within,
+};
 
 /// Runs the databases of platforms that give every tenant its own database
 #[derive(Debug, Parser)]
@@ -167,6 +179,21 @@ pub(crate) enum Command {
         before_help = "Examples:\n  tenantry product provision kira --tenant acme\n  tenantry product list"
     )]
     Product(ProductCommand),
+    /// Show who changed what, and whether the record of it is whole
+    #[command(
+        subcommand,
+        before_help = "Examples:\n  tenantry audit list acme\n  tenantry audit verify"
+    )]
+    Audit(AuditCommand),
+    /// See and replace the keys that seal passwords in the registry
+    #[command(
+        subcommand,
+        before_help = "Examples:\n  tenantry key list\n  tenantry key rotate\n  tenantry key rewrap"
+    )]
+    Key(KeyCommand),
+    /// Replace the passwords of databases
+    #[command(subcommand, before_help = "Examples:\n  tenantry secret rotate --only acme")]
+    Secret(SecretCommand),
     /// Show and check the configuration
     #[command(
         subcommand,

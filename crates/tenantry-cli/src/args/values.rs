@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tenantry::run::{Budget, Limit};
+use tenantry::{Intake, TrackName};
 
 /// How short and how long a duration may be.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,21 @@ pub(crate) const WHOLE: Bounds = Bounds {
     said: "from 1ms to 24h",
 };
 
+/// For what can be restored: nobody waits ten years.
+const GRACE: Bounds = Bounds {
+    least: Duration::ZERO,
+    most: Duration::from_hours(10 * 365 * 24),
+    said: "from 0s to 3650d",
+};
+
+/// Reads how long something that is deleted can be restored.
+///
+/// # Errors
+/// The sentence to show for anything else.
+pub(crate) fn grace(text: &str) -> Result<Duration, String> {
+    within(text, GRACE)
+}
+
 /// Reads a duration within bounds.
 ///
 /// # Errors
@@ -74,7 +90,7 @@ pub(crate) fn reason(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Reads a duration: `500ms`, `5s`, `2m` or `1h`.
+/// Reads a duration: `500ms`, `5s`, `2m`, `1h` or `30d`.
 ///
 /// # Errors
 /// The sentence to show for anything else, a number without a unit included.
@@ -87,6 +103,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         "s" => number.checked_mul(1_000),
         "m" => number.checked_mul(60_000),
         "h" => number.checked_mul(3_600_000),
+        "d" => number.checked_mul(24 * 3_600_000),
         _ => None,
     };
     // Clocks add a duration to the present moment; a century is far from overflow.
@@ -127,6 +144,44 @@ pub(crate) fn number(text: &str) -> Result<usize, String> {
         Ok(n) if n >= 1 => Ok(n),
         _ => Err(format!("`{}` is not a number from 1", text.escape_debug())),
     }
+}
+
+/// What a server takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Accepted {
+    /// Everything.
+    All,
+    /// The databases of a track.
+    Track(TrackName),
+}
+
+/// Reads what a server takes: `all`, `tenant` or a product type.
+///
+/// # Errors
+/// The sentence to show for a word that is no product type.
+pub(crate) fn accepted(text: &str) -> Result<Accepted, String> {
+    if text == "all" {
+        return Ok(Accepted::All);
+    }
+    let track = Intake::track(text);
+    track.map(Accepted::Track).map_err(|error| error.to_string())
+}
+
+/// How many databases a server has room for; `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Capacity(pub(crate) Option<usize>);
+
+/// Reads how many databases a server has room for.
+///
+/// # Errors
+/// The sentence to show for anything but a number, or `none`.
+pub(crate) fn capacity(text: &str) -> Result<Capacity, String> {
+    if text == "none" {
+        return Ok(Capacity(None));
+    }
+    let number = text.parse::<i32>().ok().and_then(|n| usize::try_from(n).ok());
+    let refuse = || format!("`{}` is neither a number nor `none`", text.escape_debug());
+    number.map(|n| Capacity(Some(n))).ok_or_else(refuse)
 }
 
 /// When a run whose first targets fail alike stops.
@@ -217,6 +272,22 @@ mod tests {
         assert_eq!(parallel("24"), Ok(24));
         for bad in ["0", "1025", "-1", "many"] {
             assert!(parallel(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_takes_is_words_and_a_number() {
+        assert_eq!(accepted("all"), Ok(Accepted::All));
+        assert_eq!(accepted("tenant"), Ok(Accepted::Track(TrackName::Tenant)));
+        assert!(matches!(
+            accepted("kira"),
+            Ok(Accepted::Track(TrackName::Product(_)))
+        ));
+        assert!(accepted("Kira!").is_err());
+        assert_eq!(capacity("800"), Ok(Capacity(Some(800))));
+        assert_eq!(capacity("none"), Ok(Capacity(None)));
+        for bad in ["-1", "3000000000", "many", ""] {
+            assert!(capacity(bad).is_err(), "{bad}");
         }
     }
 

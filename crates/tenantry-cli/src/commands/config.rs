@@ -77,6 +77,12 @@ fn values(project: &Project) -> Vec<Row> {
                 .clone()
                 .or_else(|| value.value.as_ref().map(|_| "***".to_owned()));
             value.value = masked;
+        } else if value.key == "key.command" {
+            // Arguments may hold what opens a key store.
+            value.value = value.value.as_ref().map(|words| {
+                let program = words.split(',').next().unwrap_or_default();
+                format!("{program} ***")
+            });
         }
     }
     for (product, folder) in &project.settings.folders.products {
@@ -122,7 +128,7 @@ pub(super) fn check(context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let settings = &project.settings;
     let central = settings.central()?;
-    let key = settings.key.read(&project.environment)?;
+    let keys = settings.key.read(&project.environment)?;
     let folders = &settings.folders;
     let all = [&folders.central, &folders.tenant];
     let all: Vec<_> = all.into_iter().chain(folders.products.values()).collect();
@@ -136,7 +142,7 @@ pub(super) fn check(context: &Context) -> Result<Exit, CommandError> {
     let checked = Checked {
         file: text::path(&project.file),
         central: central.shown.clone(),
-        key: key.id().to_string(),
+        key: keys.active().id().to_string(),
         folders: all.iter().map(|folder| text::path(folder)).collect(),
     };
     let ok = context.canvas.paint.green("ok");

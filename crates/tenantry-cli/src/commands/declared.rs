@@ -25,8 +25,19 @@ pub(super) struct Told<'a> {
     pub(super) asked: Option<Exit>,
 }
 
+/// What became of a declaration, before it is printed.
+pub(super) struct Account<'a> {
+    /// How the process ends.
+    pub(super) exit: Exit,
+    /// For people.
+    pub(super) lines: Vec<String>,
+    /// For programs.
+    pub(super) shown: Shown<'a>,
+}
+
+/// What became of a declaration, as JSON has it.
 #[derive(Serialize)]
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     mark: String,
     says: &'static str,
     version: String,
@@ -73,6 +84,13 @@ impl ShownHalfWay {
 /// # Errors
 /// TN-1009 if it cannot be written.
 pub(super) fn tell(context: &Context, done: &Declarations, told: &Told<'_>) -> Result<Exit, CommandError> {
+    let account = account(context, done, told);
+    context.answer(&text::printable(&account.lines.join("\n")), &account.shown)?;
+    Ok(account.exit)
+}
+
+/// Tells what went wrong, and returns the rest of what there is to tell.
+pub(super) fn account<'a>(context: &Context, done: &Declarations, told: &Told<'a>) -> Account<'a> {
     let failed = failures(&done.targets, told.left_out);
     let mut exit = plans::tell_failed(context, &failed, &told.again);
     let changed: Vec<Changed> = done.targets.iter().filter_map(changed).collect();
@@ -110,8 +128,7 @@ pub(super) fn tell(context: &Context, done: &Declarations, told: &Told<'_>) -> R
         not_begun: done.not_begun.iter().map(Target::label).collect(),
         failed: failed.iter().map(render::Target::of).collect(),
     };
-    context.answer(&text::printable(&lines.join("\n")), &shown)?;
-    Ok(exit)
+    Account { exit, lines, shown }
 }
 
 /// Returns how a command ends that was stopped, and what it says of those that were not begun; `None` if it did

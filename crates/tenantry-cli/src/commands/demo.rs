@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tenantry::engine::{Engine, Place};
-use tenantry::fleet::{Fleet, Selected, Tiers, Unfinished, central_target, prepare_central};
+use tenantry::fleet::{Fleet, Selected, Tiers, central_target, prepare_central};
 use tenantry::migration::Track;
 use tenantry::plan::Goal;
 use tenantry::provision::{Naming, NewTenant, Tenants};
@@ -129,7 +129,8 @@ async fn tell(context: &Context, folder: &Path, at: &str) -> Result<Exit, Comman
     change_data(&fleet, "mend", MEND).await?;
     context.say(&format!("\n$ tenantry -C {at} migrate resume {run_id}"));
     let selected = fleet.select(&Selection::default(), Tiers::Tenant).await?;
-    let selected = fleet.unfinished(&run_id, Unfinished::OfRun, selected).await?;
+    let found = fleet.registry.find_run(&run_id).await?;
+    let selected = fleet.unfinished(&found, Tiers::Tenant, selected).await?;
     let asking = Asking::up(format!("migrate resume {run_id}"), &limits).continuing(&run_id);
     let mended = runs::show(&there, &project, &fleet, runs::Work::New(selected), asking).await?;
     runs.extend(tell_run(context, mended)?);
@@ -270,6 +271,7 @@ async fn populate(fleet: &Fleet, folder: &Path) -> Result<usize, CommandError> {
             admin: None,
             insecure_reason: None,
             max_parallel: None,
+            intake: tenantry::Intake::default(),
             server_version: None,
         };
         fleet.registry.add_server(&new).await?;

@@ -1,17 +1,21 @@
 //! Library errors as messages with exit codes.
 
+mod import;
+mod registry;
+
 use std::time::Duration;
 
-use tenantry::engine::{CreateError, Holder, SessionError};
+use tenantry::engine::{CreateError, SessionError};
 use tenantry::fleet::{FleetError, PlanOf};
 use tenantry::migration::{FileProblem, ReadError};
 use tenantry::provision::ProvisionError;
 use tenantry::registry::{Holding, RegistryError, Standstill};
 use tenantry::run::{Driver, Failure, TargetReport};
-use tenantry::secret::SecretError;
-use tenantry::{Code, MigrateError, ProductType, nearest};
+use tenantry::{Code, MigrateError, NoRoom, ProductType, ServerName, nearest};
 
-use super::again;
+pub(super) use import::of_import;
+
+use self::registry::{help_for, of_registry};
 use crate::exit::Exit;
 use crate::failure::{CommandError, Location};
 use crate::render::failure::Group;
@@ -25,7 +29,21 @@ fn exit_of(code: Code) -> Exit {
     match code.0 {
         1008 => Exit::Internal,
         1000..=1999 => Exit::Configuration,
-        3000..=3999 | 4005 | 4014 | 4015 | 6001 | 6003 | 6008 | 6014 | 6016 | 6017 | 7004 => Exit::Refused,
+        3000..=3999
+        | 4005
+        | 4014
+        | 4015
+        | 6001
+        | 6003
+        | 6008
+        | 6014
+        | 6016
+        | 6017
+        | 6018
+        | 6020..=6024
+        | 7004..=7006
+        | 7008
+        | 7010 => Exit::Refused,
         4001 => Exit::Held,
         4006 => Exit::Interrupted,
         4018 => Exit::Stopped,
@@ -50,89 +68,6 @@ fn meant(made: CommandError, nearest: &[String]) -> CommandError {
     } else {
         made.help(format!("did you mean  {} ?", nearest.join("  or  ")))
     }
-}
-
-impl From<RegistryError> for CommandError {
-    fn from(error: RegistryError) -> Self {
-        of_registry(&error, "nothing was changed")
-    }
-}
-
-fn of_registry(error: &RegistryError, state: &str) -> CommandError {
-    let made = meant(bare(error.code(), error).fact("state", state), error.nearest());
-    match help_for(error) {
-        Some(help) => made.help(help),
-        None => made,
-    }
-}
-
-/// Says how to look at the program that has a file locked: the same command goes through once it has ended.
-fn unlocking(file: &str, holders: &[Holder]) -> String {
-    let look = match holders.first() {
-        Some(holder) => format!("ps -fp {}", holder.pid),
-        None => format!("lsof {}", again::quoted(file)),
-    };
-    format!("when it has ended, the same command again; look at it:  {look}")
-}
-
-fn needs_key(error: &RegistryError) -> bool {
-    matches!(
-        error,
-        RegistryError::KeyNeeded { .. }
-            | RegistryError::WrongKey { .. }
-            | RegistryError::Locked {
-                source: SecretError::KeyMissing { .. },
-                ..
-            }
-    )
-}
-
-/// Returns what to do about an error of the registry, where that is always the same.
-fn help_for(error: &RegistryError) -> Option<String> {
-    if let RegistryError::Begun { slug, what, has, .. } = error {
-        return Some(format!("tenantry tenant create {slug} --{what} {has}"));
-    }
-    if let RegistryError::SlugTaken { slug, .. }
-    | RegistryError::Taken {
-        owner: Some(slug), ..
-    } = error
-    {
-        return Some(format!("tenantry tenant show {slug}"));
-    }
-    if let RegistryError::Inherited { variable } = error {
-        return Some(format!("unset {variable}"));
-    }
-    if let RegistryError::FileLocked {
-        endpoint, holders, ..
-    } = error
-    {
-        return Some(unlocking(endpoint, holders));
-    }
-    let help = if matches!(error, RegistryError::NotMigrated { .. }) {
-        "tenantry migrate central"
-    } else if matches!(error, RegistryError::NoFile { .. }) {
-        "if it was there before, bring it back; a new, empty one is made by:  tenantry migrate central"
-    } else if matches!(error, RegistryError::Unreachable { .. }) {
-        "check [central] in tenantry.toml:  tenantry config show --origin"
-    } else if needs_key(error) {
-        "set DB_ENCRYPTION_KEY, or name the key's file under [key] in tenantry.toml"
-    } else if matches!(error, RegistryError::TenantNotFound { .. }) {
-        "all of them:  tenantry tenant list"
-    } else if matches!(error, RegistryError::SeveralRuns { .. }) {
-        "all of them:  tenantry run list --all"
-    } else if matches!(error, RegistryError::Ambiguous { .. }) {
-        "ids and external ids:  tenantry tenant list --json"
-    } else if matches!(
-        error,
-        RegistryError::ServerNotFound { .. }
-            | RegistryError::JurisdictionNotFound { .. }
-            | RegistryError::Taken { what: "server", .. }
-    ) {
-        "all of them:  tenantry server list"
-    } else {
-        return None;
-    };
-    Some(help.to_owned())
 }
 
 impl From<ReadError> for CommandError {
@@ -382,6 +317,7 @@ impl From<ProvisionError> for CommandError {
             ProvisionError::NoServer { ref nearest, .. } => meant(uncreated(&error), nearest)
                 .help("tenantry server add --help")
                 .help("all of them:  tenantry server list"),
+            ProvisionError::NoRoom { ref servers, .. } => no_room(uncreated(&error), servers),
             ProvisionError::Unfinished {
                 ref tenant,
                 ref product,
@@ -397,6 +333,25 @@ impl From<ProvisionError> for CommandError {
             }
             error @ (ProvisionError::Random(_) | _) => uncreated(&error),
         }
+    }
+}
+
+/// Says of each server why it takes no database, and what to do about the first.
+fn no_room(made: CommandError, servers: &[(ServerName, NoRoom)]) -> CommandError {
+    let told = servers.iter().fold(made, |made, (server, why)| {
+        made.fact("servers", format!("{server} {why}"))
+    });
+    let help = servers.first().map(makes_room);
+    let told = help.into_iter().fold(told, CommandError::help);
+    told.help("or another one:  tenantry server add --help")
+}
+
+/// Returns the command with which a server takes a database again.
+fn makes_room((server, why): &(ServerName, NoRoom)) -> String {
+    match why {
+        NoRoom::Drains => format!("tenantry server drain {server} --undo"),
+        NoRoom::Full { .. } => format!("tenantry server set {server} --capacity <n>"),
+        NoRoom::Accepts(_) => format!("tenantry server set {server} --accepts <what,…>"),
     }
 }
 

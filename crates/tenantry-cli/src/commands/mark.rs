@@ -77,7 +77,7 @@ pub(super) async fn carry_out(
     };
     let declarer = Declarer {
         command: wish.command.clone(),
-        actor: actor(context),
+        actor: actor(&context.environment),
         reason: wish.reason,
     };
     let left_out = selected.left_out.clone();

@@ -2,16 +2,21 @@
 
 mod again;
 mod annotate;
+mod audit;
 mod completions;
 mod config;
+mod confirm;
 mod creations;
 mod declared;
 mod demo;
 mod errors;
 mod explain;
 mod files;
+mod import;
 mod init;
 mod kept;
+mod key;
+mod lifecycle;
 mod look;
 mod loss;
 mod make;
@@ -23,10 +28,12 @@ mod planned;
 mod plans;
 mod product;
 mod resolve;
+mod resume;
 mod rollback;
 mod run;
 mod runs;
 mod saved;
+mod secret;
 mod server;
 mod status;
 mod tenant;
@@ -43,12 +50,12 @@ use serde::Serialize;
 use tenantry::Code;
 use tenantry::fleet::Tiers;
 use tenantry::migration::Warning;
-use tenantry::registry::Which;
+use tenantry::registry::{Draining, Which};
 use tenantry::run::Wanted;
 
 use crate::args::{
-    Chosen, Cli, Command, ConfigCommand, Globals, Many, MigrateCommand, ProductCommand, RunCommand,
-    ServerCommand, TenantCommand,
+    Chosen, Cli, Command, ConfigCommand, Globals, KeyCommand, Many, MigrateCommand, ProductCommand,
+    RunCommand, SecretCommand, ServerCommand, TenantCommand,
 };
 use crate::argv::{self, Argv};
 use crate::config::{Environment, Project};
@@ -257,12 +264,38 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CommandError> {
         Command::Server(ServerCommand::Add(add)) => server::add(context, &add),
         Command::Server(ServerCommand::List) => server::list(context),
         Command::Server(ServerCommand::Set(set)) => server::set(context, &set),
+        Command::Server(ServerCommand::Drain { name, undo }) => {
+            let draining = if undo { Draining::Ends } else { Draining::Begins };
+            server::drain(context, &name, draining)
+        }
         Command::Server(ServerCommand::Check { name }) => server::check(context, name.as_ref()),
-        Command::Tenant(TenantCommand::Create(create)) => tenant::create(context, &create),
-        Command::Tenant(TenantCommand::List { selection }) => tenant::list(context, &selection),
-        Command::Tenant(TenantCommand::Show { tenant }) => tenant::show(context, &tenant),
+        Command::Tenant(command) => tenant_command(context, command),
+        Command::Secret(SecretCommand::Rotate(asked)) => secret::rotate(context, &asked),
+        Command::Audit(command) => audit::run(context, &command),
+        Command::Key(KeyCommand::List) => key::list(context),
+        Command::Key(KeyCommand::Rotate) => key::rotate(context),
+        Command::Key(KeyCommand::Rewrap) => key::rewrap(context),
+        Command::Key(KeyCommand::Destroy { id }) => key::destroy(context, id),
         Command::Product(ProductCommand::Provision(asked)) => product::provision(context, &asked),
         Command::Product(ProductCommand::List { selection }) => product::list(context, &selection),
+        Command::Product(ProductCommand::Delete(asked)) => lifecycle::delete_product(context, &asked),
+        Command::Product(ProductCommand::Restore(asked)) => lifecycle::restore_product(context, &asked),
+    }
+}
+
+fn tenant_command(context: &Context, command: TenantCommand) -> Result<Exit, CommandError> {
+    match command {
+        TenantCommand::Create(create) => tenant::create(context, &create),
+        TenantCommand::Import(asked) => import::run(context, &asked),
+        TenantCommand::List { selection } => tenant::list(context, &selection),
+        TenantCommand::Show { tenant } => tenant::show(context, &tenant),
+        TenantCommand::Ready { tenant, product } => tenant::ready(context, &tenant, product.as_ref()),
+        TenantCommand::Suspend(asked) => lifecycle::suspend(context, &asked),
+        TenantCommand::Activate(asked) => lifecycle::activate(context, &asked),
+        TenantCommand::Rename(asked) => lifecycle::rename(context, &asked),
+        TenantCommand::Delete(asked) => lifecycle::delete_tenant(context, &asked),
+        TenantCommand::Restore(asked) => lifecycle::restore_tenant(context, &asked),
+        TenantCommand::Purge => lifecycle::purge(context),
     }
 }
 
@@ -319,7 +352,7 @@ fn migrate(context: &Context, command: MigrateCommand) -> Result<Exit, CommandEr
             run,
             selection,
             limits,
-        } => migrate::resume(context, run.as_deref(), &selection, &limits),
+        } => resume::resume(context, run.as_deref(), &selection, &limits),
     }
 }
 
@@ -347,7 +380,7 @@ fn run_command(context: &Context, command: RunCommand) -> Result<Exit, CommandEr
         RunCommand::Watch { run: id } => run::watch(context, id.as_deref()),
         RunCommand::Pause { run: id } => run::pause(context, &id),
         RunCommand::Resume(asked) => {
-            migrate::resume(context, asked.run.as_deref(), &Chosen::default(), &asked.limits)
+            resume::resume(context, asked.run.as_deref(), &Chosen::default(), &asked.limits)
         }
         RunCommand::Cancel { run: id, now } => {
             let how = if now { Wanted::CancelNow } else { Wanted::Cancel };

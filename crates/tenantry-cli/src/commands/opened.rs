@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tenantry::fleet::{Fleet, Folders, REGISTRY_TIMEOUT, Selected, Tiers, UnfinishedFiles, central_target};
-use tenantry::registry::Registry;
+use tenantry::registry::{ChangedBy, Registry};
 use tenantry::run::Job;
 use tenantry::secret::KeyRing;
 use tenantry::{Pattern, Selection, TrackName};
 
-use super::Context;
 use crate::args::{Chosen, Limits};
-use crate::config::Project;
+use crate::config::{Environment, Project};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 
@@ -39,24 +38,51 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -
     done
 }
 
-/// Opens the registry of the project.
+/// Opens the registry of the project, with its keys where there are any.
 ///
 /// # Errors
-/// Exit 31 if the central database does not answer, TN-1002 if it is not migrated, TN-1005 for a bad key.
-pub(super) async fn fleet(project: &Project, limits: &Limits) -> Result<Fleet, CommandError> {
-    let settings = &project.settings;
+/// As [`fleet`].
+pub(super) async fn registry(project: &Project) -> Result<Registry, CommandError> {
     let keys = keys(project)?;
-    let registry = Registry::connect(&settings.central()?.address, REGISTRY_TIMEOUT).await?;
+    let registry = Registry::connect(&project.settings.central()?.address, REGISTRY_TIMEOUT).await?;
     let registry = match keys {
         Some(keys) => registry.with_keys(keys),
         None => registry,
     };
-    let options = settings.run_with(limits);
+    Ok(registry
+        .bound_to(project.settings.jurisdictions.clone())
+        .changed_by(ChangedBy {
+            actor: actor(&project.environment),
+            ..ChangedBy::default()
+        }))
+}
+
+/// Opens the registry of the project, and what its runs need.
+///
+/// # Errors
+/// Exit 31 if the central database does not answer, TN-1002 if it is not migrated, TN-1005 for a bad key.
+pub(super) async fn fleet(project: &Project, limits: &Limits) -> Result<Fleet, CommandError> {
+    let registry = registry(project).await?;
+    let options = project.settings.run_with(limits);
     Ok(Fleet {
         registry,
         folders: folders(project),
         options,
     })
+}
+
+/// Opens the registry of the project for a change, for a reason that the audit keeps.
+///
+/// # Errors
+/// As [`fleet`].
+pub(super) async fn fleet_because(project: &Project, reason: Option<&str>) -> Result<Fleet, CommandError> {
+    let mut fleet = fleet(project, &Limits::default()).await?;
+    fleet.registry = fleet.registry.changed_by(ChangedBy {
+        actor: actor(&project.environment),
+        reason: reason.map(str::to_owned),
+        ..ChangedBy::default()
+    });
+    Ok(fleet)
 }
 
 /// Opens the registry of the project for a look or for going back: files that hold no statement yet are
@@ -118,17 +144,13 @@ pub(super) fn folders(project: &Project) -> Folders {
     }
 }
 
-/// Reads the key. A key file that is simply not there is no error: a fleet of files needs none, and whoever
+/// Reads the keys. A key file that is simply not there is no error: a fleet of files needs none, and whoever
 /// needs one says so.
 fn keys(project: &Project) -> Result<Option<KeyRing>, CommandError> {
     if project.settings.key.is_absent() {
         return Ok(None);
     }
-    project
-        .settings
-        .key
-        .read(&project.environment)
-        .map(|key| Some(KeyRing::new(key)))
+    project.settings.key.read(&project.environment).map(Some)
 }
 
 /// Returns the flags' choice as the library's.
@@ -153,9 +175,10 @@ pub(super) const fn tier_word(tiers: Tiers) -> &'static str {
 }
 
 /// Returns who gives the command, for the registry: the user's name, or `unknown`.
-pub(super) fn actor(context: &Context) -> String {
-    let find = |name| context.environment.find(name).map(|(value, _)| value.to_owned());
+pub(super) fn actor(environment: &Environment) -> String {
+    let find = |name| environment.find(name).map(|(value, _)| value.to_owned());
     find("TENANTRY_ACTOR")
         .or_else(|| find("USER"))
+        .or_else(|| find("LOGNAME"))
         .unwrap_or_else(|| "unknown".to_owned())
 }

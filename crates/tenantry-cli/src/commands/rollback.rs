@@ -1,7 +1,6 @@
 //! `migrate rollback`: plans the whole way back first, asks where data would be lost, then goes.
 
-use std::collections::BTreeSet;
-use std::io::IsTerminal as _;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use tenantry::fleet::{Fleet, Selected};
@@ -11,6 +10,7 @@ use tenantry::run::{Failure, Preview, is_idle};
 use tenantry::{Code, Direction};
 
 use super::again::{self, Again};
+use super::confirm::Confirmation;
 use super::look::look;
 use super::loss::Loss;
 use super::opened::{self, block_on};
@@ -63,7 +63,9 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
         refuse_without_way_back(&previews)?;
         refuse_beneath_another(back, &previews)?;
         // Where the registry missed an earlier rollback, this one only tells it.
-        let missed = unit.chosen == Chosen::HalfTakenBack || previews.iter().any(Preview::is_unrecorded);
+        let missed = unit.chosen == Chosen::HalfTakenBack
+            || previews.iter().any(Preview::is_unrecorded)
+            || is_left_over(&fleet, &previews).await?;
         let to_tell = !back.limits.dry_run && missed;
         if is_idle(&previews) && !to_tell && all_can_go {
             return nothing(context, back, "There is nothing to take back.");
@@ -97,6 +99,20 @@ pub(super) fn run(context: &Context, back: &Back) -> Result<Exit, CommandError> 
 
 fn nothing(context: &Context, back: &Back, why: &str) -> Result<Exit, CommandError> {
     runs::no_run(context, &back.limits, why, &serde_json::json!({ "reverted": 0 }))
+}
+
+/// Returns whether the newest run that left something over went back, and left one of these.
+async fn is_left_over(fleet: &Fleet, previews: &[Preview]) -> Result<bool, CommandError> {
+    let left = fleet.registry.left_over_before(None).await?;
+    let Some(left) = left.filter(|left| left.run.direction == Direction::Down) else {
+        return Ok(false);
+    };
+    let targets = previews.iter().map(|preview| &preview.target);
+    let looked_at: HashSet<_> = targets
+        .map(|target| (&target.database_id, &target.track))
+        .collect();
+    let mut left = left.targets.iter();
+    Ok(left.any(|row| looked_at.contains(&(&row.database_id, &row.track))))
 }
 
 /// Counts what the way back would do.
@@ -256,34 +272,16 @@ fn confirm(context: &Context, back: &Back, previews: &[Preview]) -> Result<(), C
     let Some(loss) = Loss::of(previews) else {
         return Ok(());
     };
-    let wanted = loss.confirm;
-    let given = match &back.confirm {
-        Some(text) => Some(text.clone()),
-        None if context.globals.no_input || !std::io::stdin().is_terminal() => None,
-        None => {
-            for lost in &loss.loses {
-                context.say(&text::printable(&format!("  {lost}")));
-            }
-            let prompt = format!("Data is lost for good. Type  {wanted}  to go on");
-            dialoguer::Input::<String>::new()
-                .with_prompt(prompt)
-                .allow_empty(true)
-                .interact_text()
-                .ok()
-        }
+    let confirmation = Confirmation {
+        wanted: &loss.confirm,
+        given: back.confirm.as_deref(),
+        question: "Data is lost for good.",
+        missing: format!(
+            "going back destroys data in {}, and that needs a confirmation",
+            loss.confirm
+        ),
+        loses: loss.loses.clone(),
+        state: "nothing was rolled back",
     };
-    if given.as_deref() == Some(wanted.as_str()) {
-        return Ok(());
-    }
-    let title = match given {
-        Some(_) => "the confirmation is not the text that was asked for".to_owned(),
-        None => format!("going back destroys data in {wanted}, and that needs a confirmation"),
-    };
-    let mut error = CommandError::new(Exit::Refused, title).code(tenantry::Code(4004));
-    for lost in loss.loses.into_iter().take(5) {
-        error = error.fact("loses", lost);
-    }
-    Err(error
-        .fact("state", "nothing was rolled back")
-        .help(format!("the same command with  --confirm \"{wanted}\"")))
+    confirmation.require(context)
 }

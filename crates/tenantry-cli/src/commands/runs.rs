@@ -164,7 +164,7 @@ pub(super) async fn show(
 ) -> Result<Ended, CommandError> {
     let request = Request {
         command: asking.command,
-        actor: actor(context),
+        actor: actor(&context.environment),
         reason: asking.limits.reason.clone(),
         direction: asking.direction,
         reverts: asking.reverts,

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use tenantry::provision::{NewTenant, Provisioned, Tenants};
-use tenantry::registry::{self, ListedDatabase, RegistryError};
-use tenantry::{Domain, Jurisdiction, ProductType, Tenant, TenantId};
+use tenantry::registry::{self, DatabaseStatus, ListedDatabase, RegistryError};
+use tenantry::{Domain, Jurisdiction, ProductType, Readiness, ReadinessCheck, Tenant, TenantId};
 
 use super::again::quoted;
 use super::creations::{self, Creation};
@@ -44,6 +44,9 @@ struct ShownDatabase<'a> {
     database: &'a str,
     version: Option<String>,
     outcome: Option<&'static str>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage_path: Option<&'a str>,
 }
 
 impl<'a> Shown<'a> {
@@ -70,6 +73,8 @@ impl<'a> ShownDatabase<'a> {
             database: &database.name,
             version: database.version.map(|version| version.to_string()),
             outcome: database.outcome.map(tenantry::run::Outcome::as_str),
+            status: database.status.as_str(),
+            storage_path: database.storage_path.as_deref(),
         }
     }
 }
@@ -292,12 +297,60 @@ pub(super) fn show(context: &Context, given: &str) -> Result<Exit, CommandError>
                 database.server, database.database
             );
             lines.push(text::wrap(&line, context.canvas.width, 4));
+            if database.status == DatabaseStatus::Deleting.as_str() {
+                let product = database.product.unwrap_or_default();
+                lines.push(format!(
+                    "    to be deleted; undo:  tenantry product restore {product} --tenant {}",
+                    shown.slug
+                ));
+            }
+            if let Some(path) = database.storage_path {
+                lines.push(format!("    files          {path}"));
+            }
+        }
+        if let Some(drops_at) = fleet.registry.drops_at(&tenant.id).await? {
+            let at = Utc::of_micros(drops_at).minute();
+            lines.push(format!(
+                "  dropped after  {at} UTC; undo:  tenantry tenant restore {}",
+                shown.slug
+            ));
         }
         for domain in &shown.domains {
             lines.push(format!("  domain         {domain}"));
         }
         context.answer(&text::printable(&lines.join("\n")), &shown)?;
         Ok(Exit::Done)
+    })
+}
+
+/// Says whether a tenant has what the folders' migrations make, without asking its databases.
+///
+/// # Errors
+/// TN-6002 for an unknown tenant, TN-6013 for a database that is not there, TN-6024 for a tenant that is not active.
+pub(super) fn ready(
+    context: &Context,
+    given: &str,
+    product: Option<&ProductType>,
+) -> Result<Exit, CommandError> {
+    block_on(async {
+        let project = context.project()?;
+        let fleet = opened::fleet_as_finished(&project, &Limits::default()).await?;
+        let readiness = ReadinessCheck::new(fleet).of(given, product).await?;
+        let tenant = text::printable(given);
+        let (human, exit) = match readiness {
+            Readiness::Current => (format!("{tenant} is current."), Exit::Done),
+            Readiness::Ahead => (
+                format!("{tenant} has newer migrations than the folders."),
+                Exit::Done,
+            ),
+            Readiness::Pending => (
+                format!("{tenant} lacks migrations.\nNext:  tenantry migrate all --only {tenant}"),
+                Exit::Pending,
+            ),
+        };
+        let document = serde_json::json!({ "tenant": given, "readiness": readiness.as_str() });
+        context.answer(&human, &document)?;
+        Ok(exit)
     })
 }
 

@@ -27,8 +27,31 @@ pub(crate) struct ConfigFile {
     run: Run,
     /// The waves of a run, and when it stops by itself.
     rollout: Rollout,
-    /// The key that seals database passwords.
+    /// The keys that seal and open database passwords.
     key: Key,
+    /// Where commands may connect to.
+    network: Network,
+    /// Where the platform keeps the files that belong to its databases.
+    storage: Storage,
+}
+
+/// `[storage]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Storage {
+    /// The path of a database's files, of `{platform}`, `{jurisdiction}`, `{tenant_id}`, `{slug}` and `{product}`; none if
+    /// left out.
+    path: Option<String>,
+    /// What the platform is called in it.
+    platform: Option<String>,
+}
+
+/// `[network]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Network {
+    /// The jurisdictions whose servers may be opened from here; all if left out.
+    jurisdictions: Option<Vec<String>>,
 }
 
 /// `[central]`.
@@ -180,8 +203,15 @@ pub(crate) fn waves(text: &str) -> Vec<Wave> {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Key {
-    /// The key file; `.tenantry/key` if left out.
+    /// The file of the keys, one on each line, the one that seals first; `.tenantry/key` if left out.
     file: Option<String>,
+    /// A program that prints the keys, by its absolute path, and its arguments; instead of a file.
+    command: Option<Vec<String>>,
+}
+
+/// Reads the key's command out of a file's text, which was read without complaint before; `None` if there is none.
+pub(crate) fn key_command(text: &str) -> Option<Vec<String>> {
+    toml::from_str::<ConfigFile>(text).ok()?.key.command
 }
 
 /// A value of the file as text, and where it stands.

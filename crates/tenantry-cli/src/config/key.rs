@@ -1,26 +1,29 @@
-//! Where the key that opens database passwords is, and how it is read.
+//! Where the keys that open database passwords are, and how they are read.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use tenantry::secret::{Key, read_key_file};
+use tenantry::secret::{KeyRing, read_key_file};
 
 use super::environment::{Environment, Layer};
+use super::key_command::KeyCommand;
 use super::layers::{Layers, Origin};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use tenantry::Code;
 
-/// The variable that holds a key.
-const VARIABLE: &str = "DB_ENCRYPTION_KEY";
+/// The variable that holds keys.
+pub(crate) const VARIABLE: &str = "DB_ENCRYPTION_KEY";
 
-/// Where the key is; the key itself is read only when it is needed.
+/// Where the keys are; the keys themselves are read only when they are needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeySource {
     /// In the variable `DB_ENCRYPTION_KEY`.
     Variable(Origin),
     /// In a file.
     File(PathBuf),
+    /// A command prints them.
+    Command(KeyCommand),
 }
 
 impl fmt::Display for KeySource {
@@ -28,6 +31,7 @@ impl fmt::Display for KeySource {
         match self {
             Self::Variable(_) => f.write_str("***"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Command(command) => write!(f, "{}", command.program().display()),
         }
     }
 }
@@ -42,29 +46,45 @@ impl KeySource {
     pub(crate) fn variable(&self) -> Option<String> {
         match self {
             Self::Variable(origin) => Some(origin.to_string()),
-            Self::File(_) => None,
+            Self::File(_) | Self::Command(_) => None,
         }
     }
 
-    /// Finds out where the key is: within one layer the variable outranks a file.
-    pub(super) fn find(layers: &Layers, folder: &Path, environment: &Environment) -> Self {
-        let setting = layers.find("key.file");
-        let file_origin = setting.map_or(&Origin::Default, |setting| &setting.origin);
-        let path = folder.join(setting.map_or(".tenantry/key", |setting| setting.value.as_str()));
-        match environment.find(VARIABLE).map(|(_, layer)| layer) {
-            Some(Layer::Process) => Self::Variable(Origin::Environment(VARIABLE.to_owned())),
-            Some(Layer::File) if !matches!(file_origin, Origin::Environment(_)) => {
-                Self::Variable(Origin::Dotenv(VARIABLE.to_owned()))
-            }
-            Some(Layer::File) | None => Self::File(path),
-        }
-    }
-
-    /// Reads the key.
+    /// Finds out where the keys are: within one layer the variable outranks a file and a command.
     ///
     /// # Errors
-    /// TN-1005 if there is none or it cannot be trusted.
-    pub(crate) fn read(&self, environment: &Environment) -> Result<Key, CommandError> {
+    /// TN-1007 if the command cannot be one.
+    pub(super) fn find(
+        layers: &Layers,
+        folder: &Path,
+        environment: &Environment,
+    ) -> Result<Self, CommandError> {
+        let (file, command) = (layers.find("key.file"), layers.find("key.command"));
+        let origin = command.or(file).map(|setting| &setting.origin);
+        match environment.find(VARIABLE).map(|(_, layer)| layer) {
+            Some(Layer::Process) => {
+                return Ok(Self::Variable(Origin::Environment(VARIABLE.to_owned())));
+            }
+            Some(Layer::File) if !matches!(origin, Some(Origin::Environment(_))) => {
+                return Ok(Self::Variable(Origin::Dotenv(VARIABLE.to_owned())));
+            }
+            Some(Layer::File) | None => {}
+        }
+        if let Some(words) = layers.key_command() {
+            let command = KeyCommand::new(words);
+            return command
+                .map(Self::Command)
+                .map_err(|why| layers.refuse_secret("key.command", why));
+        }
+        let path = file.map_or(".tenantry/key", |setting| setting.value.as_str());
+        Ok(Self::File(folder.join(path)))
+    }
+
+    /// Reads the keys.
+    ///
+    /// # Errors
+    /// TN-1005 if there is none or it cannot be trusted, TN-1012 if a command does not print them.
+    pub(crate) fn read(&self, environment: &Environment) -> Result<KeyRing, CommandError> {
         let refuse = |error: &dyn std::error::Error| {
             CommandError::new(Exit::Configuration, error.to_string())
                 .code(Code(1005))
@@ -75,9 +95,14 @@ impl KeySource {
         match self {
             Self::Variable(_) => {
                 let text = environment.find(VARIABLE).map_or("", |(text, _)| text);
-                Key::parse(text.as_bytes()).map_err(|error| refuse(&error).fact("read from", VARIABLE))
+                KeyRing::parse(text.as_bytes()).map_err(|error| refuse(&error).fact("read from", VARIABLE))
             }
             Self::File(path) => read_key_file(path).map_err(|error| refuse(&error)),
+            Self::Command(command) => {
+                let printed = command.output()?;
+                let program = command.program().display().to_string();
+                KeyRing::parse(&printed).map_err(|error| refuse(&error).fact("read from", program))
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::failure::CommandError;
 use tenantry::Code;
 
 /// Every key with a fixed name, and its default.
-pub(crate) const KEYS: [(&str, Option<&str>); 24] = [
+pub(crate) const KEYS: [(&str, Option<&str>); 28] = [
     ("central.url", None),
     ("central.url_file", None),
     ("central.url_env", None),
@@ -37,6 +37,10 @@ pub(crate) const KEYS: [(&str, Option<&str>); 24] = [
     ("rollout.max_failures", None),
     ("rollout.same_error", Some("3")),
     ("key.file", Some(".tenantry/key")),
+    ("key.command", None),
+    ("network.jurisdictions", None),
+    ("storage.path", None),
+    ("storage.platform", None),
 ];
 
 /// What the key of a product's folder begins with.
@@ -108,6 +112,17 @@ impl Layers {
     /// Returns the waves that the file describes, in order.
     pub(crate) fn waves(&self) -> Vec<file::Wave> {
         file::waves(&self.text)
+    }
+
+    /// Returns the words of the key's command; `None` if there is none. In the environment commas stand between them.
+    pub(crate) fn key_command(&self) -> Option<Vec<String>> {
+        let setting = self.find("key.command")?;
+        match setting.origin {
+            Origin::File { .. } => file::key_command(&self.text),
+            Origin::Environment(_) | Origin::Dotenv(_) | Origin::Default => {
+                Some(setting.value.split(',').map(str::to_owned).collect())
+            }
+        }
     }
 
     /// Puts the layers on top of each other.
@@ -198,18 +213,27 @@ impl Layers {
         }
     }
 
-    /// Lays values over those that are there. The three ways to give the central URL replace each other.
+    /// Lays values over those that are there. The ways to give the same thing replace each other.
     fn lay(&mut self, over: BTreeMap<String, Setting>) -> Result<(), CommandError> {
-        const URLS: [&str; 3] = ["central.url", "central.url_file", "central.url_env"];
-        let given: Vec<_> = URLS.into_iter().filter(|key| over.contains_key(*key)).collect();
-        if !given.is_empty() {
-            self.values.retain(|key, _| !URLS.contains(&key.as_str()));
+        const URLS: &[&str] = &["central.url", "central.url_file", "central.url_env"];
+        const SAME: [&[&str]; 2] = [URLS, &["key.file", "key.command"]];
+        let given = SAME.map(|ways| {
+            ways.iter()
+                .filter(|key| over.contains_key(**key))
+                .collect::<Vec<_>>()
+        });
+        for (ways, given) in SAME.iter().zip(&given) {
+            if !given.is_empty() {
+                self.values.retain(|key, _| !ways.contains(&key.as_str()));
+            }
         }
         self.values.extend(over);
-        match given.as_slice() {
-            [first, second, ..] => Err(self.refuse_secret(second, &format!("{first} is given as well"))),
-            [_] | [] => Ok(()),
+        for given in given {
+            if let [first, second, ..] = given.as_slice() {
+                return Err(self.refuse_secret(second, &format!("{first} is given as well")));
+            }
         }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 mod environment;
 mod file;
 mod key;
+mod key_command;
 mod layers;
 mod rollout;
 mod settings;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use environment::DotenvError;
 pub(crate) use environment::{Environment, Layer};
 pub(crate) use file::{ConfigFile, nearest};
+pub(crate) use key::{KeySource, VARIABLE as KEY_VARIABLE};
 pub(crate) use layers::{KEYS, Layers};
 pub(crate) use settings::Settings;
 

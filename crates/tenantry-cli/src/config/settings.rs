@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tenantry::ProductType;
 use tenantry::engine::Address;
-use tenantry::provision::{Naming, NamingError};
+use tenantry::provision::{Naming, NamingError, StoragePath};
 use tenantry::run::{Ask, Canary, Policy, RunOptions, TransactionScope, WhenHeld};
+use tenantry::{Jurisdiction, ProductType};
 
 use super::environment::Environment;
 use super::key::KeySource;
@@ -52,11 +52,13 @@ pub(crate) struct Settings {
     pub(crate) folders: Folders,
     /// How databases are called.
     pub(crate) naming: Naming,
+    /// The jurisdictions whose servers may be opened; empty for all.
+    pub(crate) jurisdictions: Vec<Jurisdiction>,
     /// Limits and clocks of runs.
     pub(crate) run: RunOptions,
     /// How long running targets may finish after SIGTERM.
     pub(crate) grace: Duration,
-    /// Where the key is.
+    /// Where the keys are.
     pub(crate) key: KeySource,
 }
 
@@ -75,10 +77,11 @@ impl Settings {
         Ok(Self {
             central: central(layers, folder, environment),
             naming: naming(layers, &folders)?,
+            jurisdictions: jurisdictions(layers)?,
             folders,
             run: run(layers)?,
             grace: time(layers, "run.grace", WINDOW)?,
-            key: KeySource::find(layers, folder, environment),
+            key: KeySource::find(layers, folder, environment)?,
         })
     }
 
@@ -208,6 +211,20 @@ fn check_domains(layers: &Layers) -> Result<(), CommandError> {
     }
 }
 
+fn jurisdictions(layers: &Layers) -> Result<Vec<Jurisdiction>, CommandError> {
+    const KEY: &str = "network.jurisdictions";
+    let value = layers.find(KEY).map_or("", |setting| setting.value.as_str());
+    let words = value.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words
+        .map(|word| {
+            word.parse().map_err(|_| {
+                let why = format!("`{}` is no jurisdiction", word.escape_debug());
+                layers.refuse(KEY, &why)
+            })
+        })
+        .collect()
+}
+
 fn naming(layers: &Layers, folders: &Folders) -> Result<Naming, CommandError> {
     let text = |key| layers.find(key).map_or("", |setting| setting.value.as_str());
     let refuse = |key, error: &NamingError| layers.refuse(key, &error.to_string());
@@ -219,7 +236,12 @@ fn naming(layers: &Layers, folders: &Folders) -> Result<Naming, CommandError> {
     naming
         .check_products(folders.products.keys())
         .map_err(|error| refuse("naming.product", &error))?;
-    Ok(naming)
+    let Some(path) = layers.find("storage.path") else {
+        return Ok(naming);
+    };
+    let storage = StoragePath::new(&path.value, text("storage.platform"))
+        .map_err(|error| refuse("storage.path", &error))?;
+    Ok(naming.with_storage(storage))
 }
 
 fn run(layers: &Layers) -> Result<RunOptions, CommandError> {

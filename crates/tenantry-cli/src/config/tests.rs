@@ -152,6 +152,12 @@ fn values_that_cannot_be_used_are_refused_by_name() {
         ("[run]\nlock_timeout = \"5\"\n", "run.lock_timeout"),
         ("[run]\nconcurrency = 0\n", "run.concurrency"),
         ("[naming]\ntenant = \"x\"\n", "naming.tenant"),
+        ("[storage]\npath = \"{product}\"\n", "storage.path"),
+        (
+            "[storage]\npath = \"{platform}/{slug}/{product}\"\n",
+            "storage.path",
+        ),
+        ("[network]\njurisdictions = [\"u k\"]\n", "network.jurisdictions"),
         ("[naming]\nproduct = \"{id}\"\n", "naming.product"),
         ("[migrations.products]\nshared = \"x\"\n", "naming.product"),
         ("[migrations]\ntenant = \"\"\n", "migrations.tenant"),
@@ -260,6 +266,26 @@ fn a_key_file_named_in_the_environment_outranks_dotenv() {
     assert_eq!(source(&[]), KeySource::Variable(dotenv));
     let file = source(&[("TENANTRY_KEY__FILE", "k")]);
     assert_eq!(file, KeySource::File(folder.path().join("k")));
+}
+
+#[test]
+fn a_key_command_is_a_list_of_words_and_outranks_the_default_file() {
+    let folder = project("[key]\ncommand = [\"/bin/echo\", \"a,b\"]\n", &[]);
+    let loaded = load(&folder, &[]).unwrap();
+    assert_eq!(loaded.settings.key.to_string(), "/bin/echo");
+    assert_eq!(
+        loaded.layers.key_command().unwrap(),
+        ["/bin/echo".to_owned(), "a,b".to_owned()]
+    );
+    let over = load(&folder, &[("TENANTRY_KEY__FILE", "k")]).unwrap();
+    assert_eq!(over.settings.key, KeySource::File(folder.path().join("k")));
+    for toml in [
+        "[key]\ncommand = [\"echo\"]\n",
+        "[key]\ncommand = []\n",
+        "[key]\nfile = \"k\"\ncommand = [\"/bin/echo\"]\n",
+    ] {
+        assert_eq!(refusal(toml, &[]).0, 1007, "{toml}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod fleet;
 mod gates;
 #[path = "../cli/kill/invariants.rs"]
 mod invariants;
+mod life;
 mod marks;
 mod matrix;
 #[path = "../cli/output.rs"]

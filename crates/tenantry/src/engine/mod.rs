@@ -1,6 +1,7 @@
 //! What we need of a database. Nothing outside this folder names a driver.
 
 mod address;
+mod administer;
 mod create;
 mod error;
 mod evidence;
@@ -17,6 +18,7 @@ mod text;
 mod tls;
 
 pub use address::{Address, DirectEndpoint, Login, NetworkAddress, Place, SqliteAddress, Tls};
+pub use administer::{Access, AdministerError, Existing, Removed};
 pub use create::{CreateError, NewDatabase};
 pub(crate) use error::LOCK_TIMEOUT;
 pub use error::{ApplyError, Certainty, DatabaseError, Hidden, Holder, SessionError, StateAfter};
@@ -31,6 +33,8 @@ pub use survey::{Asked, Survey};
 
 use std::fmt;
 use std::time::Duration;
+
+use secrecy::SecretString;
 
 use crate::history::History;
 
@@ -161,6 +165,65 @@ pub async fn create_database(at: &Address, new: &NewDatabase) -> Result<(), Crea
             Engine::Postgres => postgres::create_database(network, new).await,
             Engine::MySql => mysql::create_database(network, new).await,
             Engine::Sqlite => Err(CreateError::Session(unsupported(network))),
+        },
+    }
+}
+
+/// Lets a database's role in, or keeps it out and ends its sessions; a file has no role, and stays as it is.
+///
+/// `at` is as for [`create_database`]. Repeating it is harmless. On PostgreSQL a database that was there before us is
+/// marked as ours first, if its own tables say that it is, so that it can be dropped later.
+pub async fn set_access(at: &Address, existing: &Existing, access: Access) -> Result<(), AdministerError> {
+    match at {
+        Address::Sqlite(_) => Ok(()),
+        Address::Network(network) => match network.engine {
+            Engine::Postgres => postgres::set_access(network, existing, access).await,
+            Engine::MySql => mysql::set_access(network, existing, access).await,
+            Engine::Sqlite => Err(AdministerError::Session(unsupported(network))),
+        },
+    }
+}
+
+/// Gives the role that an address logs in as another password, as itself: no administrator is needed. A server's log
+/// shows no password (MySQL hides it, the others get what they would store).
+///
+/// [`SessionError::AuthFailed`] if the present password is not right.
+pub async fn set_password(address: &Address, new: &SecretString) -> Result<(), SessionError> {
+    let Address::Network(network) = address else {
+        return Ok(());
+    };
+    let set = match network.engine {
+        Engine::Postgres => postgres::set_password(network, new).await,
+        Engine::MySql => mysql::set_password(network, new).await,
+        Engine::Sqlite => Err(unsupported(network)),
+    };
+    explained(set, address).await
+}
+
+/// Logs in and out again; writes nothing.
+pub async fn try_login(address: &Address) -> Result<(), SessionError> {
+    let Address::Network(network) = address else {
+        return Ok(());
+    };
+    let tried = match network.engine {
+        Engine::Postgres => postgres::try_login(network).await,
+        Engine::MySql => mysql::try_login(network).await,
+        Engine::Sqlite => Err(unsupported(network)),
+    };
+    explained(tried, address).await
+}
+
+/// Drops a database of ours and the role that was made for it, and confirms that the database is gone. What is not
+/// known to be ours is never touched; what is gone already is no error.
+///
+/// `at` is as for [`create_database`].
+pub async fn remove_database(at: &Address, existing: &Existing) -> Result<Removed, AdministerError> {
+    match at {
+        Address::Sqlite(sqlite) => sqlite::remove(&sqlite.folder, existing).await,
+        Address::Network(network) => match network.engine {
+            Engine::Postgres => postgres::remove(network, existing).await,
+            Engine::MySql => mysql::remove(network, existing).await,
+            Engine::Sqlite => Err(AdministerError::Session(unsupported(network))),
         },
     }
 }

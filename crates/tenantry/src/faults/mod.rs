@@ -138,6 +138,42 @@ named! {
         RegistryEndWritten = "registry.end_written",
         /// The end of a run is committed.
         RegistryRunFinished = "registry.run_finished",
+        /// A new tenant is written; nothing of it is anywhere else.
+        LifeTenantWritten = "life.tenant_written",
+        /// The names and passwords of all its databases are reserved.
+        LifeReserved = "life.reserved",
+        /// The role of a new database is there, and owns nothing.
+        LifeRoleMade = "life.role_made",
+        /// A new database is there, without our mark where the engine gives it one later.
+        LifeDatabaseMade = "life.database_made",
+        /// It carries our mark, and others may connect.
+        LifeDatabaseMarked = "life.database_marked",
+        /// Database and role are there, and are known to nobody else.
+        LifeDatabaseCreated = "life.database_created",
+        /// It is migrated, and the registry does not know that it is ready.
+        LifeMigrated = "life.migrated",
+        /// It is ready.
+        LifeReady = "life.ready",
+        /// The tenant is in use, and nobody was told.
+        LifeActive = "life.active",
+        /// A tenant is to be deleted, and can still be reached.
+        LifeDeletionDecided = "life.deletion_decided",
+        /// A database that was given up is dropped, and its role is there.
+        LifeDatabaseDropped = "life.database_dropped",
+        /// Both are gone, and the registry does not know.
+        LifeDatabaseGone = "life.database_gone",
+        /// The registry has forgotten a database.
+        LifeDatabaseForgotten = "life.database_forgotten",
+        /// A new password is kept beside the present one, and the server does not know it.
+        LifePasswordBegun = "life.password_begun",
+        /// The server has the new password, and the registry still uses the old one.
+        LifePasswordSet = "life.password_set",
+        /// A login with the new password was tried.
+        LifePasswordTried = "life.password_tried",
+        /// The registry uses the new password, and nobody was told.
+        LifePasswordStored = "life.password_stored",
+        /// The registry has forgotten the tenant, and nobody was told.
+        LifeTenantForgotten = "life.tenant_forgotten",
         /// A driver has heard that its run is promoted; the registry says it to nobody again.
         RunPromotionHeard = "run.promotion_heard",
     }

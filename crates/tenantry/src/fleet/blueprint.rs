@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::jobs::Selected;
 use crate::direction::Direction;
-use crate::migration::Track;
+use crate::migration::{Track, Version};
+use crate::plan::Goal;
 use crate::registry::{RunPlan, RunTarget};
-use crate::run::{Before, Job, Rollout, Stage, TargetState, Then, Wave, WaveKind};
+use crate::run::{Before, Job, Reach, Rollout, Stage, TargetState, Then, Wave, WaveKind};
 use crate::target::TrackName;
 
 /// How much of a checksum tells files apart for people, in hexadecimal digits.
@@ -75,8 +76,7 @@ impl Plan {
     /// Returns what is otherwise in the files now than in those of a plan, a line each, of the tracks that both have; empty
     /// if nothing is, or if one of the texts is no plan.
     pub(super) fn changes(planned: &str, now: &str) -> Vec<String> {
-        let read = |text: &str| serde_json::from_str::<Self>(text).ok();
-        let (Some(planned), Some(now)) = (read(planned), read(now)) else {
+        let (Some(planned), Some(now)) = (Self::read(planned), Self::read(now)) else {
             return Vec::new();
         };
         if planned.direction == Direction::Down.to_string() {
@@ -87,22 +87,61 @@ impl Plan {
         changes_of(&planned.tracks, &now.tracks)
     }
 
-    /// Returns whether two plans lead the same way with the same files, on the tracks that both have; on one at least.
-    pub(super) fn is_same_work(one: &str, other: &str) -> bool {
-        let read = |text: &str| serde_json::from_str::<Self>(text).ok();
-        let (Some(one), Some(other)) = (read(one), read(other)) else {
+    /// Reads a plan; `None` for a text that is none.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// Keeps the tracks that a condition holds for, by name and engine.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
+        self.tracks.retain(|track| keep(&track.track, &track.engine));
+    }
+
+    /// Returns whether it has one of the tracks of another plan.
+    pub(super) fn has_track_of(&self, other: &Self) -> bool {
+        let mut ours = self.tracks.iter();
+        ours.any(|track| other.tracks.iter().any(|there| there.is_same(track)))
+    }
+
+    /// Returns whether all that another plan does on the tracks of tenants is done by this one, with the same files: the way
+    /// forwards up to its version, or the same way back.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        if self.direction != other.direction {
             return false;
+        }
+        if self.direction == Direction::Down.to_string() && self.goal != other.goal {
+            return false;
+        }
+        let (ours, theirs) = (self.on_the_way(), other.on_the_way());
+        let has = |wanted: &PlannedTrack| {
+            let mut same = ours.iter().filter(|track| track.is_same(wanted));
+            same.any(|track| wanted.migrations.iter().all(|m| track.migrations.contains(m)))
         };
-        let tenants = |plan: &Self| -> Vec<PlannedTrack> {
-            let is_theirs = |track: &&PlannedTrack| track.track != TrackName::Central.to_string();
-            plan.tracks.iter().filter(is_theirs).cloned().collect()
+        !theirs.is_empty() && theirs.iter().all(has)
+    }
+
+    /// Returns the tenants' tracks, each with the migrations as far as the goal lets it come.
+    fn on_the_way(&self) -> Vec<PlannedTrack> {
+        let last = match Goal::from_text(&self.goal) {
+            Some(Goal::UpTo(last)) => Some(last),
+            Some(_) | None => None,
         };
-        let (ours, theirs) = (tenants(&one), tenants(&other));
-        let name = |track: &PlannedTrack| (track.track.clone(), track.engine.clone());
-        let is_common = |track: &PlannedTrack| theirs.iter().any(|there| name(there) == name(track));
-        one.direction == other.direction
-            && ours.iter().any(is_common)
-            && changes_of(&ours, &theirs).is_empty()
+        let is_before = |version: &str| match (last, version.parse::<Version>()) {
+            (Some(last), Ok(version)) => version <= last,
+            (None, _) | (_, Err(_)) => true,
+        };
+        let tenants = self.tracks.iter();
+        let tenants = tenants.filter(|track| track.track != TrackName::Central.to_string());
+        let cut = |track: &PlannedTrack| PlannedTrack {
+            migrations: track
+                .migrations
+                .iter()
+                .filter(|m| is_before(&m.0))
+                .cloned()
+                .collect(),
+            ..track.clone()
+        };
+        tenants.map(cut).collect()
     }
 }
 
@@ -118,12 +157,18 @@ fn common<'a>(
     now: &'a [PlannedTrack],
 ) -> impl Iterator<Item = (&'a PlannedTrack, &'a PlannedTrack)> {
     planned.iter().filter_map(|before| {
-        let same = |after: &&PlannedTrack| after.track == before.track && after.engine == before.engine;
-        now.iter().find(same).map(|after| (before, after))
+        now.iter()
+            .find(|after| after.is_same(before))
+            .map(|after| (before, after))
     })
 }
 
 impl PlannedTrack {
+    /// Returns whether it is the same track, whatever is in it.
+    fn is_same(&self, other: &Self) -> bool {
+        self.track == other.track && self.engine == other.engine
+    }
+
     fn find(&self, version: &str) -> Option<&(String, String, String)> {
         self.migrations.iter().find(|m| m.0 == version)
     }
@@ -162,6 +207,9 @@ impl PlannedTrack {
 #[derive(Serialize, Deserialize)]
 struct Kept {
     waves: Vec<KeptWave>,
+    /// Whether somebody named one tenant.
+    #[serde(default)]
+    is_of_one: bool,
     max_failures: Option<usize>,
     same_error: Option<usize>,
 }
@@ -173,10 +221,13 @@ struct KeptWave {
     then: String,
     soak_ms: u64,
     targets: usize,
+    /// Whether it was to be waited behind it whatever was left to do in it.
+    #[serde(default)]
+    was_worked_on: bool,
 }
 
-/// Writes down the waves and rules of a run.
-pub(super) fn rollout_text(rollout: &Rollout) -> String {
+/// Writes down the waves and rules of a run, and about whom it is.
+pub(super) fn rollout_text(rollout: &Rollout, reach: Reach) -> String {
     let wave = |(number, wave): (usize, &Wave)| KeptWave {
         name: wave.name.clone(),
         kind: match wave.kind {
@@ -191,9 +242,11 @@ pub(super) fn rollout_text(rollout: &Rollout) -> String {
         .to_owned(),
         soak_ms: u64::try_from(wave.soak.as_millis()).unwrap_or(u64::MAX),
         targets: rollout.places.iter().filter(|place| place.wave == number).count(),
+        was_worked_on: wave.was_worked_on,
     };
     let kept = Kept {
         waves: rollout.waves.iter().enumerate().map(wave).collect(),
+        is_of_one: reach == Reach::One,
         max_failures: rollout.max_failures,
         same_error: rollout.same_error,
     };
@@ -229,7 +282,7 @@ pub(super) fn rollout_from(text: &str, stage: Stage, targets: &[RunTarget]) -> R
         },
         soak: Duration::from_millis(kept.soak_ms),
         failed_before: before.failed_in(number),
-        was_worked_on: false,
+        was_worked_on: kept.was_worked_on,
     });
     Rollout {
         waves: waves.collect(),
@@ -242,6 +295,15 @@ pub(super) fn rollout_from(text: &str, stage: Stage, targets: &[RunTarget]) -> R
         succeeded_before: before.succeeded,
         alike_before: before.alike,
     }
+}
+
+/// Returns about whom a run was; several for a text that nobody wrote.
+pub(super) fn reach_of(text: &str) -> Reach {
+    let kept = serde_json::from_str::<Kept>(text);
+    if kept.is_ok_and(|kept| kept.is_of_one) {
+        return Reach::One;
+    }
+    Reach::Several
 }
 
 /// Returns the names of a run's waves, each with how many targets it has; none for a text that nobody wrote.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
 
-use super::blueprint::{Plan, plan_of, rollout_text};
+use super::blueprint::{Plan, plan_of, reach_of, rollout_text};
 use super::drive::Drive;
 use super::follow::Followed;
 use super::rest::{ended_badly, remaining};
@@ -54,7 +54,7 @@ impl Fleet {
         self.fix_steps(&mut selected, control).await;
         selected.hold_back_products();
         self.shorten(&mut selected).await;
-        if self.is_of_one(request.continues.as_deref()).await? {
+        if self.is_of_one(&selected, request.continues.as_deref()).await? {
             selected.reach = Reach::One;
         }
         let driver = Driver::this();
@@ -62,7 +62,11 @@ impl Fleet {
         loop {
             // Anew behind every wait: what was waited for may have come to a gate.
             let rollout = self
-                .rollout_of(&selected, &plan, request.continues.as_deref())
+                .rollout_of(
+                    &selected,
+                    (&plan, request.direction),
+                    request.continues.as_deref(),
+                )
                 .await?;
             let new = self.new_run(&selected, request, (plan.clone(), &rollout));
             let asked = Instant::now();
@@ -87,7 +91,7 @@ impl Fleet {
                 Begun::Taken { run_id, epoch, from } => {
                     tell_of_takeover(&run_id, &from, &events);
                     drop(new);
-                    let drive = self.rest(&run_id, (epoch, asked), selected).await?;
+                    let drive = self.rest((&run_id, None), (epoch, asked), selected).await?;
                     return Box::pin(self.drive(drive, control, &events)).await;
                 }
                 Begun::Attached { run_id, driver } => {
@@ -193,7 +197,7 @@ impl Fleet {
                     if let Some(from) = from {
                         tell_of_takeover(&run.id, &from, events);
                     }
-                    let drive = self.rest(&run.id, (epoch, asked), selected).await?;
+                    let drive = self.rest((&run.id, Some(run)), (epoch, asked), selected).await?;
                     return Box::pin(self.drive(drive, control, events)).await;
                 }
                 Ok(Claimed::Held(holdings)) => self.wait_for(holdings, control).await?,
@@ -250,7 +254,7 @@ impl Fleet {
     async fn rollout_of(
         &self,
         selected: &Selected,
-        plan: &RunPlan,
+        (plan, direction): (&RunPlan, Direction),
         continues: Option<&str>,
     ) -> Result<Rollout, FleetError> {
         let durations = self.durations_of(&selected.jobs).await?;
@@ -260,7 +264,7 @@ impl Fleet {
         let is_alone = selected.reach == Reach::One;
         if policy.waves.iter().any(WaveRule::is_relied_on) && !is_alone {
             self.check_waves(selected).await?;
-            unpassed = self.unpassed(&selected.jobs, plan, continues).await?;
+            unpassed = self.unpassed(&selected.jobs, (plan, direction)).await?;
         }
         let alone = Policy {
             canary: Canary::Count(0),
@@ -275,16 +279,20 @@ impl Fleet {
         Ok(rollout)
     }
 
-    /// Returns whether a run that is gone on with, the first of its chain, was about one tenant.
-    async fn is_of_one(&self, continues: Option<&str>) -> Result<bool, FleetError> {
+    /// Returns whether a run that is gone on with, the first of its chain, was about one tenant that somebody named, and all
+    /// that is selected is that tenant's.
+    async fn is_of_one(&self, selected: &Selected, continues: Option<&str>) -> Result<bool, FleetError> {
         let Some(first) = continues else {
             return Ok(false);
         };
         let run = self.registry.find_run(first).await?;
+        if reach_of(run.rollout.as_deref().unwrap_or_default()) == Reach::Several {
+            return Ok(false);
+        }
         let targets = self.registry.targets_of(first).await?;
-        let slugs = targets.iter().map(|target| target.label.split('/').next());
-        let slugs: HashSet<_> = slugs.collect();
-        Ok(run.found_current == 0 && slugs.len() == 1)
+        let named: HashSet<_> = targets.iter().map(|t| t.label.split('/').next()).collect();
+        let mut owners = selected.jobs.iter().filter_map(|job| job.target.owner.as_ref());
+        Ok(owners.all(|owner| named.contains(&Some(owner.slug.as_str()))))
     }
 
     /// Refuses a wave that nobody is in although something is waited for behind it: the run would go on without that.
@@ -341,7 +349,7 @@ impl Fleet {
             actor: request.actor.clone(),
             reason: request.reason.clone(),
             plan,
-            rollout: rollout_text(rollout),
+            rollout: rollout_text(rollout, selected.reach),
             concurrency: self.options.total_limit(servers.len()),
             targets,
             found_current: selected.settled.len(),

@@ -227,7 +227,7 @@ impl Fleet {
     }
 
     /// Fails with [`FleetError::UnknownProduct`] if a product has no folder.
-    pub(crate) fn check_product(&self, product: &ProductType) -> Result<(), FleetError> {
+    pub fn check_product(&self, product: &ProductType) -> Result<(), FleetError> {
         let products = &self.folders.products;
         if products.contains_key(product) {
             return Ok(());

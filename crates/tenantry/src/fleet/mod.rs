@@ -17,11 +17,11 @@ mod rest;
 mod saved;
 mod shortcut;
 mod stages;
+mod unfinished;
 mod unpassed;
 mod verify;
 mod warnings;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -32,13 +32,14 @@ pub use jobs::{Selected, Tiers};
 pub use marks::{Declarations, Declarer};
 pub use saved::{Central, SavedPlan, Scope, UnreadablePlan};
 use thiserror::Error;
+pub use unfinished::Unfinished;
 pub use verify::Verified;
 
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::migration::{ReadError, Version};
-use crate::registry::{Holding, Registry, RegistryError, RunTarget, Standstill};
-use crate::run::{Control, Job, Preview, RunOptions, preview};
+use crate::registry::{Holding, Registry, RegistryError, Standstill};
+use crate::run::{Control, Preview, RunOptions, preview};
 use crate::target::TrackName;
 use crate::tenant::ProductType;
 
@@ -216,64 +217,6 @@ impl Fleet {
     pub async fn preview(&self, selected: &Selected, control: &Control) -> Vec<Preview> {
         preview(selected.jobs.clone(), &self.options, control).await
     }
-
-    /// Keeps of a selection what a run did not bring to its goal; with [`Unfinished::Anywhere`] also every
-    /// database that the registry does not know as current, whichever run failed on it.
-    ///
-    /// # Errors
-    /// What the registry says.
-    pub async fn unfinished(
-        &self,
-        run_id: &str,
-        scope: Unfinished,
-        selected: Selected,
-    ) -> Result<Selected, FleetError> {
-        let rows = self.registry.unfinished_of(run_id).await?;
-        self.among(rows, scope, selected).await
-    }
-
-    /// Keeps of a selection what is named in `rows`; with [`Unfinished::Anywhere`] also every database that
-    /// the registry does not know as current.
-    ///
-    /// # Errors
-    /// What the registry says.
-    pub async fn among(
-        &self,
-        rows: Vec<RunTarget>,
-        scope: Unfinished,
-        mut selected: Selected,
-    ) -> Result<Selected, FleetError> {
-        let mut keys: HashSet<(String, String)> = rows
-            .into_iter()
-            .map(|row| (row.database_id, row.track.to_string()))
-            .collect();
-        if scope == Unfinished::Anywhere {
-            let status = self.registry.fleet_status().await?;
-            keys.extend(
-                status
-                    .not_current
-                    .into_iter()
-                    .map(|t| (t.database_id, t.track.to_string())),
-            );
-        }
-        let keep = |id: &str, track: &TrackName| keys.contains(&(id.to_owned(), track.to_string()));
-        // Who was skipped, or had no database, is known by name.
-        let is_named = |job: &Job| keep(&job.target.label(), &job.target.track);
-        selected.retain(|job| keep(&job.target.database_id, &job.target.track) || is_named(job));
-        selected
-            .left_out
-            .retain(|report| keep(&report.database_id, &report.track));
-        Ok(selected)
-    }
-}
-
-/// What [`Fleet::unfinished`] looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfinished {
-    /// One run only.
-    OfRun,
-    /// That run, and whatever the registry does not know as current.
-    Anywhere,
 }
 
 /// How long an answer of the registry is waited for when it is opened.

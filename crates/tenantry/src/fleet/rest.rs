@@ -9,15 +9,18 @@ use super::drive::Drive;
 use super::{Fleet, FleetError, Selected};
 use crate::engine::Engine;
 use crate::plan::Goal;
-use crate::registry::RunTarget;
-use crate::run::{Job, OnServer, Start, TargetState};
+use crate::registry::{Run, RunTarget};
+use crate::run::{Job, OnServer, Outcome, Start, TargetState};
 use crate::target::{TargetKey, TrackName};
 
+/// The epoch of the driver that began a run.
+const FIRST: i64 = 1;
+
 impl Fleet {
-    /// What is left of a run that another process began.
+    /// What is left of a run that another process began; `found` is how it stood before this one took it, if that is known.
     pub(super) async fn rest(
         &self,
-        run_id: &str,
+        (run_id, found): (&str, Option<&Run>),
         (epoch, asked): (i64, Instant),
         mut selected: Selected,
     ) -> Result<Drive, FleetError> {
@@ -27,9 +30,14 @@ impl Fleet {
         let open = remaining(&targets);
         let stage = self.registry.stage_of(run_id).await?;
         let mut rollout = rollout_from(run.rollout.as_deref().unwrap_or_default(), stage, &targets);
-        for wave in &mut rollout.waves {
-            // What is current may be so by a driver that died before it said so.
-            wave.was_worked_on = true;
+        // One that waits at a gate has not begun with the wave that it is noted in.
+        let is_at_gate = found.is_some_and(|run| run.cause.as_deref() == Some("gate"));
+        let begun = stage.wave + usize::from(!is_at_gate);
+        // Who was taken up more than once may have changed what its next driver found current.
+        let is_unsure = found.is_none_or(|run| run.epoch > FIRST);
+        for (number, wave) in rollout.waves.iter_mut().enumerate().take(begun) {
+            let mut of = targets.iter().filter(|target| target.wave == number);
+            wave.was_worked_on |= is_unsure || of.any(|target| target.outcome != Outcome::Current);
         }
         if let Some(canary) = rollout.canary() {
             let servers = self.registry.servers().await?.into_iter();

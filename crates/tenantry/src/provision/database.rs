@@ -2,28 +2,53 @@
 
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::place::Part;
 use super::watch::stopped;
 use super::{ProvisionError, ProvisionEvent, Provisioned, Tenants, administration, password};
 use crate::code::Code;
 use crate::direction::Direction;
 use crate::engine::{self, Address, Login, NewDatabase};
+use crate::faults::{Point, point};
 use crate::fleet::{Request, Selected};
 use crate::registry::{self, Database, DatabaseStatus, RegistryError};
 use crate::run::{Failure, Job, Outcome, RunReport, Stop, TargetReport, Tracks};
 use crate::server::Server;
 use crate::target::{Owner, Target, TrackName};
-use crate::tenant::{ProductType, Tenant};
+use crate::tenant::Tenant;
 
 impl Tenants {
-    /// Reserves one database in the registry, so that nobody else can get the name while we fail half-way.
-    /// One that was reserved earlier is returned as it is.
+    /// Reserves one database in the registry, so that nobody else can get the name while we fail half-way; returns it with
+    /// its server. One that was reserved earlier is returned as it is. If its server has been filled up since it was chosen,
+    /// another one is chosen, unless it was named.
     pub(super) async fn reserve(
         &self,
-        (tenant, product): (&Tenant, Option<&ProductType>),
-        server: &Server,
-    ) -> Result<Database, ProvisionError> {
+        tenant: &Tenant,
+        part: Part,
+    ) -> Result<(Database, Server), ProvisionError> {
+        let mut part = part;
+        loop {
+            match self.reserve_on(tenant, &part).await {
+                Err(full @ ProvisionError::Registry(RegistryError::NoRoom { .. })) if part.is_free => {
+                    let owner = (&tenant.slug, &tenant.jurisdiction);
+                    // It ends: one that has room is chosen, or there is none.
+                    match self.free(part.product.as_ref(), owner).await {
+                        Ok(next) => part = next,
+                        // The tenant is written by now: that nothing was created would be wrong.
+                        Err(ProvisionError::NoRoom { .. }) => return Err(full),
+                        Err(error) => return Err(error),
+                    }
+                }
+                Err(error) => return Err(error),
+                Ok(database) => return Ok((database, part.server)),
+            }
+        }
+    }
+
+    async fn reserve_on(&self, tenant: &Tenant, part: &Part) -> Result<Database, ProvisionError> {
         let owner = (&tenant.id, &tenant.slug);
-        let names = self.naming.names(server.engine, owner, product)?;
+        let names = self
+            .naming
+            .names(part.server.engine, owner, part.product.as_ref())?;
         let login = match names.user {
             Some(user) => Some(Login {
                 user,
@@ -33,10 +58,15 @@ impl Tenants {
         };
         let reserved = registry::NewDatabase {
             tenant_id: tenant.id.clone(),
-            product: product.cloned(),
-            server: server.name.clone(),
+            product: part.product.clone(),
+            server: part.server.name.clone(),
             name: names.database,
             login,
+            storage_path: self
+                .naming
+                .storage
+                .as_ref()
+                .map(|path| path.of(tenant, part.product.as_ref())),
         };
         Ok(self.fleet.registry.reserve_database(&reserved).await?)
     }
@@ -75,11 +105,14 @@ impl Tenants {
             self.tell_creating(database.address.database(), server);
             let creating = self.create_database(tenant, server, database);
             self.unless_cancelled((tenant, product), creating).await?;
+            point(Point::LifeDatabaseCreated);
             self.go_on(tenant, product)?;
         }
         let report = self.migrate(tenant, database, tracks).await?;
+        point(Point::LifeMigrated);
         if database.status == DatabaseStatus::Creating {
             registry.mark_ready(&database.id, report.to).await?;
+            point(Point::LifeReady);
         }
         Ok(Provisioned {
             database: database.address.database().to_owned(),

@@ -10,6 +10,7 @@ use crate::engine::CreateError;
 use crate::fleet::FleetError;
 use crate::registry::RegistryError;
 use crate::run::{Failure, TargetReport};
+use crate::server::NoRoom;
 use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, Tenant};
 
 /// A tenant or product could not be provisioned; the same call continues with what is missing.
@@ -35,6 +36,16 @@ pub enum ProvisionError {
         jurisdiction: Jurisdiction,
         /// Jurisdictions with servers that may have been meant, at most three.
         nearest: Vec<String>,
+    },
+    /// No server of the jurisdiction takes the database, or the one that was named does not.
+    #[error("no server in {jurisdiction} takes a database for `{what}`")]
+    NoRoom {
+        /// The jurisdiction.
+        jurisdiction: Jurisdiction,
+        /// What the database is for: `tenant`, or a product type.
+        what: String,
+        /// The servers that were looked at, each with why it takes none.
+        servers: Vec<(ServerName, NoRoom)>,
     },
     /// The server stands elsewhere than the tenant belongs.
     #[error("`{slug}` belongs to {tenant}; {server} stands in {stands}")]
@@ -96,6 +107,7 @@ impl ProvisionError {
             Self::Fleet(error) => error.code(),
             Self::Naming(_) => Code(6014),
             Self::NoServer { .. } => Code(6015),
+            Self::NoRoom { .. } => Code(6018),
             Self::WrongJurisdiction { .. } => Code(6003),
             Self::Unfinished { .. } => Code(6013),
             Self::Create { source, .. } => source.code(),

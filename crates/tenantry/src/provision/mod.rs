@@ -3,24 +3,33 @@
 
 mod database;
 mod error;
+mod lifecycle;
 mod naming;
 mod password;
 mod place;
+mod removal;
+mod rotation;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 pub use error::ProvisionError;
+pub use lifecycle::{Turn, Turned};
+pub(crate) use naming::is_reserved;
 pub use naming::{Naming, NamingError};
+use place::Part;
 pub use place::administration;
+pub use removal::{Gone, Purged};
+pub use rotation::RotationError;
+pub use storage::StoragePath;
 pub use watch::{ProvisionEvent, Watch};
 
 use crate::engine::Recorded;
+use crate::faults::{Point, point};
 use crate::fleet::Fleet;
 use crate::registry;
 use crate::run::Tracks;
-use crate::server::Server;
-use crate::target::TrackName;
 use crate::tenant::{ProductType, ServerName, Tenant, TenantStatus};
 
 /// A tenant to create.
@@ -90,14 +99,10 @@ impl Products {
                 product: product.clone(),
             });
         }
-        let databases = self.0.fleet.registry.databases_of(&tenant.id).await?;
-        let beside = databases.first().map(|database| database.server.clone());
-        let server = self
-            .0
-            .server((&tenant.slug, &tenant.jurisdiction), beside.as_ref())
-            .await?;
-        let tracks = self.0.tracks(&server, [Some(product)])?;
-        let database = self.0.reserve((&tenant, Some(product)), &server).await?;
+        self.0.refuse_leaving(&tenant, product).await?;
+        let part = self.0.part_of(&tenant, product).await?;
+        let tracks = self.0.tracks(std::slice::from_ref(&part))?;
+        let (database, server) = self.0.reserve(&tenant, part).await?;
         self.0.finish(&tenant, &database, &server, &tracks).await
     }
 }
@@ -118,6 +123,11 @@ impl Tenants {
         Self { watch, ..self }
     }
 
+    /// Returns the fleet that it works on.
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
     /// Creates a tenant with its shared database and its products, migrated, and sets it active.
     ///
     /// A tenant that is still being provisioned is continued: what is there already is not made again. What
@@ -128,32 +138,39 @@ impl Tenants {
     /// [`RegistryError::Begun`]: registry::RegistryError::Begun
     pub async fn create(&self, new: &NewTenant) -> Result<(Tenant, Vec<Provisioned>), ProvisionError> {
         // All that can be refused is refused before the tenant is written.
-        let (server, products) = self.place(new).await?;
-        let parts = || std::iter::once(None).chain(products.iter().map(Some));
-        for product in &products {
+        let parts = self.place(new).await?;
+        for product in parts.iter().filter_map(|part| part.product.as_ref()) {
             self.fleet.check_product(product)?;
         }
-        self.check_names(&new.tenant, &server, parts()).await?;
-        let tracks = self.tracks(&server, parts())?;
+        self.check_names(&new.tenant, &parts).await?;
+        let tracks = self.tracks(&parts)?;
         let tenant = self.fleet.registry.create_tenant(&new.tenant).await?;
+        point(Point::LifeTenantWritten);
         // All names are reserved before anything is made: so the registry knows what a creation that goes on
         // was told the first time.
         let mut reserved = Vec::new();
-        for product in parts() {
-            let one = self.reserve((&tenant, product), &server).await;
-            let one = one.map_err(ProvisionError::half_way)?;
+        for part in parts {
+            let is_shared = part.product.is_none();
+            let one = self.reserve(&tenant, part).await;
+            let (one, server) = one.map_err(ProvisionError::half_way)?;
             // Somebody else may have begun the same tenant elsewhere since the server was chosen.
-            if let Some(named) = new.server.as_ref().filter(|named| **named != one.server) {
+            if let Some(named) = new
+                .server
+                .as_ref()
+                .filter(|named| is_shared && **named != one.server)
+            {
                 return Err(place::begun_elsewhere(&tenant.slug, &one.server, named));
             }
-            reserved.push(one);
+            reserved.push((one, server));
         }
+        point(Point::LifeReserved);
         let mut made = Vec::new();
-        for database in &reserved {
-            made.push(self.finish(&tenant, database, &server, &tracks).await?);
+        for (database, server) in &reserved {
+            made.push(self.finish(&tenant, database, server, &tracks).await?);
         }
         let activated = self.fleet.registry.activate_tenant(&tenant.id).await;
         activated.map_err(ProvisionError::HalfWay)?;
+        point(Point::LifeActive);
         // Somebody else may have gone on with it and said something else of it.
         let tenant = self.fleet.registry.find_tenant(tenant.id.as_str()).await;
         Ok((tenant.map_err(ProvisionError::HalfWay)?, made))
@@ -161,15 +178,10 @@ impl Tenants {
 
     /// Reads the tracks of the databases that are to be made: files that must not run are refused before
     /// anything is written.
-    fn tracks<'a>(
-        &self,
-        server: &Server,
-        parts: impl IntoIterator<Item = Option<&'a ProductType>>,
-    ) -> Result<Tracks, ProvisionError> {
+    fn tracks(&self, parts: &[Part]) -> Result<Tracks, ProvisionError> {
         let mut tracks = Tracks::default();
-        for product in parts {
-            let name = product.cloned().map_or(TrackName::Tenant, TrackName::Product);
-            self.fleet.track(&mut tracks, &name, server.engine)?;
+        for part in parts {
+            self.fleet.track(&mut tracks, &part.track(), part.server.engine)?;
         }
         Ok(tracks)
     }

@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use super::storage::StoragePath;
 use crate::engine::Engine;
 use crate::tenant::{ProductType, Slug, TenantId};
 
@@ -25,10 +26,12 @@ pub enum NamingError {
         word: String,
     },
     /// Two tenants would get the same name.
-    #[error("the template `{template}` gives every tenant the same name: it needs {{id}} or {{slug}}")]
+    #[error("the template `{template}` gives every tenant the same name: it needs {needs}")]
     NotUnique {
         /// The template.
         template: String,
+        /// The words of which it needs one.
+        needs: &'static str,
     },
     /// Two products of a tenant would get the same name.
     #[error("the template `{template}` gives every product the same name: it needs {{product}}")]
@@ -57,8 +60,24 @@ pub enum NamingError {
         template: String,
     },
     /// The template has a character that a name may not have.
-    #[error("the template `{}` may hold only a-z, 0-9, `_`, `-` and words in braces", template.escape_debug())]
+    #[error("the template `{}` may hold only {allowed} and words in braces", template.escape_debug())]
     BadCharacter {
+        /// The template.
+        template: String,
+        /// What it may hold.
+        allowed: &'static str,
+    },
+    /// The template of a path leads nowhere, or out of where it begins.
+    #[error("the template `{template}` has a part that is empty, `.` or `..`")]
+    Parts {
+        /// The template.
+        template: String,
+    },
+    /// The template names the platform, and nobody said what it is called.
+    #[error(
+        "the template `{template}` has {{platform}}, and the platform has no name of a-z, 0-9, `_` and `-`"
+    )]
+    NoPlatform {
         /// The template.
         template: String,
     },
@@ -87,6 +106,7 @@ pub enum NamingError {
 pub struct Naming {
     tenant: String,
     product: String,
+    pub(super) storage: Option<StoragePath>,
 }
 
 impl Default for Naming {
@@ -94,6 +114,7 @@ impl Default for Naming {
         Self {
             tenant: "tenant_{id}_shared".to_owned(),
             product: "tenant_{id}_{product}".to_owned(),
+            storage: None,
         }
     }
 }
@@ -130,6 +151,15 @@ impl Naming {
             return Err(NamingError::NoProduct { template: product });
         }
         Ok(Self { product, ..self })
+    }
+
+    /// Takes what the places are called at which the platform keeps a database's files.
+    #[must_use]
+    pub fn with_storage(self, storage: StoragePath) -> Self {
+        Self {
+            storage: Some(storage),
+            ..self
+        }
     }
 
     /// Fails with [`NamingError::Clash`] if one of the products would get the name of the shared database.
@@ -192,7 +222,7 @@ impl Naming {
 ///
 /// PostgreSQL: "Template Databases", and the role names that CREATE ROLE refuses. MySQL and MariaDB: the system
 /// schemas, the accounts that an installation makes, and the roles that are no names.
-fn is_reserved(name: &str, engine: Engine) -> bool {
+pub(crate) fn is_reserved(name: &str, engine: Engine) -> bool {
     const POSTGRES: [&str; 5] = ["postgres", "template0", "template1", "public", "none"];
     const MYSQL: [&str; 9] = [
         "mysql",
@@ -222,37 +252,71 @@ fn short_user(name: &str) -> String {
     format!("{head}_{}", digest.get(..20).unwrap_or_default())
 }
 
-/// Checks what both templates need: known words, plain characters, and something of the tenant.
+/// What a template may hold.
+pub(super) struct Rules {
+    pub(super) words: &'static [&'static str],
+    /// The words of which one must be there, and how messages say that.
+    pub(super) own: (&'static [&'static str], &'static str),
+    /// The characters besides letters, digits, `_` and `-`, and how messages call them all.
+    pub(super) plain: (&'static str, &'static str),
+}
+
+/// The rules of names of databases.
+const NAMES: Rules = Rules {
+    words: &["{id}", "{slug}", PRODUCT],
+    own: (&["{id}", "{slug}"], "{id} or {slug}"),
+    plain: ("", "a-z, 0-9, `_`, `-`"),
+};
+
 fn check(template: &str) -> Result<(), NamingError> {
-    let owned = || template.to_owned();
-    let mut rest = template;
-    let mut plain = String::new();
-    while let Some((before, after)) = rest.split_once('{') {
-        plain.push_str(before);
-        let Some((word, tail)) = after.split_once('}') else {
-            return Err(NamingError::Brace { template: owned() });
-        };
-        if !["id", "slug", "product"].contains(&word) {
+    NAMES.check(template)
+}
+
+impl Rules {
+    /// Checks a template: known words, plain characters, and something of the tenant.
+    pub(super) fn check(&self, template: &str) -> Result<(), NamingError> {
+        let owned = || template.to_owned();
+        let mut rest = template;
+        let mut plain = String::new();
+        while let Some((before, after)) = rest.split_once('{') {
+            plain.push_str(before);
+            let Some((word, tail)) = after.split_once('}') else {
+                return Err(NamingError::Brace { template: owned() });
+            };
             let word = format!("{{{word}}}");
-            return Err(NamingError::UnknownWord {
+            if !self.words.contains(&word.as_str()) {
+                return Err(NamingError::UnknownWord {
+                    template: owned(),
+                    word,
+                });
+            }
+            rest = tail;
+        }
+        plain.push_str(rest);
+        if plain.contains('}') {
+            return Err(NamingError::Brace { template: owned() });
+        }
+        let (further, allowed) = self.plain;
+        if !plain.chars().all(|c| is_plain(c) || further.contains(c)) {
+            return Err(NamingError::BadCharacter {
                 template: owned(),
-                word,
+                allowed,
             });
         }
-        rest = tail;
+        let (own, needs) = self.own;
+        if own.iter().any(|word| template.contains(word)) {
+            return Ok(());
+        }
+        Err(NamingError::NotUnique {
+            template: owned(),
+            needs,
+        })
     }
-    plain.push_str(rest);
-    if plain.contains('}') {
-        return Err(NamingError::Brace { template: owned() });
-    }
-    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
-    if !plain.bytes().all(allowed) {
-        return Err(NamingError::BadCharacter { template: owned() });
-    }
-    if template.contains("{id}") || template.contains("{slug}") {
-        return Ok(());
-    }
-    Err(NamingError::NotUnique { template: owned() })
+}
+
+/// Returns whether every name may hold a character.
+pub(super) fn is_plain(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-')
 }
 
 #[cfg(test)]

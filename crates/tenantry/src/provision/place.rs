@@ -5,9 +5,10 @@ use std::path::Path;
 use super::naming::Names;
 use super::{NamingError, NewTenant, ProvisionError, Tenants};
 use crate::engine::{Address, Engine, NetworkAddress, Place, SqliteAddress};
-use crate::registry::{self, RegistryError};
+use crate::registry::{self, Database, ListedServer, RegistryError};
 use crate::selection::nearest;
-use crate::server::Server;
+use crate::server::{Intake, NoRoom, Server};
+use crate::target::TrackName;
 use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, Tenant, TenantStatus};
 
 /// Says that a tenant's databases stand on another server than the one that was named.
@@ -20,35 +21,191 @@ pub(super) fn begun_elsewhere(slug: &Slug, has: &ServerName, given: &ServerName)
     })
 }
 
+/// A database to make.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    /// Its product; `None` for the shared one.
+    pub(super) product: Option<ProductType>,
+    /// Where it shall stand.
+    pub(super) server: Server,
+    /// Whether another server may be chosen as long as it is not reserved.
+    pub(super) is_free: bool,
+}
+
+impl Part {
+    /// Returns the track of its migrations.
+    pub(super) fn track(&self) -> TrackName {
+        track_of(self.product.as_ref())
+    }
+}
+
+fn track_of(product: Option<&ProductType>) -> TrackName {
+    product.cloned().map_or(TrackName::Tenant, TrackName::Product)
+}
+
+/// How many databases a server is taken to have room for that has no limit, when loads are compared.
+const USUAL_CAPACITY: usize = 1_000;
+
+/// Chooses the server that is loaded least, by the share of its room that is taken; by name where several are loaded alike.
+///
+/// # Errors
+/// Each server with why it takes none; empty if there is no server.
+pub(super) fn choose(
+    loads: &[(ListedServer, usize)],
+    track: &TrackName,
+) -> Result<ServerName, Vec<(ServerName, NoRoom)>> {
+    let mut refused = Vec::new();
+    let mut free = Vec::new();
+    for (server, databases) in loads {
+        match server.intake.refuses(track, *databases) {
+            Some(why) => refused.push((server.name.clone(), why)),
+            None => free.push((server, databases)),
+        }
+    }
+    let share = |(server, databases): &&(&ListedServer, &usize)| {
+        let capacity = server.intake.capacity.unwrap_or(USUAL_CAPACITY).max(1);
+        databases.saturating_mul(1_000_000) / capacity
+    };
+    let least = free.iter().min_by_key(share);
+    least.map(|(server, _)| server.name.clone()).ok_or(refused)
+}
+
 impl Tenants {
-    /// Chooses the server of a new tenant: where its creation was begun, else the one that was named, else
-    /// the emptiest in its jurisdiction. Returns it with the products to make: those that are named now,
-    /// then those that the creation was begun with.
-    pub(super) async fn place(&self, new: &NewTenant) -> Result<(Server, Vec<ProductType>), ProvisionError> {
+    /// Chooses where the databases of a new tenant shall stand: where their creation was begun; else, for the shared one, the
+    /// server that was named or the one of its jurisdiction that is loaded least, and for a product's the same as the shared
+    /// one's if that takes it. The shared one is the first; products follow that are named now, then those that the creation
+    /// was begun with.
+    pub(super) async fn place(&self, new: &NewTenant) -> Result<Vec<Part>, ProvisionError> {
         let wanted = &new.tenant;
-        let mut products = Vec::new();
-        add(&mut products, &new.products);
-        let Some((begun, server, earlier)) = self.begun(&wanted.slug).await? else {
-            let place = (&wanted.slug, &wanted.jurisdiction);
-            let server = self.server(place, new.server.as_ref()).await?;
-            return Ok((server, products));
-        };
-        add(&mut products, &earlier);
-        if begun.jurisdiction != wanted.jurisdiction {
+        let begun = self.begun(&wanted.slug).await?;
+        if let Some((tenant, databases)) = &begun
+            && !databases.is_empty()
+            && tenant.jurisdiction != wanted.jurisdiction
+        {
             return Err(ProvisionError::Registry(RegistryError::Begun {
                 slug: wanted.slug.clone(),
                 what: "jurisdiction",
-                has: begun.jurisdiction.to_string(),
+                has: tenant.jurisdiction.to_string(),
                 given: wanted.jurisdiction.to_string(),
             }));
         }
-        match &new.server {
-            Some(named) if *named != server => Err(begun_elsewhere(&wanted.slug, &server, named)),
-            Some(_) | None => {
-                let place = (&begun.slug, &begun.jurisdiction);
-                Ok((self.server(place, Some(&server)).await?, products))
-            }
+        let begun = begun.map(|(_, databases)| databases).unwrap_or_default();
+        let at = |product: Option<&ProductType>| {
+            let found = begun.iter().find(|database| database.product.as_ref() == product);
+            found.map(|database| &database.server)
+        };
+        let owner = (&wanted.slug, &wanted.jurisdiction);
+        if let (Some(has), Some(named)) = (
+            at(None),
+            new.server.as_ref().filter(|named| at(None) != Some(*named)),
+        ) {
+            return Err(begun_elsewhere(&wanted.slug, has, named));
         }
+        let shared = match (at(None), &new.server) {
+            (Some(has), _) => self.fixed((None, has), owner).await?,
+            (None, Some(named)) => self.named((None, named), owner).await?,
+            (None, None) => self.free(None, owner).await?,
+        };
+        let mut products = Vec::new();
+        add(&mut products, &new.products);
+        let earlier: Vec<ProductType> = begun.iter().filter_map(|d| d.product.clone()).collect();
+        add(&mut products, &earlier);
+        let mut parts = vec![shared];
+        for product in products {
+            let part = match at(Some(&product)) {
+                Some(has) => self.fixed((Some(&product), has), owner).await?,
+                None => {
+                    self.beside((Some(&product), &parts[0].server.name), owner)
+                        .await?
+                }
+            };
+            parts.push(part);
+        }
+        Ok(parts)
+    }
+
+    /// The database of a product: where it was begun, or else beside the tenant's first one if that server takes it.
+    pub(super) async fn part_of(
+        &self,
+        tenant: &Tenant,
+        product: &ProductType,
+    ) -> Result<Part, ProvisionError> {
+        let databases = self.fleet.registry.databases_of(&tenant.id).await?;
+        let owner = (&tenant.slug, &tenant.jurisdiction);
+        let begun = databases
+            .iter()
+            .find(|database| database.product.as_ref() == Some(product));
+        match (begun, databases.first()) {
+            (Some(begun), _) => self.fixed((Some(product), &begun.server), owner).await,
+            (None, Some(first)) => self.beside((Some(product), &first.server), owner).await,
+            (None, None) => self.free(Some(product), owner).await,
+        }
+    }
+
+    /// A database that stands where it was begun.
+    async fn fixed(
+        &self,
+        (product, server): (Option<&ProductType>, &ServerName),
+        owner: (&Slug, &Jurisdiction),
+    ) -> Result<Part, ProvisionError> {
+        Ok(Part {
+            product: product.cloned(),
+            server: self.server(owner, server).await?,
+            is_free: false,
+        })
+    }
+
+    /// A database on the server that somebody named.
+    async fn named(
+        &self,
+        (product, server): (Option<&ProductType>, &ServerName),
+        owner: (&Slug, &Jurisdiction),
+    ) -> Result<Part, ProvisionError> {
+        let part = self.fixed((product, server), owner).await?;
+        let loads = self.fleet.registry.loads(owner.1).await?;
+        let this: Vec<_> = loads
+            .into_iter()
+            .filter(|(found, _)| found.name == *server)
+            .collect();
+        match choose(&this, &part.track()) {
+            Ok(_) => Ok(part),
+            Err(refused) => Err(no_room(owner.1, &part.track(), refused)),
+        }
+    }
+
+    /// A database on a server that a tenant has another one on, if that takes it.
+    async fn beside(
+        &self,
+        (product, server): (Option<&ProductType>, &ServerName),
+        owner: (&Slug, &Jurisdiction),
+    ) -> Result<Part, ProvisionError> {
+        match self.named((product, server), owner).await {
+            Ok(part) => Ok(Part {
+                is_free: true,
+                ..part
+            }),
+            Err(ProvisionError::NoRoom { .. }) => self.free(product, owner).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A database on the server of a jurisdiction that is loaded least.
+    pub(super) async fn free(
+        &self,
+        product: Option<&ProductType>,
+        owner: (&Slug, &Jurisdiction),
+    ) -> Result<Part, ProvisionError> {
+        let loads = self.fleet.registry.loads(owner.1).await?;
+        if loads.is_empty() {
+            return Err(self.no_server(owner.1).await?);
+        }
+        let track = track_of(product);
+        let server = choose(&loads, &track).map_err(|refused| no_room(owner.1, &track, refused))?;
+        let part = self.fixed((product, &server), owner).await?;
+        Ok(Part {
+            is_free: true,
+            ..part
+        })
     }
 
     async fn no_server(&self, jurisdiction: &Jurisdiction) -> Result<ProvisionError, ProvisionError> {
@@ -62,21 +219,16 @@ impl Tenants {
         })
     }
 
-    /// Returns the tenant that is being created under a slug, the server of its databases, and their products;
-    /// `None` if there is none, or if it has no database yet.
-    async fn begun(
-        &self,
-        slug: &Slug,
-    ) -> Result<Option<(Tenant, ServerName, Vec<ProductType>)>, ProvisionError> {
-        let registry = &self.fleet.registry;
-        let tenant = match self.owner_of(slug).await? {
-            Some(found) if found.status == TenantStatus::Provisioning => found,
-            Some(_) | None => return Ok(None),
-        };
-        let databases = registry.databases_of(&tenant.id).await?;
-        let products = databases.iter().filter_map(|d| d.product.clone()).collect();
-        let first = databases.first().map(|database| database.server.clone());
-        Ok(first.map(|server| (tenant, server, products)))
+    /// Returns the tenant that is being created under a slug, and its databases as far as they are reserved; `None` if there
+    /// is none.
+    async fn begun(&self, slug: &Slug) -> Result<Option<(Tenant, Vec<Database>)>, ProvisionError> {
+        match self.owner_of(slug).await? {
+            Some(found) if found.status == TenantStatus::Provisioning => {
+                let databases = self.fleet.registry.databases_of(&found.id).await?;
+                Ok(Some((found, databases)))
+            }
+            Some(_) | None => Ok(None),
+        }
     }
 
     /// Returns the tenant that has a slug; `None` if nobody has it.
@@ -90,16 +242,17 @@ impl Tenants {
 
     /// Refuses names of databases that a new tenant cannot get: no repetition would ever finish its creation.
     /// What somebody else made on the server shows only when it is made.
-    pub(super) async fn check_names<'a>(
+    pub(super) async fn check_names(
         &self,
         new: &registry::NewTenant,
-        server: &Server,
-        parts: impl IntoIterator<Item = Option<&'a ProductType>>,
+        parts: &[Part],
     ) -> Result<(), ProvisionError> {
         let begun = self.owner_of(&new.slug).await?;
         let id = begun.map_or_else(|| new.id.clone(), |tenant| tenant.id);
-        for product in parts {
-            let names = self.naming.names(server.engine, (&id, &new.slug), product)?;
+        for Part { product, server, .. } in parts {
+            let names = self
+                .naming
+                .names(server.engine, (&id, &new.slug), product.as_ref())?;
             self.refuse_own(server, &names)?;
             let registry = &self.fleet.registry;
             let owner = registry.owner_of_database(&server.name, &names.database).await?;
@@ -136,21 +289,13 @@ impl Tenants {
         Ok(())
     }
 
-    /// Returns the server that was named, or the emptiest in the jurisdiction.
-    pub(super) async fn server(
+    /// Finds a server, which must stand in a tenant's jurisdiction.
+    async fn server(
         &self,
         (slug, jurisdiction): (&Slug, &Jurisdiction),
-        named: Option<&ServerName>,
+        name: &ServerName,
     ) -> Result<Server, ProvisionError> {
-        let registry = &self.fleet.registry;
-        let name = match named {
-            Some(name) => name.clone(),
-            None => match registry.emptiest_server(jurisdiction).await? {
-                Some(name) => name,
-                None => return Err(self.no_server(jurisdiction).await?),
-            },
-        };
-        let server = registry.find_server(name.as_str()).await?;
+        let server = self.fleet.registry.find_server(name.as_str()).await?;
         if server.jurisdiction == *jurisdiction {
             return Ok(server);
         }
@@ -160,6 +305,18 @@ impl Tenants {
             server: server.name,
             stands: server.jurisdiction,
         })
+    }
+}
+
+fn no_room(
+    jurisdiction: &Jurisdiction,
+    track: &TrackName,
+    servers: Vec<(ServerName, NoRoom)>,
+) -> ProvisionError {
+    ProvisionError::NoRoom {
+        jurisdiction: jurisdiction.clone(),
+        what: Intake::word(track),
+        servers,
     }
 }
 

@@ -30,6 +30,7 @@ async fn fleet(folder: &TempDir) -> Fleet {
         admin: None,
         insecure_reason: None,
         max_parallel: None,
+        intake: crate::Intake::default(),
         server_version: None,
     };
     registry.add_server(&server).await.unwrap();

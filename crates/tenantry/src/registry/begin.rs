@@ -7,8 +7,10 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
+use serde_json::json;
 
 use super::again::again;
+use super::audit::{Action, Change};
 use super::entities::{run, run_target};
 use super::leases::lease_of;
 use super::rows::shorten;
@@ -149,15 +151,22 @@ impl Registry {
             wanted: &keys_of(new),
         };
         let others = self.others(&transaction, &wish, (driver, now)).await?;
-        let begun = if let Some(begun) = others {
-            begun
-        } else {
-            self.insert_run(&transaction, new, &Lease::begin(driver.as_str(), now), now)
-                .await?;
-            Begun::New(1)
-        };
-        self.commit(transaction).await?;
-        Ok(begun)
+        if let Some(begun) = others {
+            self.commit(transaction).await?;
+            return Ok(begun);
+        }
+        self.insert_run(&transaction, new, &Lease::begin(driver.as_str(), now), now)
+            .await?;
+        let change = Change::new(Action::RunStart, &new.id, &new.id).to(json!({
+            "command": new.command,
+            "direction": new.direction.to_string(),
+            "goal": new.goal.to_string(),
+            "targets": new.targets.len(),
+            "by": new.actor,
+            "reason": new.reason,
+        }));
+        self.commit_recorded(transaction, change).await?;
+        Ok(Begun::New(1))
     }
 
     /// Waits until no other run begins.

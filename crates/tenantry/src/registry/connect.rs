@@ -3,19 +3,26 @@
 //! Every connection setting is given here. The PostgreSQL driver takes some from the environment; those
 //! that cannot be given are refused if they are set there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions, MySqlSslMode};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions};
-use sea_orm::sqlx::{ConnectOptions as _, Error as DriverError, Executor as _};
+use sea_orm::sqlx::{
+    AssertSqlSafe, Column as _, ColumnIndex, ConnectOptions as _, Database, Decode, Error as DriverError,
+    Executor, Row as _, Type, raw_sql,
+};
 use sea_orm::{
     ConnAcquireErr, DatabaseConnection, DbErr, RuntimeErr, SqlxMySqlConnector, SqlxPostgresConnector,
     SqlxSqliteConnector,
 };
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpStream;
+use zeroize::Zeroizing;
 
+use super::query::Answer;
 use super::{Registry, RegistryError, schema};
 use crate::code::Code;
 use crate::engine::{
@@ -62,6 +69,8 @@ impl Registry {
             endpoint,
             id: id.into(),
             keys: None,
+            by: Arc::default(),
+            bound: None,
             file,
         })
     }
@@ -228,6 +237,59 @@ async fn open_mysql(address: &NetworkAddress, timeout: Duration) -> Result<Datab
         .connect_with(options)
         .await?;
     Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
+}
+
+/// Carries one query out in a transaction that can only read, on a connection of its own that is closed behind it.
+pub(super) async fn answer(
+    db: &DatabaseConnection,
+    engine: Engine,
+    sql: &str,
+) -> Result<Answer, DriverError> {
+    match engine {
+        Engine::Postgres => {
+            let mut own = db.get_postgres_connection_pool().acquire().await?.detach();
+            own.execute("BEGIN READ ONLY").await?;
+            read(&mut own, sql).await
+        }
+        Engine::MySql => {
+            let mut own = db.get_mysql_connection_pool().acquire().await?.detach();
+            own.execute("START TRANSACTION READ ONLY").await?;
+            read(&mut own, sql).await
+        }
+        Engine::Sqlite => {
+            let mut own = db.get_sqlite_connection_pool().acquire().await?.detach();
+            own.execute("PRAGMA query_only = ON").await?;
+            read(&mut own, sql).await
+        }
+    }
+}
+
+/// Reads all rows as text. Not prepared, so that servers send every type as text.
+async fn read<'c, D: Database>(own: impl Executor<'c, Database = D>, sql: &str) -> Result<Answer, DriverError>
+where
+    for<'r> String: Decode<'r, D> + Type<D>,
+    usize: ColumnIndex<D::Row>,
+{
+    let mut answer = Answer::default();
+    let mut rows = own.fetch(raw_sql(AssertSqlSafe(sql)));
+    while let Some(row) = rows.try_next().await? {
+        if answer.columns.is_empty() {
+            answer.columns = row
+                .columns()
+                .iter()
+                .map(|column| column.name().to_owned())
+                .collect();
+        }
+        let mut values = Vec::with_capacity(row.len());
+        for at in 0..row.len() {
+            let value: Option<String> = row.try_get_unchecked(at)?;
+            values.push(value.map(Zeroizing::new));
+        }
+        if !answer.take(values) {
+            break;
+        }
+    }
+    Ok(answer)
 }
 
 /// Returns whether a statement failed because its table is not there.

@@ -6,8 +6,10 @@ use sea_orm::{
     PaginatorTrait as _, QueryFilter as _, SqlErr, TransactionTrait as _,
 };
 
+use super::audit::{Action, Change};
 use super::entities::{database, domain, tenant, tenant_name};
 use super::rows::{check_given_key, check_key, check_name};
+use super::tenants::told;
 use super::{Registry, RegistryError, now};
 use crate::domain::Domain;
 use crate::tenant::{Jurisdiction, Slug, Tenant, TenantId, TenantStatus};
@@ -117,12 +119,17 @@ impl Registry {
             status: Set(tenant.status.as_str().to_owned()),
             external_id: Set(tenant.external_id.clone()),
             created_at: Set(tenant.created_at),
+            status_before: Set(None),
+            drops_at: Set(None),
         };
         tenant::Entity::insert(row)
             .exec_without_returning(&transaction)
             .await?;
         insert_names(&transaction, tenant).await?;
         insert_domains(&transaction, tenant).await?;
+        let change =
+            Change::new(Action::TenantCreate, tenant.id.as_str(), tenant.slug.as_str()).to(told(tenant));
+        self.record_change(&transaction, change).await?;
         transaction.commit().await
     }
 
@@ -146,7 +153,10 @@ impl Registry {
             },
             ..begun.clone()
         };
-        match self.update_tenant(&wanted).await {
+        if wanted == *begun {
+            return Ok(wanted);
+        }
+        match self.update_tenant(begun, &wanted).await {
             Ok(Updated::Written) => Ok(wanted),
             Ok(Updated::Finished) => Err(slug_taken(begun, TenantStatus::Active)),
             Ok(Updated::Placed { jurisdiction }) => Err(RegistryError::Begun {
@@ -165,7 +175,7 @@ impl Registry {
 
     /// Writes a tenant over its row, unless its creation was finished in the meantime or its databases stand
     /// in another jurisdiction already.
-    async fn update_tenant(&self, tenant: &Tenant) -> Result<Updated, DbErr> {
+    async fn update_tenant(&self, begun: &Tenant, tenant: &Tenant) -> Result<Updated, DbErr> {
         use tenant::Column;
         let transaction = self.db.begin().await?;
         let id = tenant.id.as_str();
@@ -200,6 +210,10 @@ impl Registry {
             .exec(&transaction)
             .await?;
         insert_domains(&transaction, tenant).await?;
+        let change = Change::new(Action::TenantUpdate, id, tenant.slug.as_str())
+            .from(told(begun))
+            .to(told(tenant));
+        self.record_change(&transaction, change).await?;
         transaction.commit().await?;
         Ok(Updated::Written)
     }
@@ -226,7 +240,7 @@ async fn has_databases(db: &impl ConnectionTrait, tenant: &str) -> Result<bool, 
 
 /// Writes the names that commands take: the key of their table lets each mean one tenant, also where two are created
 /// at the same moment.
-async fn insert_names(db: &impl ConnectionTrait, tenant: &Tenant) -> Result<(), DbErr> {
+pub(super) async fn insert_names(db: &impl ConnectionTrait, tenant: &Tenant) -> Result<(), DbErr> {
     let mut names = vec![tenant.id.to_string(), tenant.slug.to_string()];
     names.extend(tenant.external_id.clone());
     names.sort_unstable();
@@ -255,7 +269,7 @@ async fn insert_domains(db: &impl ConnectionTrait, tenant: &Tenant) -> Result<()
     Ok(())
 }
 
-fn is_taken(error: &DbErr) -> bool {
+pub(super) fn is_taken(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 

@@ -2,22 +2,27 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, SqlErr, TransactionTrait as _,
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, SqlErr, TransactionTrait as _,
 };
+use serde_json::json;
 use uuid::Uuid;
 
+use super::audit::{Action, Change};
 use super::entities::database::{ActiveModel, Column, Entity, Model};
 use super::entities::{server, tenant};
 use super::hosts::Host;
 use super::passwords::{Purpose, endpoint_of};
 use super::rows::{Row, check_key};
-use super::servers::{ListedServer, listed};
+use super::server_row::listed;
+use super::servers::ListedServer;
 use super::{Registry, RegistryError, now};
 use crate::code::Code;
 use crate::engine::{Address, Login};
 use crate::migration::Version;
 use crate::run::Outcome;
+use crate::server::NoRoom;
+use crate::target::TrackName;
 use crate::tenant::{Jurisdiction, ProductType, ServerName, Tenant, TenantId};
 
 /// Where a database stands in its life.
@@ -27,6 +32,8 @@ pub enum DatabaseStatus {
     Creating,
     /// It is there, with our history in it.
     Ready,
+    /// Its tenant is to lose the product: it is dropped when its grace is over.
+    Deleting,
 }
 
 impl DatabaseStatus {
@@ -35,12 +42,13 @@ impl DatabaseStatus {
         match self {
             Self::Creating => "creating",
             Self::Ready => "ready",
+            Self::Deleting => "deleting",
         }
     }
 
     /// Reads the word that [`Self::as_str`] gives; `None` for any other.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Creating, Self::Ready]
+        [Self::Creating, Self::Ready, Self::Deleting]
             .into_iter()
             .find(|s| s.as_str() == word)
     }
@@ -59,6 +67,8 @@ pub struct NewDatabase {
     pub name: String,
     /// The tenant's own role and its new password; `None` for SQLite.
     pub login: Option<Login>,
+    /// Where the platform keeps the files that belong to it; `None` if that is not configured.
+    pub storage_path: Option<String>,
 }
 
 /// A database in the registry.
@@ -86,6 +96,14 @@ pub struct Database {
     pub checked_at: Option<i64>,
 }
 
+/// What became of a row that was to be written.
+enum Inserted {
+    Yes,
+    OfAnotherJurisdiction,
+    NoRoom(NoRoom),
+    KeyChanged,
+}
+
 impl Registry {
     /// Writes the database's row with status `creating`, its password sealed, and returns it.
     ///
@@ -99,10 +117,20 @@ impl Registry {
         if let Some(existing) = self.database_for(&new.tenant_id, new.product.as_ref()).await? {
             return self.joined(existing, new, &server).await;
         }
+        if new.login.is_some() {
+            self.ready_to_seal().await?;
+        }
         let row = self.sealed(new, &server)?;
-        match self.insert_database(&row, &server.jurisdiction).await {
-            Ok(true) => self.database_of(&row, &server),
-            Ok(false) => Err(self.of_another_jurisdiction(new, &server.jurisdiction).await?),
+        match self.insert_database(&row, &server).await {
+            Ok(Inserted::Yes) => self.database_of(&row, &server),
+            Ok(Inserted::KeyChanged) => Err(RegistryError::KeyChanged),
+            Ok(Inserted::NoRoom(why)) => Err(RegistryError::NoRoom {
+                server: server.name,
+                why,
+            }),
+            Ok(Inserted::OfAnotherJurisdiction) => {
+                Err(self.of_another_jurisdiction(new, &server.jurisdiction).await?)
+            }
             Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
                 // Somebody else may have reserved it for the same tenant since we looked.
                 let existing = self.database_for(&new.tenant_id, new.product.as_ref()).await?;
@@ -119,24 +147,62 @@ impl Registry {
         }
     }
 
-    /// Writes the row unless its tenant is not of the jurisdiction. The tenant's row is written first, so that
-    /// nobody changes the jurisdiction in between.
-    async fn insert_database(&self, row: &Model, jurisdiction: &Jurisdiction) -> Result<bool, DbErr> {
+    /// Writes the row unless its tenant is not of the jurisdiction, or the server takes it no more. The rows of both are
+    /// written first, so that nobody changes the jurisdiction or fills up the server in between.
+    async fn insert_database(&self, row: &Model, on: &ListedServer) -> Result<Inserted, DbErr> {
         let transaction = self.db.begin().await?;
+        if row.secret.is_some() && !self.hold_key(&transaction).await? {
+            return Ok(Inserted::KeyChanged);
+        }
+        let jurisdiction = on.jurisdiction.as_str();
         let held = tenant::Entity::update_many()
-            .col_expr(tenant::Column::Jurisdiction, Expr::value(jurisdiction.as_str()))
+            .col_expr(tenant::Column::Jurisdiction, Expr::value(jurisdiction))
             .filter(tenant::Column::Id.eq(row.tenant_id.as_str()))
-            .filter(tenant::Column::Jurisdiction.eq(jurisdiction.as_str()))
+            .filter(tenant::Column::Jurisdiction.eq(jurisdiction))
             .exec(&transaction)
             .await?;
         if held.rows_affected == 0 {
-            return Ok(false);
+            return Ok(Inserted::OfAnotherJurisdiction);
+        }
+        server::Entity::update_many()
+            .col_expr(server::Column::Jurisdiction, Expr::value(jurisdiction))
+            .filter(server::Column::Id.eq(on.id.as_str()))
+            .exec(&transaction)
+            .await?;
+        // As it is now that nobody else can write it.
+        let row_now = server::Entity::find_by_id(on.id.as_str())
+            .one(&transaction)
+            .await?;
+        let now_listed = row_now.and_then(|row| listed(&row).ok());
+        let intake = now_listed.map_or_else(|| on.intake.clone(), |listed| listed.intake);
+        let databases = Entity::find()
+            .filter(Column::ServerId.eq(on.id.as_str()))
+            .count(&transaction)
+            .await?;
+        let product = row.product.parse().ok();
+        let track = product.map_or(TrackName::Tenant, TrackName::Product);
+        let databases = usize::try_from(databases).unwrap_or(usize::MAX);
+        if let Some(why) = intake.refuses(&track, databases) {
+            return Ok(Inserted::NoRoom(why));
         }
         Entity::insert(ActiveModel::from(row.clone()).reset_all())
             .exec_without_returning(&transaction)
             .await?;
+        let change = Change::new(
+            Action::DatabaseReserve,
+            &row.id,
+            &label_of(&transaction, row).await?,
+        )
+        .to(json!({
+            "name": row.name,
+            "tenant": row.tenant_id,
+            "product": row.product,
+            "server": on.name.as_str(),
+            "user": row.db_user,
+        }));
+        self.record_change(&transaction, change).await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(Inserted::Yes)
     }
 
     /// Returns a database that was reserved before, unless it stands in another jurisdiction than was asked for.
@@ -181,20 +247,29 @@ impl Registry {
     ///
     /// Fails with [`RegistryError::DatabaseNotFound`] if there is no such row. May be repeated.
     pub async fn mark_ready(&self, id: &str, version: Option<Version>) -> Result<(), RegistryError> {
-        let written = Entity::update_many()
+        let row = Entity::find_by_id(id).one(&self.db).await;
+        let row = row.map_err(|e| self.refused(&e))?;
+        let row = row.ok_or_else(|| RegistryError::DatabaseNotFound { id: id.to_owned() })?;
+        let transaction = self.begin().await?;
+        let name = label_of(&transaction, &row).await;
+        let name = name.map_err(|e| self.refused(&e))?;
+        Entity::update_many()
             .col_expr(Column::Status, Expr::value(DatabaseStatus::Ready.as_str()))
             .col_expr(Column::Version, Expr::value(version.map(Version::number)))
             .col_expr(Column::Outcome, Expr::value(Outcome::Current.as_str()))
             .col_expr(Column::ErrorCode, Expr::value(None::<i32>))
             .col_expr(Column::CheckedAt, Expr::value(now()))
             .filter(Column::Id.eq(id))
-            .exec(&self.db)
+            .exec(&transaction)
             .await
             .map_err(|e| self.refused(&e))?;
-        if written.rows_affected == 0 {
-            return Err(RegistryError::DatabaseNotFound { id: id.to_owned() });
-        }
-        Ok(())
+        let change = Change::new(Action::DatabaseReady, id, &name)
+            .from(json!({"status": row.status}))
+            .to(json!({
+                "status": DatabaseStatus::Ready.as_str(),
+                "version": version.map(|version| version.to_string()),
+            }));
+        self.commit_recorded(transaction, change).await
     }
 
     /// Returns a tenant's databases, the shared one first, then by product; empty if it has none.
@@ -269,6 +344,11 @@ impl Registry {
             error_code: None,
             checked_at: None,
             created_at: now(),
+            status_before: None,
+            drops_at: None,
+            next_secret: None,
+            previous_secret: None,
+            storage_path: new.storage_path.clone(),
             id,
         })
     }
@@ -290,6 +370,17 @@ impl Registry {
             checked_at: row.checked_at,
         })
     }
+}
+
+/// Returns what people call a database: the tenant's slug, and the product.
+pub(super) async fn label_of(db: &impl ConnectionTrait, row: &Model) -> Result<String, DbErr> {
+    let tenant = tenant::Entity::find_by_id(row.tenant_id.as_str()).one(db).await?;
+    let slug = tenant.map_or_else(|| row.tenant_id.clone(), |tenant| tenant.slug);
+    Ok(if row.product.is_empty() {
+        slug
+    } else {
+        format!("{slug}/{}", row.product)
+    })
 }
 
 pub(super) fn at(row: &Model) -> Row<'_> {

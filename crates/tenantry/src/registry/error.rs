@@ -2,12 +2,14 @@
 
 use thiserror::Error;
 
+use super::keys::RingOrder;
 use crate::code::Code;
 use crate::engine::{DatabaseError, Holder};
 use crate::migration::{ReadError, Version};
 use crate::run::{Driver, RunStatus};
-use crate::secret::{KeyId, SealError, SecretError};
-use crate::tenant::{Jurisdiction, Slug, TenantId, TenantStatus};
+use crate::secret::{KeyId, KeyIds, SealError, SecretError};
+use crate::server::NoRoom;
+use crate::tenant::{Jurisdiction, ProductType, ServerName, Slug, TenantId, TenantStatus};
 
 /// A request to the registry failed.
 #[derive(Debug, Error)]
@@ -191,12 +193,45 @@ pub enum RegistryError {
         of: String,
     },
     /// No password of the selection opens, because the key is not the one that sealed them.
-    #[error("the passwords in the registry need key {needed}, and the configured key is {configured}")]
+    #[error("the passwords in the registry need key {needed}, and here are only: {here}")]
     WrongKey {
         /// The key that the first of them needs.
         needed: KeyId,
-        /// The key that is here.
-        configured: KeyId,
+        /// The keys that are here.
+        here: KeyIds,
+    },
+    /// The first of the configured keys is not the one that seals in this registry.
+    #[error("the registry seals with key {active}, and the first of the configured keys is {first}")]
+    NotSealing {
+        /// The key that seals.
+        active: KeyId,
+        /// The key that would have sealed.
+        first: KeyId,
+        /// How the configured keys stand to the registry.
+        order: RingOrder,
+    },
+    /// Another key seals since we looked.
+    #[error("another key was made the one that seals in the meantime")]
+    KeyChanged,
+    /// The first of the configured keys was destroyed.
+    #[error("key {id} was destroyed; nothing is sealed with it any more")]
+    KeyDestroyed {
+        /// The key.
+        id: KeyId,
+    },
+    /// A key must not be destroyed.
+    #[error("key {id} is in use: {}", use_text(*secrets))]
+    KeyInUse {
+        /// The key.
+        id: KeyId,
+        /// How many secrets need it.
+        secrets: u64,
+    },
+    /// There is no such key.
+    #[error("there is no key {id}")]
+    KeyNotFound {
+        /// The id.
+        id: KeyId,
     },
     /// A password cannot be opened.
     #[error("the password of {of} cannot be used")]
@@ -216,6 +251,12 @@ pub enum RegistryError {
         #[source]
         source: SealError,
     },
+    /// What was sealed did not open again; it was not written.
+    #[error("the password of {of} was sealed and did not come back")]
+    NotReadBack {
+        /// Whose password.
+        of: String,
+    },
     /// A value does not fit its column.
     #[error("{what} is too long: at most {max} characters fit")]
     TooLong {
@@ -223,6 +264,68 @@ pub enum RegistryError {
         what: &'static str,
         /// How many fit.
         max: usize,
+    },
+    /// A server takes no new database.
+    #[error("{server} {why}")]
+    NoRoom {
+        /// The server.
+        server: ServerName,
+        /// Why.
+        why: NoRoom,
+    },
+    /// What is asked of a tenant does not fit where it stands in its life.
+    #[error("`{slug}` is {}", standing_text(*status))]
+    TenantIs {
+        /// Its slug.
+        slug: Slug,
+        /// Where it stands.
+        status: TenantStatus,
+    },
+    /// What was asked for stands in a jurisdiction whose servers must not be opened from here.
+    #[error("{what} stands in {stands}, and this command is bound to {}", list_of(bound))]
+    OutOfBounds {
+        /// The server or the tenant.
+        what: String,
+        /// Where it stands.
+        stands: Jurisdiction,
+        /// What the command is bound to.
+        bound: Vec<Jurisdiction>,
+    },
+    /// A tenant cannot be restored any more.
+    #[error("`{slug}` cannot be restored: its database was dropped")]
+    DropBegun {
+        /// Its slug.
+        slug: Slug,
+    },
+    /// A tenant is to lose the product that it should get.
+    #[error("`{slug}/{product}` is to be deleted")]
+    ProductLeaves {
+        /// The tenant's slug.
+        slug: Slug,
+        /// The product.
+        product: ProductType,
+    },
+    /// A tenant has no database of a product.
+    #[error("`{slug}` has no {product} to give up or restore")]
+    NoProduct {
+        /// The tenant's slug.
+        slug: Slug,
+        /// The product.
+        product: ProductType,
+    },
+    /// Somebody else has replaced a database's password meanwhile; theirs stands.
+    #[error("the password of database `{name}` was replaced meanwhile")]
+    PasswordChanged {
+        /// The database.
+        name: String,
+    },
+    /// A run works on a database that is to be changed.
+    #[error("{run_id} is working on `{label}`")]
+    UnderWay {
+        /// The target.
+        label: String,
+        /// The run.
+        run_id: String,
     },
     /// A value is none, or holds what would draw over the text around it.
     #[error("{what} {rule}")]
@@ -264,15 +367,27 @@ impl RegistryError {
             }
             Self::Taken { .. } | Self::SlugTaken { .. } => Code(6001),
             Self::Begun { .. } => Code(6016),
+            Self::NoRoom { .. } => Code(6018),
+            Self::TenantIs { .. } | Self::DropBegun { .. } | Self::ProductLeaves { .. } => Code(6024),
+            Self::OutOfBounds { .. } => Code(6003),
             Self::TenantNotFound { .. } => Code(6002),
             Self::Ambiguous { .. } => Code(6017),
             Self::ServerNotFound { .. }
             | Self::JurisdictionNotFound { .. }
-            | Self::DatabaseNotFound { .. } => Code(6010),
+            | Self::DatabaseNotFound { .. }
+            | Self::NoProduct { .. }
+            | Self::KeyNotFound { .. } => Code(6010),
             Self::RunNotFound { .. } | Self::SeveralRuns { .. } => Code(4009),
-            Self::TakenOver { .. } | Self::Driven { .. } => Code(4001),
+            Self::TakenOver { .. }
+            | Self::Driven { .. }
+            | Self::UnderWay { .. }
+            | Self::PasswordChanged { .. } => Code(4001),
             Self::RunOver { .. } => Code(4014),
             Self::KeyNeeded { .. } | Self::WrongKey { .. } => Code(1005),
+            Self::NotSealing { .. } | Self::KeyChanged => Code(7005),
+            Self::KeyInUse { .. } => Code(7006),
+            Self::KeyDestroyed { .. } => Code(7008),
+            Self::NotReadBack { .. } => Code(7004),
             Self::Locked { source, .. } => source.code(),
             Self::NotSealed { source, .. } => source.code(),
             Self::TooLong { .. } | Self::Unfit { .. } | Self::NotText { .. } => Code(6011),
@@ -301,6 +416,20 @@ impl RegistryError {
     }
 }
 
+fn list_of(jurisdictions: &[Jurisdiction]) -> String {
+    let words: Vec<&str> = jurisdictions.iter().map(Jurisdiction::as_str).collect();
+    words.join(", ")
+}
+
+fn standing_text(status: TenantStatus) -> &'static str {
+    match status {
+        TenantStatus::Provisioning => "still being created",
+        TenantStatus::Active => "active",
+        TenantStatus::Suspended => "suspended",
+        TenantStatus::Deleting => "to be deleted",
+    }
+}
+
 fn owner_text(owner: Option<&Slug>) -> String {
     owner.map_or_else(String::new, |slug| format!(" by tenant `{slug}`"))
 }
@@ -324,6 +453,14 @@ fn program_text(holders: &[Holder]) -> String {
         many => format!(" and {} more", many - 1),
     };
     format!(" ({}{others})", known.join(", "))
+}
+
+fn use_text(secrets: u64) -> String {
+    match secrets {
+        0 => "it is the one that seals".to_owned(),
+        1 => "1 secret needs it".to_owned(),
+        many => format!("{many} secrets need it"),
+    }
 }
 
 fn behind_text(at: Option<Version>, head: Option<Version>) -> String {

@@ -48,6 +48,42 @@ impl<'a> Host<'a> {
         };
         Self { server, at }
     }
+
+    /// Returns the endpoint that a user's password is bound to; `None` for a folder, which needs no password.
+    pub(super) fn endpoint_for(&self, user: &str) -> Option<Endpoint> {
+        match &self.at {
+            At::Folder(_) => None,
+            At::Network { endpoint, .. } => Some(endpoint.clone().with_user(user)),
+        }
+    }
+}
+
+impl Host<'_> {
+    /// Returns what a database's password is bound to; `None` in a folder, where there is no password.
+    pub(super) fn purpose<'b>(
+        &self,
+        row: &'b Model,
+        tenant_id: &'b TenantId,
+    ) -> Result<Option<Purpose<'b>>, RegistryError> {
+        self.purpose_of(row, tenant_id, row.secret_version)
+    }
+
+    /// The same for another version of it: the one before, or the one that comes.
+    pub(super) fn purpose_of<'b>(
+        &self,
+        row: &'b Model,
+        tenant_id: &'b TenantId,
+        version: i64,
+    ) -> Result<Option<Purpose<'b>>, RegistryError> {
+        let At::Network { endpoint, .. } = &self.at else {
+            return Ok(None);
+        };
+        let user = at(row).read("db_user", row.db_user.as_deref())?;
+        let endpoint = endpoint.clone().with_user(user);
+        Ok(Some(Purpose::database(
+            &row.id, version, tenant_id, &row.name, endpoint,
+        )))
+    }
 }
 
 impl Registry {
@@ -58,7 +94,8 @@ impl Registry {
         tenant_id: &TenantId,
         host: &Host<'_>,
     ) -> Result<Address, RegistryError> {
-        let (name, port, tls, direct, endpoint) = match &host.at {
+        self.check_bound(&format!("database `{}`", row.name), &host.server.jurisdiction)?;
+        let (name, port, tls, direct) = match &host.at {
             At::Folder(folder) => {
                 return Ok(Address::Sqlite(SqliteAddress {
                     folder: folder.to_path_buf(),
@@ -70,14 +107,13 @@ impl Registry {
                 port,
                 tls,
                 direct,
-                endpoint,
-            } => (*host, *port, *tls, *direct, endpoint),
+                ..
+            } => (*host, *port, *tls, *direct),
         };
         self.check_direct(host.server)?;
         let user = at(row).read("db_user", row.db_user.clone())?;
         let sealed = at(row).read("secret", row.secret.as_deref())?;
-        let endpoint = endpoint.clone().with_user(&user);
-        let purpose = Purpose::database(&row.id, row.secret_version, tenant_id, &row.name, endpoint);
+        let purpose = at(row).read("server_id", host.purpose(row, tenant_id)?)?;
         let password = self.open(&purpose, sealed)?;
         Ok(Address::Network(NetworkAddress {
             engine: host.server.engine,

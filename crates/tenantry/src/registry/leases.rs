@@ -2,8 +2,10 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+use serde_json::json;
 
 use super::again::again;
+use super::audit::{Action, Change};
 use super::begin::{Begun, Holding, Standstill, Wish};
 use super::entities::run;
 use super::rows::Row;
@@ -229,7 +231,8 @@ impl Registry {
             self.end_soak(&transaction, run_id).await?;
         }
         self.write_lease(&transaction, run_id, &moved).await?;
-        self.commit(transaction).await?;
+        let change = Change::new(asked(wanted), run_id, run_id).to(json!({"wanted": wanted.as_str()}));
+        self.commit_recorded(transaction, change).await?;
         Ok(match moved.standing {
             Standing::Over(status) => Driven::Over(status),
             Standing::Running if moved.is_live(now, sign) => Driven::By(moved.driver),
@@ -281,5 +284,14 @@ fn refused(held: &HeldRun, refusal: Refusal) -> RegistryError {
         },
         Refusal::Over(status) => RegistryError::RunOver { run_id, status },
         Refusal::Fenced => RegistryError::TakenOver { run_id },
+    }
+}
+
+/// Returns what the audit calls it that a run is asked for something.
+fn asked(wanted: Wanted) -> Action {
+    match wanted {
+        Wanted::Promote => Action::RunPromote,
+        Wanted::Pause => Action::RunPause,
+        Wanted::Cancel | Wanted::CancelNow => Action::RunCancel,
     }
 }

@@ -31,6 +31,8 @@ pub struct ListedDatabase {
     pub version: Option<Version>,
     /// What became of it in the last run; `None` before the first.
     pub outcome: Option<Outcome>,
+    /// Where the platform keeps the files that belong to it; `None` if that was not configured when it was created.
+    pub storage_path: Option<String>,
 }
 
 /// How many rows are read at once.
@@ -85,6 +87,7 @@ impl Registry {
                 Column::Status,
                 Column::Version,
                 Column::Outcome,
+                Column::StoragePath,
             ])
             .into_tuple()
             .all(&self.db)
@@ -103,10 +106,11 @@ type Found = (
     String,
     Option<i64>,
     Option<String>,
+    Option<String>,
 );
 
 fn listed(found: Found, servers: &HashMap<String, ServerName>) -> Result<ListedDatabase, RegistryError> {
-    let (id, tenant, product, server, name, status, version, outcome) = found;
+    let (id, tenant, product, server, name, status, version, outcome, storage_path) = found;
     let at = Row {
         table: "tenantry_databases",
         id: &id,
@@ -120,5 +124,6 @@ fn listed(found: Found, servers: &HashMap<String, ServerName>) -> Result<ListedD
         status: at.read("status", DatabaseStatus::from_word(&status))?,
         version: at.version("version", version)?,
         outcome: at.outcome(outcome.as_deref())?,
+        storage_path,
     })
 }

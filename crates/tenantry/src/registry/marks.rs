@@ -7,7 +7,9 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _,
     QueryFilter as _, QueryOrder as _,
 };
+use serde_json::json;
 
+use super::audit::{Action, Change};
 use super::entities::{database, mark, mark_target};
 use super::rows::{KEY_MAX, Row, shorten};
 use super::{Registry, RegistryError, now};
@@ -131,7 +133,14 @@ impl Registry {
             write(&transaction, &new.id, &new.targets).await
         };
         written.await.map_err(|e| self.refused(&e))?;
-        self.commit(transaction).await
+        let change = Change::new(Action::HistoryMark, &new.id, &new.command).to(json!({
+            "says": new.says,
+            "version": new.version.to_string(),
+            "targets": new.targets.iter().map(|target| target.label.as_str()).collect::<Vec<_>>(),
+            "by": new.actor,
+            "reason": new.reason,
+        }));
+        self.commit_recorded(transaction, change).await
     }
 
     /// Writes what became of a mark on its targets, what is known of those databases now, and that it has ended,

@@ -4,6 +4,7 @@
 //! It is a plan and a cache; what was applied is decided by the history inside each database.
 
 mod again;
+mod audit;
 mod begin;
 mod clock;
 mod connect;
@@ -13,16 +14,24 @@ mod detail;
 mod entities;
 mod error;
 mod hosts;
+mod import;
+mod keys;
 mod leases;
+mod lifecycle;
 mod listing;
 mod marks;
 mod needing;
+mod new_password;
+mod of_several;
 mod pages;
 mod passwords;
+mod query;
+mod rewrap;
 mod rows;
 mod run_targets;
 mod runs;
 mod schema;
+mod server_row;
 mod servers;
 mod stages;
 mod status;
@@ -41,20 +50,28 @@ use sea_orm::{
     TransactionOptions, TransactionTrait as _,
 };
 
+pub use audit::{Action, AuditFinding, AuditHead, AuditQuery, AuditRow, ChangedBy, Verified};
 pub use begin::{Begun, Holding, Standstill};
 pub use creation::NewTenant;
 pub use databases::{Database, DatabaseStatus, NewDatabase};
 pub use error::RegistryError;
+pub use import::{Import, Imported};
+pub use keys::{KeyState, ListedKey, RingOrder, Rotation};
 pub use leases::{Claimed, Driven};
+pub use lifecycle::{Deletion, Due};
 pub use listing::ListedDatabase;
 pub use marks::{Known, MarkRecord, MarkTarget, NewMark};
 pub use needing::Named;
+pub use new_password::NewPassword;
+pub use of_several::OfSeveral;
+pub use query::Answer;
+pub use rewrap::{RewrapProgress, Rewrapped, Told, Unopened};
+pub(crate) use rows::{check_given_key, check_name};
 pub use run_targets::RunTarget;
 pub(crate) use runs::PROVISION;
 pub use runs::{NewRun, Run, RunEnd, RunPlan, Which};
 pub use schema::track;
-pub use servers::{ListedServer, NewServer};
-pub use stages::InWaves;
+pub use servers::{Draining, ListedServer, NewServer};
 pub use status::{FleetStatus, NotCurrent, NotProvisioned, Reason, StatusGroup};
 pub(crate) use targets::label;
 pub use targets::{LockedTarget, Targets, Tier};
@@ -62,6 +79,7 @@ pub use unfinished::LeftOver;
 
 use crate::engine::{Engine, SqliteFile};
 use crate::secret::KeyRing;
+use crate::tenant::Jurisdiction;
 
 /// An open registry. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -71,6 +89,10 @@ pub struct Registry {
     endpoint: String,
     id: Arc<str>,
     keys: Option<Arc<KeyRing>>,
+    /// As whose the changes that are made through this handle are recorded.
+    by: Arc<ChangedBy>,
+    /// The jurisdictions whose servers may be opened; `None` for all.
+    bound: Option<Arc<[Jurisdiction]>>,
     /// The central database's file on SQLite.
     file: Option<SqliteFile>,
 }
@@ -81,6 +103,39 @@ impl Registry {
     pub fn with_keys(mut self, keys: KeyRing) -> Self {
         self.keys = Some(Arc::new(keys));
         self
+    }
+
+    /// Lets the registry give away only what leads to servers of these jurisdictions: addresses, logins, targets. What it
+    /// knows of others can still be listed. An empty list binds it to nothing.
+    #[must_use]
+    pub fn bound_to(mut self, jurisdictions: Vec<Jurisdiction>) -> Self {
+        self.bound = (!jurisdictions.is_empty()).then(|| jurisdictions.into());
+        self
+    }
+
+    /// Returns whether servers of a jurisdiction may be opened.
+    pub fn opens(&self, jurisdiction: &Jurisdiction) -> bool {
+        let bound = self.bound.as_ref();
+        bound.is_none_or(|bound| bound.contains(jurisdiction))
+    }
+
+    /// Refuses what stands in a jurisdiction that this registry is not bound to.
+    ///
+    /// # Errors
+    /// [`RegistryError::OutOfBounds`], which names `what`.
+    pub fn check_bound(&self, what: &str, jurisdiction: &Jurisdiction) -> Result<(), RegistryError> {
+        if self.opens(jurisdiction) {
+            return Ok(());
+        }
+        Err(RegistryError::OutOfBounds {
+            what: what.to_owned(),
+            stands: jurisdiction.clone(),
+            bound: self
+                .bound
+                .iter()
+                .flat_map(|bound| bound.iter().cloned())
+                .collect(),
+        })
     }
 
     /// Returns the registry's own id, which is the central database's id in its `_tenantry_meta` too.

@@ -1,14 +1,12 @@
 //! Sealing and opening the passwords that the registry keeps, each under the place it belongs to, and the endpoints
 //! that they may be sent to beside it.
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::entities::{database, server};
 use super::servers::ListedServer;
 use super::{Registry, RegistryError};
 use crate::engine::{Engine, Place};
-use crate::secret::{Binding, Endpoint, Envelope, KeyId, SecretError, open, seal};
+use crate::secret::{Binding, Endpoint, Envelope, SecretError, open, seal};
 use crate::tenant::{ServerName, TenantId};
 
 /// Whose an envelope is.
@@ -73,7 +71,7 @@ impl<'a> Purpose<'a> {
     }
 
     /// A server's own endpoint, and the one that it stands behind; `None` where it has none.
-    fn direct(server: &'a ListedServer) -> Option<(Self, String)> {
+    pub(super) fn direct(server: &'a ListedServer) -> Option<(Self, String)> {
         let Place::Network {
             host,
             port,
@@ -92,6 +90,16 @@ impl<'a> Purpose<'a> {
             of: format!("server `{}` at its direct endpoint", server.name),
         };
         Some((purpose, format!("{host}:{port}")))
+    }
+
+    /// Returns the name that messages use.
+    pub(super) fn of(&self) -> &str {
+        &self.of
+    }
+
+    /// Returns the id of the row that holds the envelope.
+    pub(super) fn row_id(&self) -> &str {
+        self.row_id
     }
 
     fn binding(&self, registry_id: &str) -> Binding {
@@ -130,60 +138,13 @@ impl Registry {
         purpose: &Purpose<'_>,
         password: &SecretString,
     ) -> Result<String, RegistryError> {
-        let keys = self.keys.as_ref().ok_or_else(|| RegistryError::KeyNeeded {
-            of: purpose.of.clone(),
-        })?;
+        let keys = self.ring(&purpose.of)?;
         seal(keys.active(), &purpose.binding(&self.id), password)
             .map(|envelope| envelope.to_text())
             .map_err(|source| RegistryError::NotSealed {
                 of: purpose.of.clone(),
                 source,
             })
-    }
-
-    /// Refuses a key that none of the passwords was sealed with that are here already: what it seals, nobody
-    /// with the right key could open. Any key will do where there is no password yet. Writes nothing.
-    ///
-    /// # Errors
-    /// [`RegistryError::WrongKey`].
-    pub async fn check_key(&self) -> Result<(), RegistryError> {
-        let Some(keys) = &self.keys else { return Ok(()) };
-        let mut sealed = self.sealed_for_servers().await?;
-        if sealed.is_empty() {
-            sealed.extend(self.one_sealed_for_a_database().await?);
-        }
-        let needed = sealed.iter().filter_map(|text| Envelope::from_text(text).ok());
-        let needed: Vec<KeyId> = needed.map(|envelope| envelope.key_id()).collect();
-        match needed.first() {
-            Some(first) if needed.iter().all(|id| keys.find(*id).is_none()) => Err(RegistryError::WrongKey {
-                needed: *first,
-                configured: keys.active().id(),
-            }),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    async fn sealed_for_servers(&self) -> Result<Vec<String>, RegistryError> {
-        server::Entity::find()
-            .select_only()
-            .column(server::Column::AdminSecret)
-            .filter(server::Column::AdminSecret.is_not_null())
-            .into_tuple()
-            .all(&self.db)
-            .await
-            .map_err(|e| self.refused(&e))
-    }
-
-    async fn one_sealed_for_a_database(&self) -> Result<Option<String>, RegistryError> {
-        database::Entity::find()
-            .select_only()
-            .column(database::Column::Secret)
-            .filter(database::Column::Secret.is_not_null())
-            .limit(1)
-            .into_tuple()
-            .one(&self.db)
-            .await
-            .map_err(|e| self.refused(&e))
     }
 
     /// Seals a server's own endpoint, so that nobody without the key can have logins sent elsewhere; `None` where it
@@ -212,9 +173,7 @@ impl Registry {
 
     /// Opens what [`Self::seal`] made, if it still stands where it was put.
     pub(super) fn open(&self, purpose: &Purpose<'_>, text: &str) -> Result<SecretString, RegistryError> {
-        let keys = self.keys.as_ref().ok_or_else(|| RegistryError::KeyNeeded {
-            of: purpose.of.clone(),
-        })?;
+        let keys = self.ring(&purpose.of)?;
         Envelope::from_text(text)
             .map_err(|_| SecretError::Unavailable)
             .and_then(|envelope| open(keys, &purpose.binding(&self.id), envelope.as_bytes()))

@@ -64,7 +64,7 @@ pub(super) fn check_key(what: &'static str, text: &str) -> Result<(), RegistryEr
 const NAME_MAX: usize = 200;
 
 /// Refuses a name for people that would be no name, or would draw over what stands around it.
-pub(super) fn check_name(what: &'static str, text: &str) -> Result<(), RegistryError> {
+pub(crate) fn check_name(what: &'static str, text: &str) -> Result<(), RegistryError> {
     if text.chars().count() > NAME_MAX {
         return Err(RegistryError::TooLong { what, max: NAME_MAX });
     }
@@ -72,7 +72,7 @@ pub(super) fn check_name(what: &'static str, text: &str) -> Result<(), RegistryE
 }
 
 /// Refuses a key that a person gives, by the rules of [`check_key`] and of names.
-pub(super) fn check_given_key(what: &'static str, text: &str) -> Result<(), RegistryError> {
+pub(crate) fn check_given_key(what: &'static str, text: &str) -> Result<(), RegistryError> {
     check_key(what, text)?;
     // In a selection a `*` stands for any text, and a comma between two names.
     if text.contains(['*', ',']) {

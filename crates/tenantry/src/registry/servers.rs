@@ -1,23 +1,23 @@
 //! Servers in the registry: adding, listing, finding.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, SqlErr,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, SqlErr, UpdateMany,
 };
 use uuid::Uuid;
 
+use super::audit::{Action, Change};
 use super::entities::database;
 use super::entities::server::{ActiveModel, Column, Entity, Model};
 use super::passwords::{Purpose, endpoint_of};
-use super::rows::Row;
+use super::server_row::{accepts_text, capacity_of, direct_of, listed, told, unsealed};
 use super::{Registry, RegistryError, now};
-use crate::engine::{DirectEndpoint, Engine, Login, Place, Tls};
+use crate::engine::{DirectEndpoint, Engine, Login, Place};
 use crate::selection::nearest;
-use crate::server::Server;
+use crate::server::{Intake, Server};
 use crate::tenant::{Jurisdiction, ServerName};
 
 /// What is needed to add a server.
@@ -37,6 +37,8 @@ pub struct NewServer {
     pub insecure_reason: Option<String>,
     /// How many of its targets may run at once, always; `None` leaves it to the run.
     pub max_parallel: Option<usize>,
+    /// Which databases it takes.
+    pub intake: Intake,
     /// What the server said that it is, when it was added.
     pub server_version: Option<String>,
 }
@@ -60,12 +62,23 @@ pub struct ListedServer {
     pub insecure_reason: Option<String>,
     /// How many of its targets may run at once, always; `None` leaves it to the run.
     pub max_parallel: Option<usize>,
+    /// Which databases it takes.
+    pub intake: Intake,
     /// What the server said that it is, when it was added.
     pub server_version: Option<String>,
     /// When it was added, in microseconds since 1970-01-01 UTC.
     pub created_at: i64,
     /// What shows that its own endpoint was named by somebody who has the key.
     pub(super) direct_seal: Option<String>,
+}
+
+/// Whether a server is let run empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draining {
+    /// It takes no new databases from now on.
+    Begins,
+    /// It takes them again.
+    Ends,
 }
 
 impl Registry {
@@ -83,7 +96,7 @@ impl Registry {
                 .and_then(|a| endpoint_of(new.engine, &new.place, &a.user)),
         ) {
             (Some(admin), Some(endpoint)) => {
-                self.check_key().await?;
+                self.ready_to_seal().await?;
                 let purpose = Purpose::admin(&id, version, &new.name, endpoint);
                 Some(self.seal(&purpose, &admin.password)?)
             }
@@ -98,11 +111,19 @@ impl Registry {
         let mut listed = listed(&model)?;
         listed.direct_seal = self.seal_direct(&listed)?;
         model.direct_seal.clone_from(&listed.direct_seal);
+        let transaction = self.begin().await?;
+        if model.admin_secret.is_some() {
+            self.keep_key(&transaction).await?;
+        }
+        let change = Change::new(Action::ServerAdd, &listed.id, listed.name.as_str()).to(told(&model));
         match Entity::insert(ActiveModel::from(model).reset_all())
-            .exec_without_returning(&self.db)
+            .exec_without_returning(&transaction)
             .await
         {
-            Ok(_) => Ok(listed),
+            Ok(_) => {
+                self.commit_recorded(transaction, change).await?;
+                Ok(listed)
+            }
             Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
                 Err(RegistryError::Taken {
                     what: "server",
@@ -124,29 +145,102 @@ impl Registry {
         rows.iter().map(listed).collect()
     }
 
-    /// Returns the server of a jurisdiction with the fewest databases, by name where several have as few;
-    /// `None` if there is no server in it.
-    pub async fn emptiest_server(
+    /// Returns the servers of a jurisdiction by name, each with how many databases it has; none if there is no such server.
+    /// Opens no password.
+    pub async fn loads(
         &self,
         jurisdiction: &Jurisdiction,
-    ) -> Result<Option<ServerName>, RegistryError> {
-        let servers = Entity::find()
+    ) -> Result<Vec<(ListedServer, usize)>, RegistryError> {
+        let rows = Entity::find()
             .filter(Column::Jurisdiction.eq(jurisdiction.as_str()))
             .order_by_asc(Column::Name)
             .all(&self.db)
             .await
             .map_err(|e| self.refused(&e))?;
-        let mut counted = Vec::with_capacity(servers.len());
-        for server in servers {
-            let databases = database::Entity::find()
-                .filter(database::Column::ServerId.eq(server.id.as_str()))
-                .count(&self.db)
-                .await
-                .map_err(|e| self.refused(&e))?;
-            counted.push((server.name, databases));
+        let counts = self.database_counts().await?;
+        let loads = rows.iter().map(|row| {
+            let databases = counts.get(&row.id).copied().unwrap_or(0);
+            Ok((listed(row)?, databases))
+        });
+        loads.collect()
+    }
+
+    /// Returns how many databases stand on each server, by its id; one without any is not in it.
+    pub async fn database_counts(&self) -> Result<HashMap<String, usize>, RegistryError> {
+        let rows: Vec<(String, i64)> = database::Entity::find()
+            .select_only()
+            .column(database::Column::ServerId)
+            .column_as(database::Column::Id.count(), "databases")
+            .group_by(database::Column::ServerId)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let count = |n: i64| usize::try_from(n).unwrap_or(0);
+        Ok(rows.into_iter().map(|(id, n)| (id, count(n))).collect())
+    }
+
+    /// Changes which databases a server takes from now on; returns it as it will be listed.
+    ///
+    /// Fails with [`RegistryError::ServerNotFound`] if there is none.
+    pub async fn set_intake(&self, name: &str, intake: Intake) -> Result<ListedServer, RegistryError> {
+        let before = self.server_row(name).await?;
+        let after = Model {
+            accepts: accepts_text(&intake),
+            capacity: capacity_of(&intake),
+            drains_since: intake.drains_since,
+            ..before.clone()
+        };
+        let update = Entity::update_many()
+            .col_expr(Column::Accepts, Expr::value(after.accepts.clone()))
+            .col_expr(Column::Capacity, Expr::value(after.capacity))
+            .col_expr(Column::DrainsSince, Expr::value(after.drains_since));
+        self.change_server(Action::ServerSet, update, (&before, &after))
+            .await
+    }
+
+    /// Writes a server's row anew, and what was so before and is afterwards; returns it as it will be listed.
+    async fn change_server(
+        &self,
+        action: Action,
+        update: UpdateMany<Entity>,
+        (before, after): (&Model, &Model),
+    ) -> Result<ListedServer, RegistryError> {
+        let stands = listed(before)?.jurisdiction;
+        self.check_bound(&format!("server `{}`", before.name), &stands)?;
+        let transaction = self.begin().await?;
+        if after.direct_seal != before.direct_seal && after.direct_seal.is_some() {
+            self.keep_key(&transaction).await?;
         }
-        let emptiest = counted.into_iter().min_by_key(|(_, databases)| *databases);
-        Ok(emptiest.and_then(|(name, _)| name.parse().ok()))
+        update
+            .filter(Column::Id.eq(before.id.as_str()))
+            .exec(&transaction)
+            .await
+            .map_err(|e| self.refused(&e))?;
+        let change = Change::new(action, &before.id, &before.name)
+            .from(told(before))
+            .to(told(after));
+        self.commit_recorded(transaction, change).await?;
+        listed(after)
+    }
+
+    /// Lets a server take no new databases, or new ones again; returns it as it will be listed.
+    ///
+    /// Fails with [`RegistryError::ServerNotFound`] if there is none.
+    pub async fn drain(&self, name: &str, draining: Draining) -> Result<ListedServer, RegistryError> {
+        let intake = self.listed_server(name).await?.intake;
+        let drains_since = match draining {
+            Draining::Begins => intake.drains_since.or(Some(now())),
+            Draining::Ends => None,
+        };
+        self.set_intake(
+            name,
+            Intake {
+                drains_since,
+                ..intake
+            },
+        )
+        .await
     }
 
     /// Finds a server by name and opens its administrator's password.
@@ -187,27 +281,27 @@ impl Registry {
         name: &str,
         direct: Option<DirectEndpoint>,
     ) -> Result<ListedServer, RegistryError> {
-        self.check_key().await?;
-        let mut listed = self.listed_server(name).await?;
+        self.ready_to_seal().await?;
+        let before = self.server_row(name).await?;
+        let mut listed = listed(&before)?;
         name_direct(&mut listed.place, direct)?;
-        listed.direct_seal = self.seal_direct(&listed)?;
         let direct = direct_of(&listed.place);
-        let port = direct.map(|direct| i32::from(direct.port));
-        Entity::update_many()
-            .col_expr(
-                Column::DirectHost,
-                Expr::value(direct.map(|direct| direct.host.clone())),
-            )
-            .col_expr(Column::DirectPort, Expr::value(port))
-            .col_expr(Column::DirectSeal, Expr::value(listed.direct_seal.clone()))
-            .filter(Column::Id.eq(listed.id.as_str()))
-            .exec(&self.db)
+        let after = Model {
+            direct_host: direct.map(|direct| direct.host.clone()),
+            direct_port: direct.map(|direct| i32::from(direct.port)),
+            direct_seal: self.seal_direct(&listed)?,
+            ..before.clone()
+        };
+        let update = Entity::update_many()
+            .col_expr(Column::DirectHost, Expr::value(after.direct_host.clone()))
+            .col_expr(Column::DirectPort, Expr::value(after.direct_port))
+            .col_expr(Column::DirectSeal, Expr::value(after.direct_seal.clone()));
+        self.change_server(Action::ServerDirect, update, (&before, &after))
             .await
-            .map_err(|e| self.refused(&e))?;
-        Ok(listed)
     }
 
     fn opened(&self, row: &Model, listed: ListedServer) -> Result<Server, RegistryError> {
+        self.check_bound(&format!("server `{}`", listed.name), &listed.jurisdiction)?;
         let admin = self.admin_login(row, &listed)?;
         Ok(Server {
             id: listed.id,
@@ -245,10 +339,9 @@ impl Registry {
         let (Some(user), Some(sealed)) = (&row.admin_user, &row.admin_secret) else {
             return Ok(None);
         };
-        let Some(endpoint) = endpoint_of(listed.engine, &listed.place, user) else {
+        let Some(purpose) = admin_purpose(row, listed) else {
             return Ok(None);
         };
-        let purpose = Purpose::admin(&row.id, row.admin_secret_version, &listed.name, endpoint);
         Ok(Some(Login {
             user: user.clone(),
             password: self.open(&purpose, sealed)?,
@@ -256,49 +349,16 @@ impl Registry {
     }
 }
 
-/// Returns the row of a new server, without its administrator.
-fn unsealed(id: String, new: &NewServer) -> Result<Model, RegistryError> {
-    let (host, port, folder, tls) = match &new.place {
-        Place::Network { host, port, tls, .. } => {
-            (Some(host.clone()), Some(i32::from(*port)), None, Some(tls))
-        }
-        Place::Folder(folder) => (None, None, Some(folder_text(folder)?), None),
-    };
-    let (tls_mode, ca_pem) = match tls {
-        None => (None, None),
-        Some(Tls::VerifyFull { ca_pem }) => (Some("verify-full"), ca_pem.as_ref()),
-        Some(Tls::VerifyCa { ca_pem }) => (Some("verify-ca"), Some(ca_pem)),
-        Some(Tls::Require) => (Some("require"), None),
-        Some(Tls::Disable) => (Some("disable"), None),
-    };
-    Ok(Model {
-        id,
-        name: new.name.to_string(),
-        engine: new.engine.as_str().to_owned(),
-        jurisdiction: new.jurisdiction.to_string(),
-        host,
-        port,
-        folder,
-        tls_mode: tls_mode.map(str::to_owned),
-        ca_pem: ca_pem.map(ToString::to_string),
-        insecure_reason: new.insecure_reason.clone(),
-        admin_user: None,
-        admin_secret: None,
-        admin_secret_version: 0,
-        max_parallel: new.max_parallel.map(|n| i32::try_from(n).unwrap_or(i32::MAX)),
-        server_version: new.server_version.clone(),
-        created_at: now(),
-        direct_host: direct_of(&new.place).map(|direct| direct.host.clone()),
-        direct_port: direct_of(&new.place).map(|direct| i32::from(direct.port)),
-        direct_seal: None,
-    })
-}
-
-fn direct_of(place: &Place) -> Option<&DirectEndpoint> {
-    match place {
-        Place::Network { direct, .. } => direct.as_ref(),
-        Place::Folder(_) => None,
-    }
+/// Returns what the administrator's password is bound to; `None` for a folder.
+pub(super) fn admin_purpose<'a>(row: &'a Model, listed: &ListedServer) -> Option<Purpose<'a>> {
+    let user = row.admin_user.as_deref()?;
+    let endpoint = endpoint_of(listed.engine, &listed.place, user)?;
+    Some(Purpose::admin(
+        &row.id,
+        row.admin_secret_version,
+        &listed.name,
+        endpoint,
+    ))
 }
 
 /// Puts another endpoint of its own into a server's place.
@@ -315,60 +375,23 @@ fn name_direct(place: &mut Place, wanted: Option<DirectEndpoint>) -> Result<(), 
     Ok(())
 }
 
-fn folder_text(folder: &std::path::Path) -> Result<String, RegistryError> {
-    folder.to_str().map(str::to_owned).ok_or(RegistryError::NotText {
-        what: "the server's folder",
-    })
-}
-
-/// Reads a row; opens nothing.
-pub(super) fn listed(row: &Model) -> Result<ListedServer, RegistryError> {
-    let at = Row {
-        table: "tenantry_servers",
-        id: &row.id,
-    };
-    Ok(ListedServer {
-        id: row.id.clone(),
-        name: at.read("name", row.name.parse().ok())?,
-        engine: at.read("engine", Engine::from_word(&row.engine))?,
-        jurisdiction: at.read("jurisdiction", row.jurisdiction.parse().ok())?,
-        place: at.read("tls_mode", place(row))?,
-        admin_user: row.admin_user.clone(),
-        insecure_reason: row.insecure_reason.clone(),
-        max_parallel: at.read_opt("max_parallel", row.max_parallel, |n| usize::try_from(n).ok())?,
-        server_version: row.server_version.clone(),
-        created_at: row.created_at,
-        direct_seal: row.direct_seal.clone(),
-    })
-}
-
-fn place(row: &Model) -> Option<Place> {
-    if let Some(folder) = &row.folder {
-        return Some(Place::Folder(PathBuf::from(folder)));
+#[cfg(test)]
+impl ListedServer {
+    /// Makes a server as it would be listed.
+    pub(crate) fn for_tests(name: &str, engine: Engine, jurisdiction: &str, place: Place) -> Self {
+        Self {
+            id: format!("id of {name}"),
+            name: name.parse().unwrap(),
+            engine,
+            jurisdiction: jurisdiction.parse().unwrap(),
+            place,
+            admin_user: Some("postgres".to_owned()),
+            insecure_reason: None,
+            max_parallel: None,
+            intake: Intake::default(),
+            server_version: None,
+            created_at: 0,
+            direct_seal: None,
+        }
     }
-    let tls = match row.tls_mode.as_deref()? {
-        "verify-full" => Tls::VerifyFull {
-            ca_pem: row.ca_pem.as_deref().map(Arc::from),
-        },
-        "verify-ca" => Tls::VerifyCa {
-            ca_pem: row.ca_pem.as_deref()?.into(),
-        },
-        "require" => Tls::Require,
-        "disable" => Tls::Disable,
-        _ => return None,
-    };
-    let direct = match (&row.direct_host, row.direct_port) {
-        (Some(host), Some(port)) => Some(DirectEndpoint {
-            host: host.clone(),
-            port: u16::try_from(port).ok()?,
-        }),
-        (None, None) => None,
-        (_, _) => return None,
-    };
-    Some(Place::Network {
-        host: row.host.clone()?,
-        port: u16::try_from(row.port?).ok()?,
-        tls,
-        direct,
-    })
 }

@@ -1,69 +1,14 @@
 //! Where runs are among their waves, so that whoever takes one up neither waits nor asks twice.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
-};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 use std::time::Duration;
 
 use super::entities::run;
-use super::runs::PROVISION;
 use super::{Registry, RegistryError};
 use crate::run::{RunStatus, Stage};
 
-/// How many of the newest runs with waves are looked at.
-const NEWEST: u64 = 20;
-
-/// A run that has waves.
-#[derive(Clone, Debug)]
-pub struct InWaves {
-    /// Its id.
-    pub id: String,
-    /// Its files, as the registry keeps them.
-    pub plan: String,
-    /// Its waves and rules, likewise.
-    pub rollout: String,
-    /// How it ended; `None` if it has not.
-    pub status: Option<RunStatus>,
-    /// Why it ended early, in one word; `None` if it did not.
-    pub cause: Option<String>,
-}
-
 impl Registry {
-    /// Returns the newest runs that have waves, the newest first; not those in which a new database got its migrations. None
-    /// if there are none.
-    pub async fn newest_in_waves(&self) -> Result<Vec<InWaves>, RegistryError> {
-        let creations = Condition::any().add(run::Column::Command.starts_with(PROVISION));
-        self.in_waves(creations.not()).await
-    }
-
-    /// Returns those of some runs that have waves, by their ids, the newest first.
-    pub async fn runs_in_waves(&self, ids: &[String]) -> Result<Vec<InWaves>, RegistryError> {
-        self.in_waves(Condition::all().add(run::Column::Id.is_in(ids)))
-            .await
-    }
-
-    async fn in_waves(&self, which: Condition) -> Result<Vec<InWaves>, RegistryError> {
-        let rows = run::Entity::find()
-            .filter(which)
-            .filter(run::Column::Rollout.contains("\"waves\":[{"))
-            .order_by_desc(run::Column::StartedAt)
-            .order_by_desc(run::Column::Id)
-            .limit(NEWEST)
-            .all(&self.db)
-            .await
-            .map_err(|e| self.refused(&e))?;
-        let in_waves = rows.into_iter().map(|row| InWaves {
-            status: RunStatus::from_word(&row.status),
-            id: row.id,
-            plan: row.plan.unwrap_or_default(),
-            rollout: row.rollout.unwrap_or_default(),
-            cause: row.cause,
-        });
-        Ok(in_waves.collect())
-    }
-
     /// Returns where a run is among its waves, by the registry's clock; at its beginning if there is no such run. One that
     /// waits at a gate is in the wave behind it. Writes nothing.
     pub async fn stage_of(&self, run_id: &str) -> Result<Stage, RegistryError> {

@@ -157,7 +157,7 @@ impl Registry {
     /// Counts the databases of active tenants by what they have in common. Those of the few other tenants are
     /// subtracted: a join over all costs several times as much.
     async fn counted(&self, tenants: &[(TenantStatus, u64)]) -> Result<BTreeMap<Alike, u64>, RegistryError> {
-        let mut counted = self.count(database::Entity::find()).await?;
+        let mut counted = self.count(kept()).await?;
         if tenants.iter().all(|(status, _)| *status == TenantStatus::Active) {
             return Ok(counted);
         }
@@ -166,7 +166,7 @@ impl Registry {
             .from(tenant::Entity)
             .and_where(tenant::Column::Status.ne(TenantStatus::Active.as_str()))
             .take();
-        let of_inactive = database::Entity::find().filter(database::Column::TenantId.in_subquery(inactive));
+        let of_inactive = kept().filter(database::Column::TenantId.in_subquery(inactive));
         for (alike, count) in self.count(of_inactive).await? {
             if let Some(all) = counted.get_mut(&alike) {
                 *all = all.saturating_sub(count);
@@ -293,9 +293,14 @@ pub(super) fn in_use() -> Select<database::Entity> {
     of_active().filter(database::Column::Status.eq(DatabaseStatus::Ready.as_str()))
 }
 
-/// Selects the databases of active tenants.
+/// Selects the databases that nobody has given up.
+fn kept() -> Select<database::Entity> {
+    database::Entity::find().filter(database::Column::Status.ne(DatabaseStatus::Deleting.as_str()))
+}
+
+/// Selects the databases of active tenants that nobody has given up.
 pub(super) fn of_active() -> Select<database::Entity> {
-    database::Entity::find()
+    kept()
         .inner_join(tenant::Entity)
         .filter(tenant::Column::Status.eq(TenantStatus::Active.as_str()))
 }

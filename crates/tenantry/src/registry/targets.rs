@@ -13,7 +13,7 @@ use super::pages::possible;
 use super::{Registry, RegistryError};
 use crate::engine::Engine;
 use crate::run::Outcome;
-use crate::secret::SecretError;
+use crate::secret::{KeyIds, SecretError};
 use crate::selection::Selection;
 use crate::target::{Owner, Target, TrackName};
 use crate::tenant::{ProductType, Tenant, TenantStatus};
@@ -102,6 +102,7 @@ impl Registry {
             .inner_join(tenant::Entity)
             .filter(tenants)
             .filter(condition)
+            .filter(Column::Status.ne(DatabaseStatus::Deleting.as_str()))
             .all(&self.db)
             .await
             .map_err(|e| self.refused(&e))
@@ -150,7 +151,7 @@ impl Fleet<'_> {
     /// Returns the refusal of a key that opens nothing of what was found.
     fn wrong_key(&self, found: &Targets) -> Option<RegistryError> {
         let needed = |locked: &LockedTarget| match locked.error {
-            SecretError::KeyMissing { key_id } => Some(key_id),
+            SecretError::KeyMissing { key_id, .. } => Some(key_id),
             SecretError::Unavailable => None,
         };
         let first = found.locked.first().and_then(needed)?;
@@ -161,12 +162,20 @@ impl Fleet<'_> {
         }
         Some(RegistryError::WrongKey {
             needed: first,
-            configured: self.registry.keys.as_ref()?.active().id(),
+            here: KeyIds::of(self.registry.keys.as_ref()?),
         })
     }
 
     /// Sorts one selected tenant in.
     fn add(&self, tenant: Tenant, rows: &[Model], found: &mut Targets) -> Result<(), RegistryError> {
+        if !self.registry.opens(&tenant.jurisdiction) {
+            // Who is named must not be passed over in silence.
+            if self.selection.names(&tenant) {
+                let what = format!("`{}`", tenant.slug);
+                self.registry.check_bound(&what, &tenant.jurisdiction)?;
+            }
+            return Ok(());
+        }
         let mut here = Vec::new();
         for row in rows {
             let host = at(row).read("server_id", self.hosts.get(row.server_id.as_str()))?;
@@ -187,10 +196,10 @@ impl Fleet<'_> {
             return Ok(());
         }
         for (row, host) in here {
-            if row.status == DatabaseStatus::Ready.as_str() {
-                self.add_target(&tenant, row, host, found)?;
-            } else {
-                found.not_provisioned.push((tenant.clone(), track_of(row)?));
+            match at(row).read("status", DatabaseStatus::from_word(&row.status))? {
+                DatabaseStatus::Ready => self.add_target(&tenant, row, host, found)?,
+                DatabaseStatus::Creating => found.not_provisioned.push((tenant.clone(), track_of(row)?)),
+                DatabaseStatus::Deleting => {}
             }
         }
         Ok(())

@@ -6,7 +6,9 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
+use serde_json::{Value, json};
 
+use super::audit::{Action, Change};
 use super::entities::{database, domain, tenant};
 use super::pages::{named, possible};
 use super::rows::Row;
@@ -79,17 +81,22 @@ impl Registry {
     ///
     /// Fails with [`RegistryError::TenantNotFound`] if there is none.
     pub async fn activate_tenant(&self, id: &TenantId) -> Result<(), RegistryError> {
+        let tenant = self.find_tenant(id.as_str()).await?;
+        let transaction = self.begin().await?;
         let written = tenant::Entity::update_many()
             .col_expr(tenant::Column::Status, Expr::value(TenantStatus::Active.as_str()))
             .filter(tenant::Column::Id.eq(id.as_str()))
-            .exec(&self.db)
+            .filter(tenant::Column::Status.ne(TenantStatus::Active.as_str()))
+            .exec(&transaction)
             .await
             .map_err(|e| self.refused(&e))?;
-        // The MySQL driver asks for the rows that were found, not for those that changed.
         if written.rows_affected == 0 {
-            return Err(self.not_found(id.as_str()).await?);
+            return Ok(());
         }
-        Ok(())
+        let change = Change::new(Action::TenantActivate, id.as_str(), tenant.slug.as_str())
+            .from(json!({"status": tenant.status.as_str()}))
+            .to(json!({"status": TenantStatus::Active.as_str()}));
+        self.commit_recorded(transaction, change).await
     }
 
     /// Returns every tenant by slug, with domains.
@@ -250,5 +257,17 @@ pub(super) fn tenant_of(row: &tenant::Model, domains: &[String]) -> Result<Tenan
         external_id: row.external_id.clone(),
         domains: at.read("domain", domains)?,
         created_at: row.created_at,
+    })
+}
+
+/// Tells a tenant to the audit.
+pub(super) fn told(tenant: &Tenant) -> Value {
+    json!({
+        "slug": tenant.slug.as_str(),
+        "name": tenant.name,
+        "jurisdiction": tenant.jurisdiction.as_str(),
+        "status": tenant.status.as_str(),
+        "external_id": tenant.external_id,
+        "domains": tenant.domains.iter().map(Domain::as_str).collect::<Vec<_>>(),
     })
 }

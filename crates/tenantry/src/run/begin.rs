@@ -128,10 +128,11 @@ impl Found<'_> {
     pub fn meet(&self, driver: &str, now: i64) -> Meeting {
         let (lease, overlap) = (self.lease, &self.overlap);
         if lease.standing == Standing::Over(RunStatus::Paused) {
-            // Whoever wants one tenant alone does not repeat the run.
+            // Whoever wants one tenant alone does not repeat a run over several.
+            let is_itself = overlap.is_wanted_whole() && overlap.known_wanted == overlap.targets;
             let is_meant = match self.reach {
                 Reach::Several => true,
-                Reach::One => self.kinship == Kinship::Same && overlap.is_wanted_whole(),
+                Reach::One => self.kinship == Kinship::Same && is_itself,
             };
             return if is_meant && overlap.open_wanted > 0 {
                 Meeting::Waits
@@ -252,9 +253,11 @@ mod tests {
             found.meet("b", NOW)
         };
         let left = [(Other, Ended), (Wanted, Pending)];
-        assert_eq!(meet(Reach::One, Kinship::Same, &left), Meeting::Waits);
+        let alone = [(Wanted, Pending)];
+        assert_eq!(meet(Reach::One, Kinship::Same, &alone), Meeting::Waits);
         assert_eq!(meet(Reach::Several, Kinship::Other, &left), Meeting::Waits);
         for (kinship, targets) in [
+            (Kinship::Same, left),
             (Kinship::Other, left),
             (Kinship::SameButResumes, left),
             (Kinship::Same, [(Wanted, Pending), (Other, Pending)]),

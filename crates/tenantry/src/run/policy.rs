@@ -96,7 +96,7 @@ pub struct WaveRule {
 pub enum Limit {
     /// So many.
     Count(usize),
-    /// So many in a hundred of all targets of the run, and at least one.
+    /// So many in a hundred of all of the run, those not counted that go along with another; and at least one.
     Percent(usize),
 }
 
@@ -109,22 +109,21 @@ impl Limit {
     }
 }
 
-/// Waves that an earlier run of the same work has not got past.
+/// Databases by their id and track.
+type Members = HashSet<(String, TrackName)>;
+
+/// Waves that no earlier run of the same work has got past, and what is known of those that it has begun.
 #[derive(Clone, Debug, Default)]
 pub struct Unpassed {
     /// How long is to be waited behind each, by name.
     pub waits: HashMap<String, Duration>,
-    /// Who was in those that had begun, and in those that it had got past, by name: nobody else comes before the others.
-    pub begun: HashMap<String, HashSet<(String, TrackName)>>,
-}
-
-impl Unpassed {
-    /// Returns whether a job was in a wave.
-    fn had(&self, wave: &str, job: &Job) -> bool {
-        let (id, track) = job.target.key();
-        let members = self.begun.get(wave);
-        members.is_some_and(|members| members.contains(&(id.to_owned(), track.clone())))
-    }
+    /// Those that an earlier run has got past, by name.
+    pub passed: HashSet<String>,
+    /// Who was in those of a limited size that had begun, also in those that were got past, by name: they count against the
+    /// limit.
+    pub begun: HashMap<String, Members>,
+    /// The engines on which the work was done before.
+    pub proven: HashSet<Engine>,
 }
 
 fn share(targets: usize, percent: usize) -> usize {
@@ -144,7 +143,8 @@ impl Policy {
 
     /// Puts every job into its wave. `durations` are how long databases took when they were changed last, in
     /// milliseconds: who took long goes first in its wave, and is the more telling canary. `unpassed` waves stay
-    /// also where nothing is left of them, and are not filled up; what went before them needs no other canary.
+    /// also where nothing is left of them and somebody comes behind them, and those that were begun are not filled up; an
+    /// engine on which the work was done before needs no other canary, unless a number of them was given.
     pub fn rollout(&self, jobs: &[Job], durations: &HashMap<String, u64>, unpassed: &Unpassed) -> Rollout {
         let expected = |job: &Job| durations.get(&job.target.database_id).copied().unwrap_or(0);
         let mut sorting = Sorting {
@@ -152,36 +152,29 @@ impl Policy {
             wave_of: vec![None; jobs.len()],
             waves: Vec::new(),
         };
-        // Also those that the earlier run left out, as nothing was to be done in them.
-        let has_begun = |rule: &WaveRule| unpassed.begun.contains_key(&rule.name);
-        let begun = self.waves.iter().rposition(has_begun).map_or(0, |last| last + 1);
-        let canaries = if begun > 0 {
-            Vec::new()
-        } else {
-            self.canaries(jobs, &expected)
-        };
+        let canaries = self.canaries(jobs, (&expected, &unpassed.proven));
         let owed: BTreeSet<Engine> = canaries
             .iter()
             .map(|job| jobs[*job].target.address.engine())
             .collect();
         sorting.add(named("central"), &first_of_all(jobs));
         sorting.add(canary(), &canaries);
-        for (number, rule) in self.waves.iter().enumerate() {
-            let mut fits: Vec<usize> = sorting.left().filter(|job| rule.takes(&jobs[*job])).collect();
-            if number < begun && rule.limit.is_some() {
-                fits.retain(|job| unpassed.had(&rule.name, &jobs[*job]));
-            }
-            let limit = rule.limit.map_or(usize::MAX, |limit| limit.of(jobs.len()));
-            let taken: Vec<usize> = fits.into_iter().take(limit).collect();
-            let Some(soak) = unpassed.waits.get(&rule.name) else {
-                sorting.add(rule.wave(), &taken);
-                continue;
-            };
+        let behind = behind_with_products(jobs);
+        for rule in &self.waves {
+            let fits: Vec<usize> = sorting.left().filter(|job| rule.takes(&jobs[*job])).collect();
+            let before = unpassed.begun.get(&rule.name);
+            let taken = rule.slice((jobs, &behind), fits, before);
+            let waits = unpassed.waits.get(&rule.name);
+            let is_open = rule.then == Then::Pause && unpassed.passed.contains(&rule.name);
+            // It would have been one of those that the wave names.
+            let is_named = |job: &usize| !rule.matches.is_empty() && rule.takes(&jobs[*job]) && behind[*job];
+            let went_ahead = rule.is_relied_on() && !is_open && canaries.iter().any(is_named);
             let mut wave = rule.wave();
-            // Something was done in it, whatever is left to do.
-            wave.was_worked_on = true;
-            if taken.is_empty() {
-                wave.soak = *soak;
+            // Something was done in it, or is in front of it, whatever is left to do.
+            wave.was_worked_on = waits.is_some() || went_ahead;
+            let is_done = !went_ahead && !taken.iter().any(|job| behind[*job]);
+            wave.soak = waits.copied().filter(|_| is_done).unwrap_or(rule.soak);
+            if taken.is_empty() && wave.was_worked_on {
                 sorting.keep(wave);
             } else {
                 sorting.add(wave, &taken);
@@ -208,18 +201,22 @@ impl Policy {
 
     /// Chooses the targets that go first: of each engine in turn those that are behind furthest, of these the ones that
     /// took longest.
-    fn canaries(&self, jobs: &[Job], expected: &impl Fn(&Job) -> u64) -> Vec<usize> {
+    fn canaries(
+        &self,
+        jobs: &[Job],
+        (expected, proven): (&impl Fn(&Job) -> u64, &HashSet<Engine>),
+    ) -> Vec<usize> {
         let mut by_engine: BTreeMap<Engine, Vec<usize>> = BTreeMap::new();
+        // A number of canaries that somebody gave holds in any case.
+        let is_proven = |engine: Engine| self.canary == Canary::Auto && proven.contains(&engine);
         for (index, job) in jobs.iter().enumerate() {
             // The central database goes before all others anyway, and who waits for another cannot go first.
             let waits = job
                 .after
                 .is_some_and(|before| jobs[before].target.owner.is_some());
-            if job.target.owner.is_some() && !waits {
-                by_engine
-                    .entry(job.target.address.engine())
-                    .or_default()
-                    .push(index);
+            let engine = job.target.address.engine();
+            if job.target.owner.is_some() && !waits && !is_proven(engine) {
+                by_engine.entry(engine).or_default().push(index);
             }
         }
         let count = match self.canary {
@@ -264,6 +261,33 @@ impl WaveRule {
         self.matches.is_empty() || owner.is_some_and(|owner| self.fits(&owner.slug, &owner.id))
     }
 
+    /// Returns those that the wave takes of the jobs that it fits. Where it has a limit, who was in it before comes first, and
+    /// counts also if it is done; then who is behind. A product's database goes along with its tenant's, and counts only where
+    /// it goes alone.
+    fn slice(
+        &self,
+        (jobs, behind): (&[Job], &[bool]),
+        fits: Vec<usize>,
+        before: Option<&Members>,
+    ) -> Vec<usize> {
+        let Some(limit) = self.limit else {
+            return fits;
+        };
+        let had = |job: &usize| {
+            let (id, track) = jobs[*job].target.key();
+            before.is_some_and(|before| before.contains(&(id.to_owned(), track.clone())))
+        };
+        let leads = |job: &usize| tenants_job(&jobs[*job], jobs).is_none();
+        let (mut taken, mut others): (Vec<usize>, Vec<usize>) = fits.into_iter().filter(leads).partition(had);
+        others.sort_by_key(|job| !behind[*job]);
+        let is_tenants = |job: &usize| jobs[*job].target.owner.is_some();
+        let tenants = (0..jobs.len()).filter(leads).filter(is_tenants).count();
+        let room = limit.of(tenants).saturating_sub(before.map_or(0, counted));
+        taken.extend(others.into_iter().take(room));
+        taken.sort_unstable();
+        taken
+    }
+
     fn wave(&self) -> Wave {
         Wave {
             then: self.then,
@@ -271,6 +295,31 @@ impl WaveRule {
             ..named(&self.name)
         }
     }
+}
+
+/// Returns the job of a tenant's shared database that a product's waits for; `None` if it waits for none.
+fn tenants_job(job: &Job, jobs: &[Job]) -> Option<usize> {
+    job.after.filter(|before| jobs[*before].target.owner.is_some())
+}
+
+/// Returns for each job whether it is behind, or one that goes along with it.
+fn behind_with_products(jobs: &[Job]) -> Vec<bool> {
+    let mut behind: Vec<bool> = jobs.iter().map(Job::is_behind).collect();
+    for (index, job) in jobs.iter().enumerate() {
+        if let Some(before) = tenants_job(job, jobs) {
+            behind[before] |= behind[index];
+        }
+    }
+    behind
+}
+
+/// Counts who was in a wave: the tenants, or where only products were in it those.
+fn counted(members: &Members) -> usize {
+    let tenants = members
+        .iter()
+        .filter(|(_, track)| *track == TrackName::Tenant)
+        .count();
+    if tenants == 0 { members.len() } else { tenants }
 }
 
 /// Returns the jobs that all others wait for: the central database's.
@@ -332,7 +381,10 @@ impl Sorting<'_> {
         self.waves.push(wave);
     }
 
-    fn into_waves(self) -> (Vec<Wave>, Vec<usize>) {
+    /// Returns the waves as far as somebody is in them, and each job's.
+    fn into_waves(mut self) -> (Vec<Wave>, Vec<usize>) {
+        let last = self.wave_of.iter().flatten().max().map_or(0, |last| last + 1);
+        self.waves.truncate(last);
         let places = self.wave_of.into_iter().map(Option::unwrap_or_default).collect();
         (self.waves, places)
     }

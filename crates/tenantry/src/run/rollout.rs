@@ -24,7 +24,7 @@ pub struct Wave {
 }
 
 /// What comes behind a wave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Then {
     /// The next wave.
     #[default]

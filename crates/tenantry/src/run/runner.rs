@@ -62,6 +62,21 @@ pub struct Job {
     pub marker: Option<Box<Marker>>,
 }
 
+impl Job {
+    /// Returns whether a tenant's database is not known to be where a way forwards leads it.
+    pub(crate) fn is_behind(&self) -> bool {
+        let end = match self.goal {
+            Goal::Head => self.track.migrations.last().map(|m| m.version),
+            Goal::UpTo(version) => Some(version),
+            Goal::BackSteps(_) | Goal::BackTo(_) | Goal::BackRuns(_) | Goal::BackVersions(_) => None,
+        };
+        let target = &self.target;
+        let lacks = |end| target.known_version.is_none_or(|known| known < end);
+        let has_failed = target.known_outcome.is_some_and(|outcome| !outcome.is_success());
+        target.owner.is_some() && end.is_some_and(|end| lacks(end) || has_failed)
+    }
+}
+
 /// What a run is made of.
 #[derive(Debug)]
 pub(crate) struct Conduct {

@@ -19,6 +19,9 @@ use crate::secret::seal::SECRET_MAX;
 /// What the text form of an envelope begins with; base64url without padding follows.
 pub const TEXT_PREFIX: &str = "tmc1.";
 
+/// How many characters of the text form tell the key.
+pub const HEAD_LEN: usize = TEXT_PREFIX.len() + 28;
+
 /// The only format there is.
 pub(super) const FORMAT: u8 = 1;
 
@@ -92,6 +95,23 @@ impl Envelope {
     /// Returns the text form: `tmc1.` and base64url without padding.
     pub fn to_text(&self) -> String {
         format!("{TEXT_PREFIX}{}", URL_SAFE_NO_PAD.encode(&self.bytes))
+    }
+
+    /// Returns what the text form of every envelope under a key begins with: its first [`HEAD_LEN`] characters.
+    ///
+    /// Magic, format, algorithm and key id are 21 bytes, which are 28 characters of base64 exactly. So a database can
+    /// tell by a text's beginning which key it needs.
+    pub fn head_of(key_id: KeyId) -> String {
+        let head = [MAGIC.as_slice(), &[FORMAT, ALGORITHM], key_id.as_bytes()].concat();
+        format!("{TEXT_PREFIX}{}", URL_SAFE_NO_PAD.encode(head))
+    }
+
+    /// Returns the key that a text with this beginning needs; `None` if no envelope begins so.
+    pub fn key_of_head(head: &str) -> Option<KeyId> {
+        let encoded = head.strip_prefix(TEXT_PREFIX)?;
+        let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+        let id = <[u8; 16]>::try_from(check_head(&bytes).ok()?).ok()?;
+        Some(KeyId::from_bytes(id))
     }
 
     /// Returns the binary form, as the registry holds it.

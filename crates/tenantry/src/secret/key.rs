@@ -23,8 +23,23 @@ const ID_DOMAIN: &[u8] = b"tenantry/key-id/v1";
 const BASE64: [GeneralPurpose; 2] = [STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT];
 
 /// The public name of a key, derived from the key alone; it gives nothing of the key away.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; 16]);
+
+/// A text is no key's id.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("a key's id has 32 hex digits")]
+pub struct NoKeyId;
+
+impl std::str::FromStr for KeyId {
+    type Err = NoKeyId;
+
+    fn from_str(text: &str) -> Result<Self, NoKeyId> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id).map_err(|_| NoKeyId)?;
+        Ok(Self(id))
+    }
+}
 
 impl KeyId {
     /// Takes an id out of an envelope.

@@ -1,4 +1,4 @@
-//! The file that holds a key: read only if nobody else can read it, written so that nobody else can.
+//! Files that hold keys and passwords: read only if nobody else can read them, written so that nobody else can.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -9,10 +9,13 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::code::Code;
-use crate::secret::{Key, KeyError};
+use crate::secret::{Key, KeyError, KeyRing, RingError};
 
-/// The longest file that is read; every form of a key is much shorter.
-const FILE_MAX: u64 = 1024;
+/// What messages call a file with keys.
+const KEY: &str = "the key file";
+
+/// The longest file that is read for keys; a full ring is shorter.
+const FILE_MAX: u64 = 4 * 1024;
 
 /// The right of everybody to write.
 const WORLD_WRITE: u32 = 0o002;
@@ -23,13 +26,15 @@ const STICKY: u32 = 0o1000;
 /// Every right of the group and of others.
 const GROUP_AND_OTHERS: u32 = 0o077;
 
-/// A key file could not be read or written, or must not be trusted.
+/// A key file, or another file with secrets, could not be read or written, or must not be trusted.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
     /// The system does not let us read it, or there is none.
-    #[error("the key file {} cannot be read", path.display())]
+    #[error("{what} {} cannot be read", path.display())]
     Read {
+        /// What the file is: "the key file".
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// Why, in the system's words.
@@ -52,38 +57,58 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// It is a symbolic link, a folder or a device.
-    #[error("the key file {} is not a regular file", path.display())]
+    #[error("{what} {} is not a regular file", path.display())]
     NotRegular {
+        /// What the file is: "the key file".
+        what: &'static str,
         /// The file.
         path: PathBuf,
     },
     /// The group or everybody has rights on it.
-    #[error("the key file {} has mode {mode:04o}; it must be 0600 or 0400", path.display())]
+    #[error("{what} {} has mode {mode:04o}; it must be 0600 or 0400", path.display())]
     Mode {
+        /// What the file is: "the key file".
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// Its mode.
         mode: u32,
     },
     /// It belongs to another user, who can replace the key.
-    #[error("the key file {} belongs to user id {owner}; it must be ours or root's", path.display())]
+    #[error("{what} {} belongs to user id {owner}; it must be ours or root's", path.display())]
     Owner {
+        /// What the file is: "the key file".
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// The user id that it belongs to.
         owner: u32,
     },
     /// Everybody can replace files in its folder.
-    #[error("everybody can write to {}, the folder of the key file", folder.display())]
+    #[error("everybody can write to {}, the folder of {what}", folder.display())]
     Folder {
+        /// What the file is: "the key file".
+        what: &'static str,
         /// The folder.
         folder: PathBuf,
     },
     /// Another file took its place while we looked at it.
-    #[error("the key file {} was replaced while it was read", path.display())]
+    #[error("{what} {} was replaced while it was read", path.display())]
     Replaced {
+        /// What the file is: "the key file".
+        what: &'static str,
         /// The file.
         path: PathBuf,
+    },
+    /// It is longer than anything it could be.
+    #[error("{what} {} has more than {max} bytes", path.display())]
+    TooLong {
+        /// What the file is: "the key file".
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// How many bytes are read at most.
+        max: u64,
     },
     /// What it holds is no key.
     #[error("the key file {} holds no key", path.display())]
@@ -92,8 +117,29 @@ pub enum KeyFileError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: KeyError,
+        source: RingError,
     },
+    /// Somebody else has changed it since it was read.
+    #[error("the key file {} was changed in the meantime", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It has as many keys as a ring may have.
+    #[error("the key file {} has no room for another key", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Without the key that was to be taken out it would have none.
+    #[error("the key file {} has no other key", path.display())]
+    OnlyKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No new key could be made.
+    #[error("there is no new key for the file")]
+    NewKey(#[source] KeyError),
 }
 
 impl KeyFileError {
@@ -103,37 +149,77 @@ impl KeyFileError {
     }
 }
 
-/// Reads the key in a file.
+/// Reads the keys in a file; it never has none.
 ///
 /// The file must be a regular one, ours or root's, without rights for group and others, in a folder that
 /// not everybody can write to (or a sticky one). Nothing is written.
-pub fn read_key_file(path: &Path) -> Result<Key, KeyFileError> {
-    let read = |source| KeyFileError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    check_folder(path, read)?;
-    let seen = fs::symlink_metadata(path).map_err(read)?;
-    check_file(path, &seen)?;
-    let file = File::open(path).map_err(read)?;
-    let opened = file.metadata().map_err(read)?;
-    if (seen.dev(), seen.ino()) != (opened.dev(), opened.ino()) {
-        return Err(KeyFileError::Replaced {
-            path: path.to_owned(),
-        });
-    }
-    // Its rights can have changed since we looked at the path; its contents are read only now.
-    check_file(path, &opened)?;
-    let key = if opened.len() > FILE_MAX {
-        let bytes = usize::try_from(opened.len()).unwrap_or(usize::MAX);
-        Err(KeyError::Form { bytes })
+pub fn read_key_file(path: &Path) -> Result<KeyRing, KeyFileError> {
+    let of = SecretFile { what: KEY, path };
+    let file = of.open()?;
+    let length = file.metadata().map_err(|source| of.not_read(source))?.len();
+    let keys = if length > FILE_MAX {
+        let bytes = usize::try_from(length).unwrap_or(usize::MAX);
+        Err(RingError::Only(KeyError::Form { bytes }))
     } else {
-        Key::parse(&read_at_most(file).map_err(read)?)
+        KeyRing::parse(&read_at_most(file, FILE_MAX).map_err(|source| of.not_read(source))?)
     };
-    key.map_err(|source| KeyFileError::Key {
+    keys.map_err(|source| KeyFileError::Key {
         path: path.to_owned(),
         source,
     })
+}
+
+/// Reads another file with secrets, which `what` names in errors, under the rules of [`read_key_file`].
+///
+/// Fails with [`KeyFileError::TooLong`] if it has more than `max` bytes.
+pub fn read_secret_file(
+    path: &Path,
+    what: &'static str,
+    max: u64,
+) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let of = SecretFile { what, path };
+    let file = of.open()?;
+    let content = read_at_most(file, max.saturating_add(1)).map_err(|source| of.not_read(source))?;
+    if u64::try_from(content.len()).unwrap_or(u64::MAX) > max {
+        let path = path.to_owned();
+        return Err(KeyFileError::TooLong { what, path, max });
+    }
+    Ok(content)
+}
+
+/// A file with secrets, and what messages call it.
+#[derive(Clone, Copy)]
+struct SecretFile<'a> {
+    what: &'static str,
+    path: &'a Path,
+}
+
+impl SecretFile<'_> {
+    /// Opens it, if it can be trusted.
+    fn open(self) -> Result<File, KeyFileError> {
+        check_folder(self, |source| self.not_read(source))?;
+        let seen = fs::symlink_metadata(self.path).map_err(|source| self.not_read(source))?;
+        check_file(self, &seen)?;
+        let file = File::open(self.path).map_err(|source| self.not_read(source))?;
+        let opened = file.metadata().map_err(|source| self.not_read(source))?;
+        if (seen.dev(), seen.ino()) != (opened.dev(), opened.ino()) {
+            return Err(KeyFileError::Replaced {
+                what: self.what,
+                path: self.path.to_owned(),
+            });
+        }
+        // Its rights can have changed since we looked at the path; its contents are read only now.
+        check_file(self, &opened)?;
+        Ok(file)
+    }
+
+    fn not_read(self, source: io::Error) -> KeyFileError {
+        KeyFileError::Read {
+            what: self.what,
+            path: self.path.to_owned(),
+            source,
+        }
+    }
 }
 
 /// Writes a key to a new file with mode 0600, in hex with a line ending, and waits until file and folder
@@ -145,7 +231,7 @@ pub fn write_key_file(path: &Path, key: &Key) -> Result<(), KeyFileError> {
         path: path.to_owned(),
         source,
     };
-    check_folder(path, write)?;
+    check_folder(SecretFile { what: KEY, path }, write)?;
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -159,23 +245,23 @@ pub fn write_key_file(path: &Path, key: &Key) -> Result<(), KeyFileError> {
                 KeyFileError::Write { path, source }
             }
         })?;
-    fill(file, path, key).map_err(|source| {
+    let text = Zeroizing::new(format!("{}\n", *key.to_hex()));
+    fill(file, path, &text).map_err(|source| {
         // Half a key would stand in the way of the next attempt; the failure to report is the first.
         drop(fs::remove_file(path));
         write(source)
     })
 }
 
-/// Writes the key and makes file and folder durable.
-fn fill(mut file: File, path: &Path, key: &Key) -> io::Result<()> {
-    file.write_all(key.to_hex().as_bytes())?;
-    file.write_all(b"\n")?;
+/// Writes the keys and makes file and folder durable.
+pub(super) fn fill(mut file: File, path: &Path, text: &str) -> io::Result<()> {
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
     File::open(folder_of(path))?.sync_all()
 }
 
 /// Returns the folder that the path's last name is looked up in.
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         Some(_) | None => Path::new("."),
@@ -183,29 +269,30 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Checks that not everybody can replace files in the folder; `unseen` wraps the system's own error.
-fn check_folder(path: &Path, unseen: impl Fn(io::Error) -> KeyFileError) -> Result<(), KeyFileError> {
-    let folder = folder_of(path);
+fn check_folder(of: SecretFile<'_>, unseen: impl Fn(io::Error) -> KeyFileError) -> Result<(), KeyFileError> {
+    let folder = folder_of(of.path);
     let mode = fs::metadata(folder).map_err(unseen)?.mode();
     if mode & WORLD_WRITE != 0 && mode & STICKY == 0 {
         let folder = folder.to_owned();
-        return Err(KeyFileError::Folder { folder });
+        let what = of.what;
+        return Err(KeyFileError::Folder { what, folder });
     }
     Ok(())
 }
 
 /// Checks kind, mode and owner.
-fn check_file(path: &Path, metadata: &Metadata) -> Result<(), KeyFileError> {
-    let path = path.to_owned();
+fn check_file(of: SecretFile<'_>, metadata: &Metadata) -> Result<(), KeyFileError> {
+    let (what, path) = (of.what, of.path.to_owned());
     if !metadata.is_file() {
-        return Err(KeyFileError::NotRegular { path });
+        return Err(KeyFileError::NotRegular { what, path });
     }
     if metadata.mode() & GROUP_AND_OTHERS != 0 {
         let mode = metadata.mode() & 0o7777;
-        return Err(KeyFileError::Mode { path, mode });
+        return Err(KeyFileError::Mode { what, path, mode });
     }
     if !is_trusted_owner(metadata.uid(), our_user_id()) {
         let owner = metadata.uid();
-        return Err(KeyFileError::Owner { path, owner });
+        return Err(KeyFileError::Owner { what, path, owner });
     }
     Ok(())
 }
@@ -224,11 +311,12 @@ fn our_user_id() -> Option<u32> {
     fs::metadata("/proc/self").ok().map(|metadata| metadata.uid())
 }
 
-/// Reads the file, but no more of it than [`FILE_MAX`], even if it grows.
-fn read_at_most(file: File) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Reads the file, but no more of it than `max` bytes, even if it grows.
+fn read_at_most(file: File, max: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     // Room for everything at once: a growing buffer would leave copies behind that nobody wipes.
-    let mut content = Zeroizing::new(Vec::with_capacity(2 * 1024));
-    file.take(FILE_MAX).read_to_end(&mut content)?;
+    let length = usize::try_from(file.metadata()?.len().min(max)).unwrap_or_default();
+    let mut content = Zeroizing::new(Vec::with_capacity(length + 1024));
+    file.take(max).read_to_end(&mut content)?;
     Ok(content)
 }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::code::Code;
 use crate::secret::envelope::{Envelope, Parts};
 use crate::secret::padding::{pad, strip};
-use crate::secret::{Binding, Key, KeyId, KeyRing};
+use crate::secret::{Binding, Key, KeyId, KeyIds, KeyRing};
 
 /// The longest secret in bytes; it also bounds the memory that opening an envelope takes.
 pub const SECRET_MAX: usize = 64 * 1024;
@@ -48,10 +48,12 @@ impl SealError {
 #[non_exhaustive]
 pub enum SecretError {
     /// The envelope names a key that is not on the ring.
-    #[error("the secret cannot be opened: it needs key {key_id}, which is not here")]
+    #[error("the secret cannot be opened: it needs key {key_id}, and here are only: {here}")]
     KeyMissing {
         /// The key that is needed.
         key_id: KeyId,
+        /// The keys of the ring.
+        here: KeyIds,
     },
     /// It was sealed for another place or endpoint, or was changed.
     #[error("the secret cannot be opened")]
@@ -109,7 +111,10 @@ pub fn seal(key: &Key, binding: &Binding, secret: &SecretString) -> Result<Envel
 pub fn open(keys: &KeyRing, binding: &Binding, envelope: &[u8]) -> Result<SecretString, SecretError> {
     let parts = Parts::split(envelope).map_err(|_| SecretError::Unavailable)?;
     let key_id = parts.key_id;
-    let key = keys.find(key_id).ok_or(SecretError::KeyMissing { key_id })?;
+    let key = keys.find(key_id).ok_or_else(|| SecretError::KeyMissing {
+        key_id,
+        here: KeyIds::of(keys),
+    })?;
     open_parts(key, binding, &parts).ok_or(SecretError::Unavailable)
 }
 

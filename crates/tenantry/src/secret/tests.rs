@@ -119,11 +119,12 @@ fn equal_passwords_give_different_envelopes() {
 #[test]
 fn a_wrong_key_names_the_key_that_is_needed() {
     let other = Key::generate().unwrap();
+    let here = other.id();
     let error = open(&other.into(), &binding(), sealed("x").as_bytes()).unwrap_err();
-    let key_id = fixed_key().id();
-    assert_eq!(error, SecretError::KeyMissing { key_id });
     assert_eq!(error.code(), Code(1005));
-    assert!(error.to_string().contains(&key_id.to_string()));
+    for id in [fixed_key().id(), here] {
+        assert!(error.to_string().contains(&id.to_string()), "{error}");
+    }
 }
 
 #[test]

@@ -34,6 +34,7 @@ async fn set_up(project: &Path) {
         admin: None,
         insecure_reason: None,
         max_parallel: None,
+        intake: tenantry::Intake::default(),
         server_version: None,
     };
     registry.add_server(&server).await.unwrap();

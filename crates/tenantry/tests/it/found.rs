@@ -2,7 +2,7 @@
 //!
 //! One input a line, as hexadecimal digits. `fuzz/` makes more of them.
 
-use crate::checks::{is_cut, is_read_or_refused};
+use crate::checks::{is_a_list_or_refused, is_cut, is_opened_or_refused, is_read_or_refused};
 
 const TEXTS: &str = include_str!("found/split.hex");
 const FILES: &str = include_str!("found/load.hex");
@@ -28,5 +28,37 @@ fn every_file_that_was_found_is_read_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     for input in inputs(FILES) {
         is_read_or_refused(folder.path(), &input);
+    }
+}
+
+#[test]
+fn a_list_that_is_cut_off_or_changed_anywhere_is_read_or_refused() {
+    let table = "id,slug,server,db_name,kira.db_name,products\n1,\"a \"\"b\"\"\",x,\"y\nz\",=1+1,\"[{\"\"type\"\":1}]\"\n";
+    let items = r#"[{"id": 1, "slug": null, "domain": ["a", 2], "products": [{"type": "kira", "dbPort": 1e9}]}, 7, []]"#;
+    for list in [table.as_bytes(), items.as_bytes()] {
+        for at in 0..list.len() {
+            is_a_list_or_refused(&list[..at]);
+            for byte in [0, b'"', b',', b'\n', b'[', 0x80, 0xff] {
+                let mut changed = list.to_vec();
+                changed[at] = byte;
+                is_a_list_or_refused(&changed);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_that_is_cut_off_or_changed_anywhere_is_opened_or_refused() {
+    for record in [
+        "000102030405060708090a0b0c0d0e0f:000102030405060708090a0b0c0d0e0f",
+        "U2FsdGVkX1+016faLNPO9za77HStDOuJPE9c6BJmok0=",
+        "eyJpdiI6IkFBQUFBQUFBQUFBQUFBQUFBQUFBQUE9PSIsInZhbHVlIjoiIiwibWFjIjoiIn0=",
+    ] {
+        for at in 0..record.len() {
+            is_opened_or_refused(&record[..at]);
+            for letter in [":", "=", "\n", "\u{0}", "ü"] {
+                is_opened_or_refused(&format!("{}{letter}{}", &record[..at], &record[at + 1..]));
+            }
+        }
     }
 }

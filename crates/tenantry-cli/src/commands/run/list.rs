@@ -121,7 +121,16 @@ fn not_shown(hidden: u64) -> Option<String> {
 
 fn table(runs: &[Seen]) -> Table {
     let header = [
-        "RUN", "STARTED", "BY", "COMMAND", "STATUS", "TARGETS", "OK", "FAILED", "NOT RUN", "TOOK",
+        "RUN",
+        "STARTED UTC",
+        "BY",
+        "COMMAND",
+        "STATUS",
+        "TARGETS",
+        "OK",
+        "FAILED",
+        "NOT RUN",
+        "TOOK",
     ];
     let mut table = Table::new(&header);
     for seen in runs {
@@ -134,7 +143,7 @@ fn table(runs: &[Seen]) -> Table {
         });
         table.row(&[
             listed.run,
-            listed.started_at,
+            Utc::of_micros(run.started_at).minute(),
             listed.actor,
             listed.command,
             seen.standing(),

@@ -13,7 +13,7 @@ use tenantry::fleet::Fleet;
 use tenantry::registry::{Driven, Run, Which};
 use tenantry::run::{Driver, Outcome, RunStatus};
 
-use super::migrate::rollbacks;
+use super::resume::rollbacks;
 
 use crate::exit::Exit;
 use crate::failure::CommandError;

@@ -1,5 +1,6 @@
-//! `server add | set | list | check`.
+//! `server add | set | drain | list | check`.
 
+mod intake;
 mod set;
 
 use std::sync::Arc;
@@ -13,8 +14,10 @@ use tenantry::engine::{
 };
 use tenantry::provision::administration;
 use tenantry::registry::{ListedServer, NewServer, RegistryError};
-use tenantry::{Code, Server, ServerName};
+use tenantry::{Code, Intake, Server, ServerName};
 
+pub(super) use self::intake::drain;
+use self::intake::{accepts_of, intake_words};
 pub(super) use self::set::set;
 use super::opened::{self, block_on};
 use super::{Context, Format, files, usage};
@@ -32,6 +35,11 @@ struct Shown {
     direct: Option<String>,
     tls: Option<&'static str>,
     max_parallel: Option<usize>,
+    /// What it takes; none for everything.
+    accepts: Option<Vec<String>>,
+    capacity: Option<usize>,
+    /// Whether it takes no new databases.
+    drains: bool,
     version: Option<String>,
 }
 
@@ -46,6 +54,13 @@ impl Shown {
             direct,
             tls,
             max_parallel: server.max_parallel,
+            accepts: server
+                .intake
+                .accepts
+                .as_ref()
+                .map(|tracks| tracks.iter().map(Intake::word).collect()),
+            capacity: server.intake.capacity,
+            drains: server.intake.drains_since.is_some(),
             version: server.server_version.clone(),
         }
     }
@@ -57,6 +72,15 @@ impl Shown {
             None => self.place.clone(),
         }
     }
+}
+
+/// A server in a list.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    shown: Shown,
+    /// How many databases stand on it.
+    databases: usize,
 }
 
 fn place(place: &Place) -> (String, Option<String>, Option<&'static str>) {
@@ -92,9 +116,18 @@ pub(super) fn add(context: &Context, add: &ServerAdd) -> Result<Exit, CommandErr
             admin: admin(add)?,
             insecure_reason: add.insecure_transport.clone(),
             max_parallel: add.max_parallel,
+            intake: Intake {
+                accepts: accepts_of(&add.accepts),
+                capacity: add.capacity.and_then(|capacity| capacity.0),
+                drains_since: None,
+            },
             server_version: None,
         };
+        let what = format!("server `{}`", new.name);
+        fleet.registry.check_bound(&what, &new.jurisdiction)?;
         if new.admin.is_some() {
+            // Whoever could not seal the password has no reason to try it.
+            fleet.registry.first_key()?;
             fleet.registry.check_key().await?;
         }
         new.server_version = Some(describe(&server_of(&new)).await?);
@@ -274,19 +307,39 @@ pub(super) fn list(context: &Context) -> Result<Exit, CommandError> {
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
         let servers = fleet.registry.servers().await?;
-        let shown: Vec<Shown> = servers.iter().map(Shown::of).collect();
-        let mut table = Table::new(&["NAME", "ENGINE", "JURISDICTION", "PLACE", "TLS", "MAX"]);
-        for server in &shown {
+        let counts = fleet.registry.database_counts().await?;
+        let mut items = Vec::with_capacity(servers.len());
+        let header = [
+            "NAME",
+            "ENGINE",
+            "JURISDICTION",
+            "PLACE",
+            "TLS",
+            "MAX",
+            "DATABASES",
+            "TAKES",
+        ];
+        let mut table = Table::new(&header);
+        for server in &servers {
+            let shown = Shown::of(server);
+            let databases = counts.get(&server.id).copied().unwrap_or(0);
             let max = server
                 .max_parallel
                 .map_or_else(|| "-".to_owned(), |n| n.to_string());
-            let tls = server.tls.unwrap_or("-").to_owned();
-            let place = server.place();
-            let row = [&server.name, server.engine, &server.jurisdiction, &place];
-            let mut row: Vec<String> = row.iter().map(ToString::to_string).collect();
-            row.extend([tls, max]);
-            table.row(&row);
+            let (load, takes) = intake_words(&server.intake, databases);
+            table.row(&[
+                shown.name.clone(),
+                shown.engine.to_owned(),
+                shown.jurisdiction.clone(),
+                shown.place(),
+                shown.tls.unwrap_or("-").to_owned(),
+                max,
+                load,
+                takes,
+            ]);
+            items.push(Listed { shown, databases });
         }
+        let shown = items;
         if shown.is_empty() {
             context.say("There is no server yet:  tenantry server add --help");
         }
@@ -341,6 +394,7 @@ pub(super) fn check(context: &Context, name: Option<&ServerName>) -> Result<Exit
                 .servers()
                 .await?
                 .into_iter()
+                .filter(|server| fleet.registry.opens(&server.jurisdiction))
                 .map(|server| server.name)
                 .collect(),
         };

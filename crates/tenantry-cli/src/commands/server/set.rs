@@ -1,4 +1,4 @@
-//! `server set`: names a server's own endpoint beside the pooler's that it is known by.
+//! `server set`: a server's own endpoint beside the pooler's that it is known by, and which databases it takes.
 
 use tenantry::Server;
 use tenantry::engine::{DirectEndpoint, Engine, Place, Tls};
@@ -7,15 +7,16 @@ use tenantry::registry::ListedServer;
 
 use super::super::Context;
 use super::super::opened::{self, block_on};
+use super::intake::accepts_of;
 use super::{Shown, describe_ways, is_loopback, no_pooler, not_reached, unprotected};
-use crate::args::{Limits, ServerSet};
+use crate::args::{Capacity, Limits, ServerSet};
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::render::text;
 
 const UNCHANGED: &str = "the server is known as before";
 
-/// Connects to the endpoint and writes it into the registry.
+/// Writes what was said of a server into the registry; connects to an endpoint before.
 ///
 /// # Errors
 /// TN-6002 for an unknown server, wrong flags, an endpoint that does not answer, what the registry says.
@@ -24,13 +25,25 @@ pub(crate) fn set(context: &Context, set: &ServerSet) -> Result<Exit, CommandErr
         let project = context.project()?;
         let fleet = opened::fleet(&project, &Limits::default()).await?;
         let name = set.name.as_str();
-        let known = fleet.registry.listed_server(name).await?;
-        let direct = direct(set, &known)?;
-        if direct.is_some() {
-            let server = fleet.registry.find_server_with(name, direct.clone()).await?;
-            check(&server).await?;
+        let mut listed = fleet.registry.listed_server(name).await?;
+        if set.direct_host.is_some() || set.no_direct_host {
+            let direct = direct(set, &listed)?;
+            if direct.is_some() {
+                let server = fleet.registry.find_server_with(name, direct.clone()).await?;
+                check(&server).await?;
+            }
+            listed = fleet.registry.set_direct(name, direct).await?;
         }
-        let listed = fleet.registry.set_direct(name, direct).await?;
+        if !set.accepts.is_empty() || set.capacity.is_some() {
+            let mut intake = listed.intake.clone();
+            if !set.accepts.is_empty() {
+                intake.accepts = accepts_of(&set.accepts);
+            }
+            if let Some(Capacity(capacity)) = set.capacity {
+                intake.capacity = capacity;
+            }
+            listed = fleet.registry.set_intake(name, intake).await?;
+        }
         let shown = Shown::of(&listed);
         let human = format!("      Set  {} at {}", shown.name, shown.place());
         context.answer(&text::printable(&human), &shown)?;

@@ -13,8 +13,8 @@ use tenantry::{Code, Selection, Standing, TrackName};
 
 use super::super::Context;
 use super::super::look::look;
-use super::super::migrate;
 use super::super::planned::failed;
+use super::super::resume;
 use super::mend;
 use crate::failure::CommandError;
 use crate::render::advice::code_to_explain;
@@ -231,7 +231,7 @@ async fn go_on(fleet: &Fleet, failed: &[ShownTarget]) -> Result<Vec<String>, Com
     if failed.is_empty() {
         return Ok(Vec::new());
     }
-    migrate::go_on(fleet).await
+    resume::go_on(fleet).await
 }
 
 /// Asks the central database, which has no row in the registry, and adds its track behind all others. Returns

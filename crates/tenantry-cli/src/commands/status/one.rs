@@ -221,7 +221,7 @@ fn next(shown: &ShownOne, tenant: &Tenant) -> Option<String> {
             back.map(|database| backwards(shown, database)).collect()
         }
         TenantStatus::Active if shown.databases.iter().any(has_something_to_do) => vec![forwards(shown)],
-        TenantStatus::Active | TenantStatus::Suspended => Vec::new(),
+        TenantStatus::Active | TenantStatus::Suspended | TenantStatus::Deleting => Vec::new(),
     };
     (!commands.is_empty()).then(|| format!("\nNext:  {}", commands.join("\n       ")))
 }

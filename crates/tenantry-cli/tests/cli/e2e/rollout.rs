@@ -7,7 +7,10 @@ use super::left_out::central;
 use crate::output::{stderr, stdout};
 use crate::platform::Platform;
 
+mod gates;
+mod promoted;
 mod rest;
+mod slices;
 mod soaks;
 
 /// So many that the run begins with a canary by itself.

@@ -15,6 +15,7 @@ use super::wire::{Part, Role, Sent, send};
 use crate::engine::address::{Login, NetworkAddress};
 use crate::engine::create::{CreateError, NewDatabase};
 use crate::engine::error::SessionError;
+use crate::faults::{Point, point};
 
 /// `ER_CANNOT_USER`: what `CREATE USER` says of a user that exists.
 const CANNOT_USER: u16 = 1396;
@@ -44,6 +45,7 @@ pub(crate) async fn create_database(server: &NetworkAddress, new: &NewDatabase) 
         Product::MySql
     };
     maker.make(&quoted, product).await?;
+    point(Point::LifeDatabaseMade);
     match &new.login {
         Some(login) => maker.own(login, product).await,
         None => Ok(()),
@@ -51,7 +53,7 @@ pub(crate) async fn create_database(server: &NetworkAddress, new: &NewDatabase) 
 }
 
 /// Returns how the administrator connects: to no database in particular.
-fn administration(server: &NetworkAddress) -> Dial<'_> {
+pub(super) fn administration(server: &NetworkAddress) -> Dial<'_> {
     Dial {
         host: &server.host,
         port: server.port,
@@ -153,6 +155,7 @@ impl Maker<'_> {
             }
             Some(error) => return Err(self.failed(&error)),
         }
+        point(Point::LifeRoleMade);
         let grant = format!("GRANT ALL PRIVILEGES ON {}.* TO {user}", pattern(&self.new.name));
         self.ask(vec![Part::new(Role::Own, grant)]).await.map(drop)
     }
@@ -252,7 +255,7 @@ fn identified(login: &Login, product: Product) -> String {
 }
 
 /// Returns what `mysql_native_password` stores of a password: SHA-1 of SHA-1.
-fn native_hash(login: &Login) -> String {
+pub(super) fn native_hash(login: &Login) -> String {
     let password = login.password.expose_secret();
     format!("*{}", hex::encode_upper(Sha1::digest(Sha1::digest(password))))
 }

@@ -1,5 +1,6 @@
 //! MySQL and MariaDB: dedicated connections, `GET_LOCK`, and statements that can be taken up again.
 
+mod administer;
 mod ambiguous;
 mod amend;
 mod apply;
@@ -16,6 +17,7 @@ mod holders;
 mod left;
 mod lock;
 mod objects;
+mod password;
 mod patience;
 mod place;
 mod queue;
@@ -31,7 +33,9 @@ mod triggers;
 mod wire;
 mod writes;
 
+pub(crate) use self::administer::{remove, set_access};
 pub(crate) use self::create::{create_database, describe};
+pub(crate) use self::password::{set_password, try_login};
 pub(crate) use self::survey::survey;
 
 use std::sync::Arc;

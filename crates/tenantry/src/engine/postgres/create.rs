@@ -16,6 +16,7 @@ use crate::engine::text::{identifier, literal};
 use crate::engine::{
     DatabaseError, Expects, IDLE_TIMEOUT, Login, NetworkAddress, OpenOptions, SessionError, poll,
 };
+use crate::faults::{Point, point};
 
 /// What our comment on a database or role begins with; the database's id follows.
 const TOKEN: &str = "tenantry:";
@@ -48,6 +49,7 @@ pub(crate) async fn create_database(admin: &NetworkAddress, new: &NewDatabase) -
     };
     making.alone().await?;
     making.role(login).await?;
+    point(Point::LifeRoleMade);
     making.database(login).await
 }
 
@@ -171,13 +173,17 @@ impl Making<'_> {
         let (database, role) = (identifier(&self.new.name), identifier(&login.user));
         let create = format!("CREATE DATABASE {database} OWNER {role}");
         match self.send(&create).await {
-            Ok(()) => self.mark_database(&database).await?,
+            Ok(()) => {
+                point(Point::LifeDatabaseMade);
+                self.mark_database(&database).await?;
+            }
             Err(Failure::Refused { sqlstate, .. }) if sqlstate == DUPLICATE_DATABASE => {
                 self.adopt_database(&database, login).await?;
             }
             Err(failure) => return Err(self.failed(failure)),
         }
         self.require_mark(Object::Database, &self.new.name).await?;
+        point(Point::LifeDatabaseMarked);
         // Other tenants' roles must not even connect.
         let close = format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC");
         self.send(&close).await.map_err(|failure| self.failed(failure))

@@ -4,6 +4,7 @@
 //! COMMIT, and the read-back, so that a target costs at most three round trips after the connect.
 //! A step that cannot run in a transaction is alone in its unit and goes the way of `outside.rs`.
 
+mod administer;
 mod amend;
 mod auth;
 mod cancel;
@@ -22,6 +23,7 @@ mod intent;
 mod leftovers;
 mod message;
 mod outside;
+mod password;
 mod record;
 mod session;
 mod sight;
@@ -29,7 +31,9 @@ mod survey;
 mod unchanged;
 mod unit;
 
+pub(super) use administer::{remove, set_access};
 pub(super) use create::{create_database, describe, describe_direct};
+pub(super) use password::{set_password, try_login};
 pub(super) use survey::survey;
 
 use super::{Hears, NetworkAddress, OpenOptions, Reader, Session, SessionError};

@@ -11,6 +11,7 @@ use super::database::Database;
 use super::{poll, record};
 use crate::engine::create::{CreateError, NewDatabase};
 use crate::engine::{Expects, IDLE_TIMEOUT, OpenOptions, SessionError, SqliteAddress};
+use crate::faults::{Point, point};
 use crate::history::{FORMAT, Meta};
 
 /// How long a lock on the file may delay us; nobody else should know it yet.
@@ -107,6 +108,7 @@ fn make_file(address: &SqliteAddress) -> Result<(), CreateError> {
         // Closing it is safe: a file that did not exist has no locks of ours that could be dropped.
         Ok(file) => {
             drop(file);
+            point(Point::LifeDatabaseMade);
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),

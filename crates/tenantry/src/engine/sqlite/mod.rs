@@ -1,5 +1,6 @@
 //! SQLite: the write lock is the migration lock, and a unit with its history is one transaction.
 
+mod administer;
 mod apply;
 mod clean;
 mod commit;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+pub(crate) use administer::remove;
 pub(crate) use connect::File;
 pub(crate) use create::{create_database, describe};
 pub(crate) use holders::other_writers;

@@ -20,6 +20,11 @@ pub struct Model {
     pub error_code: Option<i32>,
     pub checked_at: Option<i64>,
     pub created_at: i64,
+    pub status_before: Option<String>,
+    pub drops_at: Option<i64>,
+    pub next_secret: Option<String>,
+    pub previous_secret: Option<String>,
+    pub storage_path: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

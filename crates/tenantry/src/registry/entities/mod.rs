@@ -4,8 +4,11 @@
     reason = "sea-orm's derived items are `pub`, so their parts must be"
 )]
 
+pub(super) mod audit;
+pub(super) mod audit_head;
 pub(super) mod database;
 pub(super) mod domain;
+pub(super) mod key;
 pub(super) mod mark;
 pub(super) mod mark_target;
 pub(super) mod run;

@@ -25,6 +25,9 @@ pub struct Model {
     pub direct_host: Option<String>,
     pub direct_port: Option<i32>,
     pub direct_seal: Option<String>,
+    pub accepts: Option<String>,
+    pub capacity: Option<i32>,
+    pub drains_since: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

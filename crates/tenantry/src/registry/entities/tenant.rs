@@ -13,6 +13,8 @@ pub struct Model {
     pub status: String,
     pub external_id: Option<String>,
     pub created_at: i64,
+    pub status_before: Option<String>,
+    pub drops_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

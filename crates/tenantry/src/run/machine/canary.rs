@@ -1,6 +1,6 @@
 //! Canaries that could not be tried: another target of their kind stands in, so that nothing begins untried.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::Rule;
 use super::spec::{Action, End, JobIndex, JobSpec};
@@ -14,6 +14,8 @@ const STAND_INS_MAX: usize = 5;
 pub(super) struct Canaries {
     owed: BTreeSet<usize>,
     stand_ins: usize,
+    /// The waves that those were in who stand in.
+    pub(super) came_from: BTreeMap<JobIndex, usize>,
 }
 
 impl Canaries {
@@ -21,6 +23,7 @@ impl Canaries {
         Self {
             owed: owed.iter().copied().collect(),
             stand_ins: 0,
+            came_from: BTreeMap::new(),
         }
     }
 
@@ -55,7 +58,8 @@ impl Machine {
                 self.canaries.give_up(kind);
                 continue;
             };
-            self.jobs[job].wave = self.waves.current();
+            let former = std::mem::replace(&mut self.jobs[job].wave, self.waves.current());
+            self.canaries.came_from.insert(job, former);
             self.lanes[self.jobs[job].server].push(job);
             if !self.canaries.stands_in() {
                 self.halt(End::Stopped(Rule::NoCanary), actions);

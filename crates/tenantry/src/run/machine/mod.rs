@@ -180,6 +180,10 @@ impl Machine {
         self.judge_login(job, ending);
         if ending != Ending::Current {
             self.waves.worked_on(self.jobs[job].wave);
+            // What is waited for behind its own wave is waited for because of it.
+            if let Some(former) = self.canaries.came_from.get(&job) {
+                self.waves.worked_on(*former);
+            }
         }
         match ending {
             Ending::Succeeded | Ending::Current => {

@@ -37,7 +37,7 @@ fn a_written_key_is_read_back_and_is_ours_alone() {
     let path = folder.path("key");
     let key = Key::generate().unwrap();
     write_key_file(&path, &key).unwrap();
-    assert_eq!(read_key_file(&path).unwrap().id(), key.id());
+    assert_eq!(read_key_file(&path).unwrap().active().id(), key.id());
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
     let content = fs::read_to_string(&path).unwrap();
     assert_eq!((content.len(), content.ends_with('\n')), (65, true));
@@ -62,7 +62,7 @@ fn a_key_file_is_never_overwritten() {
 fn a_raw_key_of_mode_0400_is_read() {
     let folder = Folder::new();
     let path = folder.file(0o400, counting::<32>(1));
-    assert_eq!(read_key_file(&path).unwrap().id(), fixed_key().id());
+    assert_eq!(read_key_file(&path).unwrap().active().id(), fixed_key().id());
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_file_of_another_user_is_refused() {
 #[test]
 fn a_file_without_a_key_is_refused_by_its_length() {
     let folder = Folder::new();
-    for len in [0, 31, 33, 1024, 1025, 100_000] {
+    for len in [0, 31, 33, 4096, 4097, 100_000] {
         let path = folder.file(0o600, vec![b'Q'; len]);
         let error = read_key_file(&path).unwrap_err();
         let KeyFileError::Key { source, .. } = &error else {
@@ -131,4 +131,58 @@ fn a_file_without_a_key_is_refused_by_its_length() {
         );
         assert!(!format!("{error:?}").contains("QQ"));
     }
+}
+
+#[test]
+fn a_new_key_comes_before_the_others_and_nothing_is_left_beside_the_file() {
+    let folder = Folder::new();
+    let path = folder.file(0o400, counting::<32>(1));
+    // A crash left it there once.
+    fs::write(folder.path("key.new"), "half").unwrap();
+    let old = fixed_key().id();
+    let new = add_key_to_file(&path, old).unwrap();
+    let ids = || read_key_file(&path).unwrap().ids().collect::<Vec<_>>();
+    assert_eq!(ids(), [new, old]);
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+    assert_eq!(fs::read_dir(folder.0.path()).unwrap().count(), 1);
+
+    let late = add_key_to_file(&path, old).unwrap_err();
+    assert!(matches!(late, KeyFileError::Changed { .. }), "{late:?}");
+    assert_eq!(ids(), [new, old]);
+
+    remove_key_from_file(&path, old).unwrap();
+    remove_key_from_file(&path, old).unwrap();
+    assert_eq!(ids(), [new]);
+    let last = remove_key_from_file(&path, new).unwrap_err();
+    assert!(matches!(last, KeyFileError::OnlyKey { .. }), "{last:?}");
+    assert_eq!(ids(), [new]);
+}
+
+#[test]
+fn two_that_add_a_key_at_once_lose_none() {
+    let folder = Folder::new();
+    let path = folder.file(0o600, counting::<32>(1));
+    let first = fixed_key().id();
+    let adders: Vec<_> = (0..8)
+        .map(|_| {
+            let path = path.clone();
+            std::thread::spawn(move || add_key_to_file(&path, first))
+        })
+        .collect();
+    let added: Vec<KeyId> = adders
+        .into_iter()
+        .filter_map(|t| t.join().unwrap().ok())
+        .collect();
+    assert_eq!(added.len(), 1);
+    let keys = read_key_file(&path).unwrap();
+    assert_eq!(keys.ids().collect::<Vec<_>>(), [added[0], first]);
+}
+
+#[test]
+fn a_file_that_must_not_be_trusted_is_not_changed() {
+    let folder = Folder::new();
+    let path = folder.file(0o644, counting::<32>(1));
+    let refused = add_key_to_file(&path, fixed_key().id()).unwrap_err();
+    assert!(matches!(refused, KeyFileError::Mode { .. }), "{refused:?}");
+    assert_eq!(fs::read(&path).unwrap(), counting::<32>(1));
 }

@@ -53,29 +53,38 @@ fn change_field(binding: &mut Binding, field: usize, dice: &mut Dice) {
     dice.flip(text);
 }
 
-#[test]
-fn no_flipped_bit_of_envelope_or_binding_is_accepted() {
+/// Flips bits of many envelopes and of what each is bound to; nothing that comes out of it may open.
+fn flip(seed: u64, rounds: usize) {
     let keys = KeyRing::new(fixed_key());
-    let envelope = sealed("correct horse battery staple").into_bytes();
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    for round in 0..50_000 {
+    let mut dice = Dice(seed);
+    let mut envelope = Vec::new();
+    for round in 0..rounds {
+        if round % 500 == 0 {
+            envelope = sealed(&"correct horse battery staple".repeat(1 + round / 500 % 3)).into_bytes();
+            assert!(open(&keys, &binding(), &envelope).is_ok());
+        }
         let (byte, bit) = (dice.below(envelope.len()), dice.below(8));
-        let mut changed = envelope.clone();
-        changed[byte] ^= 1 << bit;
-        assert!(
-            open(&keys, &binding(), &changed).is_err(),
-            "bit {bit} of byte {byte}"
-        );
+        envelope[byte] ^= 1 << bit;
+        let opened = open(&keys, &binding(), &envelope);
+        assert!(opened.is_err(), "bit {bit} of byte {byte}");
+        envelope[byte] ^= 1 << bit;
 
         let mut moved = binding();
         change_field(&mut moved, round % FIELDS, &mut dice);
-        assert_eq!(
-            open(&keys, &moved, &envelope).map(|_| ()),
-            Err(SecretError::Unavailable),
-            "{moved:?}"
-        );
+        let opened = open(&keys, &moved, &envelope).map(|_| ());
+        assert_eq!(opened, Err(SecretError::Unavailable), "{moved:?}");
     }
-    assert!(open(&keys, &binding(), &envelope).is_ok());
+}
+
+#[test]
+fn none_of_a_million_flipped_bits_of_envelope_or_binding_is_accepted() {
+    const SHARES: u64 = 4;
+    const ROUNDS: usize = 125_000;
+    std::thread::scope(|scope| {
+        for share in 1..=SHARES {
+            scope.spawn(move || flip(0x9e37_79b9_7f4a_7c15 ^ (share << 32), ROUNDS));
+        }
+    });
 }
 
 #[test]

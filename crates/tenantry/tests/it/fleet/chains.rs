@@ -1,7 +1,7 @@
 //! A run and those that go on with it: the goal stays, and a rollback takes them for one.
 
 use tenantry::TrackName;
-use tenantry::fleet::Unfinished;
+use tenantry::fleet::Tiers;
 use tenantry::plan::Goal;
 use tenantry::run::{Outcome, RunReport, RunStatus};
 use tenantry::{Direction, fleet::Request};
@@ -38,7 +38,7 @@ async fn resume(platform: &Platform, of: &RunReport) -> RunReport {
     let selected = platform.select().await;
     let left = platform
         .fleet
-        .unfinished(&found.id, Unfinished::OfRun, selected)
+        .unfinished(&found, Tiers::Tenant, selected)
         .await
         .unwrap();
     let goal = found.goal.clone().unwrap();

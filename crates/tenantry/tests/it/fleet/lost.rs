@@ -80,13 +80,10 @@ async fn a_registry_that_is_locked_in_mid_run_is_told_by_a_resume() {
     drop(holder);
     let registry = &platform.fleet.registry;
     assert_eq!(registry.unfinished_of(&report.run_id).await.unwrap().len(), 2);
+    let found = registry.find_run(&report.run_id).await.unwrap();
     let left = platform
         .fleet
-        .unfinished(
-            &report.run_id,
-            tenantry::fleet::Unfinished::OfRun,
-            platform.select().await,
-        )
+        .unfinished(&found, tenantry::fleet::Tiers::Tenant, platform.select().await)
         .await
         .unwrap();
     let resumed = platform

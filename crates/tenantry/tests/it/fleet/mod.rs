@@ -62,6 +62,7 @@ impl Platform {
             admin: None,
             insecure_reason: None,
             max_parallel: None,
+            intake: tenantry::Intake::default(),
             server_version: None,
         };
         platform.fleet.registry.add_server(&server).await.unwrap();

@@ -115,25 +115,36 @@ async fn a_comment_that_the_file_itself_writes_stays() {
     assert_eq!(database.one(COMMENT).await, format!("from the file {marker}"));
 }
 
+/// Migrates a database, and lets somebody else write a comment there that is not committed.
+async fn writes_open_comment(database: &TestDatabase) -> Other {
+    to_head(database, &track(&[TABLE])).await.unwrap();
+    let name = database.one("SELECT current_database()").await;
+    let other = Other::connect(database).await;
+    other
+        .run(&format!("BEGIN; COMMENT ON DATABASE {name} IS 'theirs'"))
+        .await;
+    other
+}
+
+/// Their comment stands alone, and the next look writes ours beside it.
+async fn is_kept_beside_ours(database: &TestDatabase) {
+    assert_eq!(database.one(COMMENT).await, "theirs");
+    settle(database).await;
+    let marker = deserved(database).await;
+    assert_eq!(database.one(COMMENT).await, format!("theirs {marker}"));
+}
+
 /// Somebody else has written a comment and not committed it: ours would wait, and gives way.
 #[tokio::test]
 async fn somebody_elses_open_comment_fails_nothing_and_is_not_lost() {
     let Some(database) = fresh(Engine::Postgres).await else {
         return;
     };
-    to_head(&database, &track(&[TABLE])).await.unwrap();
-    let name = database.one("SELECT current_database()").await;
-    let other = Other::connect(&database).await;
-    other
-        .run(&format!("BEGIN; COMMENT ON DATABASE {name} IS 'theirs'"))
-        .await;
+    let other = writes_open_comment(&database).await;
     let done = to_head(&database, &track(&[TABLE, LATER])).await.unwrap();
     assert_eq!(done.len(), 1);
     other.run("COMMIT").await;
-    assert_eq!(database.one(COMMENT).await, "theirs");
-    settle(&database).await;
-    let marker = deserved(&database).await;
-    assert_eq!(database.one(COMMENT).await, format!("theirs {marker}"));
+    is_kept_beside_ours(&database).await;
 }
 
 /// The same, and it is committed while ours would wait for it: written behind it, ours would say what was there before.
@@ -142,12 +153,7 @@ async fn somebody_elses_comment_that_is_committed_at_that_moment_is_not_lost() {
     let Some(database) = fresh(Engine::Postgres).await else {
         return;
     };
-    to_head(&database, &track(&[TABLE])).await.unwrap();
-    let name = database.one("SELECT current_database()").await;
-    let other = Other::connect(&database).await;
-    other
-        .run(&format!("BEGIN; COMMENT ON DATABASE {name} IS 'theirs'"))
-        .await;
+    let other = writes_open_comment(&database).await;
     let files = track(&[TABLE, LATER]);
     let commit = async {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
@@ -155,10 +161,7 @@ async fn somebody_elses_comment_that_is_committed_at_that_moment_is_not_lost() {
     };
     let (done, ()) = tokio::join!(to_head(&database, &files), commit);
     assert_eq!(done.unwrap().len(), 1);
-    assert_eq!(database.one(COMMENT).await, "theirs");
-    settle(&database).await;
-    let marker = deserved(&database).await;
-    assert_eq!(database.one(COMMENT).await, format!("theirs {marker}"));
+    is_kept_beside_ours(&database).await;
 }
 
 /// Between two units of one session the lock is away.

@@ -1,9 +1,12 @@
 //! The registry on every engine: each case runs on SQLite, and on PostgreSQL and MariaDB where there are
 //! servers.
 
+mod audit;
 mod central;
 mod connecting;
 mod fleet;
+mod import;
+mod keys;
 mod names;
 mod race;
 mod runs;
@@ -64,6 +67,7 @@ fn new_server(name: &str) -> NewServer {
         }),
         insecure_reason: None,
         max_parallel: Some(3),
+        intake: tenantry::Intake::default(),
         server_version: Some("PostgreSQL 17.2".to_owned()),
     }
 }
@@ -101,6 +105,7 @@ fn new_database(tenant: &Tenant, product: Option<&str>, server: &str) -> NewData
             password: SecretString::from(TENANT_PASSWORD),
         }),
         name,
+        storage_path: None,
     }
 }
 

@@ -22,8 +22,10 @@ super::on_every_engine!(
     a_password_needs_a_key_and_sqlite_needs_none,
 );
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 8] = [
+    "tenantry_audit",
     "tenantry_servers",
+    "tenantry_keys",
     "tenantry_tenants",
     "tenantry_domains",
     "tenantry_databases",

@@ -8,8 +8,13 @@ use tenantry::engine::Engine;
 use super::{count, fleet, many, mend, poison, write_unique};
 use crate::platform::Platform;
 
-fn suspend(platform: &Platform, slug: &str) {
+pub(super) fn suspend(platform: &Platform, slug: &str) {
     let sql = format!("UPDATE tenantry_tenants SET status = 'suspended' WHERE slug = '{slug}'");
+    platform.query("central.db", &sql);
+}
+
+pub(super) fn activate(platform: &Platform, slug: &str) {
+    let sql = format!("UPDATE tenantry_tenants SET status = 'active' WHERE slug = '{slug}'");
     platform.query("central.db", &sql);
 }
 
@@ -60,6 +65,15 @@ fn who_was_begun_with_and_is_not_active_any_more_is_not_said_to_be_skipped() {
     );
     let shown = platform.json(0, &["run", "show", run, "--all"]);
     assert_eq!(outcome_of(&shown, &slug), "interrupted", "{shown}");
+
+    for words in [&["migrate", "resume"][..], &["migrate", "resume", run]] {
+        let said = crate::output::stdout(&platform.ends(0, words));
+        let left = format!("Nothing is left of {run} but tenants that are not active: {slug}.");
+        assert!(said.contains(&left), "{said}");
+    }
+    activate(&platform, &slug);
+    let resumed = platform.json(0, &["migrate", "resume"]);
+    assert_eq!(count(&resumed, "applied"), 1, "{resumed}");
 }
 
 #[test]
@@ -85,11 +99,7 @@ fn who_became_active_since_is_in_every_resume() {
     write_unique(&platform);
     platform.ends(20, &["migrate", "all-tenants"]);
     platform.ends(20, &["migrate", "resume"]);
-    let activate = format!(
-        "UPDATE tenantry_tenants SET status = 'active' WHERE slug = '{}'",
-        slugs[3]
-    );
-    platform.query("central.db", &activate);
+    activate(&platform, &slugs[3]);
     mend(&platform, bad);
     let resumed = platform.json(0, &["migrate", "resume"]);
     assert_eq!(count(&resumed, "applied"), 2, "{resumed}");
@@ -148,26 +158,6 @@ fn a_gate_is_not_got_past_by_whoever_is_left_alone_behind_it() {
 }
 
 #[test]
-fn a_gate_is_about_those_behind_it_and_stays_theirs() {
-    let (platform, slugs) = fleet(Engine::Sqlite, 6).unwrap();
-    write_gate_behind(&platform, &slugs[..1]);
-    write_unique(&platform);
-    let (ours, others) = (slugs[..3].join(","), slugs[3..].join(","));
-    let waits = platform.json(21, &["migrate", "all-tenants", "--only", &ours]);
-    let done = platform.json(0, &["migrate", "all-tenants", "--only", &others]);
-    assert_eq!(count(&done, "applied"), 3, "{done}");
-    platform.ends(0, &["run", "cancel", waits["run"].as_str().unwrap()]);
-    for words in [
-        &["migrate", "all-tenants"][..],
-        &["migrate", "all-tenants", "--only", &ours],
-    ] {
-        let again = platform.json(21, words);
-        assert_eq!(count(&again, "applied"), 0, "{again}");
-        platform.ends(0, &["run", "cancel", again["run"].as_str().unwrap()]);
-    }
-}
-
-#[test]
 fn files_that_nobody_ran_have_a_canary_also_behind_a_gate() {
     let (platform, _) = many();
     write_gate(&platform);
@@ -212,8 +202,8 @@ fn who_was_skipped_is_nothing_that_a_way_back_left_over() {
     platform.ends(0, &["migrate", "resume", id]);
 }
 
-#[test]
-fn the_products_of_who_became_active_are_in_the_resume() {
+/// A tenant with a product that is not active, and a migration for both of its databases.
+fn with_product() -> Platform {
     let (platform, _) = fleet(Engine::Sqlite, 2).unwrap();
     platform.write(
         "migrations/products/kira/001_own.sql",
@@ -226,13 +216,28 @@ fn the_products_of_who_became_active_are_in_the_resume() {
         "CREATE TABLE more (id INTEGER);\n",
     );
     suspend(&platform, "acme");
+    platform
+}
+
+#[test]
+fn the_products_of_who_became_active_are_in_the_resume() {
+    let platform = with_product();
     platform.ends(0, &["migrate", "all"]);
-    platform.query(
-        "central.db",
-        "UPDATE tenantry_tenants SET status = 'active' WHERE slug = 'acme'",
-    );
+    activate(&platform, "acme");
     let resumed = platform.json(0, &["migrate", "resume"]);
     assert_eq!(count(&resumed, "applied"), 2, "{resumed}");
     let again = crate::output::stdout(&platform.ends(0, &["migrate", "resume"]));
     assert!(again.contains("Nothing is left"), "{again}");
+}
+
+#[test]
+fn a_resume_of_products_leaves_their_tenants_alone() {
+    let platform = with_product();
+    platform.ends(0, &["tenant", "create", "globex", "--product", "kira"]);
+    let run = platform.json(0, &["migrate", "products"]);
+    activate(&platform, "acme");
+    let resumed = platform.json(0, &["migrate", "resume", run["run"].as_str().unwrap()]);
+    assert_eq!(count(&resumed, "applied"), 1, "{resumed}");
+    let left = platform.json(0, &["migrate", "all-tenants", "--only", "acme"]);
+    assert_eq!(count(&left, "applied"), 1, "{left}");
 }

@@ -241,9 +241,14 @@ fn two_promotions_of_one_gate_pass_it_alone() {
     );
     let run = platform.json(21, &["migrate", "all-tenants", "--canary", "0"]);
     let id = run["run"].as_str().unwrap();
+    // All of them look at the run before one of them can take it: who comes later promotes the next gate.
+    let registry = rusqlite::Connection::open(platform.path("data/central.db")).unwrap();
+    registry.execute_batch("BEGIN IMMEDIATE").unwrap();
     let promotions: Vec<_> = (0..4)
         .map(|_| platform.spawn(&["run", "promote", id, "--json"]))
         .collect();
+    std::thread::sleep(Duration::from_secs(3));
+    registry.execute_batch("ROLLBACK").unwrap();
     for promotion in promotions {
         let ended = promotion.wait_with_output().unwrap();
         // Who comes while another one goes on with it has nothing to promote.
